@@ -1,0 +1,1 @@
+"""Stage one: a video becomes one embedding per frame, computed once and cached."""

@@ -1,0 +1,1 @@
+"""Stage two: embeddings become per-frame behavior probabilities."""
