@@ -1,0 +1,155 @@
+"""Frames and bouts: the same timeline, once as one truth value per frame and once as intervals.
+
+A frame `i` covers the time [i / fps, (i + 1) / fps). Intervals are half-open: `start_frame` is the
+first frame of the bout, `stop_frame` is the first one after it, so that
+`stop_frame - start_frame` is its length in frames.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BOUT_COLUMNS = (
+    "behavior",
+    "start_frame",
+    "stop_frame",
+    "start_s",
+    "stop_s",
+    "duration_s",
+    "mean_probability",
+)
+
+
+@dataclass(frozen=True, order=True)
+class Bout:
+    """One uninterrupted stretch of one behavior.
+
+    Attributes
+    ----------
+    behavior : str
+        Name, as in the experiment's configuration.
+    start_frame : int
+        First frame of the bout, counted from 0.
+    stop_frame : int
+        First frame after the bout (half-open).
+    """
+
+    behavior: str
+    start_frame: int
+    stop_frame: int
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that holds no frame: nothing downstream could count it."""
+        if not 0 <= self.start_frame < self.stop_frame:
+            raise ValueError(
+                f"A bout needs 0 <= start_frame < stop_frame. "
+                f"Received: start_frame={self.start_frame}, stop_frame={self.stop_frame}"
+            )
+
+    @property
+    def n_frames(self) -> int:
+        """Length in frames."""
+        return self.stop_frame - self.start_frame
+
+
+def runs_of_true(active: ArrayLike) -> list[tuple[int, int]]:
+    """Find the uninterrupted runs of true frames.
+
+    Parameters
+    ----------
+    active : array_like of bool, shape (n_frames,)
+
+    Returns
+    -------
+    list of (start_frame, stop_frame)
+        Half-open, in order of time, never touching each other.
+
+    Raises
+    ------
+    ValueError
+        When `active` has more than one dimension.
+    """
+    frames = np.asarray(active, dtype=bool)
+    if frames.ndim != 1:
+        raise ValueError(f"Expected one truth value per frame, shape (n_frames,). Received: {frames.shape}")
+    # A false frame on both sides gives every run an edge, also those that touch an end.
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], frames, [False])).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in zip(edges[0::2], edges[1::2], strict=True)]
+
+
+def frames_from_runs(runs: Iterable[tuple[int, int]], n_frames: int) -> NDArray[np.bool_]:
+    """Turn half-open intervals into one truth value per frame.
+
+    Parameters
+    ----------
+    runs : iterable of (start_frame, stop_frame)
+        Half-open; they may overlap.
+    n_frames : int
+        Length of the recording.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_frames,)
+
+    Raises
+    ------
+    ValueError
+        When an interval is empty or does not lie within the recording.
+    """
+    active = np.zeros(n_frames, dtype=bool)
+    for start_frame, stop_frame in runs:
+        if not 0 <= start_frame < stop_frame <= n_frames:
+            raise ValueError(
+                f"Expected 0 <= start < stop <= {n_frames} (the recording's frames). "
+                f"Received: start={start_frame}, stop={stop_frame}"
+            )
+        active[start_frame:stop_frame] = True
+    return active
+
+
+def bouts_from_frames(active: ArrayLike, behavior: str) -> list[Bout]:
+    """Turn one truth value per frame, shape (n_frames,), into bouts in order of time."""
+    return [Bout(behavior, start, stop) for start, stop in runs_of_true(active)]
+
+
+def bout_rows(
+    predicted: Mapping[str, NDArray[np.bool_]],
+    probability: Mapping[str, NDArray[np.floating]],
+    fps: float,
+) -> list[dict[str, object]]:
+    """List the predicted bouts of one recording as rows of its `bouts/<recording>.csv`.
+
+    Parameters
+    ----------
+    predicted : mapping of behavior to ndarray of bool, shape (n_frames,)
+        After post-processing.
+    probability : mapping of behavior to ndarray of float, shape (n_frames,)
+        In [0, 1]; NaN = not predicted, left out of a bout's mean.
+    fps : float
+        Frames per second of the video.
+
+    Returns
+    -------
+    list of dict
+        Keys are `BOUT_COLUMNS`, in the order of behaviors, then time. `mean_probability` is None
+        for a bout without any probability.
+    """
+    rows: list[dict[str, object]] = []
+    for behavior, active in predicted.items():
+        for bout in bouts_from_frames(active, behavior):
+            values = np.asarray(probability[behavior], dtype=np.float64)[bout.start_frame : bout.stop_frame]
+            known = values[~np.isnan(values)]
+            rows.append(
+                {
+                    "behavior": behavior,
+                    "start_frame": bout.start_frame,
+                    "stop_frame": bout.stop_frame,
+                    "start_s": bout.start_frame / fps,
+                    "stop_s": bout.stop_frame / fps,
+                    "duration_s": bout.n_frames / fps,
+                    "mean_probability": float(known.mean()) if known.size else None,
+                }
+            )
+    return rows

@@ -1,0 +1,175 @@
+"""The table of scores: one row per behavior, subset, recording (or pooled) and way of post-processing.
+
+Column `postprocessed` tells two ways apart: `raw` = the threshold alone, `closed` = all of
+post-processing (threshold, gaps closed, short bouts dropped). Average precision is a property of the
+probabilities, which post-processing does not touch: it stands in both rows, with the same value.
+An empty cell = undefined (for instance no recall where the behavior never occurs).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics import FrameArrays, FrameScores, pooled_frame_scores
+from pipeline.postprocess import PostprocessConfig, apply_threshold, postprocess
+from pipeline.tables import read_table, write_table
+
+SCORE_COLUMNS = (
+    "behavior",
+    "subset",
+    "recording",
+    "postprocessed",
+    "n_frames",
+    "n_positive",
+    "threshold",
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "average_precision",
+    "tp",
+    "fp",
+    "fn",
+    "tn",
+)
+POOLED = "pooled"
+RAW = "raw"
+CLOSED = "closed"
+WAYS = (RAW, CLOSED)
+
+_COUNT_COLUMNS = ("n_frames", "n_positive", "tp", "fp", "fn", "tn")
+_RATIO_COLUMNS = ("threshold", "accuracy", "precision", "recall", "f1", "average_precision")
+
+ScoreRow = dict[str, object]
+
+
+@dataclass(frozen=True)
+class PredictedRecording:
+    """What a human saw and what the heads say, for one recording.
+
+    Attributes
+    ----------
+    recording : str
+        Its id.
+    subset : str
+        `cross_validation` (each probability from a head that never saw the recording) or `test`.
+    active, scored : ndarray of bool, shape (n_frames, n_behaviors)
+        Labels; unscored is not negative.
+    probability : ndarray of float, shape (n_frames, n_behaviors)
+        In [0, 1]; NaN = not predicted.
+    fps : float
+        Frames per second of the video.
+    """
+
+    recording: str
+    subset: str
+    active: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    probability: NDArray[np.floating]
+    fps: float
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together: nothing is cut to fit."""
+        if not self.active.shape == self.scored.shape == self.probability.shape:
+            raise ValueError(
+                f"Expected labels and probabilities of one shape for {self.recording}. Received: "
+                f"active {self.active.shape}, scored {self.scored.shape}, "
+                f"probability {self.probability.shape}"
+            )
+
+    def arrays(self, column: int, config: PostprocessConfig, way: str) -> FrameArrays:
+        """Timelines of one behavior, its probabilities turned into frames the `raw` or `closed` way."""
+        probability = self.probability[:, column]
+        if way == RAW:
+            predicted = apply_threshold(probability, config.threshold)
+        else:
+            predicted = postprocess(probability, config, self.fps)
+        return FrameArrays(self.active[:, column], predicted, probability, self.scored[:, column])
+
+
+def score_rows(
+    recordings: Sequence[PredictedRecording],
+    behaviors: Sequence[str],
+    configs: PostprocessConfig | Mapping[str, PostprocessConfig],
+    ways: Sequence[str] = WAYS,
+) -> list[ScoreRow]:
+    """Score all behaviors, pooled and per recording.
+
+    Parameters
+    ----------
+    recordings : sequence of PredictedRecording
+        Subsets may be mixed; the order is kept.
+    behaviors : sequence of str
+        Names of the arrays' columns.
+    configs : PostprocessConfig or mapping of behavior to PostprocessConfig
+        One for all, or one each.
+    ways : sequence of str
+        `raw` and/or `closed`; the baseline's table holds raw rows alone.
+
+    Returns
+    -------
+    list of dict
+        Keys are `SCORE_COLUMNS`. By behavior, then subset in order of appearance, then pooled before
+        the recordings, then `ways`.
+    """
+    rows: list[ScoreRow] = []
+    subsets = list(dict.fromkeys(recording.subset for recording in recordings))
+    for column, behavior in enumerate(behaviors):
+        config = configs if isinstance(configs, PostprocessConfig) else configs[behavior]
+        for subset in subsets:
+            members = [recording for recording in recordings if recording.subset == subset]
+            groups = [(POOLED, members), *((member.recording, [member]) for member in members)]
+            for name, group in groups:
+                for way in ways:
+                    scores = pooled_frame_scores(member.arrays(column, config, way) for member in group)
+                    key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": way}
+                    rows.append({**key, **_score_cells(scores, config.threshold)})
+    return rows
+
+
+def _score_cells(scores: FrameScores, threshold: float) -> ScoreRow:
+    counts = scores.counts
+    return {
+        "n_frames": counts.n_frames,
+        "n_positive": counts.n_positive,
+        "threshold": threshold,
+        "accuracy": counts.accuracy,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1": counts.f1,
+        "average_precision": scores.average_precision,
+        "tp": counts.tp,
+        "fp": counts.fp,
+        "fn": counts.fn,
+        "tn": counts.tn,
+    }
+
+
+def write_scores(path: Path, rows: Iterable[ScoreRow]) -> None:
+    """Write the table; equal scores give equal bytes."""
+    write_table(path, SCORE_COLUMNS, rows)
+
+
+def read_scores(path: Path) -> list[ScoreRow]:
+    """Read a table of scores back: counts as int, ratios as float, None where undefined.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is missing.
+    ValueError
+        When a column is missing or a number cannot be read.
+    """
+    rows: list[ScoreRow] = []
+    for cells in read_table(path):
+        missing = [column for column in SCORE_COLUMNS if cells.get(column) is None]
+        if missing:
+            raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}")
+        row: ScoreRow = dict(cells)
+        row |= {column: int(cells[column]) for column in _COUNT_COLUMNS}
+        row |= {column: float(cells[column]) if cells[column] else None for column in _RATIO_COLUMNS}
+        rows.append(row)
+    return rows
