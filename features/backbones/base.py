@@ -1,0 +1,131 @@
+"""What every backbone says about itself: its settings, its preprocessing, its network.
+
+A backbone is a frozen network that turns one crop into one embedding. Each file beside
+this one owns the config class of one backbone, and its line in ``BACKBONES`` is all that
+the rest of Rearview knows of it. Nothing here imports TensorFlow until a network is built.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class BackboneConfig(BaseModel):
+    """Where the embeddings of an experiment come from; the key ``name`` chooses the class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+
+
+class NetworkConfig(BackboneConfig):
+    """A backbone that is a network and runs on crops.
+
+    Attributes
+    ----------
+    weights : str
+        ``random`` (seeded), a path to a Keras weights file, or a word of the subclass.
+    input_px : int or None
+        Side of the square that the network sees; None = the size it was trained at. A crop
+        of another size is resized to it. Global average pooling makes any size possible.
+    """
+
+    weights: str
+    input_px: int | None = Field(default=None, le=2048)
+
+    default_input_px: ClassVar[int]
+    """Side of the square the network was trained at."""
+    min_input_px: ClassVar[int] = 32
+    """Smallest side that the network's downsampling leaves anything of."""
+    preprocessing: ClassVar[str]
+    """What ``preprocess`` does, in words; part of the recipe, so change it when that changes."""
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> "NetworkConfig":
+        if self.input_px is not None and self.input_px < self.min_input_px:
+            raise ValueError(
+                f"input_px is {self.input_px}, but {self.name} needs at least {self.min_input_px} pixels"
+            )
+        return self
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Length of one embedding."""
+
+    @property
+    def network_input_px(self) -> int:
+        """Side of the square that the network really sees: ``input_px`` or its default."""
+        return self.default_input_px if self.input_px is None else self.input_px
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """Settings that change the network itself (such as a width factor); part of the recipe."""
+        return {}
+
+    def shipped_weights(self) -> Path | None:
+        """The weights file that ``weights`` names and that comes with Rearview, if it does."""
+        return None
+
+    @abstractmethod
+    def preprocess(self, images: Any) -> Any:
+        """Scale crops as the network's weights expect.
+
+        Parameters
+        ----------
+        images : tensor, shape (n, px, px, 3), float32
+            RGB in [0, 255]. Symbolic or concrete: use ``keras.ops`` alone, so that it
+            becomes part of the compiled graph.
+        """
+
+    @abstractmethod
+    def build_network(self) -> Any:
+        """Build the bare network, untrained, under Keras' current dtype policy.
+
+        Returns
+        -------
+        keras.Model
+            (n, px, px, 3) preprocessed float images to (n, n_features), globally average
+            pooled. Weights are loaded into this model, so its layers must be named and
+            ordered as in the weights file.
+        """
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """A weights file that Keras publishes: where it is and how to know it is whole."""
+
+    url: str
+    md5: str | None
+
+    @property
+    def file_name(self) -> str:
+        """Name under which Keras keeps it in its cache."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+class ImageNetConfig(NetworkConfig):
+    """A network of ``keras.applications`` whose ImageNet weights Keras publishes.
+
+    Attributes
+    ----------
+    weights : str
+        ``imagenet`` (Keras downloads them once and keeps them), ``random``, or a path.
+    weights_if_unavailable : {"error", "compact", "random"}
+        What to do when the ImageNet weights are not here and can't be downloaded.
+    """
+
+    weights: str = "imagenet"
+    weights_if_unavailable: Literal["error", "compact", "random"] = "error"
+
+    @abstractmethod
+    def published_weights(self) -> PublishedWeights:
+        """The file that ``weights: imagenet`` stands for."""
+
+
+def scale_to_unit_range(images: Any) -> Any:
+    """Map [0, 255] to [-1, 1], as Keras' ``preprocess_input(mode="tf")`` does."""
+    return images / 127.5 - 1.0

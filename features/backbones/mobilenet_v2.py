@@ -1,0 +1,69 @@
+"""MobileNetV2, small enough for a laptop (Sandler et al. 2018; 0.4 M parameters at alpha 0.35)."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import field_validator
+
+from features.backbones.base import ImageNetConfig, PublishedWeights, scale_to_unit_range
+
+PUBLISHED_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+PUBLISHED_SIZES_PX = (96, 128, 160, 192, 224)
+
+
+class MobileNetV2Config(ImageNetConfig):
+    """MobileNetV2 with global average pooling, RGB in [-1, 1].
+
+    Attributes
+    ----------
+    alpha : float
+        Width of the network, one of the values Keras publishes weights for. The last layer
+        has 1280 features up to alpha 1, and 1280 * alpha above.
+    """
+
+    name: Literal["mobilenet_v2"] = "mobilenet_v2"
+    alpha: float = 1.0
+
+    default_input_px: ClassVar[int] = 224
+    preprocessing: ClassVar[str] = "RGB / 127.5 - 1"
+
+    @field_validator("alpha")
+    @classmethod
+    def _published(cls, alpha: float) -> float:
+        if alpha not in PUBLISHED_ALPHAS:
+            raise ValueError(f"alpha is {alpha}, but Keras has weights only for {PUBLISHED_ALPHAS}")
+        return alpha
+
+    @property
+    def n_features(self) -> int:
+        """Length of one embedding: 1280, 1664 (alpha 1.3) or 1792 (alpha 1.4)."""
+        return max(1280, round(1280 * self.alpha))
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The width."""
+        return {"alpha": self.alpha}
+
+    def published_weights(self) -> PublishedWeights:
+        """Keras' ImageNet weights without the classifier; Keras publishes no checksum for them.
+
+        They were trained for five input sizes; the network at any other size gets those of 224 px.
+        """
+        px = self.network_input_px if self.network_input_px in PUBLISHED_SIZES_PX else 224
+        return PublishedWeights(
+            "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+            f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(self.alpha)}_{px}_no_top.h5",
+            md5=None,
+        )
+
+    def preprocess(self, images: Any) -> Any:
+        """[0, 255] to [-1, 1]."""
+        return scale_to_unit_range(images)
+
+    def build_network(self) -> Any:
+        """Build the bare network, untrained."""
+        import keras
+
+        px = self.network_input_px
+        return keras.applications.MobileNetV2(
+            alpha=self.alpha, include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg"
+        )

@@ -1,0 +1,1 @@
+"""How a frozen backbone is run on crops."""
