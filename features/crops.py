@@ -1,0 +1,77 @@
+"""Square crops around the animal.
+
+Where a crop lies: coordinates are those of ``features.tracks`` (pixel centers at whole
+numbers), a crop covers whole pixels, and of all positions the one whose middle is nearest
+to the center is taken, the upper or left one where two are equally near. So a crop of even
+size S around a whole x covers x - S/2 to x + S/2 - 1, as in the thesis (80 px to each side).
+What lies outside the frame repeats the frame's edge.
+"""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def crop_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int) -> NDArray[np.uint8]:
+    """Cut a square out of a frame, repeating the frame's edge where it reaches over.
+
+    Parameters
+    ----------
+    frame : ndarray, shape (height, width, 3), uint8
+        One video frame, channels in any order.
+    center_xy_px : array_like, shape (2,), float
+        x and y of the middle, in pixels of the frame; may lie outside of it.
+    size_px : int
+        Side of the square.
+
+    Returns
+    -------
+    ndarray, shape (size_px, size_px, 3), uint8
+        A copy, never a view of the frame.
+
+    Raises
+    ------
+    ValueError
+        When the center is NaN or infinite, or the size is not positive.
+    """
+    x_px, y_px = (float(value) for value in np.asarray(center_xy_px, dtype=np.float64))
+    if not (math.isfinite(x_px) and math.isfinite(y_px)):
+        raise ValueError(f"the center of a crop must be finite, got ({x_px}, {y_px})")
+    if size_px < 1:
+        raise ValueError(f"the size of a crop must be at least 1 px, got {size_px}")
+    height, width = frame.shape[:2]
+    left = math.ceil(x_px - size_px / 2)
+    top = math.ceil(y_px - size_px / 2)
+    if left >= 0 and top >= 0 and left + size_px <= width and top + size_px <= height:
+        return frame[top : top + size_px, left : left + size_px].copy()
+    return frame[_inside(top, size_px, height)[:, None], _inside(left, size_px, width)]
+
+
+def _inside(first: int, size_px: int, length: int) -> NDArray[np.int64]:
+    """Indices of a crop along one axis, those outside the frame moved onto its edge."""
+    # A far-away center would overflow int64; beyond one crop's width every index is the edge anyway.
+    first = min(max(first, -size_px), length)
+    return np.clip(np.arange(first, first + size_px), 0, length - 1)
+
+
+def resize_crop(crop: NDArray[np.uint8], input_px: int) -> NDArray[np.uint8]:
+    """Resize a square crop to the side that the network sees.
+
+    Parameters
+    ----------
+    crop : ndarray, shape (size_px, size_px, 3), uint8
+        The crop; returned as it is when it already fits.
+    input_px : int
+        Side of the result. Shrinking averages over areas, growing interpolates linearly.
+
+    Returns
+    -------
+    ndarray, shape (input_px, input_px, 3), uint8
+    """
+    if crop.shape[0] == input_px:
+        return crop
+    interpolation = cv2.INTER_AREA if input_px < crop.shape[0] else cv2.INTER_LINEAR
+    resized = cv2.resize(crop, (input_px, input_px), interpolation=interpolation)
+    return resized.astype(np.uint8, copy=False)

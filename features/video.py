@@ -1,0 +1,281 @@
+"""Video files: what is in them, and their frames in order.
+
+Frames are decoded from the first to the last and counted; the header's frame count is only
+compared, and nothing ever seeks, since both are inexact. A rotation that the file asks for
+(phones write one) is applied, as OpenCV does by default: sizes and coordinates are those of
+the frames as a player, or DeepLabCut, shows them.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from features.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+# FFmpeg writes its own remarks on damaged files to the terminal, between progress bars; ours say it in words.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+_LOG_ERRORS_ALONE = 2
+"""OpenCV's number for it; its warnings on a file that doesn't open say less than ours."""
+
+MAX_FPS = 2000.0
+TOLERATED_HEADER_EXCESS = 3
+"""A header may promise this many frames more than there are without it meaning anything."""
+TEXT_CODECS = ("ansi", "bintext", "xbin", "idf")
+"""What FFmpeg makes of text files: a film of the text."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What one video file holds.
+
+    Attributes
+    ----------
+    path : Path
+        As it was given.
+    fps : float
+        Frames per second, from the header.
+    n_frames : int
+        Frames that can be decoded.
+    n_frames_header : int
+        Frames that the header promises; 0 when it says nothing.
+    width_px, height_px : int
+        Size of a decoded frame, after the rotation that the file asks for.
+    codec : str
+        Four-letter code, such as "h264".
+    sha256 : str
+        Hash of the whole file, in hexadecimal.
+    """
+
+    path: Path
+    fps: float
+    n_frames: int
+    n_frames_header: int
+    width_px: int
+    height_px: int
+    codec: str
+    sha256: str
+
+
+def inspect_video(path: Path, index_path: Path | None = None) -> VideoInfo:
+    """Count a video's frames by decoding them, and hash the file.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+    index_path : Path, optional
+        A JSON file in which the outcome is kept, so that an unchanged file (same path, size and
+        time of change) is not decoded again. Made when absent, ignored when damaged.
+
+    Returns
+    -------
+    VideoInfo
+
+    Raises
+    ------
+    InputError
+        When the file is missing, empty, no video, without frames, or has no usable frame rate.
+    """
+    key = _index_key(path)
+    entry = _read_index(index_path).get(key["path"]) if index_path is not None else None
+    if entry is not None and all(entry.get(name) == value for name, value in key.items()):
+        video = VideoInfo(path=path, **{name: entry[name] for name in _REMEMBERED})
+    else:
+        video = _inspect(path)
+        if index_path is not None:
+            _remember(index_path, key, video)
+    missing = video.n_frames_header - video.n_frames
+    if missing > TOLERATED_HEADER_EXCESS:
+        logger.warning(
+            "%s: the header promises %d frames, but only %d can be decoded; the file may be cut off "
+            "or damaged. The frames that can be decoded are used.",
+            path,
+            video.n_frames_header,
+            video.n_frames,
+        )
+    return video
+
+
+def iter_frames(path: Path, frame_step: int = 1) -> Iterator[NDArray[np.uint8]]:
+    """Decode a video in order.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+    frame_step : int
+        Yield frames 0, frame_step, 2 * frame_step, ...; those between are decoded and dropped.
+
+    Yields
+    ------
+    ndarray, shape (height, width, 3), uint8
+        RGB.
+
+    Raises
+    ------
+    InputError
+        As ``inspect_video``.
+    """
+    for frame in iter_bgr_frames(path, frame_step):
+        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def iter_bgr_frames(path: Path, frame_step: int = 1, first_frame: int = 0) -> Iterator[NDArray[np.uint8]]:
+    """Decode a video in order, channels as OpenCV has them: blue, green, red.
+
+    For callers that cut a small part out of each frame and reorder only that. Yields frames
+    ``first_frame``, ``first_frame + frame_step``, ...; nothing is skipped without being decoded.
+    """
+    if frame_step < 1:
+        raise ValueError(f"frame_step must be at least 1, got {frame_step}")
+    with _opened(path) as capture:
+        frame_number = 0
+        while capture.grab():
+            if frame_number >= first_frame and (frame_number - first_frame) % frame_step == 0:
+                decoded, frame = capture.retrieve()
+                if not decoded:
+                    raise InputError(
+                        f"Frame {frame_number} of {path} can't be decoded. Does the file play to its end "
+                        "in a video player? If not, copy it anew from its source or re-encode it."
+                    )
+                yield frame.astype(np.uint8, copy=False)
+            frame_number += 1
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    """Open a video, or say in one paragraph why it can't be."""
+    _check_file(path)
+    has_ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
+    # Other backends open still images and count differently; they are for builds without FFmpeg alone.
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(_LOG_ERRORS_ALONE)
+    try:
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG if has_ffmpeg else cv2.CAP_ANY)
+    finally:
+        cv2.setLogLevel(level)
+    try:
+        if not capture.isOpened() or _codec_name(int(capture.get(cv2.CAP_PROP_FOURCC))) in TEXT_CODECS:
+            raise InputError(
+                f"{path} can't be opened as a video (it has {path.stat().st_size:,} bytes). Expected a file "
+                "that FFmpeg reads, such as .mp4 or .avi. Does it play in a video player? A recording that "
+                "was cut off while it was written often lacks its index and must be repaired or copied anew."
+            )
+        yield capture
+    finally:
+        capture.release()
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise InputError(
+            f"There is no video at {path}. Check the column `video` of recordings.csv: "
+            "paths are relative to that file's folder."
+        )
+    if not path.is_file():
+        raise InputError(f"{path} is a folder, not a video. Name the video file itself.")
+    if path.stat().st_size == 0:
+        raise InputError(f"The video {path} is empty (0 bytes). Copy it anew from its source.")
+
+
+def _inspect(path: Path) -> VideoInfo:
+    """Decode all frames once, converting only the first, and hash the file."""
+    with _opened(path) as capture:
+        fps = float(capture.get(cv2.CAP_PROP_FPS))
+        header = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        codec = _codec_name(int(capture.get(cv2.CAP_PROP_FOURCC)))
+        n_frames, height_px, width_px = 0, 0, 0
+        while capture.grab():
+            if n_frames == 0:
+                decoded, frame = capture.retrieve()
+                if not decoded:
+                    break
+                height_px, width_px = frame.shape[:2]
+            n_frames += 1
+    if n_frames == 0:
+        raise InputError(
+            f"No frame of {path} can be decoded, though it looks like a video (codec {codec}). "
+            "Does it play in a video player? If it does, re-encode it, for example as H.264 in an .mp4."
+        )
+    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
+        raise InputError(
+            f"The header of {path} gives {fps:g} frames per second; expected more than 0 and at most "
+            f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true frame rate."
+        )
+    n_frames_header = int(header) if math.isfinite(header) and header > 0 else 0
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return VideoInfo(path, fps, n_frames, n_frames_header, width_px, height_px, codec, sha256)
+
+
+def _codec_name(fourcc: int) -> str:
+    letters = "".join(chr((fourcc >> shift) & 0xFF) for shift in (0, 8, 16, 24))
+    return letters.strip() if letters.strip().isprintable() else f"0x{fourcc:08x}"
+
+
+_REMEMBERED = ("fps", "n_frames", "n_frames_header", "width_px", "height_px", "codec", "sha256")
+
+
+def _index_key(path: Path) -> dict[str, Any]:
+    """What must be equal for a remembered outcome to hold: another OpenCV may decode otherwise."""
+    _check_file(path)
+    status = path.stat()
+    return {
+        "path": str(path.resolve()),
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "opencv": cv2.__version__,
+    }
+
+
+def _read_index(index_path: Path) -> dict[str, dict[str, Any]]:
+    """Remembered outcomes by path; none when the file is absent or damaged."""
+    try:
+        entries = json.loads(index_path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        logger.warning("The index of videos %s is not readable (%s) and is made anew.", index_path, error)
+        return {}
+    if not isinstance(entries, dict):
+        return {}
+    return {path: entry for path, entry in entries.items() if _is_whole(entry)}
+
+
+def _is_whole(entry: object) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    numbers = ("fps", "n_frames", "n_frames_header", "width_px", "height_px")
+    return all(type(entry.get(name)) in (int, float) for name in numbers) and all(
+        isinstance(entry.get(name), str) for name in ("codec", "sha256")
+    )
+
+
+def _remember(index_path: Path, key: dict[str, Any], video: VideoInfo) -> None:
+    """Add one outcome to the index; several processes may do so at once."""
+    outcome = {name: value for name, value in asdict(video).items() if name in _REMEMBERED}
+    try:
+        index_path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(index_path.with_name(index_path.name + ".lock")):
+            entries = _read_index(index_path)
+            entries[key["path"]] = key | outcome
+            unfinished = index_path.with_name(index_path.name + ".unfinished")
+            unfinished.write_text(json.dumps(entries, indent=1, ensure_ascii=False), encoding="utf-8")
+            unfinished.replace(index_path)
+    except OSError as error:
+        logger.warning("The index of videos %s can't be written (%s).", index_path, error)
