@@ -29,9 +29,6 @@ logger = logging.getLogger(__name__)
 # FFmpeg writes its own remarks on damaged files to the terminal, between progress bars; ours say it in words.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-_LOG_ERRORS_ALONE = 2
-"""OpenCV's number for it; its warnings on a file that doesn't open say less than ours."""
-
 MAX_FPS = 2000.0
 TOLERATED_HEADER_EXCESS = 3
 """A header may promise this many frames more than there are without it meaning anything."""
@@ -163,12 +160,13 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     _check_file(path)
     has_ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
     # Other backends open still images and count differently; they are for builds without FFmpeg alone.
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(_LOG_ERRORS_ALONE)
+    # Its warnings on a file that doesn't open say less than the error below.
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
         capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG if has_ffmpeg else cv2.CAP_ANY)
     finally:
-        cv2.setLogLevel(level)
+        cv2.utils.logging.setLogLevel(level)
     try:
         if not capture.isOpened() or _codec_name(int(capture.get(cv2.CAP_PROP_FOURCC))) in TEXT_CODECS:
             raise InputError(
@@ -215,7 +213,8 @@ def _inspect(path: Path) -> VideoInfo:
     if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
         raise InputError(
             f"The header of {path} gives {fps:g} frames per second; expected more than 0 and at most "
-            f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true frame rate."
+            f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true "
+            "frame rate."
         )
     n_frames_header = int(header) if math.isfinite(header) and header > 0 else 0
     with path.open("rb") as file:
