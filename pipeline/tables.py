@@ -4,12 +4,14 @@ Equal content gives equal bytes, so that two runs can be compared with a file co
 """
 
 import csv
+import io
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from pipeline.run_dir import write_text
 
 
 def cell_text(value: object) -> str:
@@ -57,16 +59,10 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
-    """Write lines of ready-made cells as CSV, by way of a temporary file in the same folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary_path = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary_path.open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream, lineterminator="\n").writerows(lines)
-        temporary_path.replace(path)
-    except BaseException:
-        temporary_path.unlink(missing_ok=True)
-        raise
+    """Write lines of ready-made cells as CSV, the whole file in one step."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(lines)
+    write_text(path, stream.getvalue())
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
