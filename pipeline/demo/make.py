@@ -1,0 +1,174 @@
+"""Write the demo folder: videos, tracks, annotations and the table that pairs them."""
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from filelock import FileLock
+
+from pipeline.demo.behavior import LABELLED, Episode, label_frames
+from pipeline.demo.body import KEYPOINTS
+from pipeline.demo.config import SIMULATOR_VERSION, DemoConfig
+from pipeline.demo.recording import render_frames, simulate_recording
+from pipeline.demo.tracking import track_keypoints, write_deeplabcut_csv
+
+SPEC_NAME = "demo.json"
+TABLE_NAME = "recordings.csv"
+_COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
+
+
+def _ignore_progress(done: int, total: int) -> None:
+    """Progress callback that does nothing."""
+
+
+def make_demo(
+    folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] = _ignore_progress
+) -> Path:
+    """Make the simulated open field, unless the folder already holds exactly this demo.
+
+    The folder appears whole or not at all: files are written beside it and moved in one step. A demo
+    of other settings, or of an older simulator, is replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the demo lies or shall lie. Must not hold anything else.
+    config : DemoConfig, optional
+        Size and seed.
+    progress : callable
+        Called with (frames done, frames in all).
+
+    Returns
+    -------
+    Path
+        The demo's `recordings.csv`.
+
+    Raises
+    ------
+    features.errors.InputError
+        When the folder exists and is not a demo.
+    """
+    config = config or DemoConfig()
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        if _is_current(folder, config):
+            return folder / TABLE_NAME
+        _refuse_foreign(folder)
+        # On the same disk as the folder, so that the last step is a rename.
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            _write_demo(fresh, config, progress)
+            _replace(fresh, folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return folder / TABLE_NAME
+
+
+def _spec(config: DemoConfig) -> dict[str, object]:
+    return {"simulator_version": SIMULATOR_VERSION, **config.model_dump()}
+
+
+def _is_current(folder: Path, config: DemoConfig) -> bool:
+    try:
+        written = json.loads((folder / SPEC_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if not isinstance(written, dict) or written.get("settings") != _spec(config):
+        return False
+    # Files that were deleted or cut short since are noticed by their size.
+    sizes = written.get("size_bytes", {})
+    return (folder / TABLE_NAME).is_file() and all(
+        (folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items()
+    )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    from features.errors import InputError
+
+    if not folder.exists():
+        return
+    if not folder.is_dir() or ((folder / SPEC_NAME).exists() is False and any(folder.iterdir())):
+        raise InputError(
+            f"The demo should be written to {folder}, but something else lies there (no {SPEC_NAME} inside). "
+            "Move it away, or name another folder for the demo."
+        )
+
+
+def _replace(fresh: Path, folder: Path) -> None:
+    old = fresh.with_name(fresh.name + "-old")
+    if folder.exists():
+        folder.replace(old)
+    fresh.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int], None]) -> None:
+    n_recordings = config.n_train + config.n_test
+    total = n_recordings * config.n_frames
+    rows = []
+    for i in range(n_recordings):
+        split = "train" if i < config.n_train else "test"
+        group = ("HD", "WT")[i % 2]
+        name = f"{group}_sim_{i + 1:02d}"
+        rows.append(
+            _write_recording(folder, name, i, config, lambda n, i=i: progress(i * config.n_frames + n, total))
+        )
+        rows[-1] |= {"individual": f"{group}_{i + 1:02d}", "group": group, "split": split}
+    with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    spec = json.dumps({"settings": _spec(config), "size_bytes": sizes}, indent=2)
+    (folder / SPEC_NAME).write_text(spec + "\n", encoding="utf-8")
+
+
+def _write_recording(
+    folder: Path, name: str, index: int, config: DemoConfig, progress: Callable[[int], None]
+) -> dict[str, str]:
+    rng = np.random.default_rng([config.seed, index])
+    recording = simulate_recording(config.n_frames, config.fps, config.size_px, rng)
+    video, poses, labels = f"{name}.mp4", f"{name}_dlc.csv", f"{name}_labels.csv"
+    # One recording per demo comes as bouts, to show that annotation formats may be mixed.
+    if index == 1:
+        labels = f"{name}_bouts.csv"
+        _write_bouts(folder / labels, recording.episodes)
+    else:
+        _write_frame_labels(folder / labels, recording.episodes)
+    xy, likelihood = track_keypoints(recording.keypoints_px, KEYPOINTS, config.fps, config.size_px, rng)
+    write_deeplabcut_csv(folder / poses, xy, likelihood, KEYPOINTS)
+    writer = cv2.VideoWriter(
+        str(folder / video), cv2.VideoWriter.fourcc(*"mp4v"), config.fps, (config.size_px, config.size_px)
+    )
+    if not writer.isOpened():
+        raise OSError(f"OpenCV could not open {folder / video} to write an mp4 video.")
+    try:
+        for frame, image in enumerate(render_frames(recording, config.size_px, rng)):
+            writer.write(image)
+            if frame % 20 == 19 or frame + 1 == config.n_frames:
+                progress(frame + 1)
+    finally:
+        writer.release()
+    return {"recording": name, "video": video, "poses": poses, "annotations": labels}
+
+
+def _write_frame_labels(path: Path, episodes: list[Episode]) -> None:
+    columns = [label_frames(episodes, behavior) for behavior in LABELLED]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["frame", *LABELLED])
+        for frame, active in enumerate(zip(*columns, strict=True)):
+            writer.writerow([frame, *map(int, active)])
+
+
+def _write_bouts(path: Path, episodes: list[Episode]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["behavior", "start_frame", "stop_frame"])
+        writer.writerows((e.state, e.start, e.stop) for e in episodes if e.state in LABELLED)

@@ -1,0 +1,75 @@
+"""What a pose tracker would have made of the true keypoints: jitter, drop-outs, confident-looking tables."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCORER = "DLC_resnet50_simulated_open_field"
+
+# Paws and tail tip are the hardest to see from above.
+_JITTER_PX = {"leftpaw": 2.2, "rightpaw": 2.2, "tailtip": 2.0, "midbody": 1.2}
+_HIDDEN_CHANCE = {"leftpaw": 0.25, "rightpaw": 0.25, "tailtip": 0.06}
+
+
+def track_keypoints(
+    keypoints_px: NDArray[np.float64],
+    names: tuple[str, ...],
+    fps: float,
+    size_px: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Simulate a tracker's output.
+
+    Parameters
+    ----------
+    keypoints_px : ndarray, shape (n_frames, n_keypoints, 2)
+        The truth.
+    names : tuple of str
+        The keypoints' names.
+    fps : float
+        Frame rate; drop-outs last from a frame to about two seconds.
+    size_px : int
+        Width and height of the image; lost points jump anywhere in it.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    xy_px : ndarray, shape (n_frames, n_keypoints, 2)
+        Never NaN: like DeepLabCut, the tracker always names some position.
+    likelihood : ndarray, shape (n_frames, n_keypoints)
+        Near 1 where the position is good, low where it is not.
+    """
+    n_frames, n_keypoints, _ = keypoints_px.shape
+    xy = keypoints_px.copy()
+    likelihood = 1.0 - rng.beta(1.0, 60.0, (n_frames, n_keypoints))
+    for k, name in enumerate(names):
+        xy[:, k] += rng.normal(0, _JITTER_PX.get(name, 0.9), (n_frames, 2))
+        lost = rng.uniform(size=n_frames) < _HIDDEN_CHANCE.get(name, 0.01)
+        likelihood[lost, k] = rng.beta(2.0, 3.0, int(lost.sum()))
+        xy[lost, k] += rng.normal(0, 9.0, (int(lost.sum()), 2))
+    # Stretches in which the whole animal is lost, for instance behind a hand or a reflection.
+    for _ in range(max(1, rng.poisson(n_frames / 500))):
+        length = int(np.clip(rng.exponential(0.6 * fps), 2, 3 * fps))
+        start = int(rng.integers(0, max(1, n_frames - length)))
+        stop = min(start + length, n_frames)
+        elsewhere = rng.uniform(0, size_px - 1, (1, n_keypoints, 2))
+        xy[start:stop] = elsewhere + rng.normal(0, 3.0, (stop - start, n_keypoints, 2))
+        likelihood[start:stop] = rng.beta(1.2, 9.0, (stop - start, n_keypoints))
+    return np.clip(xy, 0.0, size_px - 1.0), likelihood
+
+
+def write_deeplabcut_csv(
+    path: Path, xy_px: NDArray[np.float64], likelihood: NDArray[np.float64], names: tuple[str, ...]
+) -> None:
+    """Write tracks as DeepLabCut's CSV: three header rows, then one row per frame."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["scorer", *[SCORER] * (3 * len(names))])
+        writer.writerow(["bodyparts", *[name for name in names for _ in range(3)]])
+        writer.writerow(["coords", *["x", "y", "likelihood"] * len(names)])
+        table = np.concatenate([xy_px, likelihood[..., None]], axis=-1).reshape(len(xy_px), -1)
+        for frame, row in enumerate(table):
+            writer.writerow([frame, *[f"{value:.4f}" for value in row]])
