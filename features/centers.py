@@ -1,0 +1,147 @@
+"""From keypoints to the one point that crops are cut around."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from features.errors import InputError
+from features.suggestions import did_you_mean, listing
+from features.tracks import CenterTrack, PoseTrack
+
+
+class CenterConfig(BaseModel):
+    """Which point of the animal is the center, and how gaps are treated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keypoints: str | list[str] = Field("midbody", description="one keypoint, or several to average")
+    individual: str | None = Field(None, description="whose keypoints, where the file holds several animals")
+    min_likelihood: float = Field(0.6, ge=0, le=1, description="a keypoint below this is taken as not seen")
+    max_gap_s: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="longer gaps are held, not interpolated, and marked"
+    )
+
+    @field_validator("keypoints")
+    @classmethod
+    def _named_once(cls, keypoints: str | list[str]) -> str | list[str]:
+        names = [keypoints] if isinstance(keypoints, str) else keypoints
+        if not names or not all(names) or len(set(names)) != len(names):
+            raise ValueError("name at least one keypoint, and none twice")
+        return keypoints
+
+    @property
+    def keypoint_names(self) -> tuple[str, ...]:
+        """The keypoints as a tuple, also where the setting is one name."""
+        return (self.keypoints,) if isinstance(self.keypoints, str) else tuple(self.keypoints)
+
+
+def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTrack:
+    """Find the center in every frame.
+
+    A keypoint is seen where its likelihood reaches `min_likelihood`. One keypoint is taken as it is.
+    Of several, the center is their mean. In frames where at least half of them (but not all) are seen,
+    the mean of those seen is moved by the offset that the same keypoints had to the full mean in the
+    nearest frames before and after in which all were seen (linear in time between the two): otherwise
+    the crop would jump each time an ear vanishes. Frames with fewer are gaps.
+
+    Gaps up to `max_gap_s` are interpolated linearly and count as observed: the animal can't get far.
+    Longer gaps are held at the last seen position and marked not observed. At the ends of the recording
+    there is nothing to interpolate between: the nearest seen position is held, and marked by the same rule.
+
+    Parameters
+    ----------
+    pose : PoseTrack
+        Keypoints, shape (n_frames, n_keypoints, 2); NaN where missing.
+    config : CenterConfig
+        Keypoints, likelihood threshold, longest gap in seconds.
+    fps : float
+        Frames per second of the recording.
+
+    Returns
+    -------
+    CenterTrack
+        `xy_px` (n_frames, 2) without NaN; `observed` (n_frames,).
+
+    Raises
+    ------
+    InputError
+        A keypoint that isn't in the file, or never seen; keypoints never seen together.
+    """
+    points, seen = _named_points(pose, config)
+    if seen.shape[1] == 1:
+        xy_px = np.where(seen, points[:, 0], np.nan)
+    else:
+        xy_px = _mean_of_points(pose, config, points, seen)
+    max_gap_frames = math.floor(config.max_gap_s * fps + 1e-9)
+    return _fill_gaps(xy_px, max_gap_frames)
+
+
+def _named_points(pose: PoseTrack, config: CenterConfig) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Positions (n_frames, n_named, 2) and where they are seen (n_frames, n_named)."""
+    for name in config.keypoint_names:
+        if name not in pose.keypoints:
+            raise InputError(
+                f"Keypoint {name!r} is not in {pose.source_path.name}. It has: {listing(pose.keypoints)}."
+                f"{did_you_mean(name, pose.keypoints)} Set center.keypoints to one of these, "
+                "or to a list of them to average."
+            )
+    columns = [pose.keypoints.index(name) for name in config.keypoint_names]
+    points = pose.xy_px[:, columns]
+    likelihood = pose.likelihood[:, columns]
+    with np.errstate(invalid="ignore"):
+        seen = (likelihood >= config.min_likelihood) & np.isfinite(points).all(axis=2)
+    for name, column, column_seen in zip(config.keypoint_names, likelihood.T, seen.T, strict=True):
+        if column_seen.any():
+            continue
+        best = (
+            f"its highest likelihood is {np.nanmax(column):.2f}"
+            if np.isfinite(column).any()
+            else "no value at all"
+        )
+        raise InputError(
+            f"Keypoint {name!r} of {pose.source_path.name} is seen in none of its {pose.n_frames} frames "
+            f"({best}, min_likelihood is {config.min_likelihood:g}). Choose another keypoint, lower "
+            "min_likelihood, or track the video again."
+        )
+    return points, seen
+
+
+def _mean_of_points(
+    pose: PoseTrack, config: CenterConfig, points: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Mean of the keypoints (n_frames, 2) without jumps where some vanish; NaN where too few are seen."""
+    complete = np.flatnonzero(seen.all(axis=1))
+    if not len(complete):
+        raise InputError(
+            f"The keypoints {listing(config.keypoint_names)} of {pose.source_path.name} are never seen all "
+            f"together (min_likelihood {config.min_likelihood:g}), so their mean has no fixed place on the "
+            "animal. Name fewer."
+        )
+    xy_px = np.full((len(points), 2), np.nan)
+    full_mean = points[complete].mean(axis=1)
+    for pattern in np.unique(seen, axis=0):
+        if 2 * pattern.sum() < len(pattern):
+            continue
+        frames = np.flatnonzero((seen == pattern).all(axis=1))
+        offset = full_mean - points[complete][:, pattern].mean(axis=1)
+        for axis in range(2):
+            correction = np.interp(frames, complete, offset[:, axis])
+            xy_px[frames, axis] = points[frames][:, pattern, axis].mean(axis=1) + correction
+    return xy_px
+
+
+def _fill_gaps(xy_px: NDArray[np.float64], max_gap_frames: int) -> CenterTrack:
+    """Interpolate gaps up to `max_gap_frames`, hold longer ones; at least one frame must be seen."""
+    seen = np.isfinite(xy_px).all(axis=1)
+    seen_frames = np.flatnonzero(seen)
+    frames = np.arange(len(xy_px))
+    filled = np.stack([np.interp(frames, seen_frames, xy_px[seen_frames, axis]) for axis in range(2)], axis=1)
+    observed = np.ones(len(xy_px), dtype=bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], seen, [True]]).astype(np.int8)))
+    for start, stop in edges.reshape(-1, 2):
+        if stop - start > max_gap_frames:
+            filled[start:stop] = xy_px[start - 1] if start > 0 else xy_px[seen_frames[0]]
+            observed[start:stop] = False
+    return CenterTrack(filled, observed)

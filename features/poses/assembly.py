@@ -1,0 +1,139 @@
+"""From named columns to a `PoseTrack`; shared by the DeepLabCut readers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import InputError
+from features.suggestions import did_you_mean, listing
+from features.tracks import PoseTrack
+
+COORDINATES = ("x", "y", "likelihood")
+
+
+@dataclass(frozen=True)
+class PoseColumn:
+    """What one column of a pose table holds; `individual` is "" in single-animal files."""
+
+    individual: str
+    keypoint: str
+    coordinate: str
+
+
+def choose_individual(path: Path, columns: list[PoseColumn], individual: str | None) -> str:
+    """The individual to read.
+
+    Raises
+    ------
+    InputError
+        The one asked for is not there, or several are and none was asked for.
+    """
+    names = list(dict.fromkeys(column.individual for column in columns))
+    if individual is None:
+        if len(names) == 1:
+            return names[0]
+        raise InputError(
+            f"{path.name} holds several individuals ({listing(names)}) and none was chosen. "
+            "Set center.individual to one of them."
+        )
+    if individual in names:
+        return individual
+    if names == [""]:
+        raise InputError(
+            f"{path.name} is a single-animal file without names, so individual {individual!r} is not in it. "
+            "Leave center.individual out."
+        )
+    raise InputError(
+        f"Individual {individual!r} is not in {path.name}. It has: {listing(names)}."
+        f"{did_you_mean(individual, names)} Set center.individual to one of these."
+    )
+
+
+def select_columns(path: Path, columns: list[PoseColumn], individual: str | None) -> dict[PoseColumn, int]:
+    """Which columns belong to the individual: column → its index in `columns`.
+
+    Raises
+    ------
+    InputError
+        Unknown individual, a column that stands there twice, a keypoint without x or y.
+    """
+    name = choose_individual(path, columns, individual)
+    chosen: dict[PoseColumn, int] = {}
+    for index, column in enumerate(columns):
+        if column.individual != name:
+            continue
+        if column in chosen:
+            raise InputError(
+                f"{path.name} has the column {column.keypoint} {column.coordinate} twice. "
+                "Keep the network's output only once."
+            )
+        chosen[column] = index
+    for column in list(chosen):
+        for coordinate in ("x", "y"):
+            if PoseColumn(name, column.keypoint, coordinate) not in chosen:
+                raise InputError(
+                    f"Keypoint {column.keypoint!r} of {path.name} has no column {coordinate}. Export it "
+                    "again."
+                )
+    return chosen
+
+
+def assemble(path: Path, columns: list[PoseColumn], values: NDArray[np.float64]) -> PoseTrack:
+    """Build the track of one individual.
+
+    Parameters
+    ----------
+    path : Path
+        The source, kept in the track.
+    columns : list of PoseColumn
+        What the columns of `values` are; one individual, no column twice, x and y for each keypoint.
+    values : ndarray, shape (n_frames, n_columns)
+        NaN where missing.
+
+    Returns
+    -------
+    PoseTrack
+        A point of which one coordinate is missing or infinite is missing as a whole, and so is its
+        likelihood. Where the file gives no likelihood it is 1.0.
+    """
+    keypoints = tuple(dict.fromkeys(column.keypoint for column in columns))
+    where = {(column.keypoint, column.coordinate): index for index, column in enumerate(columns)}
+    xy_px = np.full((len(values), len(keypoints), 2), np.nan)
+    likelihood = np.ones((len(values), len(keypoints)))
+    for k, keypoint in enumerate(keypoints):
+        xy_px[:, k, 0] = values[:, where[keypoint, "x"]]
+        xy_px[:, k, 1] = values[:, where[keypoint, "y"]]
+        if (keypoint, "likelihood") in where:
+            likelihood[:, k] = values[:, where[keypoint, "likelihood"]]
+    missing = ~np.isfinite(xy_px).all(axis=2)
+    xy_px[missing] = np.nan
+    likelihood[missing] = np.nan
+    _require_probabilities(path, keypoints, likelihood)
+    return PoseTrack(keypoints, xy_px, likelihood, path)
+
+
+def require_frame_numbers(path: Path, index: NDArray[np.float64], first_row: int) -> None:
+    """Raise `InputError` unless the index counts 0, 1, 2, …; `first_row` is the number of its first row."""
+    if not len(index):
+        raise InputError(f"{path.name} has a header but no frames. Analyse the video again.")
+    wrong = np.flatnonzero(~(index == np.arange(len(index))))
+    if len(wrong):
+        row = int(wrong[0])
+        raise InputError(
+            f"Expected the frame numbers 0, 1, 2, … in the first column of {path.name}, one row per video "
+            f"frame, found {index[row]:g} instead of {row} (row {first_row + row}). Were rows removed or "
+            "sorted? Use the file as DeepLabCut wrote it."
+        )
+
+
+def _require_probabilities(path: Path, keypoints: tuple[str, ...], likelihood: NDArray[np.float64]) -> None:
+    with np.errstate(invalid="ignore"):
+        wrong = np.argwhere((likelihood < -1e-6) | (likelihood > 1 + 1e-6))
+    if len(wrong):
+        frame, k = (int(number) for number in wrong[0])
+        raise InputError(
+            f"Expected likelihoods between 0 and 1 in {path.name}, found {likelihood[frame, k]:g} for "
+            f"keypoint {keypoints[k]!r} in frame {frame}. Are the columns in the order x, y, likelihood?"
+        )

@@ -1,0 +1,246 @@
+"""The table of recordings: which video belongs to which poses, annotations and individual.
+
+A lab edits it in Excel, so byte order marks, semicolons, tabs, the Windows code page, blank rows and stray
+spaces are accepted. Pairing is by this table, never by sort order.
+"""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.delimited import find_dialect, iter_rows, require_file
+from features.errors import InputError
+from features.suggestions import did_you_mean, listing
+
+COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
+_REQUIRED = ("recording", "video")
+_SPLITS = ("train", "test", "")
+_UNSAFE = '/\\:*?"<>|'
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_MAX_ID_LENGTH = 100
+_POOLED = "pooled"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One video with its files.
+
+    Attributes
+    ----------
+    id : str
+        Unique, safe as a file name on every system.
+    video_path : Path
+        The video; with features computed elsewhere, their file (a part of it after ``#``).
+    pose_path : Path or None
+        The pose file; None where the table names none.
+    annotation_paths : dict of str to Path
+        By annotator, "" where the table names none; empty for a video to predict only.
+    individual : str
+        Whose video it is; the recording's id where the table doesn't say.
+    group : str
+        The lab's own grouping (genotype, treatment); may be "".
+    split : str
+        "train", "test" or "" (to predict only).
+    """
+
+    id: str
+    video_path: Path
+    pose_path: Path | None
+    annotation_paths: dict[str, Path]
+    individual: str
+    group: str
+    split: str
+
+
+def read_recordings(csv_path: Path) -> list[Recording]:
+    """Read the table of recordings.
+
+    Parameters
+    ----------
+    csv_path : Path
+        CSV with the columns in `COLUMNS`, in any order; `recording` and `video` are needed, the others
+        may be left out. Paths are relative to the CSV.
+
+    Returns
+    -------
+    list of Recording
+        In the table's order.
+
+    Raises
+    ------
+    InputError
+        Naming the row (counted from 1, header included) and the column.
+    """
+    csv_path = Path(csv_path)
+    require_file(csv_path, "table of recordings")
+    rows = [(row, cells) for row, cells in iter_rows(csv_path, find_dialect(csv_path)) if any(cells)]
+    if not rows:
+        raise InputError(f"{csv_path.name} holds no rows. Its header must be: {','.join(COLUMNS)}.")
+    names = _header(csv_path, *rows[0])
+    recordings: list[Recording] = []
+    seen_ids: dict[str, int] = {}
+    seen_files: dict[str, int] = {}
+    for row, cells in rows[1:]:
+        fields = _Row(csv_path, row, _by_name(csv_path, row, names, cells))
+        recording = _recording(fields)
+        _require_new(fields, "recording", recording.id.casefold(), recording.id, seen_ids)
+        _require_new(fields, "video", str(recording.video_path), recording.video_path.name, seen_files)
+        for path in recording.annotation_paths.values():
+            # The thesis' form keeps labels in the pose file: the two columns may name one file.
+            _require_new(fields, "annotations", str(path), path.name, seen_files)
+        if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
+            _require_new(fields, "poses", str(recording.pose_path), recording.pose_path.name, seen_files)
+        recordings.append(recording)
+    if not recordings:
+        raise InputError(f"{csv_path.name} has a header but no recordings. Add a row for each video.")
+    return recordings
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the table, with what an error about it needs."""
+
+    csv_path: Path
+    row: int
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+    def error(self, column: str, text: str) -> InputError:
+        """An error that names file, row and column."""
+        return InputError(f"{self.csv_path.name}, row {self.row}, column {column!r}: {text}")
+
+
+def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
+    names = [name.casefold() for name in cells]
+    known = ",".join(COLUMNS)
+    for name in names:
+        if name and name not in COLUMNS:
+            raise InputError(
+                f"{csv_path.name}, row {row}: unknown column {name!r}.{did_you_mean(name, COLUMNS)} Known: "
+                f"{known}."
+            )
+        if name and names.count(name) > 1:
+            raise InputError(f"{csv_path.name}, row {row}: the column {name!r} stands there twice. Keep one.")
+    missing = [name for name in _REQUIRED if name not in names]
+    if missing:
+        raise InputError(
+            f"{csv_path.name}, row {row}: the header has no column {missing[0]!r}; found {listing(names)}. "
+            f"The header must be: {known}."
+        )
+    return names
+
+
+def _by_name(csv_path: Path, row: int, names: list[str], cells: list[str]) -> dict[str, str]:
+    for position, text in enumerate(cells):
+        if text and (position >= len(names) or not names[position]):
+            raise InputError(
+                f"{csv_path.name}, row {row}, has {text!r} in column {position + 1}, which has no name in "
+                "the header. A cell that contains the delimiter must stand in quotes."
+            )
+    return {name: text for name, text in zip(names, cells, strict=False) if name}
+
+
+def _recording(fields: _Row) -> Recording:
+    name = fields["recording"]
+    _require_safe_id(fields, name)
+    split = fields["split"].casefold()
+    if split not in _SPLITS:
+        raise fields.error(
+            "split",
+            f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}",
+        )
+    if not fields["video"]:
+        raise fields.error(
+            "video", f"recording {name!r} has no video. Write its path, relative to this table."
+        )
+    annotation_paths = _annotation_paths(fields)
+    if split and not annotation_paths:
+        raise fields.error(
+            "annotations",
+            f"recording {name!r} is for {split}, so it needs annotations, but none are named. Name the file, "
+            "or leave the split empty to have the recording predicted only.",
+        )
+    return Recording(
+        id=name,
+        video_path=_path(fields, "video", fields["video"]),
+        pose_path=_path(fields, "poses", fields["poses"]) if fields["poses"] else None,
+        annotation_paths=annotation_paths,
+        individual=fields["individual"] or name,
+        group=fields["group"],
+        split=split,
+    )
+
+
+def _annotation_paths(fields: _Row) -> dict[str, Path]:
+    """`annotator=path` joined by `;`, or one path alone."""
+    paths: dict[str, Path] = {}
+    for part in (part.strip() for part in fields["annotations"].split(";")):
+        if not part:
+            continue
+        annotator, sign, text = (word.strip() for word in part.partition("="))
+        if not sign or _resolve(fields.csv_path, part).is_file():
+            annotator, text = "", part
+        elif not annotator or not text:
+            raise fields.error("annotations", f"expected annotator=path, found {part!r}.")
+        if annotator in paths:
+            who = f"annotator {annotator!r}" if annotator else "the annotator without a name"
+            raise fields.error(
+                "annotations", f"{who} has two files. Tell annotators apart: A=first.csv;B=second.csv."
+            )
+        paths[annotator] = _path(fields, "annotations", text)
+    return paths
+
+
+def _path(fields: _Row, column: str, text: str) -> Path:
+    path = _resolve(fields.csv_path, text)
+    # "features.h5#dataset" names a part of a file; a plain file whose name has a # is taken as it is.
+    file_path = path if path.is_file() else _resolve(fields.csv_path, text.rsplit("#", 1)[0])
+    if file_path.is_file():
+        return path
+    folder = file_path.parent
+    if not folder.is_dir():
+        raise fields.error(
+            column, f"no file {text!r}: the folder {folder} does not exist. Paths are relative to the table."
+        )
+    neighbours = (entry.name for entry in folder.iterdir() if entry.is_file())
+    closest = difflib.get_close_matches(file_path.name, neighbours, n=1)
+    hint = f" Did you mean {closest[0]!r}?" if closest else ""
+    raise fields.error(column, f"no file {text!r} in {folder}.{hint} Paths are relative to the table.")
+
+
+def _resolve(csv_path: Path, text: str) -> Path:
+    path = csv_path.parent / text
+    if "\\" in text and not path.exists():
+        path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
+    return path
+
+
+def _require_new(fields: _Row, column: str, key: str, shown: str, seen: dict[str, int]) -> None:
+    if key in seen:
+        raise fields.error(
+            column,
+            f"{shown!r} already stands in row {seen[key]}. Each recording needs an id and files of its own: "
+            "was the row copied?",
+        )
+    seen[key] = fields.row
+
+
+def _require_safe_id(fields: _Row, name: str) -> None:
+    """Results are kept in files named by the id, so it must be a file name everywhere."""
+    if not name:
+        raise fields.error("recording", "the id is empty. Give each recording a short name of its own.")
+    rules: list[tuple[bool, str]] = [
+        (any(sign in _UNSAFE or not sign.isprintable() for sign in name), f"must not hold any of {_UNSAFE}"),
+        (name.startswith(".") or name.endswith("."), "must not begin or end with a point"),
+        (name.split(".")[0].casefold() in _RESERVED, "is a reserved name on Windows"),
+        (len(name) > _MAX_ID_LENGTH, f"must not be longer than {_MAX_ID_LENGTH} letters"),
+        (name.casefold() == _POOLED, "is the name of all recordings together in the results"),
+    ]
+    for broken, says in rules:
+        if broken:
+            raise fields.error(
+                "recording",
+                f"the id {name!r} {says}, because results are saved in files of that name. Rename it.",
+            )
