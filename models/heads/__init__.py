@@ -1,0 +1,12 @@
+"""The heads there are, by name. A new one is a new file and a new line here."""
+
+from models.heads.base import HeadConfig
+from models.heads.logistic import LogisticConfig
+from models.heads.lstm import LstmConfig
+from models.heads.tcn import TcnConfig
+
+HEADS: dict[str, type[HeadConfig]] = {
+    "lstm": LstmConfig,
+    "tcn": TcnConfig,
+    "logistic": LogisticConfig,
+}

@@ -1,0 +1,121 @@
+"""A trained head: from embeddings of any number of frames to one probability per frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from models.heads.base import HeadConfig
+from models.network import Network, Weights
+from models.scaler import Scaler
+from models.settings import TrainingConfig
+from models.windows import Sequence, gather_windows, plan_windows, stitch
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """Everything needed to use a head.
+
+    Attributes
+    ----------
+    config : HeadConfig
+        Which network.
+    training : TrainingConfig
+        How it was trained; its window length and batch size are used for prediction too.
+    scaler : Scaler
+        Standardisation from the training recordings (the identity if it was switched off).
+    weights : list of ndarray
+        The network's weights, in Keras' order.
+    network : Network
+        Compiled for this shape. It may be shared with other heads, so that `weights` are set before each use.
+    """
+
+    config: HeadConfig
+    training: TrainingConfig
+    scaler: Scaler
+    weights: Weights
+    network: Network
+
+    @property
+    def n_features(self) -> int:
+        """Features per frame that it was trained on."""
+        return len(self.scaler.mean)
+
+    @property
+    def window_frames(self) -> int:
+        """Frames in a window."""
+        return self.training.window_frames
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras model with this head's weights; it expects scaled embeddings and a mask.
+
+        Valid until another head that shares the network is trained or predicts.
+        """
+        self.network.set_weights(self.weights)
+        return self.network.model
+
+    def predict(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of the behavior in each frame of one recording.
+
+        Parameters
+        ----------
+        embeddings : ndarray, shape (n_frames, n_features), float32
+            Frames in order, as many as there are: none, fewer than a window, or any other number.
+
+        Returns
+        -------
+        ndarray, shape (n_frames,), float32
+            In [0, 1].
+
+        Raises
+        ------
+        InputError
+            If the number of features is not the one that it was trained on.
+        """
+        if embeddings.ndim != 2 or embeddings.shape[1] != self.n_features:
+            raise InputError(
+                f"This head was trained on embeddings (n_frames, {self.n_features}), but was given "
+                f"{embeddings.shape}. "
+                "Extract the recording with the backbone and settings that the head was trained with."
+            )
+        self.network.set_weights(self.weights)
+        self.network.set_scaler(self.scaler)
+        return predict_recording(self.network, embeddings)
+
+
+def predict_recording(network: Network, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of one recording by a network as it stands.
+
+    Windows start at frame 0; batches have one fixed shape, so that a recording's probabilities do not depend
+    on what else is predicted.
+
+    Parameters
+    ----------
+    network : Network
+        With the weights and the scaler to use.
+    embeddings : ndarray, shape (n_frames, n_features), float32
+        Before scaling.
+
+    Returns
+    -------
+    ndarray, shape (n_frames,), float32
+        In [0, 1].
+    """
+    n_frames = len(embeddings)
+    unlabelled = np.zeros(n_frames, bool)
+    sequences = [Sequence("", embeddings, unlabelled, unlabelled)]
+    spans = plan_windows([n_frames], network.window_frames)
+    probabilities = [np.zeros((0, network.window_frames), np.float32)]
+    for first in range(0, len(spans), network.batch_windows):
+        batch = gather_windows(sequences, spans[first : first + network.batch_windows], network.window_frames)
+        probabilities.append(network.predict_windows(batch.x, batch.mask))
+    starts = np.array([span.start for span in spans], np.int64)
+    return stitch(np.concatenate(probabilities), starts, n_frames)
