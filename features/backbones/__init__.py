@@ -6,6 +6,7 @@ from features.backbones.mobilenet_v2 import MobileNetV2Config
 from features.backbones.precomputed import PrecomputedConfig
 from features.backbones.resnet50v2 import ResNet50V2Config
 from features.backbones.resnet101 import ResNet101Config
+from features.backbones.resolve import ResolvedBackbone, resolve_backbone
 
 BACKBONES: dict[str, type[BackboneConfig]] = {
     "resnet50v2": ResNet50V2Config,
@@ -15,4 +16,11 @@ BACKBONES: dict[str, type[BackboneConfig]] = {
     "precomputed": PrecomputedConfig,
 }
 
-__all__ = ["BACKBONES", "BackboneConfig", "ImageNetConfig", "NetworkConfig"]
+__all__ = [
+    "BACKBONES",
+    "BackboneConfig",
+    "ImageNetConfig",
+    "NetworkConfig",
+    "ResolvedBackbone",
+    "resolve_backbone",
+]

@@ -33,8 +33,13 @@ class NetworkConfig(BackboneConfig):
         of another size is resized to it. Global average pooling makes any size possible.
     """
 
-    weights: str
-    input_px: int | None = Field(default=None, le=2048)
+    weights: str = Field(description="`random` (seeded), or the path of a Keras weights file of this network.")
+    input_px: int | None = Field(
+        default=None,
+        le=2048,
+        description="Side of the square that the network sees; crops of another size are resized to it. "
+        "Empty: the size at which the network was trained. Smaller is faster.",
+    )
 
     default_input_px: ClassVar[int]
     """Side of the square the network was trained at."""
@@ -46,9 +51,7 @@ class NetworkConfig(BackboneConfig):
     @model_validator(mode="after")
     def _large_enough(self) -> "NetworkConfig":
         if self.input_px is not None and self.input_px < self.min_input_px:
-            raise ValueError(
-                f"input_px is {self.input_px}, but {self.name} needs at least {self.min_input_px} pixels"
-            )
+            raise ValueError(f"input_px is {self.input_px}, but {self.name} needs at least {self.min_input_px} pixels")
         return self
 
     @property
@@ -118,8 +121,16 @@ class ImageNetConfig(NetworkConfig):
         What to do when the ImageNet weights are not here and can't be downloaded.
     """
 
-    weights: str = "imagenet"
-    weights_if_unavailable: Literal["error", "compact", "random"] = "error"
+    weights: str = Field(
+        default="imagenet",
+        description="`imagenet` (Keras downloads them once and keeps them), `random` (seeded), or the path "
+        "of a Keras weights file of this network.",
+    )
+    weights_if_unavailable: Literal["error", "compact", "random"] = Field(
+        default="error",
+        description="When the ImageNet weights are not on this computer and can't be downloaded: stop and "
+        "say how to get them, use the backbone `compact` that comes with Rearview, or use random weights.",
+    )
 
     @abstractmethod
     def published_weights(self) -> PublishedWeights:

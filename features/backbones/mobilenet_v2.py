@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from features.backbones.base import ImageNetConfig, PublishedWeights, scale_to_unit_range
 
@@ -21,7 +21,7 @@ class MobileNetV2Config(ImageNetConfig):
     """
 
     name: Literal["mobilenet_v2"] = "mobilenet_v2"
-    alpha: float = 1.0
+    alpha: float = Field(default=1.0, description="Width of the network: 0.35 (fastest), 0.5, 0.75, 1.0, 1.3 or 1.4.")
 
     default_input_px: ClassVar[int] = 224
     preprocessing: ClassVar[str] = "RGB / 127.5 - 1"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from features.backbones.base import BackboneConfig
 
@@ -20,7 +20,11 @@ class PrecomputedConfig(BackboneConfig):
     """
 
     name: Literal["precomputed"] = "precomputed"
-    files: str
+    files: str = Field(
+        description="Path of one recording's file (.npz, .npy, .h5), with `{recording}` where the "
+        "recording's id stands, such as `features/{recording}.npz#keypoints`; `#` names the array inside. "
+        "Relative paths start at the folder of recordings.csv."
+    )
 
     @field_validator("files")
     @classmethod

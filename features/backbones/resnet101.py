@@ -42,6 +42,4 @@ class ResNet101Config(ImageNetConfig):
         import keras
 
         px = self.network_input_px
-        return keras.applications.ResNet101(
-            include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg"
-        )
+        return keras.applications.ResNet101(include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg")

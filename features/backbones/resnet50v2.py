@@ -35,6 +35,4 @@ class ResNet50V2Config(ImageNetConfig):
         import keras
 
         px = self.network_input_px
-        return keras.applications.ResNet50V2(
-            include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg"
-        )
+        return keras.applications.ResNet50V2(include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg")
