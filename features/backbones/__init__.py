@@ -1,6 +1,7 @@
 """The frozen networks that turn a crop into an embedding; one file and one line for each."""
 
 from features.backbones.base import BackboneConfig, ImageNetConfig, NetworkConfig
+from features.backbones.compact import CompactConfig
 from features.backbones.inception_resnet_v2 import InceptionResNetV2Config
 from features.backbones.mobilenet_v2 import MobileNetV2Config
 from features.backbones.precomputed import PrecomputedConfig
@@ -13,6 +14,7 @@ BACKBONES: dict[str, type[BackboneConfig]] = {
     "inception_resnet_v2": InceptionResNetV2Config,
     "resnet101": ResNet101Config,
     "mobilenet_v2": MobileNetV2Config,
+    "compact": CompactConfig,
     "precomputed": PrecomputedConfig,
 }
 

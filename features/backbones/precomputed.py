@@ -17,6 +17,8 @@ class PrecomputedConfig(BackboneConfig):
         Path of a recording's file, with ``{recording}`` where its id stands, such as
         ``features/{recording}.npz#keypoints``. What follows ``#`` names the array inside an
         .npz or .h5; it may be left out where there is only one.
+    n_categories : int or None
+        For files with one whole number per frame, 0 ... n_categories - 1, which become one-hot rows.
     """
 
     name: Literal["precomputed"] = "precomputed"
@@ -24,6 +26,14 @@ class PrecomputedConfig(BackboneConfig):
         description="Path of one recording's file (.npz, .npy, .h5), with `{recording}` where the "
         "recording's id stands, such as `features/{recording}.npz#keypoints`; `#` names the array inside. "
         "Relative paths start at the folder of recordings.csv."
+    )
+
+    n_categories: int | None = Field(
+        default=None,
+        ge=2,
+        le=4096,
+        description="For files with one whole number per frame (a cluster, a state): how many there are, so "
+        "that each becomes a column of its own.",
     )
 
     @field_validator("files")

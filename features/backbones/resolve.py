@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from features.backbones.base import ImageNetConfig, NetworkConfig, PublishedWeights
+from features.backbones.compact import CompactConfig
 from features.backbones.download import (
     WeightsUnavailableError,
     download_published,
@@ -106,8 +107,6 @@ def _fall_back(config: ImageNetConfig, seed: int, published: PublishedWeights, w
         )
     used: NetworkConfig
     if choice == "compact":
-        from features.backbones.compact import CompactConfig
-
         used = CompactConfig()
         words = f"the compact backbone that comes with Rearview was used, not {config.name}"
     else:
