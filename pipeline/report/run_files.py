@@ -1,0 +1,310 @@
+"""Read a run folder back: the report knows nothing that is not in these files."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from features.errors import InputError
+from pipeline.metrics import FrameArrays
+from pipeline.run_dir import RunDir
+from pipeline.scores import POOLED, ScoreRow, read_scores
+from pipeline.tables import read_table
+
+Content = TypeVar("Content")
+
+CROSS_VALIDATION = "cross_validation"
+TEST = "test"
+PREDICT = "predict"
+SUBSET_WORDS = {CROSS_VALIDATION: "cross-validation", TEST: "test", PREDICT: "prediction only"}
+
+
+@dataclass(frozen=True)
+class RecordingRow:
+    """One line of the run's recordings.csv; `n_unobserved` is None where the file says nothing."""
+
+    recording: str
+    subset: str
+    individual: str
+    group: str
+    video: str
+    fps: float
+    n_frames: int
+    n_unobserved: int | None
+
+
+@dataclass(frozen=True)
+class Timelines:
+    """Labels and predictions of one recording, frame by frame.
+
+    Attributes
+    ----------
+    active, scored : ndarray of bool, shape (n_frames, n_behaviors), or None
+        Human labels; None where the recording has no label file.
+    probability : ndarray of float32, shape (n_frames, n_behaviors)
+        In [0, 1]; NaN = not predicted.
+    predicted : ndarray of bool, shape (n_frames, n_behaviors)
+        After post-processing.
+    baseline_probability : ndarray of float32, shape (n_frames, n_behaviors), or None
+    """
+
+    active: NDArray[np.bool_] | None
+    scored: NDArray[np.bool_] | None
+    probability: NDArray[np.float32]
+    predicted: NDArray[np.bool_]
+    baseline_probability: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One epoch of one head; `validation_average_precision` is None where nothing was held back."""
+
+    behavior: str
+    head: str
+    fold: str
+    epoch: int
+    loss: float | None
+    validation_average_precision: float | None
+    best: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a run folder says."""
+
+    path: Path
+    config: Mapping[str, Any]
+    config_text: str
+    provenance: Mapping[str, Any]
+    recordings: tuple[RecordingRow, ...]
+    behaviors: tuple[str, ...]
+    scores: tuple[ScoreRow, ...]
+    baseline_scores: tuple[ScoreRow, ...]
+    training: tuple[EpochRow, ...]
+    timelines: Mapping[str, Timelines]
+
+    @property
+    def name(self) -> str:
+        """The run's name as configured, or its folder's."""
+        return str(self.config.get("name") or self.path.name)
+
+    @property
+    def head_name(self) -> str:
+        """Name of the head, e.g. `lstm`."""
+        return str(section(self.config, "head").get("name", "head"))
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """Subsets that have scores, cross-validation first."""
+        present = {row["subset"] for row in self.scores}
+        return tuple(subset for subset in (CROSS_VALIDATION, TEST) if subset in present)
+
+    def members(self, subset: str) -> tuple[RecordingRow, ...]:
+        """Recordings of one subset."""
+        return tuple(row for row in self.recordings if row.subset == subset)
+
+    def score(
+        self, behavior: str, subset: str, way: str, recording: str = POOLED, baseline: bool = False
+    ) -> ScoreRow | None:
+        """One row of the table of scores (or of the baseline's), None where there is none."""
+        for row in self.baseline_scores if baseline else self.scores:
+            if (row["behavior"], row["subset"], row["recording"], row["postprocessed"]) == (
+                behavior,
+                subset,
+                recording,
+                way,
+            ):
+                return row
+        return None
+
+    def frame_arrays(self, behavior: str, recording: str, baseline: bool = False) -> FrameArrays | None:
+        """Timelines of one behavior in one labelled and predicted recording, else None."""
+        lines = self.timelines.get(recording)
+        if lines is None or lines.active is None or lines.scored is None:
+            return None
+        probability = lines.baseline_probability if baseline else lines.probability
+        if probability is None:
+            return None
+        column = self.behaviors.index(behavior)
+        return FrameArrays(
+            lines.active[:, column],
+            lines.predicted[:, column],
+            probability[:, column],
+            lines.scored[:, column],
+        )
+
+
+def section(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A part of a configuration or provenance; empty where it is absent or no mapping."""
+    part = tree.get(key)
+    return part if isinstance(part, Mapping) else {}
+
+
+def read_run(run_dir: Path) -> Run:
+    """Read everything that the report needs.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Folder of one run.
+
+    Returns
+    -------
+    Run
+        Files that a run may lack (baseline, labels, predictions, training) leave their part empty.
+
+    Raises
+    ------
+    InputError
+        When the folder is no run folder, or one of its files cannot be read.
+    """
+    folder = RunDir(run_dir)
+    config_text = _checked(folder.config_path, lambda path: path.read_text(encoding="utf-8"))
+    config = _checked(folder.config_path, lambda _: _parse_yaml(config_text))
+    behaviors = tuple(str(name) for name in section(config, "behaviors"))
+    if not behaviors:
+        raise InputError(
+            f"{folder.config_path} should name the behaviors under `behaviors:`, but it names none. "
+            "Restore the file or run the experiment again."
+        )
+    recordings = _checked(folder.recordings_path, _read_recordings)
+    timelines: dict[str, Timelines] = {}
+    for row in recordings:
+        lines = _read_timelines(folder, row, behaviors)
+        if lines is not None:
+            timelines[row.recording] = lines
+    return Run(
+        path=run_dir,
+        config=config,
+        config_text=config_text,
+        provenance=_checked(folder.provenance_path, _read_json) if folder.provenance_path.exists() else {},
+        recordings=recordings,
+        behaviors=behaviors,
+        scores=tuple(_checked(folder.scores_path, read_scores)),
+        baseline_scores=tuple(_optional(folder.baseline_scores_path, read_scores) or ()),
+        training=tuple(_optional(folder.training_path, _read_training) or ()),
+        timelines=timelines,
+    )
+
+
+def _checked(path: Path, read: Callable[[Path], Content]) -> Content:
+    """Read a file that must be there, and say which one is missing or broken."""
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise InputError(
+            f"A run folder holds {path.name}, but {path} does not exist. Give the folder of a run "
+            "(for example runs/exp1) whose heads were trained, or run the experiment again."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, YAMLError) as error:
+        raise InputError(
+            f"{path} cannot be read as a run's {path.name}: {str(error).splitlines()[0]}. "
+            "It may have been edited or cut short; restore it or run the experiment again with --overwrite."
+        ) from None
+
+
+def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
+    return _checked(path, read) if path.exists() else None
+
+
+def _parse_yaml(text: str) -> Mapping[str, Any]:
+    tree = YAML(typ="safe", pure=True).load(text)
+    if not isinstance(tree, Mapping):
+        raise ValueError("it holds no `key: value` lines")
+    return tree
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(tree, Mapping):
+        raise ValueError("it holds no keys")
+    return tree
+
+
+def _read_recordings(path: Path) -> tuple[RecordingRow, ...]:
+    rows = []
+    for cells in read_table(path):
+        unobserved = cells.get("n_unobserved", "")
+        rows.append(
+            RecordingRow(
+                recording=cells["recording"],
+                subset=cells["subset"],
+                individual=cells.get("individual", ""),
+                group=cells.get("group", ""),
+                video=cells.get("video", ""),
+                fps=float(cells["fps"]),
+                n_frames=int(cells["n_frames"]),
+                n_unobserved=int(unobserved) if unobserved else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _read_training(path: Path) -> list[EpochRow]:
+    def number(text: str) -> float | None:
+        return float(text) if text else None
+
+    return [
+        EpochRow(
+            behavior=cells["behavior"],
+            head=cells["head"],
+            fold=cells["fold"],
+            epoch=int(cells["epoch"]),
+            loss=number(cells["loss"]),
+            validation_average_precision=number(cells["validation_average_precision"]),
+            best=cells["best"].strip().lower() in {"1", "true"},
+        )
+        for cells in read_table(path)
+    ]
+
+
+def _read_timelines(folder: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) -> Timelines | None:
+    """Labels and predictions of one recording, or None when it was not predicted."""
+    predictions = _optional(folder.predictions_path(row.recording), _read_numbers)
+    if predictions is None:
+        return None
+    path = folder.predictions_path(row.recording)
+    probability = _columns(predictions, [f"{name}_probability" for name in behaviors], row, path)
+    predicted = _columns(predictions, list(behaviors), row, path)
+    path = folder.labels_path(row.recording)
+    table = _optional(path, _read_numbers)
+    labels = None if table is None else _columns(table, list(behaviors), row, path)
+    path = folder.baseline_predictions_path(row.recording)
+    table = _optional(path, _read_numbers)
+    baseline = None if table is None else _columns(table, [f"{name}_probability" for name in behaviors], row, path)
+    return Timelines(
+        active=None if labels is None else labels == 1,
+        scored=None if labels is None else ~np.isnan(labels),
+        probability=probability.astype(np.float32),
+        predicted=predicted == 1,
+        baseline_probability=None if baseline is None else baseline.astype(np.float32),
+    )
+
+
+def _read_numbers(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, encoding="utf-8-sig", float_precision="round_trip")
+
+
+def _columns(table: pd.DataFrame, names: list[str], row: RecordingRow, path: Path) -> NDArray[np.float64]:
+    """Columns as numbers, shape (n_frames, n_behaviors), NaN where empty."""
+    missing = [name for name in names if name not in table.columns]
+    if missing or len(table) != row.n_frames:
+        found = f"it lacks {', '.join(missing)}" if missing else f"it has {len(table)} rows"
+        raise InputError(
+            f"{path} should have one row for each of the {row.n_frames} frames of {row.recording} and the columns "
+            f"{', '.join(names)}, but {found}. Restore the file or run the experiment again with --overwrite."
+        )
+    try:
+        return table[names].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{path} should hold numbers or empty cells in {', '.join(names)}, but it holds text. "
+            "Restore the file or run the experiment again with --overwrite."
+        ) from None

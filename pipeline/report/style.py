@@ -1,0 +1,158 @@
+"""How figures look and how they are kept: colors, sizes, PNG and SVG with the same bytes every time."""
+
+import base64
+import io
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from pipeline.run_dir import write_bytes
+
+# Okabe & Ito, "Color Universal Design" (2008): told apart with any color vision. Yellow comes last
+# (faint on white); black is kept for what a human saw.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
+INK = "#1F2933"
+MUTED = "#6B7785"
+GRID = "#E3E7EB"
+BASELINE = "#8A94A0"
+UNSCORED = "#D5DAE0"
+
+PAGE_WIDTH_IN = 9.6
+_PNG_DPI = 160
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+    "figure.facecolor": "white",
+    # Names of behaviors and recordings are text, never formulas.
+    "text.parse_math": False,
+    # Makes the ids inside an SVG depend on its content alone.
+    "svg.hashsalt": "rearview",
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True)
+class FigureFile:
+    """A figure that was drawn and saved.
+
+    Attributes
+    ----------
+    name : str
+        Stem of `figures/<name>.png` and `.svg`.
+    title, caption : str
+        Plain text.
+    image : str
+        The picture as a data URI, for embedding.
+    """
+
+    name: str
+    title: str
+    caption: str
+    image: str
+
+
+def behavior_colors(behaviors: Sequence[str]) -> dict[str, str]:
+    """One color per behavior, the same in every figure; beyond seven they repeat."""
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(behaviors)}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw inside this: matplotlib's settings are the report's here and untouched outside."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A name in a script that the figures' font lacks shows as boxes there; the page itself has it right.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def panels(
+    n_panels: int, panel_height_in: float, n_columns: int = 3, width_in: float = PAGE_WIDTH_IN
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with `n_panels` axes in rows of `n_columns` (fewer when there are fewer)."""
+    # A single panel as wide as the page would be a poster: it keeps the width of half a row.
+    columns = max(1, min(n_columns, n_panels))
+    rows = max(1, math.ceil(n_panels / columns))
+    if n_panels < n_columns:
+        width_in = max(width_in * n_panels / n_columns, width_in * 0.5)
+    figure = new_figure(width_in, panel_height_in * rows)
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(n_panels)]
+    return figure, axes
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Make a figure that belongs to no window and no global list."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, folder: Path, name: str, title: str, caption: str, embed: str = "svg") -> FigureFile:
+    """Save a figure as PNG and SVG and return it ready to embed.
+
+    Parameters
+    ----------
+    figure : Figure
+    folder : Path
+        The run's `figures` folder; made when missing.
+    name : str
+        Stem of the files.
+    title, caption : str
+        Plain text for the page.
+    embed : {"svg", "png"}
+        Which one the page carries: SVG is sharp, PNG is light where there are many marks.
+    """
+    # The layout settles in two passes (equal axes move their titles); then it stays for both files.
+    figure.draw_without_rendering()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    content: dict[str, bytes] = {}
+    for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+        stream = io.BytesIO()
+        figure.savefig(stream, format=kind, dpi=_PNG_DPI, metadata=metadata)
+        content[kind] = stream.getvalue()
+        write_bytes(folder / f"{name}.{kind}", content[kind])
+    mime = "image/svg+xml" if embed == "svg" else "image/png"
+    image = f"data:{mime};base64,{base64.b64encode(content[embed]).decode('ascii')}"
+    return FigureFile(name, title, caption, image)
+
+
+def shorten(text: str, n_characters: int = 28) -> str:
+    """Cut a long name in its middle, where names differ least, for use as a label."""
+    if len(text) <= n_characters:
+        return text
+    head = (n_characters - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (n_characters - 1 - head) :]}"

@@ -1,0 +1,72 @@
+"""Numbers as text: one way of writing each kind, everywhere on the page."""
+
+from collections.abc import Mapping, Sequence
+
+NOT_AVAILABLE = "n/a"
+# A number and its unit stay on one line.
+_SPACE = "\u00a0"
+
+
+def ratio(value: float | None) -> str:
+    """A score in [0, 1] with three decimals, or n/a."""
+    return NOT_AVAILABLE if value is None else f"{value:.3f}"
+
+
+def percent(value: float | None, n_decimals: int = 0) -> str:
+    """A share in [0, 1] as a percentage, or n/a; never rounded to a false 0 % or 100 %."""
+    if value is None:
+        return NOT_AVAILABLE
+    text = f"{100 * value:.{n_decimals}f}"
+    smallest = 10.0**-n_decimals
+    if float(text) == 0 and value > 0:
+        return f"under{_SPACE}{smallest:g}{_SPACE}%"
+    if float(text) == 100 and value < 1:
+        return f"over{_SPACE}{100 - smallest:g}{_SPACE}%"
+    return f"{text}{_SPACE}%"
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separated, or n/a."""
+    return NOT_AVAILABLE if value is None else f"{int(value):,}"
+
+
+def decimal(value: float | None, n_decimals: int = 1) -> str:
+    """A measured number, or n/a."""
+    return NOT_AVAILABLE if value is None else f"{value:,.{n_decimals}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: 4.2 s, 3 min 05 s, 2 h 10 min."""
+    if seconds is None:
+        return NOT_AVAILABLE
+    if seconds < 60:
+        return f"{seconds:.1f}{_SPACE}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s".replace(" ", _SPACE)
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min".replace(" ", _SPACE)
+
+
+def setting(value: object) -> str:
+    """A value of the configuration as a line of text."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {setting(part)}" for key, part in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(setting(part) for part in value)
+    return str(value)
+
+
+FILTERS = {
+    "ratio": ratio,
+    "percent": percent,
+    "count": count,
+    "decimal": decimal,
+    "duration": duration,
+    "setting": setting,
+}
