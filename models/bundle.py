@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from models.errors import InputError
 from models.heads import HEADS
 from models.heads.masked_tcn import masked_tcn_class
+from models.heads.scan_lstm import scan_lstm_class
 from models.inference import TrainedHead
 from models.network import Network
 from models.scaler import Scaler
@@ -196,6 +197,7 @@ def _load_model(path: Path) -> Any:
     import keras
 
     masked_tcn_class()
+    scan_lstm_class()
     return keras.models.load_model(path, compile=False, safe_mode=True)
 
 

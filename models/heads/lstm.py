@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -33,35 +33,11 @@ class LstmConfig(HeadConfig):
         """Build the network; see `HeadConfig` for inputs and output."""
         import keras
 
+        from models.heads.scan_lstm import scan_lstm_class
+
         inputs = head_inputs(n_features, window_frames)
         hidden, mask = inputs
-        backwards = _reversal(mask, window_frames) if self.bidirectional else None
         hidden = keras.layers.Dropout(self.dropout, name="dropout")(hidden)
         for i, units in enumerate(self.layer_units()):
-            forward = keras.layers.LSTM(units, return_sequences=True, name=f"lstm_{i}")(hidden)
-            if backwards is not None:
-                reverse_layer = keras.layers.LSTM(units, return_sequences=True, name=f"lstm_{i}_backwards")
-                reverse = _reorder(reverse_layer(_reorder(hidden, backwards)), backwards)
-                forward = keras.layers.Concatenate(name=f"both_{i}")([forward, reverse])
-            hidden = forward
+            hidden = scan_lstm_class()(units, bidirectional=self.bidirectional, name=f"lstm_{i}")(hidden, mask=mask)
         return finish_head(inputs, hidden)
-
-
-def _reversal(mask: Any, window_frames: int) -> Any:
-    """Frame order that turns each window's real frames round and leaves the padding at the end.
-
-    Reading the padding first would change a backward layer's state before it meets a real frame. Masked
-    recurrent layers avoid that too, but at the price of a selection at every time step.
-    """
-    from keras import ops
-
-    n_real = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-    frame = ops.arange(window_frames, dtype="int32")
-    return ops.where(mask, n_real - 1 - frame, frame)
-
-
-def _reorder(hidden: Any, order: Any) -> Any:
-    """Frames of each window in another order."""
-    from keras import ops
-
-    return ops.take_along_axis(hidden, ops.expand_dims(order, -1), axis=1)

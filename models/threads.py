@@ -1,0 +1,13 @@
+"""How many cores TensorFlow may use in this process."""
+
+
+def limit_threads(n_threads: int) -> None:
+    """Let TensorFlow use at most so many cores; to be called before its first operation in a process.
+
+    Several heads are trained side by side, each in its own process: without a limit each would start as
+    many threads as the machine has cores, and they would stand in each other's way.
+    """
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(n_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(n_threads)
