@@ -1,0 +1,224 @@
+import json
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from features import video as video_module
+from features.errors import InputError
+from features.video import inspect_video, iter_bgr_frames, iter_frames
+from tests.features.stage_one import HEIGHT_PX, WIDTH_PX, frame_number, write_video
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(tmp_path_factory.mktemp("clips") / "clip.avi", 40, fps=12.5)
+
+
+class FakeCapture:
+    """A capture whose header says what a test wants."""
+
+    def __init__(self, fps: float = 10.0, header: float = 5.0, n_frames: int = 5) -> None:
+        self.properties = {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FRAME_COUNT: header, cv2.CAP_PROP_FOURCC: 0x34363248}
+        self.left = n_frames
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def get(self, which: int) -> float:
+        return self.properties[which]
+
+    def grab(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        return True, np.zeros((4, 6, 3), np.uint8)
+
+    def release(self) -> None:
+        pass
+
+
+def with_capture(monkeypatch: pytest.MonkeyPatch, capture: FakeCapture) -> None:
+    monkeypatch.setattr(video_module.cv2, "VideoCapture", lambda *arguments: capture)
+
+
+def test_inspect_tells_what_was_written(clip: Path) -> None:
+    video = inspect_video(clip)
+    assert (video.n_frames, video.n_frames_header) == (40, 40)
+    assert (video.width_px, video.height_px) == (WIDTH_PX, HEIGHT_PX)
+    assert video.fps == pytest.approx(12.5)
+    assert len(video.sha256) == 64
+
+
+def test_frames_come_in_order_and_all(clip: Path) -> None:
+    assert [frame_number(frame) for frame in iter_frames(clip)] == list(range(40))
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 39, 40, 100])
+def test_frame_step_takes_every_nth(clip: Path, step: int) -> None:
+    assert [frame_number(frame) for frame in iter_frames(clip, step)] == list(range(0, 40, step))
+
+
+@pytest.mark.parametrize("first", [0, 3, 6, 39, 42])
+def test_later_start_continues_the_same_frames(clip: Path, first: int) -> None:
+    whole = list(iter_bgr_frames(clip, 3))
+    rest = list(iter_bgr_frames(clip, 3, first))
+    assert len(rest) == len(whole[-(-first // 3) :])
+    assert all(np.array_equal(a, b) for a, b in zip(rest, whole[-(-first // 3) :], strict=True))
+
+
+def test_frames_are_rgb(clip: Path) -> None:
+    frame = next(iter_frames(clip))
+    assert frame.dtype == np.uint8
+    red_half, blue_half = frame[46, 5].astype(int), frame[46, 75].astype(int)
+    assert red_half[0] > 150 > 60 > red_half[2]
+    assert blue_half[2] > 150 > 60 > blue_half[0]
+
+
+@pytest.mark.parametrize("step", [0, -1])
+def test_frame_step_below_one_is_refused(clip: Path, step: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        next(iter_bgr_frames(clip, step))
+
+
+@pytest.mark.parametrize("name", ["with space.avi", "Mäuse ñ 実験.avi", "percent%02d.avi", "hash#1.avi"])
+def test_any_file_name_is_read(tmp_path: Path, name: str, clip: Path) -> None:
+    (tmp_path / name).write_bytes(clip.read_bytes())
+    assert inspect_video(tmp_path / name).n_frames == 40
+    assert sum(1 for _ in iter_frames(tmp_path / name)) == 40
+
+
+@pytest.fixture(params=["missing", "folder", "empty", "text", "garbage", "cut mp4"])
+def not_a_video(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / ("x.txt" if request.param == "text" else "x.mp4")
+    if request.param == "folder":
+        path.mkdir()
+    elif request.param == "empty":
+        path.touch()
+    elif request.param == "text":
+        path.write_text("frame,x,y\n" * 200, encoding="utf-8")
+    elif request.param == "garbage":
+        path.write_bytes(np.random.default_rng(0).bytes(5000))
+    elif request.param == "cut mp4":
+        whole = write_video(tmp_path / "whole.mp4", 60, codec="mp4v").read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+def test_no_video_is_one_paragraph_with_its_name(not_a_video: Path, tmp_path: Path) -> None:
+    for read in (inspect_video, lambda path: next(iter_frames(path)), lambda p: inspect_video(p, tmp_path / "i.json")):
+        with pytest.raises(InputError) as caught:
+            read(not_a_video)
+        assert str(not_a_video) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
+def test_absurd_frame_rate_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch, fps: float) -> None:
+    with_capture(monkeypatch, FakeCapture(fps=fps))
+    with pytest.raises(InputError, match="frames per second"):
+        inspect_video(clip)
+
+
+def test_video_without_frames_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_capture(monkeypatch, FakeCapture(n_frames=0))
+    with pytest.raises(InputError, match="No frame"):
+        inspect_video(clip)
+
+
+def test_undecodable_frame_is_told_by_number(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    capture = FakeCapture()
+    monkeypatch.setattr(capture, "retrieve", lambda: (capture.left > 2, np.zeros((4, 6, 3), np.uint8)))
+    with_capture(monkeypatch, capture)
+    with pytest.raises(InputError, match="Frame 2 of"):
+        list(iter_frames(clip))
+
+
+def test_cut_off_video_is_counted_and_warned_of(tmp_path: Path, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = clip.read_bytes()
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole[: len(whole) // 2])
+    with caplog.at_level(logging.WARNING):
+        video = inspect_video(cut, tmp_path / "index.json")
+    assert 0 < video.n_frames < 40 == video.n_frames_header
+    assert video.n_frames == sum(1 for _ in iter_frames(cut))
+    assert f"promises 40 frames, but only {video.n_frames}" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        inspect_video(cut, tmp_path / "index.json")
+    assert "promises 40" in caplog.text, "a remembered outcome must warn as well"
+
+
+@pytest.mark.parametrize("header", [-1.0, 0.0, float("nan"), float("-inf")])
+def test_header_without_count_is_no_reason_to_warn(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, header: float
+) -> None:
+    with_capture(monkeypatch, FakeCapture(header=header))
+    video = inspect_video(clip)
+    assert (video.n_frames, video.n_frames_header) == (5, 0)
+    assert not caplog.records
+
+
+def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(video_module, "_inspect", refuse)
+
+
+def test_index_spares_decoding(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "new folder" / "videos.json"
+    first = inspect_video(clip, index)
+    forbid_decoding(monkeypatch)
+    assert inspect_video(clip, index) == first
+
+
+def test_changed_file_is_inspected_again(clip: Path, tmp_path: Path) -> None:
+    copy, index = tmp_path / "copy.avi", tmp_path / "videos.json"
+    copy.write_bytes(clip.read_bytes())
+    before = inspect_video(copy, index)
+    write_video(copy, 25)
+    after = inspect_video(copy, index)
+    assert (before.n_frames, after.n_frames) == (40, 25)
+    assert before.sha256 != after.sha256
+
+
+def test_index_remembers_several_videos(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = write_video(tmp_path / "other.avi", 7)
+    index = tmp_path / "videos.json"
+    videos = [inspect_video(path, index) for path in (clip, other)]
+    forbid_decoding(monkeypatch)
+    assert [inspect_video(path, index) for path in (clip, other)] == videos
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"a": 1}', "\udcff"])
+def test_damaged_index_is_made_anew(clip: Path, tmp_path: Path, content: str) -> None:
+    index = tmp_path / "videos.json"
+    index.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert inspect_video(clip, index).n_frames == 40
+    assert str(clip.resolve()) in json.loads(index.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("change", [{"n_frames": "40"}, {"sha256": 5}, {"fps": None}, {"codec": None}])
+def test_damaged_entry_is_not_believed(clip: Path, tmp_path: Path, change: dict[str, object]) -> None:
+    index = tmp_path / "videos.json"
+    video = inspect_video(clip, index)
+    entries = json.loads(index.read_text(encoding="utf-8"))
+    entries[str(clip.resolve())] |= change
+    index.write_text(json.dumps(entries), encoding="utf-8")
+    assert inspect_video(clip, index) == video
+
+
+def test_unwritable_index_does_not_stop_anything(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert inspect_video(clip, tmp_path / "file" / "videos.json").n_frames == 40
+
+
+@pytest.mark.shared
+def test_real_video_has_the_frames_its_readme_tells(shared_dir: Path) -> None:
+    video = inspect_video(shared_dir / "data" / "openfield_dlc" / "m3v1mp4.mp4")
+    assert (video.n_frames, video.width_px, video.height_px, video.codec) == (2330, 640, 480, "h264")
+    assert video.fps == pytest.approx(30, abs=0.01)
