@@ -16,11 +16,11 @@ class CenterConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keypoints: str | list[str] = Field("midbody", description="one keypoint, or several to average")
-    individual: str | None = Field(None, description="whose keypoints, where the file holds several animals")
-    min_likelihood: float = Field(0.6, ge=0, le=1, description="a keypoint below this is taken as not seen")
+    keypoints: str | list[str] = Field(default="midbody", description="one keypoint, or several to average")
+    individual: str | None = Field(default=None, description="whose keypoints, where the file holds several animals")
+    min_likelihood: float = Field(default=0.6, ge=0, le=1, description="a keypoint below this is taken as not seen")
     max_gap_s: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="longer gaps are held, not interpolated, and marked"
+        default=1.0, ge=0, allow_inf_nan=False, description="longer gaps are held, not interpolated, and marked"
     )
 
     @field_validator("keypoints")
@@ -70,10 +70,8 @@ def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTra
         A keypoint that isn't in the file, or never seen; keypoints never seen together.
     """
     points, seen = _named_points(pose, config)
-    if seen.shape[1] == 1:
-        xy_px = np.where(seen, points[:, 0], np.nan)
-    else:
-        xy_px = _mean_of_points(pose, config, points, seen)
+    one = seen.shape[1] == 1
+    xy_px = np.where(seen, points[:, 0], np.nan) if one else _mean_of_points(pose, config, points, seen)
     max_gap_frames = math.floor(config.max_gap_s * fps + 1e-9)
     return _fill_gaps(xy_px, max_gap_frames)
 
@@ -95,11 +93,7 @@ def _named_points(pose: PoseTrack, config: CenterConfig) -> tuple[NDArray[np.flo
     for name, column, column_seen in zip(config.keypoint_names, likelihood.T, seen.T, strict=True):
         if column_seen.any():
             continue
-        best = (
-            f"its highest likelihood is {np.nanmax(column):.2f}"
-            if np.isfinite(column).any()
-            else "no value at all"
-        )
+        best = f"its highest likelihood is {np.nanmax(column):.2f}" if np.isfinite(column).any() else "no value at all"
         raise InputError(
             f"Keypoint {name!r} of {pose.source_path.name} is seen in none of its {pose.n_frames} frames "
             f"({best}, min_likelihood is {config.min_likelihood:g}). Choose another keypoint, lower "

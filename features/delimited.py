@@ -54,9 +54,7 @@ def require_file(path: Path, what: str) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise InputError(
-            f"The {what} {path} can't be opened ({error.strerror}). Check its rights."
-        ) from error
+        raise InputError(f"The {what} {path} can't be opened ({error.strerror}). Check its rights.") from error
     if empty:
         raise InputError(f"The {what} {path.name} is empty (0 bytes), in {path.parent}. Export it again.")
 

@@ -84,9 +84,7 @@ def label_tracks(
     }
 
 
-def _label_track(
-    annotation: RawAnnotation, behaviors: Mapping[str, Sequence[str]], n_frames: int
-) -> LabelTrack:
+def _label_track(annotation: RawAnnotation, behaviors: Mapping[str, Sequence[str]], n_frames: int) -> LabelTrack:
     active = np.zeros((n_frames, len(behaviors)), dtype=bool)
     scored = np.zeros((n_frames, len(behaviors)), dtype=bool)
     not_scored = (np.zeros(n_frames, dtype=bool), np.zeros(n_frames, dtype=bool))

@@ -118,8 +118,7 @@ def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
     for name in names:
         if name and name not in COLUMNS:
             raise InputError(
-                f"{csv_path.name}, row {row}: unknown column {name!r}.{did_you_mean(name, COLUMNS)} Known: "
-                f"{known}."
+                f"{csv_path.name}, row {row}: unknown column {name!r}.{did_you_mean(name, COLUMNS)} Known: {known}."
             )
         if name and names.count(name) > 1:
             raise InputError(f"{csv_path.name}, row {row}: the column {name!r} stands there twice. Keep one.")
@@ -152,9 +151,7 @@ def _recording(fields: _Row) -> Recording:
             f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}",
         )
     if not fields["video"]:
-        raise fields.error(
-            "video", f"recording {name!r} has no video. Write its path, relative to this table."
-        )
+        raise fields.error("video", f"recording {name!r} has no video. Write its path, relative to this table.")
     annotation_paths = _annotation_paths(fields)
     if split and not annotation_paths:
         raise fields.error(
@@ -186,9 +183,7 @@ def _annotation_paths(fields: _Row) -> dict[str, Path]:
             raise fields.error("annotations", f"expected annotator=path, found {part!r}.")
         if annotator in paths:
             who = f"annotator {annotator!r}" if annotator else "the annotator without a name"
-            raise fields.error(
-                "annotations", f"{who} has two files. Tell annotators apart: A=first.csv;B=second.csv."
-            )
+            raise fields.error("annotations", f"{who} has two files. Tell annotators apart: A=first.csv;B=second.csv.")
         paths[annotator] = _path(fields, "annotations", text)
     return paths
 
@@ -205,7 +200,7 @@ def _path(fields: _Row, column: str, text: str) -> Path:
             column, f"no file {text!r}: the folder {folder} does not exist. Paths are relative to the table."
         )
     neighbours = (entry.name for entry in folder.iterdir() if entry.is_file())
-    closest = difflib.get_close_matches(file_path.name, neighbours, n=1)
+    closest = difflib.get_close_matches(file_path.name, neighbours, n=1, cutoff=0.5)
     hint = f" Did you mean {closest[0]!r}?" if closest else ""
     raise fields.error(column, f"no file {text!r} in {folder}.{hint} Paths are relative to the table.")
 

@@ -74,8 +74,7 @@ def select_columns(path: Path, columns: list[PoseColumn], individual: str | None
         for coordinate in ("x", "y"):
             if PoseColumn(name, column.keypoint, coordinate) not in chosen:
                 raise InputError(
-                    f"Keypoint {column.keypoint!r} of {path.name} has no column {coordinate}. Export it "
-                    "again."
+                    f"Keypoint {column.keypoint!r} of {path.name} has no column {coordinate}. Export it again."
                 )
     return chosen
 

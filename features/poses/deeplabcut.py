@@ -104,7 +104,7 @@ def _rows_header(
     found: dict[str, tuple[int, list[str]]],
     rows: list[tuple[int, list[str]]],
 ) -> DeepLabCutHeader | None:
-    last_row = max(row_number for row_number, _ in found.values())
+    last_row = _last_header_row(found, rows, index_position)
     width = max(len(cells) for _, cells in found.values())
     cells_of = {name: cells + [""] * (width - len(cells)) for name, (_, cells) in found.items()}
     blank = [""] * width
@@ -130,6 +130,18 @@ def _rows_header(
     if not pose:
         return None
     return DeepLabCutHeader(dialect, last_row, index_position, pose, labels, _decimal(dialect, rows, pose))
+
+
+def _last_header_row(
+    found: dict[str, tuple[int, list[str]]], rows: list[tuple[int, list[str]]], index_position: int
+) -> int:
+    """The coords row, or the one under it where pandas put the index' name there, alone in its row."""
+    last_row = max(row_number for row_number, _ in found.values())
+    for row_number, cells in rows:
+        alone = index_position < len(cells) and not any(cells[index_position + 1 :])
+        if row_number > last_row:
+            return row_number if alone and not cells[index_position].isdigit() else last_row
+    return last_row
 
 
 def _flat_header(dialect: Dialect, rows: list[tuple[int, list[str]]]) -> DeepLabCutHeader | None:

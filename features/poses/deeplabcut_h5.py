@@ -62,9 +62,7 @@ def _tables(file: h5py.File) -> list[h5py.Group]:
     return [group for group in found if _text(group.attrs.get("pandas_type")) in _LAYOUTS]
 
 
-def _read_table(
-    path: Path, group: h5py.Group
-) -> tuple[list[PoseColumn], NDArray[np.float64], NDArray[np.float64]]:
+def _read_table(path: Path, group: h5py.Group) -> tuple[list[PoseColumn], NDArray[np.float64], NDArray[np.float64]]:
     """Columns, values (n_frames, n_columns) and index (n_frames,) of either layout."""
     table_layout = _text(group.attrs["pandas_type"]) == "frame_table"
     names, blocks, index = _read_table_layout(group) if table_layout else _read_fixed_layout(group)

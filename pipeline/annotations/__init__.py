@@ -66,8 +66,7 @@ def read_annotation(path: Path, n_frames: int, fps: float, format: str | None = 
     if format is not None:
         if format not in FORMATS:
             raise InputError(
-                f"Unknown annotation format {format!r}.{did_you_mean(format, FORMATS)} Known: "
-                f"{listing(FORMATS)}."
+                f"Unknown annotation format {format!r}.{did_you_mean(format, FORMATS)} Known: {listing(FORMATS)}."
             )
         return FORMATS[format].read(head, n_frames, fps)
     fitting = [name for name, reader in FORMATS.items() if reader.matches(head)]

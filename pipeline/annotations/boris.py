@@ -63,9 +63,7 @@ def require_one_observation(head: TextHead, events: list[Event]) -> None:
     ):
         _require_one(head, (event[column] for event in events), what)
     subjects = (event["subject"] for event in events)
-    _require_one(
-        head, ("" if name.casefold() == _NO_SUBJECT else name for name in subjects), "subjects", "(none)"
-    )
+    _require_one(head, ("" if name.casefold() == _NO_SUBJECT else name for name in subjects), "subjects", "(none)")
     for event in events:
         offset = event["time offset (s)"]
         if is_given(offset) and number(offset) != 0:
@@ -75,9 +73,7 @@ def require_one_observation(head: TextHead, events: list[Event]) -> None:
             )
 
 
-def require_same_video(
-    head: TextHead, row: int, duration: str, fps_cell: str, n_frames: int, fps: float
-) -> None:
+def require_same_video(head: TextHead, row: int, duration: str, fps_cell: str, n_frames: int, fps: float) -> None:
     """Check the export's own word on the video against the decoded one.
 
     Parameters
@@ -98,11 +94,7 @@ def require_same_video(
     InputError
         They differ by more than a frame, or the rates are really different.
     """
-    rates = [
-        number(part)
-        for part in fps_cell.replace("|", ";").replace(",", ";").split(";")
-        if is_given(part.strip())
-    ]
+    rates = [number(part) for part in fps_cell.replace("|", ";").replace(",", ";").split(";") if is_given(part.strip())]
     for rate in rates:
         if rate is None or abs(rate - fps) > _FPS_TOLERANCE * fps:
             raise InputError(
@@ -119,9 +111,7 @@ def require_same_video(
         )
 
 
-def to_frame(
-    head: TextHead, row: int, time: tuple[str, str], image_index: str, n_frames: int, fps: float
-) -> int:
+def to_frame(head: TextHead, row: int, time: tuple[str, str], image_index: str, n_frames: int, fps: float) -> int:
     """The frame of an event.
 
     Parameters

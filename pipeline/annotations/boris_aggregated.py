@@ -34,9 +34,7 @@ def read(head: TextHead, n_frames: int, fps: float) -> EventList:
         Several observations, media files or subjects; another video; a stop before its start; overlaps.
     """
     if not matches(head):
-        raise InputError(
-            f"Expected {DESCRIPTION} in {head.path.name}, found no header of it. Export it again."
-        )
+        raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, found no header of it. Export it again.")
     events = list(iter_events(head, *head.rows[0]))
     require_one_observation(head, events)
     first = events[0]

@@ -56,17 +56,13 @@ def read(head: TextHead, n_frames: int, fps: float) -> EventList:
     """
     layout = _layout(head)
     if layout is None:
-        raise InputError(
-            f"Expected {DESCRIPTION} in {head.path.name}, found no header of it. Export it again."
-        )
+        raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, found no header of it. Export it again.")
     events = list(iter_events(head, layout.header_row, layout.names))
     if "time offset (s)" in layout.preamble:
         offset = {"time offset (s)": layout.preamble["time offset (s)"]}
         events = [Event(event.row, {**event.cells, **offset}) for event in events]
     require_one_observation(head, events)
-    require_same_video(
-        head, events[0].row, events[0][layout.duration_column], events[0]["fps"], n_frames, fps
-    )
+    require_same_video(head, events[0].row, events[0][layout.duration_column], events[0]["fps"], n_frames, fps)
     states: dict[str, list[tuple[int, Event]]] = {}
     points = []
     for event in events:
@@ -107,9 +103,7 @@ def _pair(
     for frame, event in presses:
         if event[kind_column] == "START":
             if started is not None:
-                raise _unpaired(
-                    head, behavior, started[1], "START", f"before the next START in row {event.row}"
-                )
+                raise _unpaired(head, behavior, started[1], "START", f"before the next START in row {event.row}")
             started = (frame, event)
         elif started is None:
             raise _unpaired(head, behavior, event, "STOP", "before it")

@@ -54,8 +54,7 @@ def seconds(head: TextHead, row: int, name: str, text: str) -> float:
     """
     parts = [number(part) for part in text.split(":")]
     if len(parts) <= 3 and all(
-        part is not None and part >= 0 and not p.startswith("-")
-        for part, p in zip(parts, text.split(":"), strict=True)
+        part is not None and part >= 0 and not p.startswith("-") for part, p in zip(parts, text.split(":"), strict=True)
     ):
         value = 0.0
         for part in parts:

@@ -47,9 +47,7 @@ def read(head: TextHead, n_frames: int, fps: float) -> FrameTable:
     columns = [i for i, name in enumerate(names) if i != index and name]
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
-        raise InputError(
-            f"{head.path.name} has the column {twice[0]!r} twice. Give each behavior one column."
-        )
+        raise InputError(f"{head.path.name} has the column {twice[0]!r} twice. Give each behavior one column.")
     rows = _rows(head, header_row, len(names), index)
     parsed = {
         names[i]: parse_cells(names[i], [cell(row, i) for _, row in rows], [number for number, _ in rows])
