@@ -6,6 +6,7 @@ n is the number of video frames, or of analysed frames.
 """
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from features.cache import CACHE_VERSION, FeatureCache
+from features.cache import CACHE_VERSION, FeatureCache, cache_path, lock_of, read_cache, write_cache
 from features.errors import InputError
 from features.suggestions import did_you_mean, listing
 
@@ -74,6 +75,55 @@ def read_precomputed(path: Path, n_frames: int, frame_step: int, n_categories: i
     return FeatureCache.in_memory(
         np.ascontiguousarray(embeddings), frames, np.ones(len(frames), dtype=np.bool_), recipe
     )
+
+
+def count_precomputed_frames(path: Path) -> int:
+    """Rows of a file of embeddings, where no video tells the number of frames.
+
+    Raises
+    ------
+    InputError
+        As `read_precomputed`.
+    """
+    file_path, key = _split(path)
+    if not file_path.is_file():
+        raise InputError(f"There is no file of precomputed features at {file_path}. Check its path in the table.")
+    array = _read_array(file_path, key)
+    if array.ndim == 0:
+        raise InputError(f"{path} holds a single number. Expected one row of features per frame.")
+    return len(array)
+
+
+def import_precomputed(
+    recording: str, path: Path, n_frames: int, frame_step: int, n_categories: int | None, cache_dir: Path
+) -> FeatureCache:
+    """Read a recording's embeddings and keep them in the cache, like embeddings of our own.
+
+    Parameters as in `read_precomputed`; the cache holds its own copy, so that heads can be trained and
+    results checked against exactly what was read.
+
+    Raises
+    ------
+    InputError
+        As `read_precomputed`.
+    """
+    found = read_precomputed(path, n_frames, frame_step, n_categories)
+    target = cache_path(cache_dir, recording, found.fingerprint)
+    cached = read_cache(target, found.fingerprint)
+    if cached is None:
+        attributes = {
+            "recording": recording,
+            "recipe": json.dumps(found.recipe, sort_keys=True),
+            "fingerprint": found.fingerprint,
+            "note": "",
+        }
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with lock_of(target):
+            write_cache(target, [found.embeddings], found.frames, found.observed, found.n_features, attributes)
+        cached = read_cache(target, found.fingerprint)
+        if cached is None:
+            raise OSError(f"{target} can't be read back; is the disk sound?")
+    return cached
 
 
 def _split(path: Path) -> tuple[Path, str | None]:

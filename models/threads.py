@@ -1,4 +1,9 @@
-"""How many cores TensorFlow may use in this process."""
+"""TensorFlow as a process starts with it: loaded, and on how many cores."""
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow, which takes seconds, at a moment that the caller chooses."""
+    import tensorflow  # noqa: F401
 
 
 def limit_threads(n_threads: int) -> None:

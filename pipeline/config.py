@@ -41,7 +41,7 @@ class CropConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size_px: int = Field(
-        160, ge=8, le=4096, description="Side of the square around the center, in pixels of the video frame."
+        default=160, ge=8, le=4096, description="Side of the square around the center, in pixels of the video frame."
     )
 
 
@@ -69,9 +69,9 @@ class ExperimentConfig(BaseModel):
         description="Size of the simulated open field (only for `recordings: demo`).",
     )
     center: CenterConfig = Field(
-        default_factory=CenterConfig, description="Around which point of the animal the crop is cut."
+        default_factory=lambda: CenterConfig(), description="Around which point of the animal the crop is cut."
     )
-    crop: CropConfig = Field(default_factory=CropConfig, description="The crop that the network sees.")
+    crop: CropConfig = Field(default_factory=lambda: CropConfig(), description="The crop that the network sees.")
     frame_step: int = Field(
         1,
         ge=1,
@@ -109,9 +109,7 @@ class ExperimentConfig(BaseModel):
         le=64,
         description="Heads trained at the same time, each in its own process. 0: chosen by cores.",
     )
-    cache_dir: Path = Field(
-        Path("cache"), description="Folder of the cached embeddings (shared by experiments)."
-    )
+    cache_dir: Path = Field(Path("cache"), description="Folder of the cached embeddings (shared by experiments).")
     output_dir: Path = Field(Path("runs"), description="Folder in which the run's folder is made.")
 
     @field_validator("name")
@@ -141,9 +139,7 @@ class ExperimentConfig(BaseModel):
     @model_validator(mode="after")
     def _backbone_fits_the_recordings(self) -> "ExperimentConfig":
         if self.backbone.name == "precomputed" and self.recordings == "demo":
-            raise ValueError(
-                "backbone.name: precomputed needs your own recordings.csv; the demo has videos only"
-            )
+            raise ValueError("backbone.name: precomputed needs your own recordings.csv; the demo has videos only")
         return self
 
     def behavior_names(self) -> tuple[str, ...]:
@@ -152,10 +148,7 @@ class ExperimentConfig(BaseModel):
 
     def their_names(self) -> dict[str, list[str]]:
         """For each of our behaviors, the names it has in the annotations."""
-        return {
-            ours: [theirs] if isinstance(theirs, str) else list(theirs)
-            for ours, theirs in self.behaviors.items()
-        }
+        return {ours: [theirs] if isinstance(theirs, str) else list(theirs) for ours, theirs in self.behaviors.items()}
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
@@ -192,8 +185,7 @@ def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
     except ValidationError as error:
         # A value that fits no member of a union is reported once for each member: once is enough.
         described = {
-            ".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree)
-            for item in reversed(error.errors())
+            ".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree) for item in reversed(error.errors())
         }
         raise InputError(f"{source}: {'; '.join(reversed(described.values()))}.") from None
 
@@ -212,9 +204,7 @@ def _read_yaml_mapping(path: Path) -> dict[str, Any]:
     try:
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8 in your editor."
-        ) from None
+        raise InputError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8 in your editor.") from None
     except YAMLError as error:
         place = str(getattr(error, "problem_mark", "") or "").strip().replace("\n", " ")
         problem = getattr(error, "problem", None) or "unreadable"
@@ -222,9 +212,7 @@ def _read_yaml_mapping(path: Path) -> dict[str, Any]:
             f"{path} is not valid YAML: {problem} {place}. Check the indentation and the colons there."
         ) from None
     if not isinstance(tree, dict):
-        raise InputError(
-            f"{path} should hold `key: value` lines, as experiments/exp1.yaml does; found {tree!r:.60}."
-        )
+        raise InputError(f"{path} should hold `key: value` lines, as experiments/exp1.yaml does; found {tree!r:.60}.")
     return tree
 
 
@@ -257,9 +245,7 @@ def _describe(item: Any, tree: Mapping[str, Any]) -> str:
     if item["type"].startswith("union_tag"):
         wanted = item["ctx"].get("expected_tags", "")
         found = item["ctx"].get("tag")
-        return f"{key}.name should be one of {wanted}" + (
-            f"; found {found!r}" if found else "; it is missing"
-        )
+        return f"{key}.name should be one of {wanted}" + (f"; found {found!r}" if found else "; it is missing")
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"{key} should have keys of its own below it (found {item['input']!r:.80})"
     message = re.sub(r"^(Input|Value error,) ?", "", item["msg"])

@@ -49,9 +49,7 @@ def reference() -> str:
         model = ExperimentConfig.model_fields[key].annotation
         assert isinstance(model, type) and issubclass(model, BaseModel)
         parts.append(_table(f"`{key}`", model, f"{key}."))
-    parts += [
-        _table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()
-    ]
+    parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
     parts += [_table(f"`head` with `name: {name}`", model, "head.") for name, model in HEADS.items()]
     return "\n".join(parts)
 

@@ -267,6 +267,4 @@ def pooled_frame_scores(recordings: Iterable[FrameArrays]) -> FrameScores:
         values.append(np.asarray(part.probability[used], dtype=np.float64))
     if not truths:
         return FrameScores(counts, None)
-    return FrameScores(
-        counts, average_precision(np.concatenate(truths), np.concatenate(values)), n_unpredicted
-    )
+    return FrameScores(counts, average_precision(np.concatenate(truths), np.concatenate(values)), n_unpredicted)

@@ -1,0 +1,64 @@
+"""`python run_experiment.py cache list|verify|prune`: what lies in the cache of embeddings."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from features.cache import CacheRow, list_caches, prune_caches, verify_caches
+from features.errors import InputError
+
+_DESCRIPTION = """Embeddings are computed once and kept in a folder, one HDF5 file for each recording
+and recipe (network, weights, crop, center, ...). Experiments with the same recipe share them."""
+
+
+def run_cache_command(arguments: Sequence[str]) -> int:
+    """Carry out a cache command; returns the exit code (1 when `verify` found damage)."""
+    options = _parser().parse_args(arguments)
+    folder: Path = options.cache_dir
+    if not folder.is_dir():
+        raise InputError(
+            f"There is no cache folder {folder}. Name the one of your experiments with --cache-dir (their YAML's "
+            "`cache_dir:`, by default `cache` in the folder where the command was run)."
+        )
+    if options.action == "list":
+        _show(list_caches(folder), f"Embeddings in {folder}")
+        return 0
+    if options.action == "verify":
+        rows = list(verify_caches(folder))
+        _show(rows, f"Every byte read and checked in {folder}")
+        return 1 if any(row.state == "damaged" for row in rows) else 0
+    _show(prune_caches(folder, older_than_days=options.older_than_days), f"Deleted from {folder}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run_experiment.py cache", description=_DESCRIPTION)
+    parser.add_argument("--cache-dir", type=Path, default=Path("cache"), metavar="DIR", help="default: cache")
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="recordings, networks, sizes")
+    actions.add_parser("verify", help="read every file and compare its checksums")
+    prune = actions.add_parser("prune", help="delete damaged files, and with --older-than-days old ones")
+    prune.add_argument(
+        "--older-than-days",
+        type=float,
+        metavar="DAYS",
+        help="also delete whole files and interrupted extractions older than this; 0 deletes all",
+    )
+    return parser
+
+
+def _show(rows: Iterable[CacheRow], title: str) -> None:
+    table = Table(title=title)
+    for column in ("recording", "backbone", "frames", "features", "MB", "state", "file"):
+        table.add_column(column, justify="right" if column in ("frames", "features", "MB") else "left")
+    total = 0.0
+    for row in rows:
+        total += row.size_mb
+        cells = (row.n_frames, row.n_features, f"{row.size_mb:.1f}", row.state, row.path.name)
+        table.add_row(row.recording, row.backbone, *map(str, cells))
+    console = Console()
+    console.print(table)
+    console.print(f"{table.row_count} files, {total:.1f} MB")

@@ -1,0 +1,153 @@
+"""The command line: arguments, logging, exit codes.
+
+Heavy modules are imported only once it is known what to do, so that `--help` answers at once.
+Exit codes: 0 done; 2 something the user gave is wrong (one paragraph, no traceback); 130 Ctrl-C.
+"""
+
+import argparse
+import errno
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_EXAMPLES = """examples:
+  python run_experiment.py experiments/exp1.yaml
+        ResNet50V2 + LSTM on the built-in demo; the report is runs/exp1/report.html
+  python run_experiment.py experiments/exp1.yaml --set recordings=my/recordings.csv --output runs/mine
+        the same on your own recordings
+  python run_experiment.py experiments/*.yaml
+        all experiments in turn, then one comparison: runs/comparison.html
+  python run_experiment.py cache list
+        what lies in the cache of embeddings (also: cache verify, cache prune)
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run Rearview; returns the exit code."""
+    _speak_utf8()
+    try:
+        if arguments and arguments[0] == "cache":
+            return _cache(arguments[1:])
+        return _experiments(arguments)
+    except KeyboardInterrupt:
+        print("\nStopped. Finished work is kept: the same command goes on where it stopped.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        message = _plain_words(error)
+        if message is None:
+            raise
+        logging.getLogger(__name__).debug("Where it happened:", exc_info=True)
+        print(f"\nError: {message}", file=sys.stderr)
+        return 2
+
+
+def _speak_utf8() -> None:
+    """Accents in file names must not end a run on a console with an older encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _plain_words(error: Exception) -> str | None:
+    """One paragraph for errors that the user can mend; None for those that are our own."""
+    import features.errors
+    import models.errors
+
+    if isinstance(error, features.errors.InputError | models.errors.InputError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"The disk is full (writing {error.filename or 'a file'}). Free some space, or choose another disk with "
+            "--output and `cache_dir:`, and start again: finished work is kept."
+        )
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"{error.filename or 'A file'} may not be read or written ({error.strerror}). Choose a folder that you may "
+            "write with --output and `cache_dir:`, or change its permissions."
+        )
+    return None
+
+
+def _experiment_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_experiment.py",
+        description="Turns videos of mice into behavior labels: crops every frame around the animal, runs a frozen "
+        "network once, trains a head per behavior with leave-one-video-out cross-validation, and writes a report.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG.yaml", help="experiments, run in turn")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="change one setting of the YAML, e.g. --set head.units=32 (may be given several times)",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (default: runs/<name>)")
+    parser.add_argument(
+        "--stage",
+        choices=("features", "heads", "report"),
+        help="only this stage: compute embeddings; train on cached embeddings; write the report again",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that lies in the folder already")
+    parser.add_argument("--verbose", action="store_true", help="say more, for finding out what went wrong")
+    return parser
+
+
+def _experiments(arguments: Sequence[str]) -> int:
+    options = _experiment_parser().parse_args(arguments)
+    _set_up_logging(options.verbose)
+    from features.errors import InputError
+    from pipeline.config import load_config
+    from pipeline.experiment import RunOptions, run_experiment
+
+    configs = [load_config(path, options.overrides) for path in options.configs]
+    if options.output is not None and len(configs) > 1:
+        raise InputError(
+            "--output names the folder of one run, but several experiments were given. Leave it out (each run then "
+            "goes to runs/<name>), or use --set output_dir=FOLDER to put them all into one folder."
+        )
+    names = [config.name for config in configs]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(
+            f"Several of the experiments have the name {doubled[0]!r}, so they would share a folder. Give each YAML "
+            "a `name:` of its own."
+        )
+    run_options = RunOptions(options.output, options.stage, options.overwrite)
+    runs = [run_experiment(config, run_options) for config in configs]
+    finished = [run.path for run in runs if run.is_finished()]
+    if len(configs) > 1 and finished:
+        from pipeline.report.comparison import write_comparison
+        from pipeline.report.terminal import print_comparison
+
+        path = configs[0].output_dir / "comparison.html"
+        print_comparison(write_comparison(finished, path))
+        print(f"Comparison: {path}")
+    return 0
+
+
+def _cache(arguments: Sequence[str]) -> int:
+    from pipeline.cache_command import run_cache_command
+
+    _set_up_logging(verbose=False)
+    return run_cache_command(arguments)
+
+
+def _set_up_logging(verbose: bool) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.logging import RichHandler
+
+    from pipeline.progress import console
+
+    handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    for package in ("pipeline", "features", "models"):
+        logging.getLogger(package).setLevel(logging.DEBUG if verbose else logging.INFO)

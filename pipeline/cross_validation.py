@@ -1,0 +1,250 @@
+"""Stage two of an experiment: cross-validated heads, final heads, and the baseline they must beat.
+
+First every fold is trained and its held-out recordings are predicted; then the final heads are
+trained on all training recordings, for the median of the folds' best epochs, and predict everything
+that no fold held out. Finished fits of an interrupted run are taken up again.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.heads import HEADS, HeadConfig
+from pipeline.config import ExperimentConfig
+from pipeline.fit_pool import FitRunner, Job, Workbench, choose_n_workers
+from pipeline.fits import Fit, FitResult, Target, derive_seed, fit_fingerprint, read_fit
+from pipeline.gather import CROSS_VALIDATION
+from pipeline.progress import progress_bars
+from pipeline.run_dir import RunDir
+from pipeline.splits import Fold, leave_one_video_out, median_best_epoch
+from pipeline.stage_one import EmbeddedRecording
+
+log = logging.getLogger(__name__)
+
+FINAL = "final"
+HEAD = "head"
+BASELINE = "baseline"
+
+# probabilities[kind][recording][behavior], at the analysed frames
+Probabilities = dict[str, dict[str, dict[str, NDArray[np.float32]]]]
+
+
+@dataclass
+class StageTwo:
+    """What stage two hands on.
+
+    Attributes
+    ----------
+    probabilities : dict
+        By kind (`head`, `baseline`), recording and behavior: shape (n_analysed,). Of training recordings
+        these come from the fold that held them out.
+    history : list of dict
+        Rows of training.csv.
+    n_fits, n_resumed : int
+        Fits in all, and those taken from an earlier, interrupted run.
+    seconds : float
+    """
+
+    probabilities: Probabilities
+    history: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    n_fits: int = 0
+    n_resumed: int = 0
+    n_workers: int = 1
+    seconds: float = 0.0
+
+
+def run_stage_two(
+    config: ExperimentConfig,
+    recordings: Sequence[EmbeddedRecording],
+    run: RunDir,
+    bundle_metadata: Mapping[str, Any],
+) -> StageTwo:
+    """Cross-validate, train the final heads, predict.
+
+    Raises
+    ------
+    InputError
+        If folds cannot be made, or a head cannot be trained on these labels.
+    """
+    started = time.monotonic()
+    plan = _Plan(config, recordings, run)
+    folds = {b: plan.folds(b) for b in config.behavior_names()}
+    cross_fits = [
+        fit for b in config.behavior_names() for kind in plan.kinds for fit in plan.fold_fits(b, kind, folds[b])
+    ]
+    n_fits = len(cross_fits) + len(plan.kinds) * len(config.behaviors)
+    outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), n_fits=n_fits)
+    outcome.n_workers = choose_n_workers(config.workers, len(cross_fits) or n_fits)
+    bench = Workbench({r.id: r.source for r in recordings}, plan.targets, dict(bundle_metadata))
+    with progress_bars() as bars:
+        display = _Display(bars, n_fits, outcome.n_workers)
+        with FitRunner(bench, outcome.n_workers, display.epoch) as runner:
+            crossed = _run(cross_fits, runner, bench, run, display, outcome)
+            finals = [
+                plan.final_fit(b, kind, [result for fit, result in crossed if (fit.behavior, fit.kind) == (b, kind)])
+                for b in config.behavior_names()
+                for kind in plan.kinds
+            ]
+            _run(finals, runner, bench, run, display, outcome)
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+class _Plan:
+    """Which fits an experiment consists of."""
+
+    def __init__(self, config: ExperimentConfig, recordings: Sequence[EmbeddedRecording], run: RunDir) -> None:
+        self._config = config
+        self._run = run
+        self.train = [r for r in recordings if r.gathered.subset == CROSS_VALIDATION]
+        self._others = tuple(r.id for r in recordings if r.gathered.subset != CROSS_VALIDATION)
+        self.targets = {
+            (r.id, b): _target(r, column)
+            for r in recordings
+            if r.gathered.labels is not None
+            for column, b in enumerate(config.behavior_names())
+        }
+        is_own_baseline = config.head.name == config.baseline
+        self.kinds = (HEAD,) if config.baseline == "none" or is_own_baseline else (HEAD, BASELINE)
+
+    def folds(self, behavior: str) -> list[Fold]:
+        """Folds of one behavior; none without cross-validation."""
+        if self._config.cross_validation == "none":
+            return []
+        individuals = {r.id: r.gathered.recording.individual for r in self.train}
+        n_positive = {r.id: self._n_positive(r.id, behavior) for r in self.train}
+        return leave_one_video_out(individuals, n_positive, self._config.protocol, behavior)
+
+    def fold_fits(self, behavior: str, kind: str, folds: Sequence[Fold]) -> list[Fit]:
+        """One fit per fold."""
+        return [
+            self._fit(behavior, kind, fold.name, f"fold{n:02d}", fold.train, fold.validation, fold.held_out, None)
+            for n, fold in enumerate(folds, start=1)
+        ]
+
+    def final_fit(self, behavior: str, kind: str, crossed: Sequence[FitResult]) -> Fit:
+        """The fit on all training recordings."""
+        n_epochs = median_best_epoch([r.best_epoch for r in crossed]) if crossed else self._config.training.epochs
+        return self._fit(behavior, kind, FINAL, FINAL, tuple(r.id for r in self.train), (), self._others, n_epochs)
+
+    def _fit(
+        self,
+        behavior: str,
+        kind: str,
+        fold: str,
+        tag: str,
+        train: tuple[str, ...],
+        validation: tuple[str, ...],
+        predict: tuple[str, ...],
+        n_epochs: int | None,
+    ) -> Fit:
+        config = self._config
+        head: HeadConfig = config.head if kind == HEAD else HEADS[config.baseline](name=config.baseline)
+        return Fit(
+            behavior=behavior,
+            kind=kind,
+            fold=fold,
+            key=f"{behavior}.{kind}.{tag}",
+            train=train,
+            validation=validation,
+            predict=predict,
+            head=head,
+            training=config.training,
+            seed=derive_seed(config.seed, behavior, kind, fold),
+            n_epochs=n_epochs,
+            bundle_path=self._run.head_path(behavior) if kind == HEAD and fold == FINAL else None,
+        )
+
+    def _n_positive(self, recording: str, behavior: str) -> int:
+        target = self.targets[recording, behavior]
+        return int((target.active & target.trainable).sum())
+
+
+def _target(recording: EmbeddedRecording, column: int) -> Target:
+    labels = recording.gathered.labels
+    assert labels is not None
+    trainable = labels.scored[:, column] & recording.gathered.observed
+    return Target(labels.active[recording.frames, column], trainable[recording.frames])
+
+
+def _run(
+    fits: Sequence[Fit],
+    runner: FitRunner,
+    bench: Workbench,
+    run: RunDir,
+    display: "_Display",
+    outcome: StageTwo,
+) -> list[tuple[Fit, FitResult]]:
+    """Results of all fits, in their order: those an earlier run finished, and the rest trained now."""
+    jobs = [
+        Job(fit, run.fits_path / f"{fit.key}.npz", fit_fingerprint(fit, bench.sources, bench.targets)) for fit in fits
+    ]
+    results: dict[str, FitResult] = {}
+    for job in jobs:
+        stored = read_fit(job.path, job.fingerprint)
+        if stored is not None and (job.fit.bundle_path is None or job.fit.bundle_path.is_dir()):
+            results[job.fit.key] = stored
+            outcome.n_resumed += 1
+            display.finished(job.fit, stored, resumed=True)
+    for job, result in runner.run([job for job in jobs if job.fit.key not in results]):
+        results[job.fit.key] = result
+        display.finished(job.fit, result, resumed=False)
+    ordered = [(fit, results[fit.key]) for fit in fits]
+    for fit, result in ordered:
+        _collect(fit, result, outcome)
+    return ordered
+
+
+def _collect(fit: Fit, result: FitResult, outcome: StageTwo) -> None:
+    for recording, probability in result.probabilities.items():
+        outcome.probabilities[fit.kind][recording][fit.behavior] = probability
+    if result.note:
+        outcome.notes.append(f"{fit.behavior}, {fit.fold}: {result.note}")
+    for row in result.history:
+        outcome.history.append(
+            {"behavior": fit.behavior, "head": fit.head.name, "fold": fit.fold}
+            | {key: row.get(key) for key in ("epoch", "loss", "validation_average_precision", "validation_loss")}
+            | {"seconds": row["seconds"], "best": row["epoch"] == result.best_epoch}
+        )
+
+
+class _Display:
+    """Progress of the fits: one bar over all of them, one for the fit that reported last."""
+
+    def __init__(self, bars: Any, n_fits: int, n_workers: int) -> None:
+        at_a_time = f", {n_workers} at a time" if n_workers > 1 else ""
+        self._folds = bars.add(f"Training {n_fits} heads{at_a_time}", total=n_fits)
+        self._epochs = bars.add("", total=None)
+        self._n_fits = n_fits
+        self._n_done = 0
+
+    def epoch(self, fit: Fit, row: Mapping[str, Any]) -> None:
+        """An epoch of a fit is done."""
+        last = fit.n_epochs or fit.training.epochs
+        self._epochs.update(row["epoch"], last, f"{fit.behavior}, {fit.head.name}, {fit.fold}: epoch")
+        log.debug("%s epoch %s: %s", fit.key, row["epoch"], row)
+
+    def finished(self, fit: Fit, result: FitResult, resumed: bool) -> None:
+        """A fit is done."""
+        self._n_done += 1
+        self._folds.update(self._n_done, self._n_fits)
+        how = "taken from the interrupted run" if resumed else f"best epoch {result.best_epoch}"
+        log.info(
+            "%s, %s, %s: %s (%d of %d)",
+            fit.behavior,
+            fit.head.name,
+            fit.fold,
+            how,
+            self._n_done,
+            self._n_fits,
+        )
+
+
+__all__ = ["BASELINE", "FINAL", "HEAD", "StageTwo", "run_stage_two"]

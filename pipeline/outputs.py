@@ -1,0 +1,132 @@
+"""The tables of a run folder: the contract that other tools read."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bouts import bouts_from_frames
+from pipeline.gather import GatheredRecording
+from pipeline.labels import LabelTrack
+from pipeline.postprocess import PostprocessConfig, postprocess
+from pipeline.run_dir import RunDir
+from pipeline.tables import write_table
+
+BOUT_COLUMNS = (
+    "behavior",
+    "start_frame",
+    "stop_frame",
+    "start_s",
+    "stop_s",
+    "duration_s",
+    "mean_probability",
+)
+RECORDING_COLUMNS = ("recording", "subset", "individual", "group", "video", "fps", "n_frames", "n_unobserved")
+TRAINING_COLUMNS = (
+    "behavior", "head", "fold", "epoch", "loss", "validation_average_precision", "validation_loss", "seconds", "best",
+)  # fmt: skip
+
+
+def expand_to_all_frames(values: NDArray[np.float32], frames: NDArray[np.int64], n_frames: int) -> NDArray[np.float32]:
+    """Probabilities of analysed frames, interpolated to every frame of the video.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_analysed,)
+    frames : ndarray, shape (n_analysed,)
+        Video frame of each value, rising.
+    n_frames : int
+        Frames of the video.
+
+    Returns
+    -------
+    ndarray, shape (n_frames,), float32
+        Linear between analysed frames; the last value is held to the end.
+    """
+    if len(values) == n_frames:
+        return values.astype(np.float32)
+    return np.interp(np.arange(n_frames), frames, values).astype(np.float32)
+
+
+def write_recordings(run: RunDir, gathered: Sequence[GatheredRecording]) -> None:
+    """Write recordings.csv: what took part, and in which role."""
+    rows = [
+        {
+            "recording": item.id,
+            "subset": item.subset,
+            "individual": item.recording.individual,
+            "group": item.recording.group,
+            "video": item.video.path.name if item.video else "",
+            "fps": item.fps,
+            "n_frames": item.n_frames,
+            "n_unobserved": int((~item.observed).sum()),
+        }
+        for item in gathered
+    ]
+    write_table(run.recordings_path, RECORDING_COLUMNS, rows)
+
+
+def write_labels(run: RunDir, recording: str, labels: LabelTrack) -> None:
+    """Write the human labels a run was trained on or scored against; empty = not scored."""
+    rows = (
+        {"frame": frame}
+        | {
+            behavior: bool(labels.active[frame, i]) if labels.scored[frame, i] else None
+            for i, behavior in enumerate(labels.behaviors)
+        }
+        for frame in range(len(labels.active))
+    )
+    write_table(run.labels_path(recording), ("frame", *labels.behaviors), rows)
+
+
+def write_predictions(
+    run: RunDir,
+    recording: str,
+    fps: float,
+    probabilities: Mapping[str, NDArray[np.float32]],
+    config: PostprocessConfig,
+) -> None:
+    """Write probabilities and cleaned labels of every frame, and the bouts they make."""
+    behaviors = list(probabilities)
+    active = {b: postprocess(p, config, fps) for b, p in probabilities.items()}
+    n_frames = len(next(iter(probabilities.values())))
+    columns = ("frame", "time_s", *(f"{b}_probability" for b in behaviors), *behaviors)
+    rows = (
+        {"frame": frame, "time_s": frame / fps}
+        | {f"{b}_probability": probabilities[b][frame] for b in behaviors}
+        | {b: active[b][frame] for b in behaviors}
+        for frame in range(n_frames)
+    )
+    write_table(run.predictions_path(recording), columns, rows)
+    bouts = sorted(
+        (bout for b in behaviors for bout in bouts_from_frames(active[b], b)),
+        key=lambda bout: (bout.start_frame, bout.behavior),
+    )
+    bout_rows = [
+        {
+            "behavior": bout.behavior,
+            "start_frame": bout.start_frame,
+            "stop_frame": bout.stop_frame,
+            "start_s": bout.start_frame / fps,
+            "stop_s": bout.stop_frame / fps,
+            "duration_s": (bout.stop_frame - bout.start_frame) / fps,
+            "mean_probability": float(
+                probabilities[bout.behavior][bout.start_frame : bout.stop_frame].mean(dtype=np.float64)
+            ),
+        }
+        for bout in bouts
+    ]
+    write_table(run.bouts_path(recording), BOUT_COLUMNS, bout_rows)
+
+
+def write_baseline_predictions(
+    run: RunDir, recording: str, fps: float, probabilities: Mapping[str, NDArray[np.float32]]
+) -> None:
+    """Write the baseline's probabilities of every frame."""
+    columns = ("frame", "time_s", *(f"{b}_probability" for b in probabilities))
+    n_frames = len(next(iter(probabilities.values())))
+    rows = (
+        {"frame": frame, "time_s": frame / fps} | {f"{b}_probability": p[frame] for b, p in probabilities.items()}
+        for frame in range(n_frames)
+    )
+    write_table(run.baseline_predictions_path(recording), columns, rows)
