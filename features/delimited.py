@@ -107,7 +107,7 @@ def iter_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
             reader = csv.reader(file, delimiter=dialect.delimiter)
             for row_number, cells in enumerate(reader, start=1):
                 if row_number > dialect.n_skipped_rows:
-                    yield row_number, [cell.strip() for cell in cells]
+                    yield row_number, [_one_line(cell) for cell in cells]
     except (csv.Error, UnicodeError) as error:
         raise InputError(
             f"{path.name} can't be read as a table beyond row {row_number} ({error}). "
@@ -115,15 +115,20 @@ def iter_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def head_rows(path: Path, n_rows: int) -> list[tuple[int, list[str]]]:
+def head_rows(path: Path, n_rows: int, dialect: Dialect) -> list[tuple[int, list[str]]]:
     """The first `n_rows` rows that aren't blank, for recognising a format."""
     rows = []
-    for row_number, cells in iter_rows(path, find_dialect(path)):
+    for row_number, cells in iter_rows(path, dialect):
         if any(cells):
             rows.append((row_number, cells))
         if len(rows) == n_rows:
             break
     return rows
+
+
+def _one_line(cell: str) -> str:
+    # A line break inside a cell would break errors that quote it; names are compared without it.
+    return " ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip()
 
 
 def _find_encoding(path: Path) -> str:

@@ -57,13 +57,17 @@ def select_columns(path: Path, columns: list[PoseColumn], individual: str | None
     Raises
     ------
     InputError
-        Unknown individual, a column that stands there twice, a keypoint without x or y.
+        Unknown individual, a column that stands there twice, a keypoint without name, x or y.
     """
     name = choose_individual(path, columns, individual)
     chosen: dict[PoseColumn, int] = {}
     for index, column in enumerate(columns):
         if column.individual != name:
             continue
+        if not column.keypoint:
+            raise InputError(
+                f"{path.name} has a column {column.coordinate} without a keypoint's name in its header. Export it again."
+            )
         if column in chosen:
             raise InputError(
                 f"{path.name} has the column {column.keypoint} {column.coordinate} twice. "

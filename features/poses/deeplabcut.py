@@ -86,10 +86,13 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     return assemble(path, list(chosen), table[wanted].to_numpy(dtype=np.float64))
 
 
-def read_header(path: Path) -> DeepLabCutHeader | None:
-    """Find out what the columns are; None where this is no DeepLabCut CSV."""
-    rows = head_rows(path, _N_HEAD_ROWS)
-    dialect = find_dialect(path)
+def read_header(path: Path, dialect: Dialect | None = None) -> DeepLabCutHeader | None:
+    """Find out what the columns are; None where this is no DeepLabCut CSV.
+
+    `dialect` spares looking for it again where it is known: that reads the whole file.
+    """
+    dialect = dialect or find_dialect(path)
+    rows = head_rows(path, _N_HEAD_ROWS, dialect)
     for index_position in range(max((len(cells) for _, cells in rows), default=0)):
         names = [cells[index_position].lower() if index_position < len(cells) else "" for _, cells in rows]
         if "bodyparts" in names and "coords" in names:

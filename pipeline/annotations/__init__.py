@@ -60,7 +60,8 @@ def read_annotation(path: Path, n_frames: int, fps: float, format: str | None = 
     """
     require_file(path, "annotation file")
     _require_no_project(path)
-    head = TextHead(path, find_dialect(path), tuple(head_rows(path, _N_HEAD_ROWS)))
+    dialect = find_dialect(path)
+    head = TextHead(path, dialect, tuple(head_rows(path, _N_HEAD_ROWS, dialect)))
     if not head.rows:
         raise InputError(f"The annotation file {path.name} holds only blank lines. Export it again.")
     if format is not None:

@@ -3,7 +3,7 @@
 An event stands in the export with its time in seconds and, in BORIS 8, with its image index. The index is
 what BORIS showed, so it wins; the time must agree with it within one frame. Without an index, the frame is
 the one nearest to time × fps: BORIS rounds the time of a frame to milliseconds, so rounding down would be
-off by one.
+off by one. The frame shown at STOP is the first one without the behavior: ends are half-open already.
 """
 
 import math

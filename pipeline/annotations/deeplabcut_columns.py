@@ -19,7 +19,7 @@ DESCRIPTION = "label columns inside a DeepLabCut CSV"
 
 def matches(head: TextHead) -> bool:
     """True where this is a DeepLabCut CSV with label columns or without."""
-    return read_header(head.path) is not None
+    return read_header(head.path, head.dialect) is not None
 
 
 def read(head: TextHead, n_frames: int, fps: float) -> FrameTable:
@@ -30,7 +30,7 @@ def read(head: TextHead, n_frames: int, fps: float) -> FrameTable:
     InputError
         Poses without any label column, frame numbers that don't count 0, 1, 2, …
     """
-    header = read_header(head.path)
+    header = read_header(head.path, head.dialect)
     if header is None or not header.label_positions:
         raise InputError(
             f"{head.path.name} holds keypoints but no column of labels. Add a column of 0/1 per behavior to "

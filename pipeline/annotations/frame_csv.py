@@ -30,7 +30,7 @@ def matches(head: TextHead) -> bool:
     n_numbers = sum(number(text) is not None for text in given)
     if n_numbers < _LEAST_SHARE_OF_NUMBERS * len(given) or bout_csv.matches(head):
         return False
-    return read_header(head.path) is None
+    return read_header(head.path, head.dialect) is None
 
 
 def read(head: TextHead, n_frames: int, fps: float) -> FrameTable:

@@ -123,6 +123,7 @@ def test_individual_asked_of_a_file_without_names(tmp_path):
             "twice",
         ),
         (["scorer,D", "bodyparts,nose", "coords,x", "0,1"], "no column y"),
+        (["scorer,D,D", "bodyparts,,", "coords,x,y", "0,1,2"], "without a keypoint's name"),
         (["labels,D,D", "a,nose,nose", "b,x,y", "0,1,2"], "no format that is known"),
     ],
 )
