@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 CACHE_VERSION = 1
 """Part of every fingerprint: raised when the code makes other embeddings of the same recipe."""
 
-CHUNK_BYTES = 512 * 1024
+CHUNK_BYTES = 128 * 1024
 UNFINISHED_SUFFIX = ".unfinished"
 _DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
 """What h5py raises for files that are not whole."""
