@@ -5,21 +5,11 @@ first frame of the bout, `stop_frame` is the first one after it, so that
 `stop_frame - start_frame` is its length in frames.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-BOUT_COLUMNS = (
-    "behavior",
-    "start_frame",
-    "stop_frame",
-    "start_s",
-    "stop_s",
-    "duration_s",
-    "mean_probability",
-)
 
 
 @dataclass(frozen=True, order=True)
@@ -112,44 +102,3 @@ def frames_from_runs(runs: Iterable[tuple[int, int]], n_frames: int) -> NDArray[
 def bouts_from_frames(active: ArrayLike, behavior: str) -> list[Bout]:
     """Turn one truth value per frame, shape (n_frames,), into bouts in order of time."""
     return [Bout(behavior, start, stop) for start, stop in runs_of_true(active)]
-
-
-def bout_rows(
-    predicted: Mapping[str, NDArray[np.bool_]],
-    probability: Mapping[str, NDArray[np.floating]],
-    fps: float,
-) -> list[dict[str, object]]:
-    """List the predicted bouts of one recording as rows of its `bouts/<recording>.csv`.
-
-    Parameters
-    ----------
-    predicted : mapping of behavior to ndarray of bool, shape (n_frames,)
-        After post-processing.
-    probability : mapping of behavior to ndarray of float, shape (n_frames,)
-        In [0, 1]; NaN = not predicted, left out of a bout's mean.
-    fps : float
-        Frames per second of the video.
-
-    Returns
-    -------
-    list of dict
-        Keys are `BOUT_COLUMNS`, in the order of behaviors, then time. `mean_probability` is None
-        for a bout without any probability.
-    """
-    rows: list[dict[str, object]] = []
-    for behavior, active in predicted.items():
-        for bout in bouts_from_frames(active, behavior):
-            values = np.asarray(probability[behavior], dtype=np.float64)[bout.start_frame : bout.stop_frame]
-            known = values[~np.isnan(values)]
-            rows.append(
-                {
-                    "behavior": behavior,
-                    "start_frame": bout.start_frame,
-                    "stop_frame": bout.stop_frame,
-                    "start_s": bout.start_frame / fps,
-                    "stop_s": bout.stop_frame / fps,
-                    "duration_s": bout.n_frames / fps,
-                    "mean_probability": float(known.mean()) if known.size else None,
-                }
-            )
-    return rows

@@ -200,7 +200,7 @@ def _describe(run: Run, out_path: Path) -> dict[str, str]:
 
 def _differences(runs: Sequence[Run]) -> list[str]:
     """Reasons why the runs' numbers are not about the same thing."""
-    found = []
+    unequal: dict[str, list[str]] = {}
     for behavior in dict.fromkeys(name for run in runs for name in run.behaviors):
         frames: dict[tuple[object, ...], list[str]] = {}
         for run in runs:
@@ -209,8 +209,8 @@ def _differences(runs: Sequence[Run]) -> list[str]:
             if behavior in run.behaviors:
                 frames.setdefault(key, []).append(run.name)
         if len(frames) > 1:
-            groups = " | ".join(", ".join(names) for names in frames.values())
-            found.append(f"{behavior} was scored on different frames: {groups}.")
+            unequal.setdefault(" | ".join(", ".join(names) for names in frames.values()), []).append(behavior)
+    found = [f"{', '.join(names)}: scored on different frames in {groups}." for groups, names in unequal.items()]
     protocols = {run.name: str(run.config.get("protocol", "nested")) for run in runs}
     if len(set(protocols.values())) > 1:
         listed = ", ".join(f"{name}: {protocol}" for name, protocol in protocols.items())

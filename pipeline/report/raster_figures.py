@@ -50,8 +50,9 @@ def draw_raster(run: Run, row: RecordingRow) -> Figure:
 
 def _draw_stretch(axes: Axes, run: Run, row: RecordingRow, column: int, part: slice, color: str) -> None:
     lines = run.timelines[row.recording]
-    seconds = np.arange(part.start, part.stop) / row.fps
-    value = lines.probability[part, column]
+    # One more edge than frames: the last frame too lasts until its end.
+    seconds = np.arange(part.start, part.stop + 1) / row.fps
+    value = np.append(lines.probability[part, column], lines.probability[part.stop - 1, column])
     threshold = float(section(run.config, "postprocess").get("threshold", 0.5))
     axes.fill_between(seconds, 0, np.nan_to_num(value), step="post", color=color, alpha=0.18, linewidth=0,
                       rasterized=True)  # fmt: skip

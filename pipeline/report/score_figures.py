@@ -27,7 +27,7 @@ def draw_score_overview(run: Run) -> Figure | None:
     if not run.subsets:
         return None
     colors = behavior_colors(run.behaviors)
-    figure = new_figure(7.6, 0.9 + 0.48 * len(run.behaviors) * len(run.subsets))
+    figure = new_figure(7.6, 0.9 + 0.4 * len(run.behaviors) * len(run.subsets))
     axes = figure.add_subplot()
     labels: list[str] = []
     for behavior in run.behaviors:
@@ -167,13 +167,13 @@ def draw_confusion(run: Run) -> Figure | None:
     cells = [(behavior, subset) for subset in run.subsets for behavior in run.behaviors]
     per_row = min(len(run.behaviors), 4)
     if len(run.behaviors) > per_row:
-        figure, all_axes = panels(len(cells), panel_height_in=2.35, n_columns=per_row)
+        figure, all_axes = panels(len(cells), panel_height_in=2.5, n_columns=per_row)
     else:
-        figure = new_figure(max(2.7 * per_row, 4.0), 2.35 * len(run.subsets))
+        figure = new_figure(max(2.7 * per_row, 4.0), 2.5 * len(run.subsets))
         all_axes = [figure.add_subplot(len(run.subsets), per_row, i + 1) for i in range(len(cells))]
     for axes, (behavior, subset) in zip(all_axes, cells, strict=True):
         _draw_matrix(axes, run.score(behavior, subset, CLOSED), colors[behavior])
-        axes.set_title(f"{shorten(behavior, 22)}, {SUBSET_WORDS[subset]}", fontsize=8.5)
+        axes.set_title(f"{shorten(behavior, 22)}\n{SUBSET_WORDS[subset]}", fontsize=8.5)
     return figure
 
 

@@ -100,9 +100,6 @@ def notices(run: Run) -> list[Notice]:
     if backbone.get("note"):
         title = f"The backbone used is {backbone.get('used', 'another')}, not {backbone.get('requested', 'as asked')}"
         found.append(Notice("warning", title, str(backbone["note"])))
-    if not run.provenance.get("finished"):
-        text = "The run had not come to its end when this page was made; numbers may be missing."
-        found.append(Notice("warning", "Unfinished run", text))
     if run.config.get("protocol") == "thesis" and CROSS_VALIDATION in run.subsets:
         text = (
             "Early stopping looked at the recording that was then scored, as in the published protocol. "
@@ -119,24 +116,28 @@ def notices(run: Run) -> list[Notice]:
 
 
 def _weak_spots(run: Run) -> list[Notice]:
-    found = []
+    beaten, absent, few = [], [], []
     for summary in summarize(run):
         for part in summary.subsets:
             place = f"{summary.behavior}, {part.words}"
             value, baseline = part.average_precision, part.baseline_average_precision
             if value is not None and baseline is not None and value <= baseline:
-                text = (
-                    f"Average precision {ratio(value)}, the memoryless baseline {ratio(baseline)}. "
-                    "The sequence head adds nothing here; more or more varied training recordings may help."
-                )
-                found.append(Notice("warning", f"Not better than the baseline: {place}", text))
+                beaten.append(f"{place} (AP {ratio(value)}, baseline {ratio(baseline)})")
             if part.n_positive == 0:
-                text = "The behavior occurs in no scored frame, so its scores are not defined (n/a)."
-                found.append(Notice("note", f"Nothing to score: {place}", text))
+                absent.append(place)
             elif part.n_positive < _FEW_POSITIVE_FRAMES:
-                text = f"Only {part.n_positive} positive frames: a single bout can move these scores a lot."
-                found.append(Notice("note", f"Few positive frames: {place}", text))
-    return found
+                few.append(f"{place} ({part.n_positive})")
+    candidates = (
+        (
+            beaten,
+            "warning",
+            "Not better than the baseline",
+            "The sequence head adds nothing here; more, or more varied, training recordings may help.",
+        ),
+        (absent, "note", "Nothing to score", "The behavior occurs in no scored frame, so its scores are n/a."),
+        (few, "note", "Few positive frames", "A single bout can move these scores a lot."),
+    )
+    return [Notice(level, title, f"{'; '.join(places)}. {text}") for places, level, title, text in candidates if places]
 
 
 @dataclass(frozen=True)

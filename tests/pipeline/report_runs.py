@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bouts import BOUT_COLUMNS, bout_rows
 from pipeline.postprocess import PostprocessConfig, postprocess
 from pipeline.scores import PredictedRecording, score_rows, write_scores
 from pipeline.tables import write_lines, write_table
@@ -33,9 +32,7 @@ def simulate_probability(rng: np.random.Generator, active: np.ndarray, noise: fl
     """Probabilities that follow the labels with smooth noise, float32."""
     n_frames, n_behaviors = active.shape
     kernel = np.ones(9) / 9
-    smooth = np.stack(
-        [np.convolve(active[:, i] * 4.0 - 2.4, kernel, mode="same") for i in range(n_behaviors)], axis=1
-    )
+    smooth = np.stack([np.convolve(active[:, i] * 4.0 - 2.4, kernel, mode="same") for i in range(n_behaviors)], axis=1)
     shake = np.stack(
         [np.convolve(rng.normal(size=n_frames), kernel, mode="same") * 3 for _ in range(n_behaviors)], axis=1
     )
@@ -86,9 +83,7 @@ def make_run(
             baselines.append(PredictedRecording(recording, subset, active & scored, scored, poor, FPS))
     write_scores(folder / "scores.csv", score_rows(predicted, behaviors, POSTPROCESS))
     if baseline:
-        write_scores(
-            folder / "baseline_scores.csv", score_rows(baselines, behaviors, POSTPROCESS, ways=["raw"])
-        )
+        write_scores(folder / "baseline_scores.csv", score_rows(baselines, behaviors, POSTPROCESS, ways=["raw"]))
     _write_recordings(folder, [item for item, _ in recordings])
     folds = [item.recording for item in predicted if item.subset == "cross_validation"]
     _write_training(folder, behaviors, [*folds, "final"], rng)
@@ -103,9 +98,7 @@ def _write_recording(
 ) -> None:
     n_frames = item.active.shape[0]
     frames = [str(frame) for frame in range(n_frames)]
-    calls = np.stack(
-        [postprocess(item.probability[:, i], POSTPROCESS, FPS) for i in range(len(behaviors))], axis=1
-    )
+    calls = np.stack([postprocess(item.probability[:, i], POSTPROCESS, FPS) for i in range(len(behaviors))], axis=1)
     names = [f"{name}_probability" for name in behaviors]
     header = ["frame", "time_s", *names, *behaviors]
     lines = [
@@ -115,18 +108,9 @@ def _write_recording(
     write_lines(folder / "predictions" / f"{item.recording}.csv", [header, *lines])
     if baseline is not None:
         lines = [
-            [frame, f"{int(frame) / FPS:.6f}", *map(str, row)]
-            for frame, row in zip(frames, baseline, strict=True)
+            [frame, f"{int(frame) / FPS:.6f}", *map(str, row)] for frame, row in zip(frames, baseline, strict=True)
         ]
-        write_lines(
-            folder / "baseline_predictions" / f"{item.recording}.csv", [["frame", "time_s", *names], *lines]
-        )
-    bouts = bout_rows(
-        {name: calls[:, i] for i, name in enumerate(behaviors)},
-        {name: item.probability[:, i] for i, name in enumerate(behaviors)},
-        FPS,
-    )
-    write_table(folder / "bouts" / f"{item.recording}.csv", BOUT_COLUMNS, bouts)
+        write_lines(folder / "baseline_predictions" / f"{item.recording}.csv", [["frame", "time_s", *names], *lines])
     if item.subset != "predict":
         cells = np.where(item.scored, item.active.astype(int).astype(str), "")
         lines = [[frame, *row] for frame, row in zip(frames, cells, strict=True)]
@@ -151,9 +135,7 @@ def _write_recordings(folder: Path, items: list[PredictedRecording]) -> None:
     write_table(folder / "recordings.csv", columns, rows)
 
 
-def _write_training(
-    folder: Path, behaviors: tuple[str, ...], folds: list[str], rng: np.random.Generator
-) -> None:
+def _write_training(folder: Path, behaviors: tuple[str, ...], folds: list[str], rng: np.random.Generator) -> None:
     columns = ("behavior", "head", "fold", "epoch", "loss", "validation_average_precision", "seconds", "best")
     rows: list[dict[str, object]] = []
     for behavior in behaviors:
@@ -178,9 +160,7 @@ def _write_training(
     write_table(folder / "training.csv", columns, rows)
 
 
-def _write_config(
-    folder: Path, behaviors: tuple[str, ...], name: str, overrides: dict[str, object]
-) -> None:
+def _write_config(folder: Path, behaviors: tuple[str, ...], name: str, overrides: dict[str, object]) -> None:
     config: dict[str, object] = {
         "name": name,
         "description": "ResNet50V2 + LSTM, the thesis' first experiment",

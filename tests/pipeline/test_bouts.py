@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.bouts import BOUT_COLUMNS, Bout, bout_rows, bouts_from_frames, frames_from_runs, runs_of_true
+from pipeline.bouts import Bout, bouts_from_frames, frames_from_runs, runs_of_true
 
 timelines = st.lists(st.booleans(), max_size=60).map(lambda values: np.array(values, dtype=bool))
 
@@ -52,28 +52,3 @@ def test_bouts_carry_the_behavior_and_sort_by_it_then_time():
 def test_an_empty_bout_cannot_be_made(start, stop):
     with pytest.raises(ValueError, match="start_frame < stop_frame"):
         Bout("grooming", start, stop)
-
-
-def test_rows_are_in_seconds_of_the_video_and_leave_unpredicted_frames_out_of_the_mean():
-    rows = bout_rows(
-        {"rear": np.array([0, 1, 1, 1, 0], dtype=bool), "groom": np.zeros(5, dtype=bool)},
-        {"rear": np.array([0.1, 0.5, np.nan, 1.0, 0.2]), "groom": np.zeros(5)},
-        fps=10,
-    )
-    assert rows == [
-        {
-            "behavior": "rear",
-            "start_frame": 1,
-            "stop_frame": 4,
-            "start_s": 0.1,
-            "stop_s": 0.4,
-            "duration_s": 0.3,
-            "mean_probability": 0.75,
-        }
-    ]
-    assert tuple(rows[0]) == BOUT_COLUMNS
-
-
-def test_a_bout_without_any_probability_has_no_mean():
-    (row,) = bout_rows({"rear": np.ones(2, dtype=bool)}, {"rear": np.full(2, np.nan)}, fps=25)
-    assert row["mean_probability"] is None
