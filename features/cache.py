@@ -29,7 +29,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from features.parts import PARTS_SUFFIX, PartFolder, remove_parts
+from features.parts import PARTS_SUFFIX, PartFolder, count_parts, remove_parts
 
 logger = logging.getLogger(__name__)
 
@@ -324,12 +324,15 @@ def _parts_row(folder: Path) -> CacheRow:
     size_mb = sum(part.stat().st_size for part in folder.iterdir()) / 1e6
     try:
         plan = PartFolder.read_plan(folder)
-        recipe = json.loads(plan["recipe"])
-        n_features = int(plan["n_features"])
-        n_frames = int(size_mb * 1e6 // (4 * n_features))
         return CacheRow(
-            str(plan["recording"]), str(recipe["backbone"]["name"]), n_frames, n_features, size_mb,
-            "unfinished", str(plan["fingerprint"]), folder,
-        )  # fmt: skip
+            recording=str(plan["recording"]),
+            backbone=str(json.loads(plan["recipe"])["backbone"]["name"]),
+            n_frames=min(count_parts(folder) * int(plan["chunk_frames"]), int(plan["n_analysed"])),
+            n_features=int(plan["n_features"]),
+            size_mb=size_mb,
+            state="unfinished",
+            fingerprint=str(plan["fingerprint"]),
+            path=folder,
+        )
     except _DAMAGE:
         return CacheRow(recording, "", 0, 0, size_mb, "damaged", "", folder)

@@ -147,6 +147,11 @@ def parts_folder(cache_path: Path) -> Path:
     return cache_path.with_name(cache_path.stem + PARTS_SUFFIX)
 
 
+def count_parts(folder: Path) -> int:
+    """Number of chunks in a folder, by their names alone."""
+    return len(_named_parts(folder))
+
+
 def remove_parts(folder: Path) -> None:
     """Remove a folder of chunks, the plan first, so that a half-removed one is never adopted."""
     (folder / _PLAN).unlink(missing_ok=True)
