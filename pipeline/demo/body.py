@@ -193,9 +193,7 @@ def _paws(
     return fore, hind
 
 
-def _tail(
-    mouse: Mouse, posture: np.void, root: NDArray[np.float64], n_points: int = 12
-) -> NDArray[np.float64]:
+def _tail(mouse: Mouse, posture: np.void, root: NDArray[np.float64], n_points: int = 12) -> NDArray[np.float64]:
     share = np.linspace(0.0, 1.0, n_points)
     yaw = posture["heading"] + np.pi + posture["tail_yaw"] + posture["tail_bend"] * share
     tail = np.zeros((n_points, 3))

@@ -37,9 +37,7 @@ class Camera:
     def scale_at(self, z_mm: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Pixels per millimetre at a height above the floor, shape of `z_mm`."""
         # Nothing in the arena comes near the lens; the floor of 1 mm only keeps odd input finite.
-        return (
-            self.px_per_mm * self.height_mm / np.maximum(self.height_mm - np.asarray(z_mm, np.float64), 1.0)
-        )
+        return self.px_per_mm * self.height_mm / np.maximum(self.height_mm - np.asarray(z_mm, np.float64), 1.0)
 
     def project(self, xyz_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Project world points, shape (..., 3) in mm, to pixels, shape (..., 2)."""

@@ -5,12 +5,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from filelock import FileLock
 
+from features.errors import InputError
 from pipeline.demo.behavior import LABELLED, Episode, label_frames
 from pipeline.demo.body import KEYPOINTS
 from pipeline.demo.config import SIMULATOR_VERSION, DemoConfig
@@ -22,12 +24,12 @@ TABLE_NAME = "recordings.csv"
 _COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 
 
-def _ignore_progress(done: int, total: int) -> None:
+def ignore_progress(done: int, total: int) -> None:
     """Progress callback that does nothing."""
 
 
 def make_demo(
-    folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] = _ignore_progress
+    folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] = ignore_progress
 ) -> Path:
     """Make the simulated open field, unless the folder already holds exactly this demo.
 
@@ -89,11 +91,9 @@ def _is_current(folder: Path, config: DemoConfig) -> bool:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    from features.errors import InputError
-
     if not folder.exists():
         return
-    if not folder.is_dir() or ((folder / SPEC_NAME).exists() is False and any(folder.iterdir())):
+    if not folder.is_dir() or (not (folder / SPEC_NAME).exists() and any(folder.iterdir())):
         raise InputError(
             f"The demo should be written to {folder}, but something else lies there (no {SPEC_NAME} inside). "
             "Move it away, or name another folder for the demo."
@@ -113,13 +113,11 @@ def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int],
     total = n_recordings * config.n_frames
     rows = []
     for i in range(n_recordings):
-        split = "train" if i < config.n_train else "test"
         group = ("HD", "WT")[i % 2]
-        name = f"{group}_sim_{i + 1:02d}"
-        rows.append(
-            _write_recording(folder, name, i, config, lambda n, i=i: progress(i * config.n_frames + n, total))
-        )
-        rows[-1] |= {"individual": f"{group}_{i + 1:02d}", "group": group, "split": split}
+        report = partial(_report, progress, i * config.n_frames, total)
+        row = _write_recording(folder, f"{group}_sim_{i + 1:02d}", i, config, report)
+        split = "train" if i < config.n_train else "test"
+        rows.append(row | {"individual": f"{group}_{i + 1:02d}", "group": group, "split": split})
     with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -127,6 +125,10 @@ def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int],
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     spec = json.dumps({"settings": _spec(config), "size_bytes": sizes}, indent=2)
     (folder / SPEC_NAME).write_text(spec + "\n", encoding="utf-8")
+
+
+def _report(progress: Callable[[int, int], None], done_before: int, total: int, done: int) -> None:
+    progress(done_before + done, total)
 
 
 def _write_recording(

@@ -221,9 +221,7 @@ class _Walker:
         goal.pose["bend"] = float(np.clip(1.2 * error, -0.9, 0.9))
         goal.pose["head_yaw"] = float(np.clip(0.5 * error, -0.5, 0.5))
         # Slow while it still has to turn; in time for the next behavior otherwise.
-        speed = min(1.35 * distance / max(n_left * self.dt, self.dt), _TOP_SPEED_MM_S) * max(
-            np.cos(error), 0.25
-        )
+        speed = min(1.35 * distance / max(n_left * self.dt, self.dt), _TOP_SPEED_MM_S) * max(np.cos(error), 0.25)
         step = min(speed * self.dt, distance)
         if distance > 1e-6:
             self.place = self.place + way / distance * step
@@ -244,7 +242,7 @@ class _Walker:
         )[0]
 
     def _posture(self, goal: _Goal, frame: int) -> np.void:
-        posture = np.zeros((), POSTURE)
+        posture: np.void = np.zeros(1, POSTURE)[0]
         for name in _EASED:
             posture[name] = self.pose[name]
         posture["x_mm"], posture["y_mm"] = self.place
@@ -256,7 +254,7 @@ class _Walker:
         posture["bend"] += 0.3 * self.stroke * np.sin(self.phase) + 0.3 * goal.sway * slow + self.wander[2]
         posture["paws"] = np.clip(posture["paws"] + 0.6 * self.stroke * np.sin(2.0 * self.phase), 0.0, 1.0)
         posture["tail_bend"] += self.wander[3]
-        return posture[()]
+        return posture
 
 
 def _wrapped(angle: float) -> float:

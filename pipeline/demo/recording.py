@@ -94,9 +94,7 @@ def draw_stage(size_px: int, rng: np.random.Generator) -> Stage:
     return Stage(mouse, coat, arena, camera, float(rng.uniform(0.004, 0.009)), tint)
 
 
-def simulate_recording(
-    n_frames: int, fps: float, size_px: int, rng: np.random.Generator
-) -> SimulatedRecording:
+def simulate_recording(n_frames: int, fps: float, size_px: int, rng: np.random.Generator) -> SimulatedRecording:
     """Draw one recording: its stage, timeline, postures and keypoints.
 
     Parameters
@@ -119,9 +117,7 @@ def simulate_recording(
     return SimulatedRecording(stage, episodes, postures, keypoints)
 
 
-def render_frames(
-    recording: SimulatedRecording, size_px: int, rng: np.random.Generator
-) -> Iterator[NDArray[np.uint8]]:
+def render_frames(recording: SimulatedRecording, size_px: int, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames in order, BGR, shape (size_px, size_px, 3)."""
     stage = recording.stage
     background, floor = draw_arena(stage.arena, stage.camera, size_px, size_px, rng)
@@ -136,7 +132,7 @@ def render_frames(
         draw_mouse(image, body, stage.mouse, stage.coat, stage.camera, stage.arena, floor, grain)
         flicker = 1.0 + float(rng.normal(0, 0.003))
         gray = _expose(image, noise, flicker, rng)
-        yield cv2.merge([cv2.LUT(gray, table) for table in tables])
+        yield np.asarray(cv2.merge([cv2.LUT(gray, table) for table in tables]), np.uint8)
 
 
 def _expose(image: Image, noise: Image, flicker: float, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -145,4 +141,4 @@ def _expose(image: Image, noise: Image, flicker: float, rng: np.random.Generator
     top, left = rng.integers(0, 64, 2)
     image += noise[top : top + height, left : left + width]
     np.maximum(image, 0.0, out=image)
-    return cv2.convertScaleAbs(image, alpha=255.0 * flicker)
+    return np.asarray(cv2.convertScaleAbs(image, alpha=255.0 * flicker), np.uint8)

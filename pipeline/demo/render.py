@@ -1,6 +1,7 @@
 """Draw one posed mouse into an image of the arena: shadow, tail, paws, fur, ears, eyes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,9 +46,7 @@ class Coat:
     shadow: float = 0.35
 
 
-def _patch(
-    points_px: NDArray[np.float64], radius_px: float, shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
+def _patch(points_px: NDArray[np.float64], radius_px: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Pixel box (x0, y0, x1, y1) around points, cut at the image; empty when outside."""
     low = np.floor(points_px.min(axis=0) - radius_px).astype(int)
     high = np.ceil(points_px.max(axis=0) + radius_px).astype(int) + 1
@@ -55,9 +54,7 @@ def _patch(
     return x0, y0, max(min(int(high[0]), shape[1]), x0), max(min(int(high[1]), shape[0]), y0)
 
 
-def _height_map(
-    balls: NDArray[np.float64], camera: Camera, box: tuple[int, int, int, int]
-) -> tuple[Image, Image]:
+def _height_map(balls: NDArray[np.float64], camera: Camera, box: tuple[int, int, int, int]) -> tuple[Image, Image]:
     """Coverage in [0, 1] and height in mm of the union of balls, both over the box."""
     x0, y0, x1, y1 = box
     coverage = np.zeros((y1 - y0, x1 - x0), np.float32)
@@ -84,9 +81,7 @@ def _height_map(
 def _shade(height: Image, coverage: Image, coat: Coat, scale: float) -> Image:
     """Brightness of the fur from the slope of the height map."""
     # Fur is soft: smoothing also melts the balls into one body.
-    soft = cv2.GaussianBlur(
-        np.where(coverage > 0, height, 0.0).astype(np.float32), (0, 0), max(0.8, 1.6 * scale)
-    )
+    soft = cv2.GaussianBlur(np.where(coverage > 0, height, 0.0).astype(np.float32), (0, 0), max(0.8, 1.6 * scale))
     slope_x = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=3) * (scale / 8.0)
     slope_y = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=3) * (scale / 8.0)
     light = np.asarray(coat.light, np.float32)
@@ -113,9 +108,7 @@ def _ellipse(
         return
     x, y = fixed_point(center)
     half = (max(1, round(axes[0] * 16)), max(1, round(axes[1] * 16)))
-    cv2.ellipse(
-        mask, (int(x), int(y)), half, float(np.degrees(angle)), 0, 360, value, -1, cv2.LINE_AA, _SHIFT
-    )
+    cv2.ellipse(mask, (int(x), int(y)), half, float(np.degrees(angle)), 0, 360, value, -1, cv2.LINE_AA, _SHIFT)
 
 
 def draw_mouse(
@@ -146,9 +139,7 @@ def draw_mouse(
     points = camera.project(body.balls[:, :3])
     reach = float((body.balls[:, 3] * camera.scale_at(body.balls[:, 2])).max())
     tail_px = camera.project(body.tail)
-    margin = (
-        reach + _MARGIN_MM * camera.px_per_mm + 4.0 + 0.6 * float(body.balls[:, 2].max()) * camera.px_per_mm
-    )
+    margin = reach + _MARGIN_MM * camera.px_per_mm + 4.0 + 0.6 * float(body.balls[:, 2].max()) * camera.px_per_mm
     box = _patch(np.concatenate([points, tail_px]), margin, image.shape)
     x0, y0, x1, y1 = box
     if x0 >= x1 or y0 >= y1:
@@ -183,7 +174,7 @@ def _soft_discs(
     shape: tuple[int, ...], centers_px: NDArray[np.float64], radii_px: NDArray[np.float64], blur_px: float
 ) -> Image:
     """Blurred union of discs in [0, 1]; drawn at half size, since it is blurred anyway."""
-    small = np.zeros(((shape[0] + 1) // 2, (shape[1] + 1) // 2), np.uint8)
+    small: NDArray[Any] = np.zeros(((shape[0] + 1) // 2, (shape[1] + 1) // 2), np.uint8)
     for (x, y), radius in zip(fixed_point(centers_px * 0.5), radii_px, strict=True):
         cv2.circle(small, (int(x), int(y)), max(1, round(radius * 8)), 255, -1, cv2.LINE_8, _SHIFT)
     small = cv2.GaussianBlur(small, (0, 0), max(0.7, 0.5 * blur_px))
@@ -223,7 +214,7 @@ def _draw_limbs(
     """Tail and paws, which lie below the body."""
     mask = np.zeros(patch.shape, np.uint8)
     width = np.linspace(0.16, 0.05, len(body.tail)) * mouse.girth_mm * camera.px_per_mm
-    fill(mask, _strip(camera.project(body.tail) - origin, np.maximum(width, 0.45)), 255)  # type: ignore[arg-type]
+    fill(mask, _strip(camera.project(body.tail) - origin, np.maximum(width, 0.45)), 255)
     size = 0.26 * mouse.girth_mm
     for paw in (*body.hind_paws, *body.fore_paws):
         scale = float(camera.scale_at(paw[2]))
@@ -232,9 +223,7 @@ def _draw_limbs(
     _blend(patch, mask, coat.skin)
 
 
-def _draw_head(
-    patch: Image, body: Body, mouse: Mouse, coat: Coat, camera: Camera, origin: NDArray[np.float64]
-) -> None:
+def _draw_head(patch: Image, body: Body, mouse: Mouse, coat: Coat, camera: Camera, origin: NDArray[np.float64]) -> None:
     """Ears, eyes, nose, and forepaws held at the face."""
     angle = float(np.arctan2(body.head_direction[1], body.head_direction[0])) + camera.roll
     # An ear is a disc that faces forward and up: the steeper the head, the flatter it looks.

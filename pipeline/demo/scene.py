@@ -1,7 +1,7 @@
 """The arena without the mouse: floor, walls, light, and what the sensor adds."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.demo.camera import Camera
 
-Image = NDArray[np.float32]
-"""Shape (height, width), brightness from 0 (black) to 1 (white)."""
+Image = NDArray[Any]
+"""Shape (height, width), float32, brightness from 0 (black) to 1 (white)."""
 
 _SHIFT = 4  # cv2 draws at 1/16 pixel
 
@@ -56,9 +56,7 @@ class Arena:
             return self.radius_mm - np.linalg.norm(xy_mm, axis=-1)
         return self.radius_mm - np.abs(xy_mm).max(axis=-1)
 
-    def keep_inside(
-        self, xy_mm: NDArray[np.float64], margin_mm: NDArray[np.float64] | float
-    ) -> NDArray[np.float64]:
+    def keep_inside(self, xy_mm: NDArray[np.float64], margin_mm: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Push points of shape (..., 2) back so that they stay `margin_mm` from the walls."""
         limit = self.radius_mm - np.asarray(margin_mm, np.float64)
         if self.shape == "round":
@@ -94,7 +92,7 @@ def fixed_point(points_px: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.clip(np.round(points_px * (1 << _SHIFT)), -(2**20), 2**20).astype(np.int32)
 
 
-def fill(image: Image, points_px: NDArray[np.float64], tone: float) -> None:
+def fill(image: NDArray[np.uint8], points_px: NDArray[np.float64], tone: float) -> None:
     """Fill a polygon of pixel positions, shape (n, 2), in place, with smooth edges."""
     cv2.fillPoly(image, [fixed_point(points_px)], float(tone), cv2.LINE_AA, _SHIFT)
 
@@ -103,7 +101,7 @@ def smooth_noise(rng: np.random.Generator, height_px: int, width_px: int, grain_
     """Noise of mean 0 and about unit spread that changes over `grain_px` pixels."""
     shape = (max(2, round(height_px / grain_px)) + 1, max(2, round(width_px / grain_px)) + 1)
     coarse = rng.standard_normal(shape, dtype=np.float32)
-    return cv2.resize(coarse, (width_px, height_px), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(coarse, (width_px, height_px), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def draw_arena(
@@ -138,9 +136,10 @@ def draw_arena(
     return background * _light(arena, height_px, width_px), floor
 
 
-def _draw_walls(
-    canvas: NDArray[np.uint8], arena: Arena, bottom: NDArray[np.float64], top: NDArray[np.float64]
-) -> None:
+def _draw_walls(canvas: NDArray[np.uint8], arena: Arena, bottom: NDArray[np.float64], top: NDArray[np.float64]) -> None:
+    if arena.shape == "round":
+        fill(canvas, top, 255 * min(arena.wall_tone, 1.0))
+        return
     n = len(bottom)
     for i in range(n):
         j = (i + 1) % n
@@ -149,10 +148,9 @@ def _draw_walls(
         tone = arena.wall_tone * (1.0 + 0.12 * np.cos(angle - 0.6))
         quad = np.stack([bottom[i], bottom[j], top[j], top[i]])
         fill(canvas, quad, 255 * min(tone, 1.0))
-    if arena.shape == "square":
-        for low, high in zip(bottom, top, strict=True):
-            edge = fixed_point(np.stack([low, high]))
-            cv2.polylines(canvas, [edge], False, 255 * 0.8 * arena.wall_tone, 1, cv2.LINE_AA, _SHIFT)
+    for low, high in zip(bottom, top, strict=True):
+        edge = fixed_point(np.stack([low, high]))
+        cv2.polylines(canvas, [edge], False, 255 * 0.8 * arena.wall_tone, 1, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_scratches(background: Image, floor: Image, arena: Arena, rng: np.random.Generator) -> None:

@@ -47,9 +47,9 @@ def track_keypoints(
     likelihood = 1.0 - rng.beta(1.0, 60.0, (n_frames, n_keypoints))
     for k, name in enumerate(names):
         xy[:, k] += rng.normal(0, _JITTER_PX.get(name, 0.9), (n_frames, 2))
-        lost = rng.uniform(size=n_frames) < _HIDDEN_CHANCE.get(name, 0.01)
-        likelihood[lost, k] = rng.beta(2.0, 3.0, int(lost.sum()))
-        xy[lost, k] += rng.normal(0, 9.0, (int(lost.sum()), 2))
+        lost = np.flatnonzero(rng.uniform(size=n_frames) < _HIDDEN_CHANCE.get(name, 0.01))
+        likelihood[lost, k] = rng.beta(2.0, 3.0, len(lost))
+        xy[lost, k] += rng.normal(0, 9.0, (len(lost), 2))
     # Stretches in which the whole animal is lost, for instance behind a hand or a reflection.
     for _ in range(max(1, rng.poisson(n_frames / 500))):
         length = int(np.clip(rng.exponential(0.6 * fps), 2, 3 * fps))

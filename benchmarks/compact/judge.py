@@ -1,0 +1,186 @@
+"""How good is the compact backbone? A linear probe on real video and on the demo, beside other networks.
+
+    python -m benchmarks.compact.judge --shared ../shared --scratch scratch/compact
+
+The probe: every third frame; a 110-px crop (160 px on the demo) resized to the network's input; an
+embedding and the mean of the embeddings within 15 video frames to each side, side by side; each
+feature standardised, projected on 64 principal components and fed to a logistic regression with
+balanced class weights; all of it fitted without the recording that is then scored; average precision
+over the pooled frames of all recordings. No network was trained on any of these frames.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from features.backbones.base import NetworkConfig
+from features.backbones.compact import CompactConfig
+from features.backbones.mobilenet_v2 import MobileNetV2Config
+from features.backbones.resolve import resolve_backbone
+from features.centers import CenterConfig, track_center
+from features.engines.tensorflow import TensorFlowEngine
+from features.extract import ExtractionSettings, extract_features
+from features.poses import read_poses
+from features.video import inspect_video
+from pipeline.annotations import read_annotation
+from pipeline.demo import DemoConfig, make_demo
+from pipeline.labels import label_tracks
+from pipeline.recordings import read_recordings
+
+_IMAGENET = "weights/mobilenet_v2_0.35_224_imagenet_notop.weights.h5"
+
+
+@dataclass(frozen=True)
+class Material:
+    """Recordings to probe on: their table, the crop, the behaviors and which frames."""
+
+    name: str
+    table: Path
+    crop_px: int
+    behaviors: tuple[str, ...]
+    frame_step: int
+    context_frames: int = 15
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One recording's embeddings and labels."""
+
+    embeddings: NDArray[np.float32]
+    active: NDArray[np.bool_]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--shared", type=Path, help="folder with data/mouse_arena and weights/; without it only the demo is probed"
+    )
+    parser.add_argument("--weights", default="shipped", help="weights of compact: `shipped` or a path")
+    parser.add_argument("--scratch", type=Path, default=Path("compact_judgement"), help="demo and caches")
+    parser.add_argument("--demo-frames", type=int, default=1500)
+    parser.add_argument("--only", nargs="*", help="names of networks to probe, as printed")
+    options = parser.parse_args()
+    rows = []
+    for material in _materials(options):
+        for name, config in _networks(options).items():
+            if not options.only or name in options.only:
+                row = {"material": material.name, "network": name, **probe(material, config, options.scratch)}
+                print(json.dumps(row), flush=True)
+                rows.append(row)
+    print(_as_table(rows))
+
+
+def _materials(options: argparse.Namespace) -> list[Material]:
+    materials = []
+    if options.shared:
+        table = options.shared / "data" / "mouse_arena" / "recordings.csv"
+        materials.append(Material("arena", table, 110, ("wall_rearing", "turning", "locomotion"), 3))
+    demo = make_demo(options.scratch / "demo", DemoConfig(n_frames=options.demo_frames))
+    materials.append(Material("demo", demo, 160, ("grooming", "mid_rearing", "wall_rearing"), 1))
+    return materials
+
+
+def _networks(options: argparse.Namespace) -> dict[str, NetworkConfig]:
+    networks: dict[str, NetworkConfig] = {
+        "compact": CompactConfig(weights=options.weights),
+        "compact, random": CompactConfig(weights="random"),
+        "MobileNetV2-0.35 at 96 px, random": MobileNetV2Config(weights="random", alpha=0.35, input_px=96),
+    }
+    if options.shared:
+        path = str(options.shared / _IMAGENET)
+        for px in (96, 224):
+            networks[f"MobileNetV2-0.35 at {px} px, ImageNet"] = MobileNetV2Config(
+                weights=path, alpha=0.35, input_px=px
+            )
+    return networks
+
+
+def probe(material: Material, config: NetworkConfig, scratch: Path) -> dict[str, float | None]:
+    """Average precision of each behavior, leaving one recording out at a time."""
+    recordings = _embed(material, config, scratch / "cache")
+    return {
+        behavior: _leave_one_out([r.embeddings for r in recordings], [r.active[:, i] for r in recordings])
+        for i, behavior in enumerate(material.behaviors)
+    }
+
+
+def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[Probed]:
+    resolved = resolve_backbone(config, seed=0)
+    settings = ExtractionSettings(crop_size_px=material.crop_px, frame_step=material.frame_step)
+    engines: list[TensorFlowEngine] = []
+
+    def engine() -> TensorFlowEngine:
+        # Built at most once, and only if some recording is not in the cache.
+        if not engines:
+            engines.append(TensorFlowEngine(resolved, settings.precision, settings.batch_frames, seed=0))
+        return engines[0]
+
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    caches, annotations, n_frames = {}, {}, {}
+    for recording in read_recordings(material.table):
+        if recording.split == "test" or recording.pose_path is None:
+            continue
+        video = inspect_video(recording.video_path)
+        centers = track_center(read_poses(recording.pose_path), CenterConfig(), video.fps)
+        caches[recording.id] = extract_features(recording.id, video, centers, resolved, settings, cache_dir, engine)
+        annotator = "A" if "A" in recording.annotation_paths else ""
+        path = recording.annotation_paths[annotator]
+        annotations[recording.id] = read_annotation(path, video.n_frames, video.fps)
+        n_frames[recording.id] = video.n_frames
+    tracks = label_tracks(annotations, {name: [name] for name in material.behaviors}, n_frames)
+    context = max(1, material.context_frames // material.frame_step)
+    return [
+        Probed(_with_context(cache.load_embeddings(), context), tracks[name].active[cache.frames])
+        for name, cache in caches.items()
+    ]
+
+
+def _with_context(embeddings: NDArray[np.float32], context: int) -> NDArray[np.float32]:
+    """Embeddings beside their mean over `context` neighbours to each side (fewer at the ends)."""
+    n = len(embeddings)
+    sums = np.concatenate([np.zeros((1, embeddings.shape[1])), np.cumsum(embeddings, axis=0, dtype=np.float64)])
+    start = np.maximum(np.arange(n) - context, 0)
+    stop = np.minimum(np.arange(n) + context + 1, n)
+    mean = (sums[stop] - sums[start]) / (stop - start)[:, None]
+    return np.concatenate([embeddings, mean.astype(np.float32)], axis=1)
+
+
+def _leave_one_out(features: Sequence[NDArray[np.float32]], active: Sequence[NDArray[np.bool_]]) -> float:
+    """Pooled average precision of a balanced logistic regression, each recording left out once."""
+    scores = []
+    for held_out in range(len(features)):
+        rest = [i for i in range(len(features)) if i != held_out]
+        model = make_pipeline(
+            StandardScaler(),
+            PCA(64, svd_solver="randomized", random_state=0),
+            LogisticRegression(class_weight="balanced", max_iter=2000),
+        )
+        model.fit(np.concatenate([features[i] for i in rest]), np.concatenate([active[i] for i in rest]))
+        scores.append(model.decision_function(features[held_out]))
+    return round(float(average_precision_score(np.concatenate(active), np.concatenate(scores))), 3)
+
+
+def _as_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """The same numbers as Markdown, one table per material."""
+    lines: list[str] = []
+    for material in dict.fromkeys(row["material"] for row in rows):
+        chosen = [row for row in rows if row["material"] == material]
+        behaviors = [key for key in chosen[0] if key not in ("material", "network")]
+        lines += ["", f"| {material} | {' | '.join(behaviors)} |", "|---" * (len(behaviors) + 1) + "|"]
+        for row in chosen:
+            lines.append(f"| {row['network']} | " + " | ".join(str(row[b]) for b in behaviors) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
