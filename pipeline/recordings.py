@@ -11,13 +11,11 @@ from pathlib import Path
 from features.delimited import find_dialect, iter_rows, require_file
 from features.errors import InputError
 from features.suggestions import did_you_mean, listing
+from pipeline.names import unsafe_name_reason
 
 COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 _REQUIRED = ("recording", "video")
 _SPLITS = ("train", "test", "")
-_UNSAFE = '/\\:*?"<>|'
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-_MAX_ID_LENGTH = 100
 _POOLED = "pooled"
 
 
@@ -226,16 +224,11 @@ def _require_safe_id(fields: _Row, name: str) -> None:
     """Results are kept in files named by the id, so it must be a file name everywhere."""
     if not name:
         raise fields.error("recording", "the id is empty. Give each recording a short name of its own.")
-    rules: list[tuple[bool, str]] = [
-        (any(sign in _UNSAFE or not sign.isprintable() for sign in name), f"must not hold any of {_UNSAFE}"),
-        (name.startswith(".") or name.endswith("."), "must not begin or end with a point"),
-        (name.split(".")[0].casefold() in _RESERVED, "is a reserved name on Windows"),
-        (len(name) > _MAX_ID_LENGTH, f"must not be longer than {_MAX_ID_LENGTH} letters"),
-        (name.casefold() == _POOLED, "is the name of all recordings together in the results"),
-    ]
-    for broken, says in rules:
-        if broken:
-            raise fields.error(
-                "recording",
-                f"the id {name!r} {says}, because results are saved in files of that name. Rename it.",
-            )
+    reason = unsafe_name_reason(name)
+    if name.casefold() == _POOLED:
+        reason = "that is the name of all recordings together in the results"
+    if reason:
+        raise fields.error(
+            "recording",
+            f"the id {name!r} can't be used, because results are saved in files of that name and {reason}. Rename it.",
+        )

@@ -66,7 +66,8 @@ def select_columns(path: Path, columns: list[PoseColumn], individual: str | None
             continue
         if not column.keypoint:
             raise InputError(
-                f"{path.name} has a column {column.coordinate} without a keypoint's name in its header. Export it again."
+                f"{path.name} has a column {column.coordinate} without a keypoint's name in its header. "
+                "Export it again."
             )
         if column in chosen:
             raise InputError(

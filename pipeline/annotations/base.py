@@ -92,6 +92,8 @@ class EventList:
         The file.
     format : str
         Name in `FORMATS`.
+    behaviors : tuple of str
+        Names of all state events, as in the file; the bouts of one may be shorter than a frame and cover none.
     bouts : tuple of Bout
         Half-open, in the file's order; bouts of one behavior don't overlap.
     span : LabelSpan
@@ -100,22 +102,15 @@ class EventList:
         Behaviors that have no duration (point events) → what is wrong; an error only if asked for.
     notes : tuple of str
         What the user should know of how the file was read.
-    instants : tuple of str
-        Behaviors that are known, though a bout of theirs may be shorter than a frame and cover none.
     """
 
     path: Path
     format: str
+    behaviors: tuple[str, ...]
     bouts: tuple[Bout, ...]
     span: LabelSpan
     faults: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    instants: tuple[str, ...] = ()
-
-    @property
-    def behaviors(self) -> tuple[str, ...]:
-        """Names as in the file, in order of appearance."""
-        return tuple(dict.fromkeys([*(bout.behavior for bout in self.bouts), *self.instants]))
 
     def frames_of(self, behavior: str, n_frames: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
         """(active, scored), each (n_frames,); a behavior that isn't listed never happened."""
@@ -199,4 +194,4 @@ def collect_bouts(
     where = f"{head.path.name}, row {row}" if row else head.path.name
     bouts = tuple(Bout(behavior, start, stop) for _, behavior, start, stop in found if stop > start)
     names = tuple(dict.fromkeys(behavior for _, behavior, _, _ in found))
-    return EventList(head.path, format_name, bouts, LabelSpan(end, False, where), faults, notes, names)
+    return EventList(head.path, format_name, names, bouts, LabelSpan(end, False, where), faults, notes)

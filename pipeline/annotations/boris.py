@@ -14,7 +14,7 @@ from features.delimited import iter_rows
 from features.errors import InputError
 from features.suggestions import listing
 from pipeline.annotations.base import TextHead
-from pipeline.annotations.cells import cell, is_given, number, seconds
+from pipeline.annotations.cells import cell, is_given, number, seconds, whole_number
 
 TOLERANCE_FRAMES = 1.0
 _FPS_TOLERANCE = 0.002  # BORIS rounds fps (23.98 for 23.976); real confusion (25 for 30) is far larger
@@ -140,19 +140,19 @@ def to_frame(head: TextHead, row: int, time: tuple[str, str], image_index: str, 
     time_s = seconds(head, row, *time)
     frame = math.floor(time_s * fps + 0.5)
     if is_given(image_index):
-        index = number(image_index)
-        if index is None or index != int(index) or index < 0:
+        index = whole_number(image_index)
+        if index is None:
             raise InputError(
                 f"Expected a frame number as image index in {head.path.name}, row {row}, found "
                 f"{image_index!r}. Export the observation again."
             )
         if abs(index - time_s * fps) > TOLERANCE_FRAMES:
             raise InputError(
-                f"{head.path.name}, row {row}: the image index {index:.0f} and the time {time_s:g} s (frame "
+                f"{head.path.name}, row {row}: the image index {index} and the time {time_s:g} s (frame "
                 f"{time_s * fps:.1f} at {fps:g} fps) are more than a frame apart. Was the video converted "
                 "after scoring, or is its frame rate not constant? Score and analyse the same file."
             )
-        frame = int(index)
+        frame = index
     return n_frames if frame == n_frames + 1 else frame
 
 

@@ -1,10 +1,13 @@
 """What a cell may say, shared by the readers."""
 
 import math
+import re
 
 from features.errors import InputError
 from pipeline.annotations.base import TextHead
 
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}(\.0+)?")
+_LONGEST_S = 1e8  # three years
 NOT_GIVEN = ("", "na", "nan", "none")
 
 
@@ -27,21 +30,30 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) and "_" not in text else None
 
 
+def whole_number(text: str) -> int | None:
+    """A whole number, 0 or more; None where it is none.
+
+    A comma is refused: "1,000" may be a thousand or one. A trailing ".0" is how pandas writes a column
+    with gaps.
+    """
+    return int(text.split(".")[0]) if _WHOLE_NUMBER.fullmatch(text) else None
+
+
 def frame_number(head: TextHead, row: int, name: str, text: str) -> int:
-    """A whole number of frames, 0 or more.
+    """A frame number, counted from 0.
 
     Raises
     ------
     InputError
         Anything else, naming row and column.
     """
-    value = number(text)
-    if value is None or value != int(value) or not 0 <= value < 2**53:
+    frame = whole_number(text)
+    if frame is None:
         raise InputError(
             f"Expected a frame number (0, 1, 2, …) in column {name!r} of {head.path.name}, row {row}, found "
             f"{text!r}. Frames are counted from 0; times in seconds belong into a BORIS export."
         )
-    return int(value)
+    return frame
 
 
 def seconds(head: TextHead, row: int, name: str, text: str) -> float:
@@ -53,13 +65,11 @@ def seconds(head: TextHead, row: int, name: str, text: str) -> float:
         Anything else, or a negative time, naming row and column.
     """
     parts = [number(part) for part in text.split(":")]
-    if len(parts) <= 3 and all(
-        part is not None and part >= 0 and not p.startswith("-") for part, p in zip(parts, text.split(":"), strict=True)
-    ):
-        value = 0.0
-        for part in parts:
-            value = 60 * value + (part or 0.0)
-        return value
+    time_s = 0.0
+    for part in parts:
+        time_s = 60 * time_s + (part if part is not None and part >= 0 else math.inf)
+    if len(parts) <= 3 and time_s < _LONGEST_S and "-" not in text:
+        return time_s
     raise InputError(
         f"Expected a time in seconds in column {name!r} of {head.path.name}, row {row}, found {text!r}. "
         "Correct the row, or export the observation again."

@@ -233,6 +233,7 @@ def test_a_bout_csv_may_say_that_nothing_happened(tmp_path):
         (["groom,5,"], "'stop_frame' of labels.csv, row 2, found ''"),
         (["groom,-1,4"], "found '-1'"),
         (["groom,1e999,4"], "found '1e999'"),
+        (['groom,"1,000","1,200"'], "found '1,000'"),
     ],
 )
 def test_bad_bouts(tmp_path, rows, says):

@@ -106,6 +106,8 @@ def test_times_as_clock(tmp_path, time):
         ([press("START", 1), press("STOP", 2), press("BEGIN", 3)], "row 4, found 'groom' and 'BEGIN'"),
         ([press("START", 1), press("STOP", 2, "")], "row 3, found ''"),
         ([press("START", "soon"), press("STOP", 2)], "row 2, found 'soon'"),
+        ([press("START", 1), press("STOP", "1e308")], "row 3, found '1e308'"),
+        ([press("START", "1:-2"), press("STOP", 100)], "row 2, found '1:-2'"),
         ([press("START", 1), press("STOP", -2)], "row 3, found '-2'"),
         ([press("START", 1), press("STOP", 2, index="4.5")], "image index in boris.csv, row 3, found '4.5'"),
         ([], "no events"),

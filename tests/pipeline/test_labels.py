@@ -14,7 +14,8 @@ from pipeline.labels import label_tracks
 
 def events(*bouts: Bout, name="e.csv", **other) -> EventList:
     end = max((bout.stop_frame for bout in bouts), default=0)
-    return EventList(Path(name), "bout_csv", bouts, LabelSpan(end, False, f"{name}, row 2"), **other)
+    names = tuple(dict.fromkeys(bout.behavior for bout in bouts))
+    return EventList(Path(name), "bout_csv", names, bouts, LabelSpan(end, False, f"{name}, row 2"), **other)
 
 
 def frames(columns: Mapping[str, Sequence[int]], name="f.csv", **other) -> FrameTable:

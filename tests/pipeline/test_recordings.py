@@ -108,7 +108,7 @@ def test_bad_rows(folder, rows, says):
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b", "a\\b", "a:b", "..", ".hidden", "end.", "con", "COM1", "aux.x", "a?", "a*", "pooled", "x" * 101]
+    "name", ["a/b", "a\\b", "a:b", "..", ".hidden", "end.", "con", "COM1", "aux.x", "a?", "a*", "pooled", "x" * 121]
 )
 def test_ids_that_are_no_file_names(folder, name):
     with pytest.raises(InputError, match="row 2, column 'recording'"):
