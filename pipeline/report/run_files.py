@@ -289,7 +289,7 @@ def _read_timelines(folder: RunDir, row: RecordingRow, behaviors: tuple[str, ...
 
 
 def _read_numbers(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, encoding="utf-8-sig", float_precision="round_trip")
+    return pd.read_csv(path, encoding="utf-8-sig")
 
 
 def _columns(table: pd.DataFrame, names: list[str], row: RecordingRow, path: Path) -> NDArray[np.float64]:

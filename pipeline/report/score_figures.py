@@ -116,10 +116,10 @@ def _draw_curve(axes: Axes, run: Run, behavior: str, subset: str, color: str) ->
     baseline_value = number(baseline_row, "average_precision")
     baseline = _pooled_curve(run, behavior, subset, baseline=True)
     label = f"{SUBSET_WORDS[subset]}: AP {value:.3f}"
-    axes.plot(*_steps(curve), color=color, linestyle=style, label=label, zorder=3)
+    axes.plot(*thin_curve(curve), color=color, linestyle=style, label=label, zorder=3)
     if baseline is not None and baseline_value is not None:
         label = f"baseline, {SUBSET_WORDS[subset]}: AP {baseline_value:.3f}"
-        axes.plot(*_steps(baseline), color=BASELINE, linestyle=style, linewidth=1.1, label=label, zorder=2)
+        axes.plot(*thin_curve(baseline), color=BASELINE, linestyle=style, linewidth=1.1, label=label, zorder=2)
     for way, face in ((RAW, color), (CLOSED, "white")):
         row = run.score(behavior, subset, way)
         precision, recall = number(row, "precision"), number(row, "recall")
@@ -146,7 +146,7 @@ def used_frames(part: FrameArrays) -> tuple[np.ndarray, np.ndarray]:
     return part.true[used], part.probability[used]
 
 
-def _steps(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:
+def thin_curve(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:
     """Recall and precision of a curve, thinned to what a picture can show."""
     n_points = curve.recall.size
     if n_points > _MAX_CURVE_POINTS:

@@ -32,7 +32,8 @@ def simulate_probability(rng: np.random.Generator, active: np.ndarray, noise: fl
     """Probabilities that follow the labels with smooth noise, float32."""
     n_frames, n_behaviors = active.shape
     kernel = np.ones(9) / 9
-    smooth = np.stack([np.convolve(active[:, i] * 4.0 - 2.4, kernel, mode="same") for i in range(n_behaviors)], axis=1)
+    level: np.ndarray = np.where(active, 1.6, -2.4)
+    smooth = np.stack([np.convolve(level[:, i], kernel, mode="same") for i in range(n_behaviors)], axis=1)
     shake = np.stack(
         [np.convolve(rng.normal(size=n_frames), kernel, mode="same") * 3 for _ in range(n_behaviors)], axis=1
     )

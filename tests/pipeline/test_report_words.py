@@ -1,0 +1,124 @@
+import pytest
+
+from pipeline.report.run_files import read_run
+from pipeline.report.score_tables import balance_lines, score_lines, thesis_comparisons
+from pipeline.report.summary import notices, summarize
+from pipeline.report.thesis import TABLES, thesis_table
+from pipeline.report.wording import count, decimal, duration, percent, ratio, setting
+from tests.pipeline.report_runs import make_run
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(None, "n/a"), (0.0, "0 %"), (1.0, "100 %"), (0.004, "under 1 %"), (0.9999, "over 99 %"), (0.256, "26 %")],
+)
+def test_a_share_is_never_rounded_to_a_false_extreme(share, text):
+    assert percent(share).replace("\u00a0", " ") == text
+
+
+def test_numbers_have_one_form_each():
+    assert (ratio(0.93751), ratio(None)) == ("0.938", "n/a")
+    assert (count(12077), count(None)) == ("12,077", "n/a")
+    assert decimal(1234.56) == "1,234.6"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.24, "4.2 s"), (185, "3 min 05 s"), (7800, "2 h 10 min"), (3599.7, "1 h 00 min")]
+)
+def test_durations_read_like_speech(seconds, text):
+    assert duration(seconds).replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "not set"),
+        (True, "yes"),
+        (1e-3, "0.001"),
+        ([1, "a"], "1, a"),
+        ({"a": None, "b": 2}, "a: not set, b: 2"),
+    ],
+)
+def test_settings_as_text(value, text):
+    assert setting(value) == text
+
+
+@pytest.mark.parametrize("name", ["mid_rearing", "Mid rearing", "rearing-mid", "rearing_mig"])
+def test_the_thesis_behaviors_are_found_under_their_usual_spellings(name):
+    assert thesis_table(name) is TABLES[1]
+
+
+def test_other_behaviors_have_no_thesis_table():
+    assert thesis_table("locomotion") is None
+
+
+def test_the_thesis_numbers_are_its_tables():
+    assert TABLES[0].values["average_precision"] == (0.679, 0.690, 0.588, 0.586)
+    assert TABLES[1].values["recall"] == (0.797, 0.748, 0.104, 0.596)
+    assert TABLES[2].values["accuracy"] == (0.918, 0.914, 0.840, 0.888)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = make_run(
+        tmp_path_factory.mktemp("runs") / "run", n_train=2, n_test=1, n_frames=400, never=("mouse_03", "grooming")
+    )
+    return read_run(folder)
+
+
+def test_a_card_holds_the_pooled_scores_of_the_table(run):
+    for card in summarize(run):
+        for part, subset in zip(card.subsets, ("cross_validation", "test"), strict=True):
+            row = run.score(card.behavior, subset, "closed")
+            assert part.average_precision == row["average_precision"]
+            assert (part.f1, part.precision, part.recall) == (row["f1"], row["precision"], row["recall"])
+            baseline = run.score(card.behavior, subset, "raw", baseline=True)
+            assert part.baseline_average_precision == baseline["average_precision"]
+            assert part.chance == row["n_positive"] / row["n_frames"]
+
+
+def test_a_behavior_that_never_occurs_is_said_to_be_unscorable(run):
+    grooming = summarize(run)[0].subsets[1]
+    assert grooming.n_positive == 0
+    assert grooming.average_precision is None
+    assert "nothing to find" in grooming.sentence
+    assert any(notice.title == "Nothing to score" and "grooming, test" in notice.text for notice in notices(run))
+
+
+def test_lines_join_raw_and_postprocessed_rows(run):
+    (line, *others) = score_lines(run, "wall_rearing", pooled=False)
+    assert [line.recording, *(other.recording for other in others)] == ["mouse_01", "mouse_02", "mouse_03"]
+    assert line.raw == run.score("wall_rearing", "cross_validation", "raw", "mouse_01")
+    assert line.closed == run.score("wall_rearing", "cross_validation", "closed", "mouse_01")
+
+
+def test_balance_counts_bouts_and_their_lengths(run):
+    line = next(line for line in balance_lines(run) if (line.behavior, line.subset) == ("grooming", "test"))
+    assert (line.n_positive, line.human.n_bouts, line.human.median_s) == (0, 0, None)
+
+
+def test_ours_stand_beside_the_thesis_raw_as_there(run):
+    comparison = thesis_comparisons(run)[1]
+    name, theirs, ours = comparison.lines()[1]
+    assert (name, theirs) == ("Precision", (0.518, 0.535, 0.415, 0.592))
+    assert ours[1] == run.score("mid_rearing", "test", "raw")["precision"]
+
+
+def test_a_head_that_does_not_beat_the_baseline_is_called_out(tmp_path):
+    folder = make_run(tmp_path / "run", behaviors=("rear",), n_train=2, n_test=0, n_frames=300)
+    (folder / "baseline_scores.csv").write_text((folder / "scores.csv").read_text(encoding="utf-8"), encoding="utf-8")
+    found = [notice for notice in notices(read_run(folder)) if notice.title == "Not better than the baseline"]
+    assert len(found) == 1
+    assert found[0].level == "warning"
+    assert "rear, cross-validation" in found[0].text
+
+
+def test_notes_and_left_out_counts_are_shown(tmp_path):
+    folder = make_run(tmp_path / "run", behaviors=("rear",), n_train=1, n_test=0, n_frames=300)
+    text = (folder / "provenance.json").read_text(encoding="utf-8")
+    text = text.replace('"notes": []', '"notes": ["fold m1: no positive frame"]')
+    text = text.replace('"n_skipped": {}', '"n_skipped": {"frames without pose": 12, "rows": 0}')
+    (folder / "provenance.json").write_text(text, encoding="utf-8")
+    words = [notice.text for notice in notices(read_run(folder))]
+    assert "fold m1: no positive frame" in words
+    assert "frames without pose: 12" in words
