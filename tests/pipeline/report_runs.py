@@ -35,7 +35,7 @@ def simulate_probability(rng: np.random.Generator, active: np.ndarray, noise: fl
     level: np.ndarray = np.where(active, 1.6, -2.4)
     smooth = np.stack([np.convolve(level[:, i], kernel, mode="same") for i in range(n_behaviors)], axis=1)
     shake = np.stack(
-        [np.convolve(rng.normal(size=n_frames), kernel, mode="same") * 3 for _ in range(n_behaviors)], axis=1
+        [np.convolve(rng.normal(size=(n_frames,)), kernel, mode="same") * 3 for _ in range(n_behaviors)], axis=1
     )
     return (1 / (1 + np.exp(-(smooth + noise * shake)))).astype(np.float32)
 
