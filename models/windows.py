@@ -11,6 +11,7 @@ at ``offset``. Drawing it anew each epoch shows a head the same frames with othe
 
 from collections.abc import Sequence as ListLike
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -115,11 +116,9 @@ def plan_windows(n_frames: ListLike[int], window_frames: int, offset: int = 0) -
         raise ValueError(f"expected 0 <= offset < window_frames, received {offset} and {window_frames}")
     spans = []
     for recording_index, length in enumerate(n_frames):
-        starts = ([0] if 0 < offset < length else []) + list(
-            range(offset if offset < length else 0, length, window_frames)
-        )
-        stops = [*starts[1:], length]
-        spans += [Span(recording_index, a, b) for a, b in zip(starts, stops, strict=True)]
+        first = offset if offset < length else 0
+        starts = [*([0] if first else []), *range(first, length, window_frames)]
+        spans += [Span(recording_index, a, b) for a, b in pairwise([*starts, length])]
     return spans
 
 

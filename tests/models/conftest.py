@@ -1,0 +1,47 @@
+"""Small recordings and small heads, so that tracing a network takes about a second."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from models.heads import HeadConfig
+from models.heads.logistic import LogisticConfig
+from models.heads.lstm import LstmConfig
+from models.heads.tcn import TcnConfig
+from models.windows import Sequence
+
+N_FEATURES = 5
+
+MakeRecording = Callable[..., Sequence]
+
+SMALL_HEADS: dict[str, HeadConfig] = {
+    "logistic": LogisticConfig(),
+    "lstm": LstmConfig(layers=2, units=4),
+    "lstm-bidirectional": LstmConfig(layers=2, units=4, bidirectional=True),
+    "tcn-batch": TcnConfig(filters=4, dilations=(1, 2)),
+    "tcn-batch-same": TcnConfig(blocks=2, filters=4, dilations=(1, 2), padding="same"),
+    "tcn-layer-same": TcnConfig(filters=4, dilations=(1, 2), padding="same", norm="layer"),
+    "tcn-weight-causal": TcnConfig(filters=4, dilations=(1, 2), norm="weight"),
+    "tcn-none-same": TcnConfig(filters=4, dilations=(1, 2), padding="same", norm="none"),
+}
+
+
+@pytest.fixture(params=list(SMALL_HEADS))
+def small_head(request: pytest.FixtureRequest) -> HeadConfig:
+    """Each head of the table, in the variants that are computed differently."""
+    return SMALL_HEADS[request.param]
+
+
+@pytest.fixture
+def make_recording() -> MakeRecording:
+    """A recording whose first feature is raised in the frames where the behavior is shown."""
+
+    def make(n_frames: int = 60, seed: int = 0, name: str = "m1", strength: float = 2.0) -> Sequence:
+        rng = np.random.default_rng(seed)
+        active = (np.arange(n_frames) + seed) % 10 < 3
+        embeddings = rng.normal(size=(n_frames, N_FEATURES)).astype(np.float32)
+        embeddings[:, 0] += strength * active
+        return Sequence(name, embeddings, active, np.ones(n_frames, bool))
+
+    return make

@@ -1,0 +1,31 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from models.scaler import Scaler
+
+
+@given(hnp.arrays(np.float32, (30, 3), elements=st.floats(-1000, 1000, width=32)), st.integers(1, 29))
+def test_training_frames_become_mean_0_deviation_1(embeddings: np.ndarray, cut: int) -> None:
+    scaler = Scaler.fit([embeddings[:cut], embeddings[cut:]])
+    varies = embeddings.std(axis=0) > 1e-2 * np.maximum(1, np.abs(embeddings).max(axis=0))
+    scaled = scaler.apply(embeddings)[:, varies]
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=2e-3)
+    np.testing.assert_allclose(scaled.std(axis=0), 1, atol=2e-3)
+
+
+def test_a_constant_feature_is_not_blown_up() -> None:
+    scaler = Scaler.fit([np.full((100, 1), 0.1, np.float32)])
+    assert abs(scaler.apply(np.array([[0.6]], np.float32))[0, 0] - 0.5) < 1e-6
+
+
+def test_large_offsets_lose_no_precision() -> None:
+    embeddings = (1e4 + np.random.default_rng(0).normal(size=(5000, 1))).astype(np.float32)
+    assert abs(Scaler.fit([embeddings]).std[0] - embeddings.astype(np.float64).std()) < 1e-6
+
+
+def test_the_identity_changes_nothing() -> None:
+    embeddings = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
+    assert np.array_equal(Scaler.identity(2).apply(embeddings), embeddings)
