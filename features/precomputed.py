@@ -8,6 +8,8 @@ n is the number of video frames, or of analysed frames.
 import hashlib
 import json
 import re
+import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -149,9 +151,10 @@ def _read_array(path: Path, key: str | None) -> NDArray[np.generic]:
             return content
         with content:
             return content[_choose(path, content.files, key)]
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} can't be read as an .npy, .npz or .h5 file with plain numbers: {error}. Files with "
+            f"{path} can't be read as an .npy, .npz or .h5 file with plain numbers: {reason}. Files with "
             "Python objects in them are not opened; save the features as an array of floats."
         ) from error
 

@@ -1,0 +1,179 @@
+"""How much of the network's own speed stage one keeps, from video file to cache.
+
+Three things are timed in turn, round after round, so that a noisy machine is noisy for all alike:
+
+a. the bare network: the compiled function on batches that lie ready in memory;
+b. stage one whole: decode, crop, network, commit, cache (``features.extract``);
+c. the plain loop that b replaces: ``cv2.VideoCapture.read``, crop, ``model.predict`` per batch.
+
+    python -m benchmarks.stage_one
+    python -m benchmarks.stage_one --backbone mobilenet_v2 --alpha 0.35 --video my.mp4
+
+Without --video it writes a film of its own: a dark ellipse that wanders over a light floor.
+"""
+
+import argparse
+import functools
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from features.backbones import BACKBONES, ResolvedBackbone, resolve_backbone
+from features.backbones.build import build_model
+from features.crops import crop_square, resize_crop
+from features.engines.tensorflow import TensorFlowEngine
+from features.extract import ExtractionSettings, extract_features
+from features.tracks import CenterTrack
+from features.video import VideoInfo, inspect_video
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that the three share."""
+
+    video: VideoInfo
+    centers: CenterTrack
+    resolved: ResolvedBackbone
+    settings: ExtractionSettings
+    engine: TensorFlowEngine
+
+    def bare(self) -> None:
+        px, batch = self.engine.input_px, self.settings.batch_frames
+        crops = np.random.default_rng(0).integers(0, 256, (batch, px, px, 3), dtype=np.uint8)
+        for start in range(0, self.video.n_frames, batch):
+            self.engine.embed(crops[: min(batch, self.video.n_frames - start)])
+
+    def whole(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            extract_features(
+                "bench",
+                self.video,
+                self.centers,
+                self.resolved,
+                self.settings,
+                Path(folder),
+                lambda: self.engine,
+                progress=lambda done, total: note_memory(),
+            )
+
+    @functools.cached_property
+    def plain_model(self) -> Any:
+        model = build_model(self.resolved, self.settings.precision, 0)
+        model.predict(np.zeros((self.settings.batch_frames, *model.input_shape[1:]), np.uint8), verbose=0)
+        return model
+
+    def plain_loop(self) -> None:
+        capture = cv2.VideoCapture(str(self.video.path))
+        crops: list[NDArray[np.uint8]] = []
+        for center in self.centers.xy_px:
+            frame = cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+            crop = crop_square(frame, center, self.settings.crop_size_px)
+            crops.append(resize_crop(crop, self.engine.input_px))
+            if len(crops) == self.settings.batch_frames:
+                self.plain_model.predict(np.stack(crops), verbose=0)
+                crops.clear()
+        if crops:
+            self.plain_model.predict(np.stack(crops), verbose=0)
+
+
+peak_memory_bytes = 0
+
+
+def note_memory() -> None:
+    global peak_memory_bytes
+    peak_memory_bytes = max(peak_memory_bytes, psutil.Process().memory_info().rss)
+
+
+def write_film(path: Path, n_frames: int, size_px: int = 480) -> Path:
+    """A dark ellipse on a light, noisy floor, seen from above."""
+    noise = np.random.default_rng(0)
+    grain = noise.normal(0, 4, (8, size_px, size_px, 1))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (size_px, size_px))
+    for number, (x_px, y_px) in enumerate(circling(n_frames, size_px, size_px)):
+        floor = np.full((size_px, size_px, 3), 190.0)
+        cv2.ellipse(floor, (int(x_px), int(y_px)), (34, 18), number * 3.0, 0, 360, (60.0, 60.0, 60.0), -1)
+        writer.write(np.clip(floor + grain[number % 8], 0, 255).astype(np.uint8))
+    writer.release()
+    return path
+
+
+def circling(n_frames: int, width_px: int, height_px: int) -> NDArray[np.float64]:
+    """A path near the walls, where crops reach over the edge."""
+    angle = np.linspace(0, n_frames / 40, n_frames)
+    x_px = width_px * (0.5 + 0.42 * np.sin(angle))
+    return np.stack([x_px, height_px * (0.5 + 0.42 * np.cos(1.3 * angle))], axis=1)
+
+
+def seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--video", type=Path, help="a video; a film is written when left out")
+    parser.add_argument("--n-frames", type=int, default=600, help="length of the written film")
+    parser.add_argument("--backbone", default="resnet50v2", choices=[n for n in BACKBONES if n != "precomputed"])
+    parser.add_argument("--weights", default="random", help="random, imagenet, shipped or a path")
+    parser.add_argument("--alpha", type=float, help="width of mobilenet_v2")
+    parser.add_argument("--input-px", type=int, help="side of the network's input")
+    parser.add_argument("--crop-px", type=int, default=160)
+    parser.add_argument("--batch-frames", type=int, default=32)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+def prepare(arguments: argparse.Namespace, folder: Path) -> Bench:
+    path = arguments.video or write_film(folder / "film.mp4", arguments.n_frames)
+    inspected = time.perf_counter()
+    video = inspect_video(path)
+    print(f"{path.name}: {video.n_frames} frames, {video.width_px} x {video.height_px}, {video.codec}; ", end="")
+    print(f"counted and hashed in {time.perf_counter() - inspected:.2f} s")
+    given = {"weights": arguments.weights, "input_px": arguments.input_px, "alpha": arguments.alpha}
+    config = BACKBONES[arguments.backbone].model_validate(
+        {"name": arguments.backbone} | {key: value for key, value in given.items() if value is not None}
+    )
+    resolved = resolve_backbone(config, 0)  # type: ignore[arg-type]
+    settings = ExtractionSettings(arguments.crop_px, 1, arguments.precision, arguments.batch_frames, 0)
+    engine = TensorFlowEngine(resolved, arguments.precision, arguments.batch_frames, 0)
+    engine.embed(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))
+    centers = CenterTrack(circling(video.n_frames, video.width_px, video.height_px), np.ones(video.n_frames, np.bool_))
+    print(f"{config.name}, {engine.input_px} px, {arguments.precision}, batches of {settings.batch_frames}, ", end="")
+    print(engine.description)
+    return Bench(video, centers, resolved, settings, engine)
+
+
+def main() -> None:
+    arguments = parse()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = prepare(arguments, Path(folder))
+        bench.whole()  # alone in the process, for its memory
+        memory_bytes = peak_memory_bytes
+        assert bench.plain_model is not None
+        work = {"a": bench.bare, "b": bench.whole, "c": bench.plain_loop}
+        rates: dict[str, list[float]] = {name: [] for name in work}
+        for number in range(arguments.rounds):
+            for name in work if number % 2 == 0 else reversed(work):
+                rates[name].append(bench.video.n_frames / seconds(work[name]))
+            print("  ".join(f"{name} {rates[name][-1]:7.1f}" for name in work), "frames/s")
+    a, b, c = (statistics.median(rates[name]) for name in "abc")
+    of_bare = statistics.median(b_ / a_ for a_, b_ in zip(rates["a"], rates["b"], strict=True))
+    of_loop = statistics.median(b_ / c_ for c_, b_ in zip(rates["c"], rates["b"], strict=True))
+    print(f"bare network {a:.1f}, stage one {b:.1f}, plain loop {c:.1f} frames/s (medians of {arguments.rounds})")
+    print(f"stage one / bare network = {of_bare:.3f} (to hold: 0.90); stage one / plain loop = {of_loop:.2f}")
+    print(f"peak memory of the process while stage one ran: {memory_bytes / 1e6:.0f} MB (to hold: 1500)")
+
+
+if __name__ == "__main__":
+    main()

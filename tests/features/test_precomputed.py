@@ -1,0 +1,167 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from features.errors import InputError
+from features.precomputed import read_precomputed
+
+N_FRAMES = 31
+
+
+@pytest.fixture
+def embeddings() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((N_FRAMES, 5))
+
+
+def save(folder: Path, suffix: str, **arrays: np.ndarray) -> Path:
+    path = folder / f"Mäuse 1.{suffix}"
+    if suffix == "npy":
+        np.save(path, next(iter(arrays.values())))
+    elif suffix == "npz":
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+    else:
+        with h5py.File(path, "w") as file:
+            for name, array in arrays.items():
+                file.create_dataset(f"group/{name}", data=array)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "h5"])
+@pytest.mark.parametrize("step", [1, 4])
+def test_one_row_per_frame_is_thinned(tmp_path: Path, embeddings: np.ndarray, suffix: str, step: int) -> None:
+    cache = read_precomputed(save(tmp_path, suffix, a=embeddings), N_FRAMES, step)
+    np.testing.assert_array_equal(cache.embeddings, embeddings[::step].astype(np.float32))
+    np.testing.assert_array_equal(cache.frames, np.arange(0, N_FRAMES, step))
+    assert cache.observed.all() and len(cache.observed) == len(cache.frames)
+    assert (cache.n_features, cache.embeddings.dtype, cache.path) == (5, np.float32, None)
+
+
+def test_one_row_per_analysed_frame_is_taken_as_it_is(tmp_path: Path, embeddings: np.ndarray) -> None:
+    cache = read_precomputed(save(tmp_path, "npy", a=embeddings[::4]), N_FRAMES, 4)
+    np.testing.assert_array_equal(cache.embeddings, embeddings[::4].astype(np.float32))
+
+
+@pytest.mark.parametrize(("suffix", "key"), [("npz", "b"), ("h5", "group/b"), ("h5", "/group/b")])
+def test_key_chooses_the_array(tmp_path: Path, embeddings: np.ndarray, suffix: str, key: str) -> None:
+    path = save(tmp_path, suffix, a=embeddings, b=embeddings * 2)
+    cache = read_precomputed(Path(f"{path}#{key}"), N_FRAMES, 1)
+    np.testing.assert_array_equal(cache.embeddings, (embeddings * 2).astype(np.float32))
+
+
+@pytest.mark.parametrize("suffix", ["npz", "h5"])
+def test_several_arrays_without_a_key_are_listed(tmp_path: Path, embeddings: np.ndarray, suffix: str) -> None:
+    path = save(tmp_path, suffix, first=embeddings, second=embeddings)
+    with pytest.raises(InputError, match=r"2 arrays: .*first.*second.*#"):
+        read_precomputed(path, N_FRAMES, 1)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "h5"])
+def test_unknown_key_is_told_with_the_known_ones(tmp_path: Path, embeddings: np.ndarray, suffix: str) -> None:
+    path = save(tmp_path, suffix, keypoints=embeddings)
+    with pytest.raises(InputError, match=r"no array 'keypoint' in .*keypoints"):
+        read_precomputed(Path(f"{path}#keypoint"), N_FRAMES, 1)
+
+
+def test_file_name_with_a_number_sign_is_a_file(tmp_path: Path, embeddings: np.ndarray) -> None:
+    path = tmp_path / "a.npy#1.npy"
+    np.save(path, embeddings)
+    assert read_precomputed(path, N_FRAMES, 1).n_features == 5
+
+
+def test_clusters_become_one_hot(tmp_path: Path) -> None:
+    clusters = np.arange(N_FRAMES) % 4
+    cache = read_precomputed(save(tmp_path, "npy", a=clusters), N_FRAMES, 1, n_categories=6)
+    assert cache.embeddings.shape == (N_FRAMES, 6)
+    np.testing.assert_array_equal(cache.embeddings.argmax(axis=1), clusters)
+    np.testing.assert_array_equal(cache.embeddings.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(("n_categories", "told"), [(None, "n_categories"), (3, "from 0 to 3; expected 0 to 2")])
+def test_clusters_need_their_number(tmp_path: Path, n_categories: int | None, told: str) -> None:
+    path = save(tmp_path, "npy", a=np.arange(N_FRAMES) % 4)
+    with pytest.raises(InputError, match=told):
+        read_precomputed(path, N_FRAMES, 1, n_categories)
+
+
+def test_negative_cluster_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="from -1"):
+        read_precomputed(save(tmp_path, "npy", a=np.arange(N_FRAMES) - 1), N_FRAMES, 1, 50)
+
+
+def test_vector_of_floats_is_one_feature(tmp_path: Path) -> None:
+    cache = read_precomputed(save(tmp_path, "npy", a=np.linspace(0, 1, N_FRAMES)), N_FRAMES, 1)
+    assert cache.embeddings.shape == (N_FRAMES, 1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_missing_value_is_told_by_row(tmp_path: Path, embeddings: np.ndarray, value: float) -> None:
+    embeddings[[7, 9], 2] = value
+    with pytest.raises(InputError, match=r"in 2 of 31 rows, the first in row 7, column 2"):
+        read_precomputed(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
+
+
+@pytest.mark.parametrize("n", [0, 1, N_FRAMES - 1, N_FRAMES + 1])
+def test_other_length_is_told(tmp_path: Path, n: int) -> None:
+    with pytest.raises(InputError, match=f"has {n} rows, but the recording has 31 frames"):
+        read_precomputed(save(tmp_path, "npy", a=np.zeros((n, 2))), N_FRAMES, 1)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((N_FRAMES, 3, 2)),
+        np.zeros((N_FRAMES, 0)),
+        np.float64(3),
+        np.full(N_FRAMES, "a"),
+        np.zeros((N_FRAMES, 2), complex),
+    ],
+)
+def test_other_shapes_and_kinds_are_refused(tmp_path: Path, array: np.ndarray) -> None:
+    with pytest.raises(InputError) as caught:
+        read_precomputed(save(tmp_path, "npy", a=array), N_FRAMES, 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no file of precomputed features at .*absent\.npz"):
+        read_precomputed(tmp_path / "absent.npz", N_FRAMES, 1)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "h5", "csv"])
+def test_damaged_file_is_one_paragraph(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(b"1,2,3\n" * 50)
+    with pytest.raises(InputError, match="can't be read") as caught:
+        read_precomputed(path, N_FRAMES, 1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "h5"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_cut_off_file_is_one_paragraph(tmp_path: Path, embeddings: np.ndarray, suffix: str, kept: float) -> None:
+    path = save(tmp_path, suffix, a=embeddings)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(InputError, match="can't be read") as caught:
+        read_precomputed(path, N_FRAMES, 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    np.save(tmp_path / "trap.npy", np.array([Trap()] * N_FRAMES, dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="objects"):
+        read_precomputed(tmp_path / "trap.npy", N_FRAMES, 1)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_other_values_other_fingerprint(tmp_path: Path, embeddings: np.ndarray) -> None:
+    first = read_precomputed(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
+    embeddings[0, 0] += 1
+    second = read_precomputed(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
+    assert first.fingerprint != second.fingerprint
