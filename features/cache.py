@@ -29,6 +29,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from features.errors import InputError
 from features.parts import PARTS_SUFFIX, PartFolder, count_parts, remove_parts
 
 logger = logging.getLogger(__name__)
@@ -236,6 +237,18 @@ def write_cache(
     with unfinished.open("rb+") as written:
         os.fsync(written.fileno())
     unfinished.replace(path)
+
+
+@contextmanager
+def writing_to(cache_dir: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into a sentence about the cache folder."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"The cache folder {cache_dir} can't be written: {error}. Expected a folder that may be written "
+            "to, on a disk with room. Set cache_dir to another one, or free some space; what is done is kept."
+        ) from error
 
 
 def list_caches(cache_dir: Path) -> list[CacheRow]:

@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from features.cache import (
     lock_of,
     read_cache,
     write_cache,
+    writing_to,
 )
 from features.crops import crop_square, resize_crop
 from features.errors import InputError
@@ -169,7 +170,7 @@ def extract_features(
     path = cache_path(cache_dir, recording, fingerprint(recipe))
     cached = read_cache(path, fingerprint(recipe))
     if cached is None:
-        with _writing_to(cache_dir):
+        with writing_to(cache_dir):
             cache_dir.mkdir(parents=True, exist_ok=True)
             lock = _take_turn(path, recording)
         try:
@@ -207,7 +208,7 @@ class _Job:
             "note": self.resolved.note,
         }
         made_by = f"{engine.description}, opencv {cv2.__version__}"
-        with _writing_to(self.path.parent):
+        with writing_to(self.path.parent):
             plan = attributes | {"made_by": made_by}
             parts = PartFolder(self.path, plan, len(frames), chunk_frames, engine.n_features)
         n_done = parts.n_committed
@@ -217,11 +218,11 @@ class _Job:
         progress(n_done, len(frames))
         with closing(self._chunks(engine, n_done, len(frames), chunk_frames, progress)) as chunks:
             for chunk in chunks:
-                with _writing_to(self.path.parent):
+                with writing_to(self.path.parent):
                     parts.commit(chunk)
         observed = self.centers.observed[frames]
         attributes["made_by"] = made_by
-        with _writing_to(self.path.parent):
+        with writing_to(self.path.parent):
             write_cache(self.path, parts.chunks(), frames, observed, engine.n_features, attributes)
             remove_parts(parts.folder)
             written = read_cache(self.path, fingerprint(self.recipe))
@@ -298,18 +299,6 @@ def _take_turn(path: Path, recording: str) -> BaseFileLock:
         logger.info("%s is being extracted by another process; waiting for it.", recording)
         lock.acquire(poll_interval=0.2)
     return lock
-
-
-@contextmanager
-def _writing_to(cache_dir: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into a sentence about the cache folder."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"The cache folder {cache_dir} can't be written: {error}. Expected a folder that may be written "
-            "to, on a disk with room. Set cache_dir to another one, or free some space; what is done is kept."
-        ) from error
 
 
 def _hash(array: NDArray[Any], dtype: str) -> str:

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from features.cache import CACHE_VERSION, FeatureCache, cache_path, lock_of, read_cache, write_cache
+from features.cache import CACHE_VERSION, FeatureCache, cache_path, lock_of, read_cache, write_cache, writing_to
 from features.errors import InputError
 from features.suggestions import did_you_mean, listing
 
@@ -119,12 +119,13 @@ def import_precomputed(
             "fingerprint": found.fingerprint,
             "note": "",
         }
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with lock_of(target):
-            write_cache(target, [found.embeddings], found.frames, found.observed, found.n_features, attributes)
-        cached = read_cache(target, found.fingerprint)
-        if cached is None:
-            raise OSError(f"{target} can't be read back; is the disk sound?")
+        with writing_to(cache_dir):
+            cache_dir.mkdir(parents=True, exist_ok=True)
+            with lock_of(target):
+                write_cache(target, [found.embeddings], found.frames, found.observed, found.n_features, attributes)
+            cached = read_cache(target, found.fingerprint)
+            if cached is None:
+                raise OSError(f"{target.name} can't be read back; is the disk sound?")
     return cached
 
 

@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
+from features.cache import verify_caches
 from features.errors import InputError
-from features.precomputed import read_precomputed
+from features.precomputed import count_precomputed_frames, import_precomputed, read_precomputed
 
 N_FRAMES = 31
 
@@ -165,3 +166,45 @@ def test_other_values_other_fingerprint(tmp_path: Path, embeddings: np.ndarray) 
     embeddings[0, 0] += 1
     second = read_precomputed(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
     assert first.fingerprint != second.fingerprint
+
+
+def test_rows_are_counted_where_no_video_tells(tmp_path: Path, embeddings: np.ndarray) -> None:
+    path = save(tmp_path, "npz", a=embeddings, b=embeddings[:7])
+    assert count_precomputed_frames(Path(f"{path}#a")) == N_FRAMES
+    assert count_precomputed_frames(Path(f"{path}#b")) == 7
+
+
+def test_counting_needs_a_file_with_rows(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file"):
+        count_precomputed_frames(tmp_path / "absent.npy")
+    with pytest.raises(InputError, match="single number"):
+        count_precomputed_frames(save(tmp_path, "npy", a=np.array(3.0)))
+
+
+def test_imported_features_lie_in_the_cache_like_ours(tmp_path: Path, embeddings: np.ndarray) -> None:
+    path, cache_dir = save(tmp_path, "npy", a=embeddings), tmp_path / "cache"
+    first = import_precomputed("m1", path, N_FRAMES, 2, None, cache_dir)
+    assert first.path is not None
+    written = first.path.stat().st_mtime_ns
+    again = import_precomputed("m1", path, N_FRAMES, 2, None, cache_dir)
+    np.testing.assert_array_equal(again.embeddings, embeddings[::2].astype(np.float32))
+    assert (again.path, again.path and again.path.stat().st_mtime_ns) == (first.path, written)
+    assert [(row.recording, row.backbone, row.state) for row in verify_caches(cache_dir)] == [
+        ("m1", "precomputed", "complete")
+    ]
+
+
+def test_import_into_a_folder_that_cannot_be_made_is_told(tmp_path: Path, embeddings: np.ndarray) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="can't be written"):
+        import_precomputed("m1", save(tmp_path, "npy", a=embeddings), N_FRAMES, 1, None, tmp_path / "file" / "cache")
+
+
+@pytest.mark.shared
+def test_real_cluster_ids_become_one_hot(shared_dir: Path) -> None:
+    path = shared_dir / "data" / "open_field_raters" / "open_field_raters.npz"
+    with np.load(path) as content:
+        name = next(key for key in content.files if key.endswith("kmeans25"))
+        clusters = content[name]
+    cache = read_precomputed(Path(f"{path}#{name}"), len(clusters), 1, n_categories=26)
+    np.testing.assert_array_equal(cache.embeddings.argmax(axis=1), clusters)
