@@ -239,7 +239,7 @@ def write_cache(
     unfinished.replace(path)
 
 
-@contextmanager
+@contextlib.contextmanager
 def writing_to(cache_dir: Path) -> Iterator[None]:
     """Turn the system's refusal to write into a sentence about the cache folder."""
     try:
