@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.errors import InputError
 from models.heads import HEADS, HeadConfig
 from pipeline.config import ExperimentConfig
 from pipeline.fit_pool import FitRunner, Job, Workbench, choose_n_workers
 from pipeline.fits import Fit, FitResult, Target, derive_seed, fit_fingerprint, read_fit
-from pipeline.gather import CROSS_VALIDATION
+from pipeline.gather import CROSS_VALIDATION, GatheredRecording
 from pipeline.progress import progress_bars
 from pipeline.run_dir import RunDir
 from pipeline.splits import Fold, leave_one_video_out, median_best_epoch
@@ -60,9 +61,43 @@ class StageTwo:
     seconds: float = 0.0
 
 
+def plan_folds(config: ExperimentConfig, gathered: Sequence[GatheredRecording]) -> dict[str, list[Fold]]:
+    """Folds of every behavior, found before stage one so that a night's work does not end in an error.
+
+    Returns
+    -------
+    dict of str to list of Fold
+        Empty lists without cross-validation.
+
+    Raises
+    ------
+    InputError
+        If folds cannot be made, or a behavior is never (or always) shown in the training recordings.
+    """
+    train = [item for item in gathered if item.subset == CROSS_VALIDATION]
+    individuals = {item.id: item.recording.individual for item in train}
+    folds: dict[str, list[Fold]] = {}
+    for column, behavior in enumerate(config.behavior_names()):
+        targets = {item.id: _target(item, column, item.analysed_frames(config.frame_step)) for item in train}
+        n_positive = {r: int((t.active & t.trainable).sum()) for r, t in targets.items()}
+        n_trainable = sum(int(t.trainable.sum()) for t in targets.values())
+        if config.cross_validation == "none":
+            folds[behavior] = []
+        else:
+            folds[behavior] = leave_one_video_out(individuals, n_positive, config.protocol, behavior)
+        if sum(n_positive.values()) in (0, n_trainable):
+            raise InputError(
+                f"The behavior {behavior!r} is scored positive in {sum(n_positive.values())} of {n_trainable} training "
+                "frames; a head needs examples of both. Annotate it in more recordings, or leave it out of "
+                "`behaviors:`."
+            )
+    return folds
+
+
 def run_stage_two(
     config: ExperimentConfig,
     recordings: Sequence[EmbeddedRecording],
+    folds: Mapping[str, Sequence[Fold]],
     run: RunDir,
     bundle_metadata: Mapping[str, Any],
 ) -> StageTwo:
@@ -71,11 +106,10 @@ def run_stage_two(
     Raises
     ------
     InputError
-        If folds cannot be made, or a head cannot be trained on these labels.
+        If a head cannot be trained on these labels.
     """
     started = time.monotonic()
     plan = _Plan(config, recordings, run)
-    folds = {b: plan.folds(b) for b in config.behavior_names()}
     cross_fits = [
         fit for b in config.behavior_names() for kind in plan.kinds for fit in plan.fold_fits(b, kind, folds[b])
     ]
@@ -106,21 +140,13 @@ class _Plan:
         self.train = [r for r in recordings if r.gathered.subset == CROSS_VALIDATION]
         self._others = tuple(r.id for r in recordings if r.gathered.subset != CROSS_VALIDATION)
         self.targets = {
-            (r.id, b): _target(r, column)
+            (r.id, b): _target(r.gathered, column, r.frames)
             for r in recordings
             if r.gathered.labels is not None
             for column, b in enumerate(config.behavior_names())
         }
         is_own_baseline = config.head.name == config.baseline
         self.kinds = (HEAD,) if config.baseline == "none" or is_own_baseline else (HEAD, BASELINE)
-
-    def folds(self, behavior: str) -> list[Fold]:
-        """Folds of one behavior; none without cross-validation."""
-        if self._config.cross_validation == "none":
-            return []
-        individuals = {r.id: r.gathered.recording.individual for r in self.train}
-        n_positive = {r.id: self._n_positive(r.id, behavior) for r in self.train}
-        return leave_one_video_out(individuals, n_positive, self._config.protocol, behavior)
 
     def fold_fits(self, behavior: str, kind: str, folds: Sequence[Fold]) -> list[Fit]:
         """One fit per fold."""
@@ -162,16 +188,12 @@ class _Plan:
             bundle_path=self._run.head_path(behavior) if kind == HEAD and fold == FINAL else None,
         )
 
-    def _n_positive(self, recording: str, behavior: str) -> int:
-        target = self.targets[recording, behavior]
-        return int((target.active & target.trainable).sum())
 
-
-def _target(recording: EmbeddedRecording, column: int) -> Target:
-    labels = recording.gathered.labels
+def _target(item: GatheredRecording, column: int, frames: NDArray[np.int64]) -> Target:
+    labels = item.labels
     assert labels is not None
-    trainable = labels.scored[:, column] & recording.gathered.observed
-    return Target(labels.active[recording.frames, column], trainable[recording.frames])
+    trainable = labels.scored[:, column] & item.observed
+    return Target(labels.active[frames, column], trainable[frames])
 
 
 def _run(

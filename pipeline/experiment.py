@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.errors import InputError
 from pipeline import outputs
 from pipeline.config import ExperimentConfig, dump_config
-from pipeline.cross_validation import BASELINE, HEAD, StageTwo, run_stage_two
+from pipeline.cross_validation import BASELINE, HEAD, StageTwo, plan_folds, run_stage_two
 from pipeline.gather import PREDICT, gather, summarise
 from pipeline.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, log_file, now
 from pipeline.report.html import write_report
@@ -84,6 +84,7 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
     provenance["stages"] = clock.stages
     gathered = gather(config)
     summarise(gathered, config.behavior_names())
+    folds = plan_folds(config, gathered)
     clock.stop("check inputs", sum(item.n_frames for item in gathered))
     stage_one = run_stage_one(config, gathered, only_cached=options.stage == "heads")
     clock.stop("features", stage_one.n_frames_computed)
@@ -92,19 +93,19 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
     if options.stage == "features":
         log.info("Stage one is done; the embeddings lie in %s.", config.cache_dir)
         return
-    stage_two = run_stage_two(config, stage_one.recordings, run, bundle_metadata(config, provenance["backbone"]))
+    stage_two = run_stage_two(config, stage_one.recordings, folds, run, bundle_metadata(config, provenance["backbone"]))
     clock.stop("heads", sum(r.gathered.n_frames for r in stage_one.recordings))
     _write_results(config, run, stage_one, stage_two)
     clock.stop("scores and tables", sum(r.gathered.n_frames for r in stage_one.recordings))
-    provenance["notes"] = stage_two.notes
+    provenance["notes"] = [note for item in gathered for note in item.notes] + stage_two.notes
     provenance["n_workers"] = stage_two.n_workers
     provenance["n_fits"] = stage_two.n_fits
     provenance["n_fits_resumed"] = stage_two.n_resumed
+    provenance["finished"] = now()
     run.write_provenance(provenance)
     write_report(run.path)
     clock.stop("report", None)
-    run.write_provenance(provenance | {"finished": now()})
-    write_report(run.path)
+    run.write_provenance(provenance)
     run.drop_set_aside()
     log.info("Finished. Report: %s", run.report_path)
 

@@ -47,6 +47,8 @@ class GatheredRecording:
         Embeddings computed elsewhere; None where the video is embedded here.
     n_frames : int
     fps : float
+    notes : tuple of str
+        What a reader of the report should know of its files.
     """
 
     recording: Recording
@@ -56,6 +58,7 @@ class GatheredRecording:
     embeddings_path: Path | None
     n_frames: int
     fps: float
+    notes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -73,6 +76,10 @@ class GatheredRecording:
     def observed(self) -> NDArray[np.bool_]:
         """Whether the animal was seen, per frame; all True for embeddings computed elsewhere."""
         return np.ones(self.n_frames, dtype=bool) if self.centers is None else self.centers.observed
+
+    def analysed_frames(self, frame_step: int) -> NDArray[np.int64]:
+        """Numbers of the frames that are embedded, shape (n_analysed,)."""
+        return np.arange(0, self.n_frames, frame_step, dtype=np.int64)
 
 
 def gather(config: ExperimentConfig) -> list[GatheredRecording]:
@@ -103,7 +110,7 @@ def gather(config: ExperimentConfig) -> list[GatheredRecording]:
             span = annotations[recording.id].span if path is not None else None
             check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, span)
     labels = label_tracks(annotations, config.their_names(), {r: measured[r].n_frames for r in annotations})
-    return [_gathered(r, measured[r.id], labels.get(r.id), config) for r in recordings]
+    return [_gathered(r, measured[r.id], labels.get(r.id), annotations.get(r.id), config) for r in recordings]
 
 
 @dataclass(frozen=True)
@@ -122,10 +129,17 @@ class _Measured:
 
 
 def _gathered(
-    recording: Recording, found: _Measured, labels: LabelTrack | None, config: ExperimentConfig
+    recording: Recording,
+    found: _Measured,
+    labels: LabelTrack | None,
+    annotation: RawAnnotation | None,
+    config: ExperimentConfig,
 ) -> GatheredRecording:
+    notes = () if annotation is None else tuple(f"{recording.id}: {note}" for note in annotation.notes)
     centers = None if found.pose is None else track_center(found.pose, config.center, found.fps)
-    return GatheredRecording(recording, found.video, centers, labels, found.embeddings_path, found.n_frames, found.fps)
+    return GatheredRecording(
+        recording, found.video, centers, labels, found.embeddings_path, found.n_frames, found.fps, notes
+    )
 
 
 def recordings_csv(config: ExperimentConfig) -> Path:

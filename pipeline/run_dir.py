@@ -86,8 +86,8 @@ class RunDir:
         return self.path / "heads" / behavior
 
     def is_finished(self) -> bool:
-        """Whether the provenance says that the run came to its end."""
-        return bool(self.read_provenance().get("finished"))
+        """Whether the run came to its end: its provenance says so, and its report is there."""
+        return bool(self.read_provenance().get("finished")) and self.report_path.is_file()
 
     def read_provenance(self) -> dict[str, Any]:
         """The provenance, or an empty mapping where there is none or it is unreadable."""

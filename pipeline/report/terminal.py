@@ -28,7 +28,9 @@ def print_comparison(rows: Sequence[ComparisonRow]) -> None:
         scores = [_score(getattr(row, name), name in row.best) for _, name in _COLUMNS]
         minutes = "n/a" if row.minutes is None else f"{row.minutes:.1f}"
         table.add_row(row.behavior, row.run, row.head, row.backbone, *scores, minutes)
-    Console().print(table)
+    # Without a terminal there is no width to fit into: a log file takes whole rows.
+    console = Console()
+    (console if console.is_terminal else Console(width=160)).print(table)
 
 
 def _score(value: float | None, is_best: bool) -> str:

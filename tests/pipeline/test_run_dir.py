@@ -52,6 +52,8 @@ def test_an_earlier_run_is_kept_until_the_new_one_is_finished(tmp_path: Path):
     run = RunDir(tmp_path / "exp1")
     run.claim()
     run.write_provenance({"finished": "yes"})
+    assert not run.is_finished()
+    write_text(run.report_path, "<html>")
     assert run.is_finished()
     run.set_aside()
     assert not run.holds_anything()

@@ -1,0 +1,192 @@
+"""The main job on tiny recordings: what comes out, and that it comes out the same."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, f1_score
+
+from pipeline.command_line import main
+from pipeline.run_dir import RunDir
+from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab
+
+pytestmark = pytest.mark.slow
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, Path]:
+    """An experiment's YAML and the folder of its finished run."""
+    folder = tmp_path_factory.mktemp("Büro 1")
+    config = make_embedded_lab(folder)
+    assert main([str(config)]) == 0
+    return config, folder / "runs" / "tiny"
+
+
+def test_the_contract_of_a_run_folder(finished):
+    _, run = finished
+    assert RunDir(run).is_finished()
+    for name in ("config.yaml", "provenance.json", "scores.csv", "baseline_scores.csv", "report.html", "log.txt"):
+        assert (run / name).stat().st_size > 0
+    for recording in ("r0", "r1", "r2", "r3", "r4"):
+        predictions = rows_of(run / "predictions" / f"{recording}.csv")
+        assert len(predictions) == N_FRAMES
+        assert list(predictions[0]) == ["frame", "time_s", *(f"{b}_probability" for b in BEHAVIORS), *BEHAVIORS]
+        assert [int(row["frame"]) for row in predictions] == list(range(N_FRAMES))
+        assert float(predictions[37]["time_s"]) == pytest.approx(3.7)
+    assert {path.name for path in (run / "heads").iterdir()} == set(BEHAVIORS)
+    assert list((run / "figures").glob("*.png"))
+
+
+def test_scores_can_be_recomputed_from_the_files_beside_them(finished):
+    _, run = finished
+    scores = rows_of(run / "scores.csv")
+    columns = "behavior,subset,recording,postprocessed,n_frames,n_positive,threshold,accuracy,precision,recall,f1,"
+    assert list(scores[0]) == (columns + "average_precision,tp,fp,fn,tn").split(",")
+    for behavior in BEHAVIORS:
+        train = [f"r{i}" for i in range(4)]
+        predictions = [row for r in train for row in rows_of(run / "predictions" / f"{r}.csv")]
+        labels = [row for r in train for row in rows_of(run / "labels" / f"{r}.csv")]
+        truth = np.array([int(row[behavior]) for row in labels])
+        probability = np.array([float(row[f"{behavior}_probability"]) for row in predictions])
+        (pooled,) = [
+            row
+            for row in scores
+            if (row["behavior"], row["subset"], row["recording"], row["postprocessed"])
+            == (behavior, "cross_validation", "pooled", "closed")
+        ]
+        assert float(pooled["average_precision"]) == pytest.approx(
+            average_precision_score(truth, probability), abs=1e-6
+        )
+        predicted = np.array([int(row[behavior]) for row in predictions])
+        assert float(pooled["f1"]) == pytest.approx(f1_score(truth, predicted), abs=1e-6)
+        assert int(pooled["n_positive"]) == truth.sum()
+
+
+def test_labels_in_the_run_are_the_labels_that_were_given(finished):
+    _, run = finished
+    written = rows_of(run / "labels" / "r2.csv")
+    assert [[int(row[b]) for b in BEHAVIORS] for row in written] == known_labels(2).astype(int).tolist()
+
+
+def test_bouts_are_the_runs_of_the_predictions(finished):
+    _, run = finished
+    predictions = rows_of(run / "predictions" / "r4.csv")
+    bouts = rows_of(run / "bouts" / "r4.csv")
+    for behavior in BEHAVIORS:
+        active = np.zeros(N_FRAMES, dtype=int)
+        for bout in bouts:
+            if bout["behavior"] == behavior:
+                start, stop = int(bout["start_frame"]), int(bout["stop_frame"])
+                assert float(bout["duration_s"]) == pytest.approx((stop - start) / 10)
+                active[start:stop] += 1
+        assert active.tolist() == [int(row[behavior]) for row in predictions]
+
+
+def test_easy_labels_are_learned_and_held_out_recordings_are_never_trained_on(finished):
+    _, run = finished
+    pooled = [r for r in rows_of(run / "scores.csv") if r["recording"] == "pooled" and r["postprocessed"] == "raw"]
+    assert all(float(row["average_precision"]) > 0.8 for row in pooled)
+    folds = {row["fold"] for row in rows_of(run / "training.csv")}
+    assert folds == {"r0", "r1", "r2", "r3", "final"}
+
+
+def test_provenance_says_with_what(finished):
+    _, run = finished
+    provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["backbone"]["used"] == "precomputed"
+    assert provenance["packages"]["keras"] and provenance["machine"]["n_cores"] >= 1
+    assert [stage["stage"] for stage in provenance["stages"]][:3] == ["check inputs", "features", "heads"]
+
+
+def test_a_finished_run_is_left_alone_and_other_settings_are_refused(finished, capsys):
+    config, run = finished
+    before = (run / "scores.csv").stat().st_mtime_ns
+    assert main([str(config)]) == 0
+    assert main([str(config), "--set", "seed=1"]) == 2
+    assert "finished run with other settings" in capsys.readouterr().err
+    assert (run / "scores.csv").stat().st_mtime_ns == before
+
+
+def test_same_seed_same_scores_another_seed_others(finished, tmp_path: Path):
+    config, run = finished
+    assert main([str(config), "--output", str(tmp_path / "again")]) == 0
+    assert (tmp_path / "again" / "scores.csv").read_bytes() == (run / "scores.csv").read_bytes()
+    assert (tmp_path / "again" / "predictions" / "r1.csv").read_bytes() == (run / "predictions" / "r1.csv").read_bytes()
+    assert main([str(config), "--output", str(tmp_path / "other"), "--set", "seed=1"]) == 0
+    assert (tmp_path / "other" / "scores.csv").read_bytes() != (run / "scores.csv").read_bytes()
+
+
+def test_worker_processes_give_what_one_process_gives(finished, tmp_path: Path):
+    config, run = finished
+    assert main([str(config), "--output", str(tmp_path / "two"), "--set", "workers=2"]) == 0
+    ours = [float(row["average_precision"]) for row in rows_of(tmp_path / "two" / "scores.csv")]
+    theirs = [float(row["average_precision"]) for row in rows_of(run / "scores.csv")]
+    assert ours == pytest.approx(theirs, abs=1e-3)
+
+
+def test_the_report_can_be_written_again(finished):
+    config, run = finished
+    (run / "report.html").unlink()
+    assert main([str(config), "--stage", "report"]) == 0
+    assert (run / "report.html").stat().st_size > 10_000
+
+
+def test_a_finished_fold_is_not_trained_again_and_a_damaged_one_is(finished, tmp_path: Path, monkeypatch):
+    config, run = finished
+    begun = tmp_path / "begun"
+    (begun / "fits").mkdir(parents=True)
+    for path in (run / "fits").iterdir():
+        if "final" not in path.name:
+            (begun / "fits" / path.name).write_bytes(path.read_bytes())
+    damaged = begun / "fits" / "grooming.head.fold01.npz"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    damaged.write_bytes(content)
+    trained = []
+    from pipeline import fit_pool
+
+    perform = fit_pool.perform_fit
+    monkeypatch.setattr(fit_pool, "perform_fit", lambda fit, *rest: (trained.append(fit.key), perform(fit, *rest))[1])
+    assert main([str(config), "--output", str(begun)]) == 0
+    assert {key for key in trained if "final" not in key} == {"grooming.head.fold01"}
+    assert (begun / "scores.csv").read_bytes() == (run / "scores.csv").read_bytes()
+
+
+def test_overwrite_replaces_the_run_only_when_it_is_asked_for(finished, tmp_path: Path):
+    config, _ = finished
+    output = str(tmp_path / "o")
+    assert main([str(config), "--output", output, "--set", "cross_validation=none", "--set", "training.epochs=1"]) == 0
+    assert main([str(config), "--output", output, "--set", "cross_validation=none", "--set", "training.epochs=2"]) == 2
+    arguments = ["--set", "cross_validation=none", "--set", "training.epochs=2", "--overwrite"]
+    assert main([str(config), "--output", output, *arguments]) == 0
+    assert {row["epoch"] for row in rows_of(tmp_path / "o" / "training.csv")} == {"1", "2"}
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["o"]
+
+
+def test_from_video_to_report_with_every_third_frame(tmp_path: Path):
+    config = make_video_lab(tmp_path / "vidéos du labo")
+    arguments = ["--set", "frame_step=3", "--set", "training.window_frames=20", "--output", str(tmp_path / "run")]
+    assert main([str(config), *arguments]) == 0
+    predictions = rows_of(tmp_path / "run" / "predictions" / "v1.csv")
+    assert len(predictions) == N_FRAMES
+    p = [float(row["grooming_probability"]) for row in predictions]
+    assert p[4] == pytest.approx(p[3] + (p[6] - p[3]) / 3, abs=1e-6)
+    assert main([str(config), "--stage", "heads", *arguments, "--overwrite"]) == 0
+    assert main(["cache", "--cache-dir", str(tmp_path / "vidéos du labo" / "cache"), "verify"]) == 0
+
+
+def test_several_experiments_end_with_one_comparison(finished, capsys):
+    config, run = finished
+    other = config.with_name("other.yaml")
+    text = config.read_text(encoding="utf-8").replace("name: tiny", "name: other")
+    other.write_text(text.replace("name: lstm, layers: 1, units: 4, dropout: 0.0", "name: logistic"), encoding="utf-8")
+    assert main([str(config), str(other)]) == 0
+    assert (run.parent / "comparison.html").is_file()
+    assert "other" in capsys.readouterr().out
