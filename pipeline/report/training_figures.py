@@ -54,6 +54,7 @@ def _draw_fold(loss_axes: Axes, score_axes: Axes, epochs: list[EpochRow], fold: 
         "color": INK if final else color,
         "linewidth": 1.8 if final else 1.1,
         "alpha": 0.9 if final else 0.6,
+        "zorder": 4 if final else 2,
     }
     for axes, column in ((loss_axes, "loss"), (score_axes, "validation_average_precision")):
         points = [(row.epoch, getattr(row, column), row.best) for row in epochs]
@@ -62,7 +63,8 @@ def _draw_fold(loss_axes: Axes, score_axes: Axes, epochs: list[EpochRow], fold: 
         marker = "." if len(points) == 1 else None
         axes.plot([x for x, _, _ in points], [y for _, y, _ in points], marker=marker, **looks)
         kept = [(x, y) for x, y, best in points if best]
-        axes.plot([x for x, _ in kept], [y for _, y in kept], "o", color=looks["color"], markersize=4.5)
+        dots = {"color": looks["color"], "zorder": looks["zorder"] + 1, "markersize": 4.5}
+        axes.plot([x for x, _ in kept], [y for _, y in kept], "o", **dots)
 
 
 def draw_stages(run: Run) -> Figure | None:
