@@ -95,9 +95,7 @@ def test_nothing_predicted_has_no_precision_but_an_f1_of_zero():
 def test_no_scored_frame_leaves_everything_undefined():
     scores = frame_scores([1, 0], [1, 0], [0.9, 0.1], [0, 0])
     assert scores.counts == Counts(0, 0, 0, 0)
-    assert scores.undefined == dict.fromkeys(
-        ("accuracy", "precision", "recall", "f1", "average_precision"), NO_FRAMES
-    )
+    assert scores.undefined == dict.fromkeys(("accuracy", "precision", "recall", "f1", "average_precision"), NO_FRAMES)
     assert scores.counts.prevalence is None
 
 
@@ -130,9 +128,7 @@ def test_pooled_counts_are_sums_and_pooled_precision_is_over_all_frames(parts):
     true = np.concatenate([recording.true for recording in recordings])
     probability = np.concatenate([recording.probability for recording in recordings])
     if true.any():
-        assert pooled.average_precision == pytest.approx(
-            sklearn_metrics.average_precision_score(true, probability)
-        )
+        assert pooled.average_precision == pytest.approx(sklearn_metrics.average_precision_score(true, probability))
     else:
         assert pooled.average_precision is None
 
