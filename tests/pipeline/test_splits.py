@@ -54,7 +54,7 @@ def test_no_individual_is_on_two_sides(rows, protocol):
 
 
 def test_one_video_cannot_be_cross_validated():
-    with pytest.raises(InputError, match="found 1 recording of 1 individual .*cross_validation: none"):
+    with pytest.raises(InputError, match=r"found 1 recording of 1 individual .*cross_validation: none"):
         leave_one_video_out({"a": "A"}, {"a": 5}, "nested", "grooming")
 
 
