@@ -131,6 +131,10 @@ class ExperimentConfig(BaseModel):
                 raise ValueError(f"the behavior {name!r} cannot be used in file names: {reason}")
             if not theirs:
                 raise ValueError(f"the behavior {name!r} has no name in the annotations")
+        columns = {"frame", "time_s"} | {f"{name}_probability".casefold() for name in behaviors}
+        taken = [name for name in behaviors if name.casefold() in columns]
+        if taken:
+            raise ValueError(f"the behavior {taken[0]!r} has the name of another column of the predictions; rename it")
         lowered = [name.casefold() for name in behaviors]
         if len(set(lowered)) < len(lowered):
             raise ValueError("two behaviors differ in upper and lower case only")

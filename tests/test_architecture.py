@@ -48,13 +48,17 @@ def test_a_wrong_arrow_would_be_seen():
 
 def test_importing_everything_does_not_import_tensorflow():
     modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in source_files() if p.name != "__init__.py"]
-    code = f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nprint('tensorflow' in sys.modules)"
+    code = (
+        f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nprint('tensorflow' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_help_answers_without_loading_anything_heavy():
-    code = "import sys\nfrom pipeline.command_line import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+    code = (
+        "import sys\nfrom pipeline.command_line import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+    )
     code += "print(sorted({'numpy', 'cv2', 'pandas', 'tensorflow', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")

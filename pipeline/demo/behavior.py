@@ -31,15 +31,16 @@ _FILLER_S = {
     "stretching": (0.6, 1.5, 3.0),
 }
 _FILLER_CHANCE = {
-    "walking": 0.28,
+    "walking": 0.2,
     "turning": 0.16,
-    "sniffing": 0.24,
-    "resting": 0.14,
-    "crouching": 0.09,
-    "stretching": 0.09,
+    "sniffing": 0.22,
+    "resting": 0.2,
+    "crouching": 0.11,
+    "stretching": 0.11,
 }
 _APPROACH_S = 1.2
 _BOUT_SHAPE = 2.5
+_TRIES = 4  # at finding a filler that fits into what is left of a gap
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _fill_gap(gap: int, following: str | None, fps: float, rng: np.random.Genera
     """Fillers for one gap; it ends with a walk to where the following behavior happens."""
     approach = round(_APPROACH_S * fps)
     pieces: list[tuple[str, int]] = []
-    left = gap
+    left, misfits = gap, 0
     names = list(_FILLER_CHANCE)
     chances = np.array(list(_FILLER_CHANCE.values()))
     while left > 0:
@@ -121,8 +122,11 @@ def _fill_gap(gap: int, following: str | None, fps: float, rng: np.random.Genera
         length = round(float(np.clip(rng.gamma(2.0, mean / 2.0), shortest, longest)))
         walk = approach if state in AT_WALL | IN_THE_OPEN else 0
         if left < walk + length + approach:
-            pieces.append(("walking", left))
-            break
+            misfits += 1
+            if misfits == _TRIES:
+                pieces.append(("walking", left))
+                break
+            continue
         if walk:
             pieces.append(("walking", walk))
         pieces.append((state, length))

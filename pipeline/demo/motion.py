@@ -137,7 +137,7 @@ class _Walker:
         return goal
 
     def _aim_mid_rearing(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"pitch": self._between(0.95, 1.4), "head_pitch": self._between(-0.45, 0.15)}
+        pose = {"pitch": self._between(1.05, 1.45), "head_pitch": self._between(-0.2, 0.45)}
         pose |= {"crouch": self._between(0.0, 0.35), "paws": self._between(0.0, 0.4)}
         pose["bend"] = float(self.rng.normal(0, 0.2))
         return _Goal(pose, sway=self._between(0.08, 0.3), sway_s=self._between(0.8, 2.0))

@@ -54,7 +54,7 @@ class SimulatedRecording:
 
 def draw_stage(size_px: int, rng: np.random.Generator) -> Stage:
     """Draw a mouse, its coat, the box and the light of one recording."""
-    height_mm = float(rng.uniform(560, 700))
+    height_mm = float(rng.uniform(500, 620))
     size = float(rng.normal(1.0, 0.06))
     mouse = Mouse(
         length_mm=60.0 * size,
@@ -83,7 +83,7 @@ def draw_stage(size_px: int, rng: np.random.Generator) -> Stage:
         vignette=float(rng.uniform(0.05, 0.3)),
         outside_tone=float(rng.uniform(0.45, 0.7)),
         texture=float(rng.uniform(0.005, 0.03)),
-        gloss=float(rng.uniform(0.1, 0.3)),
+        gloss=float(rng.uniform(0.05, 0.2)),
     )
     # The walls' upper edges just leave the image.
     px_per_mm = 1.01 * size_px / (2 * _HALF_BOX_MM) * (height_mm - _WALL_MM) / height_mm

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.report.comparison import ComparisonRow
@@ -27,7 +28,8 @@ def print_comparison(rows: Sequence[ComparisonRow]) -> None:
     for row in rows:
         scores = [_score(getattr(row, name), name in row.best) for _, name in _COLUMNS]
         minutes = "n/a" if row.minutes is None else f"{row.minutes:.1f}"
-        table.add_row(row.behavior, row.run, row.head, row.backbone, *scores, minutes)
+        names = (escape(name) for name in (row.behavior, row.run, row.head, row.backbone))
+        table.add_row(*names, *scores, minutes)
     # Without a terminal there is no width to fit into: a log file takes whole rows.
     console = Console()
     (console if console.is_terminal else Console(width=160)).print(table)
