@@ -1,12 +1,13 @@
 """How good is the compact backbone? A linear probe on real video and on the demo, beside other networks.
 
-    python -m benchmarks.compact.judge --shared ../shared --scratch scratch/compact
+    python -m benchmarks.compact.judge --shared ../shared --scratch ../compact_judgement
 
-The probe: every third frame; a 110-px crop (160 px on the demo) resized to the network's input; an
-embedding and the mean of the embeddings within 15 video frames to each side, side by side; each
-feature standardised, projected on 64 principal components and fed to a logistic regression with
-balanced class weights; all of it fitted without the recording that is then scored; average precision
-over the pooled frames of all recordings. No network was trained on any of these frames.
+The probe: every third frame (each frame on the demo); a 110-px crop (160 px on the demo) resized to the
+network's input; an embedding and the mean of the embeddings within 15 video frames to each side, side by
+side; 64 principal components of them; a logistic regression with balanced class weights; all of it
+fitted without the recording that is then scored; average precision over the pooled frames of all
+recordings. Once with each feature standardised before the components are taken, once as it is: which is
+better depends on the network. `--context 0` leaves the mean out. No network was trained on these frames.
 """
 
 import argparse
@@ -49,7 +50,7 @@ class Material:
     crop_px: int
     behaviors: tuple[str, ...]
     frame_step: int
-    context_frames: int = 15
+    context_frames: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def main() -> None:
     )
     parser.add_argument("--weights", default="shipped", help="weights of compact: `shipped` or a path")
     parser.add_argument("--scratch", type=Path, default=Path("compact_judgement"), help="demo and caches")
+    parser.add_argument("--context", type=int, default=15, help="video frames to each side of the mean")
     parser.add_argument("--demo-frames", type=int, default=1500)
     parser.add_argument("--only", nargs="*", help="names of networks to probe, as printed")
     options = parser.parse_args()
@@ -74,19 +76,19 @@ def main() -> None:
     for material in _materials(options):
         for name, config in _networks(options).items():
             if not options.only or name in options.only:
-                row = {"material": material.name, "network": name, **probe(material, config, options.scratch)}
-                print(json.dumps(row), flush=True)
-                rows.append(row)
+                for row in probe(material, config, options.scratch):
+                    rows.append({"material": material.name, "network": name, **row})
+                    print(json.dumps(rows[-1]), flush=True)
     print(_as_table(rows))
 
 
 def _materials(options: argparse.Namespace) -> list[Material]:
-    materials = []
+    materials, context = [], options.context
     if options.shared:
         table = options.shared / "data" / "mouse_arena" / "recordings.csv"
-        materials.append(Material("arena", table, 110, ("wall_rearing", "turning", "locomotion"), 3))
+        materials.append(Material("arena", table, 110, ("wall_rearing", "turning", "locomotion"), 3, context))
     demo = make_demo(options.scratch / "demo", DemoConfig(n_frames=options.demo_frames))
-    materials.append(Material("demo", demo, 160, ("grooming", "mid_rearing", "wall_rearing"), 1))
+    materials.append(Material("demo", demo, 160, ("grooming", "mid_rearing", "wall_rearing"), 1, context))
     return materials
 
 
@@ -105,13 +107,18 @@ def _networks(options: argparse.Namespace) -> dict[str, NetworkConfig]:
     return networks
 
 
-def probe(material: Material, config: NetworkConfig, scratch: Path) -> dict[str, float | None]:
-    """Average precision of each behavior, leaving one recording out at a time."""
+def probe(material: Material, config: NetworkConfig, scratch: Path) -> list[dict[str, object]]:
+    """Average precision of each behavior, leaving one recording out at a time, for both readings."""
     recordings = _embed(material, config, scratch / "cache")
-    return {
-        behavior: _leave_one_out([r.embeddings for r in recordings], [r.active[:, i] for r in recordings])
-        for i, behavior in enumerate(material.behaviors)
-    }
+    features = [recording.embeddings for recording in recordings]
+    rows: list[dict[str, object]] = []
+    for words, standardize in (("standardised", True), ("as they are", False)):
+        row: dict[str, object] = {"features": words}
+        for i, behavior in enumerate(material.behaviors):
+            active = [recording.active[:, i] for recording in recordings]
+            row[behavior] = _leave_one_out(features, active, standardize)
+        rows.append(row)
+    return rows
 
 
 def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[Probed]:
@@ -138,7 +145,7 @@ def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[P
         annotations[recording.id] = read_annotation(path, video.n_frames, video.fps)
         n_frames[recording.id] = video.n_frames
     tracks = label_tracks(annotations, {name: [name] for name in material.behaviors}, n_frames)
-    context = max(1, material.context_frames // material.frame_step)
+    context = material.context_frames // material.frame_step
     return [
         Probed(_with_context(cache.load_embeddings(), context), tracks[name].active[cache.frames])
         for name, cache in caches.items()
@@ -147,6 +154,8 @@ def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[P
 
 def _with_context(embeddings: NDArray[np.float32], context: int) -> NDArray[np.float32]:
     """Embeddings beside their mean over `context` neighbours to each side (fewer at the ends)."""
+    if context == 0:
+        return embeddings
     n = len(embeddings)
     sums = np.concatenate([np.zeros((1, embeddings.shape[1])), np.cumsum(embeddings, axis=0, dtype=np.float64)])
     start = np.maximum(np.arange(n) - context, 0)
@@ -155,13 +164,15 @@ def _with_context(embeddings: NDArray[np.float32], context: int) -> NDArray[np.f
     return np.concatenate([embeddings, mean.astype(np.float32)], axis=1)
 
 
-def _leave_one_out(features: Sequence[NDArray[np.float32]], active: Sequence[NDArray[np.bool_]]) -> float:
+def _leave_one_out(
+    features: Sequence[NDArray[np.float32]], active: Sequence[NDArray[np.bool_]], standardize: bool
+) -> float:
     """Pooled average precision of a balanced logistic regression, each recording left out once."""
     scores = []
     for held_out in range(len(features)):
         rest = [i for i in range(len(features)) if i != held_out]
         model = make_pipeline(
-            StandardScaler(),
+            StandardScaler(with_std=standardize),
             PCA(64, svd_solver="randomized", random_state=0),
             LogisticRegression(class_weight="balanced", max_iter=2000),
         )
@@ -175,10 +186,13 @@ def _as_table(rows: Sequence[Mapping[str, object]]) -> str:
     lines: list[str] = []
     for material in dict.fromkeys(row["material"] for row in rows):
         chosen = [row for row in rows if row["material"] == material]
-        behaviors = [key for key in chosen[0] if key not in ("material", "network")]
-        lines += ["", f"| {material} | {' | '.join(behaviors)} |", "|---" * (len(behaviors) + 1) + "|"]
+        behaviors = [key for key in chosen[0] if key not in ("material", "network", "features")]
+        lines += ["", f"| {material} | features | {' | '.join(behaviors)} |"]
+        lines.append("|---" * (len(behaviors) + 2) + "|")
         for row in chosen:
-            lines.append(f"| {row['network']} | " + " | ".join(str(row[b]) for b in behaviors) + " |")
+            lines.append(
+                f"| {row['network']} | {row['features']} | " + " | ".join(str(row[b]) for b in behaviors) + " |"
+            )
     return "\n".join(lines)
 
 
