@@ -113,10 +113,18 @@ def circling(n_frames: int, width_px: int, height_px: int) -> NDArray[np.float64
     return np.stack([x_px, height_px * (0.5 + 0.42 * np.cos(1.3 * angle))], axis=1)
 
 
-def seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """What one pass over the video took, on the clock and of the processor (all threads)."""
+
+    wall_s: float
+    processor_s: float
+
+
+def cost_of(work: Callable[[], None]) -> Cost:
+    wall, processor = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return Cost(time.perf_counter() - wall, time.process_time() - processor)
 
 
 def parse() -> argparse.Namespace:
@@ -154,6 +162,17 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> Bench:
     return Bench(video, centers, resolved, settings, engine)
 
 
+def report(n_frames: int, costs: dict[str, list[Cost]]) -> None:
+    """Medians of rates, and of the rounds' ratios: what is beside it in time is under the same load."""
+    rates = {name: statistics.median(n_frames / cost.wall_s for cost in rounds) for name, rounds in costs.items()}
+    print("bare network {a:.1f}, stage one {b:.1f}, plain loop {c:.1f} frames/s (medians)".format(**rates))
+    for other, words in (("a", "bare network (to hold: 0.90)"), ("c", "plain loop")):
+        pairs = list(zip(costs[other], costs["b"], strict=True))
+        wall = statistics.median(them.wall_s / ours.wall_s for them, ours in pairs)
+        processor = statistics.median(them.processor_s / ours.processor_s for them, ours in pairs)
+        print(f"stage one / {words}: {wall:.3f} by the clock, {processor:.3f} by processor time")
+
+
 def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as folder:
@@ -162,16 +181,14 @@ def main() -> None:
         memory_bytes = peak_memory_bytes
         assert bench.plain_model is not None
         work = {"a": bench.bare, "b": bench.whole, "c": bench.plain_loop}
-        rates: dict[str, list[float]] = {name: [] for name in work}
+        costs: dict[str, list[Cost]] = {name: [] for name in work}
         for number in range(arguments.rounds):
             for name in work if number % 2 == 0 else reversed(work):
-                rates[name].append(bench.video.n_frames / seconds(work[name]))
-            print("  ".join(f"{name} {rates[name][-1]:7.1f}" for name in work), "frames/s")
-    a, b, c = (statistics.median(rates[name]) for name in "abc")
-    of_bare = statistics.median(b_ / a_ for a_, b_ in zip(rates["a"], rates["b"], strict=True))
-    of_loop = statistics.median(b_ / c_ for c_, b_ in zip(rates["c"], rates["b"], strict=True))
-    print(f"bare network {a:.1f}, stage one {b:.1f}, plain loop {c:.1f} frames/s (medians of {arguments.rounds})")
-    print(f"stage one / bare network = {of_bare:.3f} (to hold: 0.90); stage one / plain loop = {of_loop:.2f}")
+                costs[name].append(cost_of(work[name]))
+            print("  ".join(f"{name} {bench.video.n_frames / costs[name][-1].wall_s:7.1f}" for name in work), end="")
+            print(" frames/s; ", end="")
+            print("  ".join(f"{name} {costs[name][-1].processor_s:6.1f}" for name in work), "processor seconds")
+    report(bench.video.n_frames, costs)
     print(f"peak memory of the process while stage one ran: {memory_bytes / 1e6:.0f} MB (to hold: 1500)")
 
 
