@@ -141,23 +141,41 @@ def draw_mouse(
     tail_px = camera.project(body.tail)
     margin = reach + _MARGIN_MM * camera.px_per_mm + 4.0 + 0.6 * float(body.balls[:, 2].max()) * camera.px_per_mm
     box = _patch(np.concatenate([points, tail_px]), margin, image.shape)
-    x0, y0, x1, y1 = box
-    if x0 >= x1 or y0 >= y1:
+    if box[0] >= box[2] or box[1] >= box[3]:
         return
-    patch = image[y0:y1, x0:x1]
-    origin = np.array([x0, y0], dtype=np.float64)
-    _draw_shadow(patch, floor[y0:y1, x0:x1], body, coat, camera, origin)
+    patch, origin = _window(image, box)
+    floor_patch, _ = _window(floor, box)
+    _draw_shadow(patch, floor_patch, body, coat, camera, origin)
     if arena.gloss > 0:
-        _draw_mirror(patch, floor[y0:y1, x0:x1], body, arena, camera, origin)
+        _draw_mirror(patch, floor_patch, body, arena, camera, origin)
     _draw_limbs(patch, body, mouse, coat, camera, origin)
+    _draw_fur(image, body, coat, camera, grain, _patch(points, reach + 6.0, image.shape))
+    head = np.concatenate([body.ears, body.eyes, body.keypoints[:1], body.fore_paws])
+    reach = 1.5 * mouse.ear_mm * float(camera.scale_at(head[:, 2]).max()) + 3.0
+    patch, origin = _window(image, _patch(camera.project(head), reach, image.shape))
+    if patch.size:
+        _draw_head(patch, body, mouse, coat, camera, origin)
+
+
+def _window(image: Image, box: tuple[int, int, int, int]) -> tuple[Image, NDArray[np.float64]]:
+    """The part of an image inside a box (a view), and the box's top left corner."""
+    x0, y0, x1, y1 = box
+    return image[y0:y1, x0:x1], np.array([x0, y0], dtype=np.float64)
+
+
+def _draw_fur(
+    image: Image, body: Body, coat: Coat, camera: Camera, grain: Image, box: tuple[int, int, int, int]
+) -> None:
+    patch, origin = _window(image, box)
+    if not patch.size:
+        return
     coverage, height = _height_map(body.balls, camera, box)
-    scale = camera.px_per_mm
-    fur = _shade(height, coverage, coat, scale)
+    fur = _shade(height, coverage, coat, camera.px_per_mm)
     if coat.grain > 0:
-        fur *= 1.0 + coat.grain * _moved(grain, points[3] - origin, fur.shape)
-    coverage = cv2.GaussianBlur(coverage, (0, 0), 0.6)
+        anchor = camera.project(body.balls[3, :3]) - origin
+        fur *= 1.0 + coat.grain * _moved(grain, anchor, fur.shape)
+    coverage = np.asarray(cv2.GaussianBlur(coverage, (0, 0), 0.6))
     patch += coverage * (fur - patch)
-    _draw_head(patch, body, mouse, coat, camera, origin)
 
 
 def _moved(grain: Image, anchor_px: NDArray[np.float64], shape: tuple[int, ...]) -> Image:
