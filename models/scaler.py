@@ -21,13 +21,17 @@ class Scaler:
     std: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, embeddings: Iterable[NDArray[np.float32]]) -> "Scaler":
+    def fit(cls, embeddings: Iterable[NDArray[np.float32]], deviation_floor: float = 0.0) -> "Scaler":
         """Mean and standard deviation over all frames of all given recordings, in float64.
 
         Parameters
         ----------
         embeddings : iterable of ndarray, shape (n_frames, n_features)
             The training recordings; unscored frames count too, as no label is looked at.
+        deviation_floor : float
+            No feature is divided by less than this share of the root mean square of all features' deviations.
+            Features of one network share a unit, and those that hardly vary are mostly noise, which dividing by
+            their own deviation would lift to the height of the others. 0: each by its own.
         """
         arrays = list(embeddings)
         n = sum(len(array) for array in arrays)
@@ -36,6 +40,8 @@ class Scaler:
         std = np.sqrt(variance)
         # Below this a feature's spread is rounding noise; dividing by it would blow up any new value.
         std[std < 1e-6 * np.maximum(np.abs(mean), 1.0)] = 1.0
+        if len(std):
+            std = np.maximum(std, deviation_floor * np.sqrt(np.mean(variance)))
         return cls(mean.astype(np.float32), std.astype(np.float32))
 
     @classmethod

@@ -22,6 +22,12 @@ class TrainingConfig(BaseModel):
     standardize: bool = Field(
         default=True, description="bring each feature to mean 0 and deviation 1 by the training recordings"
     )
+    deviation_floor: float = Field(
+        default=1.0,
+        ge=0,
+        description="standardize divides no feature by less than this share of the features' root mean square "
+        "deviation, so that faint features are not amplified; 0 for features in mixed units",
+    )
     class_weights: bool = Field(
         default=True, description="let positives and negatives count the same in total (thesis, eq. 4.1)"
     )

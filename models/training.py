@@ -94,7 +94,9 @@ def train_head(
         raise ValueError("give either validation recordings or n_epochs")
     check_labels(train)
     n_features = _check_embeddings([*train, *(validation or [])])
-    scaler = Scaler.fit(s.embeddings for s in train) if training.standardize else Scaler.identity(n_features)
+    scaler = Scaler.identity(n_features)
+    if training.standardize:
+        scaler = Scaler.fit([s.embeddings for s in train], training.deviation_floor)
     weights = (1.0, 1.0)
     if training.class_weights:
         weights = class_weights(*labelled_frames(train))

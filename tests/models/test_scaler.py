@@ -26,6 +26,15 @@ def test_large_offsets_lose_no_precision() -> None:
     assert abs(Scaler.fit([embeddings]).std[0] - embeddings.astype(np.float64).std()) < 1e-6
 
 
+def test_faint_features_are_not_amplified_above_the_floor() -> None:
+    wave = np.tile([1.0, -1.0], 50)
+    embeddings = np.stack([7 * wave, wave, 0 * wave], 1).astype(np.float32)
+    assert Scaler.fit([embeddings]).std.tolist() == [7, 1, 1]
+    rms = np.sqrt((49 + 1 + 0) / 3)
+    np.testing.assert_allclose(Scaler.fit([embeddings], 1.0).std, [7, rms, rms], rtol=1e-6)
+    np.testing.assert_allclose(Scaler.fit([embeddings], 0.1).std, [7, 1, 1], rtol=1e-6)
+
+
 def test_the_identity_changes_nothing() -> None:
     embeddings = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
     assert np.array_equal(Scaler.identity(2).apply(embeddings), embeddings)
