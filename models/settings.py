@@ -16,7 +16,12 @@ class TrainingConfig(BaseModel):
         ge=1,
         description="epochs without a better validation average precision before training stops",
     )
-    min_epochs: int = Field(default=1, ge=1, description="epochs at least, whatever the patience says")
+    min_epochs: int = Field(
+        default=3,
+        ge=1,
+        description="the first epoch that may be kept; patience counts from there. One validation recording can "
+        "favor a head that has hardly begun to learn",
+    )
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's learning rate")
     clip_norm: float = Field(default=1.0, ge=0, description="length to which longer gradients are cut; 0 = never")
     standardize: bool = Field(
@@ -33,5 +38,5 @@ class TrainingConfig(BaseModel):
     )
     random_offsets: bool = Field(default=True, description="cut the windows at another place in each pass")
     min_steps_per_epoch: int = Field(
-        default=10, ge=1, description="steps in an epoch at least; few recordings are passed several times"
+        default=20, ge=1, description="steps in an epoch at least; few recordings are passed several times"
     )

@@ -121,6 +121,7 @@ def _run_epochs(
     """Epochs until patience or the number of epochs runs out; the kept weights."""
     history = History(monitor="none" if judge is None else judge.monitor)
     last_epoch = training.epochs if n_epochs is None else n_epochs
+    first_kept = min(training.min_epochs, last_epoch)
     best_value, best = -np.inf, network.get_weights()
     for epoch in range(1, last_epoch + 1):
         started = time.perf_counter()
@@ -130,12 +131,12 @@ def _run_epochs(
         row |= {**measured, "seconds": time.perf_counter() - started}
         history.rows.append(row)
         history.n_steps += steps_per_epoch
-        if value > best_value:
+        if epoch >= first_kept and value > best_value:
             best_value, best, history.best_epoch = value, network.get_weights(), epoch
         if on_epoch is not None:
             on_epoch(row)
-        waited = epoch - history.best_epoch
-        if judge is not None and waited >= training.patience and training.min_epochs <= epoch < last_epoch:
+        waited = epoch - max(history.best_epoch, first_kept)
+        if judge is not None and waited >= training.patience and epoch < last_epoch:
             history.stopped_early = True
             break
     return history, best

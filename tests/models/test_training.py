@@ -13,7 +13,7 @@ from models.training import History, TrainingConfig, train_head
 from models.windows import Sequence
 from tests.models.conftest import SMALL_HEADS, MakeRecording
 
-QUICK = TrainingConfig(window_frames=20, batch_windows=4, epochs=3, min_steps_per_epoch=4)
+QUICK = TrainingConfig(window_frames=20, batch_windows=4, epochs=3, min_epochs=1, min_steps_per_epoch=4)
 LOGISTIC = SMALL_HEADS["logistic"]
 
 
@@ -69,12 +69,14 @@ def test_the_best_epochs_weights_are_kept(trio: list[Sequence]) -> None:
     assert np.array_equal(head.predict(trio[2].embeddings), until_best.predict(trio[2].embeddings))
 
 
-def test_training_stops_when_patience_runs_out_but_not_before_min_epochs(trio: list[Sequence]) -> None:
-    blind = changed(QUICK, learning_rate=1e-12, epochs=12, patience=2, min_epochs=1)
+def test_patience_counts_from_the_best_epoch_and_none_before_min_epochs_is_kept(trio: list[Sequence]) -> None:
+    blind = changed(QUICK, learning_rate=1e-12, epochs=12, patience=2)
     _, history = fit(LOGISTIC, blind, trio)
     assert (len(history.rows), history.best_epoch, history.stopped_early) == (3, 1, True)
     _, history = fit(LOGISTIC, changed(blind, min_epochs=7), trio)
-    assert (len(history.rows), history.stopped_early) == (7, True)
+    assert (len(history.rows), history.best_epoch, history.stopped_early) == (9, 7, True)
+    _, history = fit(LOGISTIC, changed(blind, min_epochs=99), trio)
+    assert (len(history.rows), history.best_epoch, history.stopped_early) == (12, 12, False)
     _, history = fit(LOGISTIC, changed(blind, patience=20), trio)
     assert (len(history.rows), history.stopped_early) == (12, False)
 
