@@ -99,6 +99,11 @@ class ExperimentConfig(BaseModel):
         description="`nested`: early stopping looks at another training recording, the held-out one is only scored. "
         "`thesis`: early stopping looks at the held-out recording itself (as published; optimistic).",
     )
+    refit: bool = Field(
+        True,
+        description="Nested only: once early stopping has found the best epoch, train again on the fold's training and "
+        "validation recordings together, for so many epochs, as the final heads are; that head is scored.",
+    )
     postprocess: PostprocessConfig = Field(
         default_factory=PostprocessConfig, description="From probabilities to bouts."
     )

@@ -185,6 +185,7 @@ class _Plan:
             training=config.training,
             seed=derive_seed(config.seed, behavior, kind, fold),
             n_epochs=n_epochs,
+            refit=bool(validation) and config.protocol == "nested" and config.refit,
             bundle_path=self._run.head_path(behavior) if kind == HEAD and fold == FINAL else None,
         )
 

@@ -87,6 +87,9 @@ class Fit:
         Recording ids; `validation` is empty for a fit of `n_epochs` epochs.
     seed : int
     n_epochs : int or None
+        Epochs of a fit without validation recordings.
+    refit : bool
+        Train again on training and validation recordings together, for the best number of epochs.
     bundle_path : Path or None
         Where the trained head is kept; None for heads that are only scored.
     """
@@ -102,6 +105,7 @@ class Fit:
     training: TrainingConfig
     seed: int
     n_epochs: int | None = None
+    refit: bool = False
     bundle_path: Path | None = None
 
 
@@ -125,6 +129,7 @@ def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], targets: M
         "folds": [fit.behavior, fit.train, fit.validation, fit.predict],
         "seed": fit.seed,
         "n_epochs": fit.n_epochs,
+        "refit": fit.refit,
         "embeddings": {r: sources[r].fingerprint for r in (*fit.train, *fit.validation, *fit.predict)},
     }
     digest.update(json.dumps(plan, sort_keys=True).encode("utf-8"))
@@ -176,6 +181,9 @@ def perform_fit(
         n_epochs=fit.n_epochs,
         on_epoch=on_epoch,
     )
+    if fit.refit:
+        both = sequences((*fit.train, *fit.validation))
+        head, _ = train_head(fit.head, fit.training, both, None, fit.seed, n_epochs=history.best_epoch)
     if fit.bundle_path is not None:
         save_bundle(fit.bundle_path, head, dict(bundle_metadata) | {"behavior": fit.behavior})
     probabilities = {r: head.predict(load(r)) for r in fit.predict}

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from models.heads.logistic import LogisticConfig
 from models.settings import TrainingConfig
-from pipeline.fits import EmbeddingSource, Fit, FitResult, Target, derive_seed, fit_fingerprint, read_fit, store_fit
+from pipeline.fits import (
+    EmbeddingSource,
+    Fit,
+    FitResult,
+    Target,
+    derive_seed,
+    fit_fingerprint,
+    perform_fit,
+    read_fit,
+    store_fit,
+)
 
 
 def result() -> FitResult:
@@ -61,7 +71,13 @@ def make_fit(**changes) -> tuple[Fit, dict, dict]:
 
 def test_everything_that_changes_a_fit_changes_its_fingerprint():
     prints = [fit_fingerprint(*make_fit())]
-    for change in ({"seed": 2}, {"train": ("b",)}, {"n_epochs": 3}, {"training": TrainingConfig(epochs=3)}):
+    for change in (
+        {"seed": 2},
+        {"refit": True},
+        {"train": ("b",)},
+        {"n_epochs": 3},
+        {"training": TrainingConfig(epochs=3)},
+    ):
         prints.append(fit_fingerprint(*make_fit(**change)))
     fit, sources, targets = make_fit()
     prints.append(fit_fingerprint(fit, sources | {"c": EmbeddingSource("c", Path("c"), "other")}, targets))
@@ -88,3 +104,19 @@ def test_a_cache_that_vanished_is_said_in_plain_words(tmp_path: Path):
 
     with pytest.raises(InputError, match="vanished or were damaged"):
         EmbeddingSource("r1", tmp_path / "gone.h5", "abc").load()
+
+
+def test_a_refit_learns_from_the_validation_recording_too():
+    """The behavior's sign in the embeddings is told by the validation recording only."""
+    rng = np.random.default_rng(0)
+    active = rng.random(60) < 0.5
+    noise = {r: rng.normal(size=(60, 1)).astype(np.float32) for r in "abc"}
+    telling = {r: (2.0 * active[:, None] - 1.0).astype(np.float32) * (r != "a") + noise[r] * (r == "a") for r in "abc"}
+    targets = {(r, "g"): Target(active, np.ones(60, dtype=bool)) for r in "abc"}
+    training = TrainingConfig(window_frames=30, epochs=15, learning_rate=0.1, min_steps_per_epoch=10, patience=15)
+    scores = {}
+    for refit in (False, True):
+        fit, _, _ = make_fit(training=training, refit=refit)
+        probability = perform_fit(fit, telling.__getitem__, targets, {}).probabilities["c"]
+        scores[refit] = float(probability[active].mean() - probability[~active].mean())
+    assert scores[True] > scores[False] + 0.2
