@@ -149,6 +149,11 @@ def _protocol_words(run: Run) -> list[str]:
                 "Protocol “nested”: early stopping watches another training recording; the held-out one is scored "
                 "and decides nothing. Scaling and class weights come from the training recordings of each fold alone."
             )
+            if run.config.get("refit"):
+                words.append(
+                    "Once the best epoch is known, the fold’s head is trained anew for so many epochs on training and "
+                    "validation recordings together, just as the final heads are, and predicts the held-out recording."
+                )
     if TEST in run.subsets:
         epochs = (
             "as many epochs as the median of the folds’ best"
