@@ -32,11 +32,11 @@ _FILLER_S = {
 }
 _FILLER_CHANCE = {
     "walking": 0.2,
-    "turning": 0.16,
-    "sniffing": 0.22,
+    "turning": 0.12,
+    "sniffing": 0.18,
     "resting": 0.2,
-    "crouching": 0.11,
-    "stretching": 0.11,
+    "crouching": 0.15,
+    "stretching": 0.15,
 }
 _APPROACH_S = 1.2
 _BOUT_SHAPE = 2.5
@@ -97,7 +97,7 @@ def _draw_bouts(behavior: str, n_frames: int, fps: float, rng: np.random.Generat
     count = max(1, int(target / mean + rng.uniform()))
     lengths = mean * np.clip(rng.gamma(_BOUT_SHAPE, 1.0 / _BOUT_SHAPE, count), 0.3, 2.6)
     # Keeps a recording's share of positives within reason without touching the mean bout much.
-    lengths *= np.clip(target / lengths.sum(), 0.8, 1.2)
+    lengths *= np.clip(target / lengths.sum(), 0.75, 1.6)
     longest = max(3, int(0.25 * n_frames / count))
     return [int(n) for n in np.clip(np.round(lengths), 3, longest)]
 

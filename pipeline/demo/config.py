@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SIMULATOR_VERSION = 2
+SIMULATOR_VERSION = 3
 """Raise whenever the same settings would give other frames, tracks or labels."""
 
 

@@ -39,6 +39,8 @@ class _Goal:
     stroke_hz: float = 0.0
     sway: float = 0.0  # slow scanning of the head
     sway_s: float = 1.0
+    bob: float = 0.0  # up and down on the hind legs
+    bob_s: float = 1.0
     until: int = 0  # a grooming phase ends here
 
 
@@ -81,7 +83,7 @@ class _Walker:
         self.heading = float(rng.uniform(-np.pi, np.pi))
         self.pose = dict.fromkeys(_EASED, 0.0)
         self.gait = 0.0
-        self.stroke = 0.0
+        self.stroke = self.bob = 0.0
         self.phase = 0.0
         self.wander = np.zeros(4)
         self.goal = _Goal({})
@@ -115,7 +117,7 @@ class _Walker:
 
     def _curled(self) -> dict[str, float]:
         """The rounded posture that resting and grooming share."""
-        pose = {"crouch": self._between(0.65, 1.0), "pitch": self._between(0.0, 0.2)}
+        pose = {"crouch": self._between(0.65, 1.0), "pitch": self._between(0.0, 0.25)}
         if self.rng.uniform() < 0.5:  # head down between the forepaws
             pose |= {"bend": float(self.rng.normal(0, 0.15)), "head_yaw": float(self.rng.normal(0, 0.15))}
             pose |= {"head_pitch": self._between(-0.85, -0.4), "paws": self._between(0.6, 1.0)}
@@ -126,41 +128,54 @@ class _Walker:
         return pose
 
     def _aim_resting(self, episode: Episode, following: str | None) -> _Goal:
-        return _Goal(self._curled() | {"tail_bend": float(self.rng.normal(0, 1.2))}, sway=0.03, sway_s=1.4)
+        pose = self._curled()
+        if self.rng.uniform() < 0.4:  # sitting flat, the head before it
+            pose |= {"crouch": self._between(0.4, 0.8), "bend": float(self.rng.normal(0, 0.25))}
+            pose |= {"head_yaw": float(self.rng.normal(0, 0.2)), "head_pitch": self._between(-0.4, 0.0)}
+            pose["paws"] = self._between(0.0, 0.3)
+        pose["tail_bend"] = float(self.rng.normal(0, 1.2))
+        return _Goal(pose, sway=0.02, sway_s=1.4)
 
     def _aim_grooming(self, episode: Episode, following: str | None) -> _Goal:
         goal = _Goal(self._curled() | {"tail_bend": float(self.rng.normal(0, 1.2))})
-        goal.stroke = self._between(0.16, 0.34)
+        goal.stroke = self._between(0.25, 0.5)
         goal.stroke_hz = self._between(3.0, 7.0)
         goal.sway, goal.sway_s = self._between(0.05, 0.2), self._between(0.8, 2.0)
-        goal.until = episode.start + round(self._between(1.2, 4.5) / self.dt)
+        # A grooming mouse shifts its seat from one stroke of work to the next.
+        goal.face = self.heading + float(self.rng.normal(0, 0.6))
         return goal
 
     def _aim_mid_rearing(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"pitch": self._between(1.05, 1.45), "head_pitch": self._between(-0.2, 0.45)}
+        pose = {"pitch": self._between(0.9, 1.3), "head_pitch": self._between(-0.2, 0.45)}
         pose |= {"crouch": self._between(0.0, 0.35), "paws": self._between(0.0, 0.4)}
         pose["bend"] = float(self.rng.normal(0, 0.2))
-        return _Goal(pose, sway=self._between(0.08, 0.3), sway_s=self._between(0.8, 2.0))
+        return self._unsteady(_Goal(pose))
 
     def _aim_wall_rearing(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"pitch": self._between(0.75, 1.25), "stretch": self._between(0.0, 0.15)}
+        pose = {"pitch": self._between(0.75, 1.15), "stretch": self._between(0.0, 0.15)}
         pose["head_pitch"] = self._between(-0.3, 0.25)
         face = self._wall_direction()
         reach = self._between(0.4, 0.7) * self.mouse.length_mm
-        place = self._wall_point(reach)
-        return _Goal(pose, place, face + self._between(-0.4, 0.4), sway=self._between(0.1, 0.35), sway_s=1.2)
+        return self._unsteady(_Goal(pose, self._wall_point(reach), face + self._between(-0.4, 0.4)))
+
+    def _unsteady(self, goal: _Goal) -> _Goal:
+        """Who stands on two legs sways and bobs."""
+        goal.sway, goal.sway_s = self._between(0.15, 0.4), self._between(0.7, 1.6)
+        goal.bob, goal.bob_s = self._between(0.2, 0.4), self._between(0.7, 1.5)
+        return goal
 
     def _aim_crouching(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"crouch": self._between(0.6, 1.0), "pitch": self._between(0.1, 0.45)}
-        pose |= {"head_pitch": self._between(-0.1, 0.3), "bend": float(self.rng.normal(0, 0.2))}
-        return _Goal(pose, sway=self._between(0.08, 0.3), sway_s=self._between(0.8, 2.0))
+        pose = {"crouch": self._between(0.2, 1.0), "pitch": self._between(0.2, 0.9)}
+        pose |= {"head_pitch": self._between(-0.2, 0.4), "bend": float(self.rng.normal(0, 0.2))}
+        pose["paws"] = self._between(0.0, 0.4)
+        return _Goal(pose, sway=0.03, sway_s=self._between(0.8, 2.0))
 
     def _aim_stretching(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"pitch": self._between(0.1, 0.42), "stretch": self._between(0.0, 0.2)}
-        pose["head_pitch"] = self._between(-0.1, 0.4)
-        place = self._wall_point(self._between(0.7, 1.15) * self.mouse.length_mm)
+        pose = {"pitch": self._between(0.15, 0.75), "stretch": self._between(0.0, 0.15)}
+        pose["head_pitch"] = self._between(-0.3, 0.3)
+        place = self._wall_point(self._between(0.45, 1.0) * self.mouse.length_mm)
         face = self._wall_direction()
-        return _Goal(pose, place, face + self._between(-0.4, 0.4), sway=self._between(0.1, 0.35), sway_s=1.2)
+        return _Goal(pose, place, face + self._between(-0.4, 0.4), sway=0.03, sway_s=1.2)
 
     # ---- places ------------------------------------------------------------------------------
 
@@ -199,7 +214,7 @@ class _Walker:
         goal = self.goal
         if episode.state == "grooming" and frame >= goal.until:
             self.goal = goal = self._aim_grooming(episode, None)
-            goal.until = frame + round(self._between(1.2, 4.5) / self.dt)
+            goal.until = frame + round(self._between(1.0, 3.5) / self.dt)
         if episode.state == "walking":
             self._walk(goal, episode.stop - frame)
         else:
@@ -208,6 +223,7 @@ class _Walker:
         for name in _EASED:
             self.pose[name] += ease * (goal.pose.get(name, 0.0) - self.pose[name])
         self.stroke += ease * (goal.stroke - self.stroke)
+        self.bob += ease * (goal.bob - self.bob)
         self.wander = 0.8 * self.wander + self.rng.normal(0, 0.02, 4)
         return self._posture(goal, frame)
 
@@ -251,6 +267,8 @@ class _Walker:
         slow = np.sin(2.0 * np.pi * frame * self.dt / goal.sway_s)
         posture["head_yaw"] += self.stroke * np.sin(self.phase) + goal.sway * slow + self.wander[0]
         posture["head_pitch"] += 0.8 * self.stroke * np.sin(self.phase + 1.1) + self.wander[1]
+        bob = self.bob * np.sin(2.0 * np.pi * frame * self.dt / goal.bob_s)
+        posture["pitch"] = np.clip(posture["pitch"] + bob, 0.0, 1.4)
         posture["bend"] += 0.3 * self.stroke * np.sin(self.phase) + 0.3 * goal.sway * slow + self.wander[2]
         posture["paws"] = np.clip(posture["paws"] + 0.6 * self.stroke * np.sin(2.0 * self.phase), 0.0, 1.0)
         posture["tail_bend"] += self.wander[3]

@@ -15,7 +15,7 @@ from pipeline.demo.render import Coat, draw_mouse
 from pipeline.demo.scene import Arena, Image, draw_arena, smooth_noise
 
 _HALF_BOX_MM = 200.0
-_WALL_MM = 100.0
+_WALL_MM = 120.0
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def draw_stage(size_px: int, rng: np.random.Generator) -> Stage:
         texture=float(rng.uniform(0.005, 0.03)),
         gloss=float(rng.uniform(0.05, 0.2)),
     )
-    # The walls' upper edges just leave the image.
-    px_per_mm = 1.01 * size_px / (2 * _HALF_BOX_MM) * (height_mm - _WALL_MM) / height_mm
+    # The walls' upper edges lie at the image's edges.
+    px_per_mm = 1.0 * size_px / (2 * _HALF_BOX_MM) * (height_mm - _WALL_MM) / height_mm
     middle = (size_px - 1) / 2
     center = (middle + float(rng.normal(0, 1.5)), middle + float(rng.normal(0, 1.5)))
     camera = Camera(height_mm, px_per_mm, center, roll=float(rng.normal(0, 0.01)))
