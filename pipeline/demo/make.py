@@ -2,9 +2,12 @@
 
 import csv
 import json
+import multiprocessing
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from features.errors import InputError
+from pipeline.compute import usable_cores
 from pipeline.demo.behavior import LABELLED, Episode, label_frames
 from pipeline.demo.body import KEYPOINTS
 from pipeline.demo.config import SIMULATOR_VERSION, DemoConfig
@@ -21,6 +25,8 @@ from pipeline.demo.tracking import track_keypoints, write_deeplabcut_csv
 
 SPEC_NAME = "demo.json"
 TABLE_NAME = "recordings.csv"
+_WORTH_PROCESSES_FRAMES = 4000
+"""Fewer frames are drawn sooner than other processes have started."""
 _COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 
 
@@ -110,13 +116,15 @@ def _replace(fresh: Path, folder: Path) -> None:
 
 def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int], None]) -> None:
     n_recordings = config.n_train + config.n_test
-    total = n_recordings * config.n_frames
+    jobs = [(folder, f"{('HD', 'WT')[i % 2]}_sim_{i + 1:02d}", i, config) for i in range(n_recordings)]
+    n_processes = min(usable_cores(), n_recordings)
+    if n_processes == 1 or n_recordings * config.n_frames < _WORTH_PROCESSES_FRAMES:
+        written = [_write_recording(*job, partial(_report, progress, job[2], config)) for job in jobs]
+    else:
+        written = _write_side_by_side(jobs, n_processes, progress)
     rows = []
-    for i in range(n_recordings):
-        group = ("HD", "WT")[i % 2]
-        report = partial(_report, progress, i * config.n_frames, total)
-        row = _write_recording(folder, f"{group}_sim_{i + 1:02d}", i, config, report)
-        split = "train" if i < config.n_train else "test"
+    for i, row in enumerate(written):
+        group, split = ("HD", "WT")[i % 2], "train" if i < config.n_train else "test"
         rows.append(row | {"individual": f"{group}_{i + 1:02d}", "group": group, "split": split})
     with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
@@ -127,8 +135,34 @@ def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int],
     (folder / SPEC_NAME).write_text(spec + "\n", encoding="utf-8")
 
 
-def _report(progress: Callable[[int, int], None], done_before: int, total: int, done: int) -> None:
-    progress(done_before + done, total)
+def _report(progress: Callable[[int, int], None], index: int, config: DemoConfig, done: int) -> None:
+    progress(index * config.n_frames + done, (config.n_train + config.n_test) * config.n_frames)
+
+
+def _write_side_by_side(
+    jobs: list[tuple[Path, str, int, DemoConfig]], n_processes: int, progress: Callable[[int, int], None]
+) -> list[dict[str, str]]:
+    """Every recording has a random state of its own, so it comes out the same in whichever process it is drawn."""
+    n_frames = jobs[0][3].n_frames
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_processes, context, _draw_with_one_thread) as pool:
+        futures = [pool.submit(_write_recording, *job, _ignore_frames) for job in jobs]
+        try:
+            for n_done, _ in enumerate(as_completed(futures), start=1):
+                progress(n_done * n_frames, len(jobs) * n_frames)
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _draw_with_one_thread() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _ignore_frames(done: int) -> None:
+    """Progress within a recording is not worth sending between processes."""
 
 
 def _write_recording(

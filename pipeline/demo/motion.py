@@ -160,20 +160,20 @@ class _Walker:
 
     def _unsteady(self, goal: _Goal) -> _Goal:
         """Who stands on two legs sways and bobs."""
-        goal.sway, goal.sway_s = self._between(0.15, 0.4), self._between(0.7, 1.6)
-        goal.bob, goal.bob_s = self._between(0.2, 0.4), self._between(0.7, 1.5)
+        goal.sway, goal.sway_s = self._between(0.25, 0.5), self._between(0.7, 1.3)
+        goal.bob, goal.bob_s = self._between(0.3, 0.5), self._between(0.7, 1.3)
         return goal
 
     def _aim_crouching(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"crouch": self._between(0.2, 1.0), "pitch": self._between(0.2, 0.9)}
+        pose = {"crouch": self._between(0.1, 0.8), "pitch": self._between(0.3, 0.95)}
         pose |= {"head_pitch": self._between(-0.2, 0.4), "bend": float(self.rng.normal(0, 0.2))}
         pose["paws"] = self._between(0.0, 0.4)
         return _Goal(pose, sway=0.03, sway_s=self._between(0.8, 2.0))
 
     def _aim_stretching(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"pitch": self._between(0.15, 0.75), "stretch": self._between(0.0, 0.15)}
+        pose = {"pitch": self._between(0.2, 0.8), "stretch": self._between(0.0, 0.15)}
         pose["head_pitch"] = self._between(-0.3, 0.3)
-        place = self._wall_point(self._between(0.45, 1.0) * self.mouse.length_mm)
+        place = self._wall_point(self._between(0.45, 0.95) * self.mouse.length_mm)
         face = self._wall_direction()
         return _Goal(pose, place, face + self._between(-0.4, 0.4), sway=0.03, sway_s=1.2)
 
@@ -269,6 +269,8 @@ class _Walker:
         posture["head_pitch"] += 0.8 * self.stroke * np.sin(self.phase + 1.1) + self.wander[1]
         bob = self.bob * np.sin(2.0 * np.pi * frame * self.dt / goal.bob_s)
         posture["pitch"] = np.clip(posture["pitch"] + bob, 0.0, 1.4)
+        # Standing on two legs, the whole body turns along with the head.
+        posture["heading"] += 2.0 * self.bob * goal.sway * slow
         posture["bend"] += 0.3 * self.stroke * np.sin(self.phase) + 0.3 * goal.sway * slow + self.wander[2]
         posture["paws"] = np.clip(posture["paws"] + 0.6 * self.stroke * np.sin(2.0 * self.phase), 0.0, 1.0)
         posture["tail_bend"] += self.wander[3]
