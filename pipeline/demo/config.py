@@ -27,7 +27,7 @@ class DemoConfig(BaseModel):
 
     n_train: int = Field(default=6, ge=1, le=99, description="Training recordings, each of another mouse.")
     n_test: int = Field(default=2, ge=0, le=99, description="Test recordings, each of another mouse.")
-    n_frames: int = Field(default=2000, ge=300, le=200_000, description="Frames per recording.")
+    n_frames: int = Field(default=1500, ge=300, le=200_000, description="Frames per recording.")
     size_px: int = Field(default=448, ge=96, le=2048, description="Width and height of the videos, in pixels.")
     fps: float = Field(
         default=10.0, ge=5.0, le=60.0, description="Frames per second; the behaviors' durations follow it."

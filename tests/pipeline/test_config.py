@@ -25,11 +25,7 @@ def test_shipped_experiments_are_valid_and_run_anywhere(path: Path):
     assert config.name == path.stem
     assert config.recordings == "demo"
     assert config.backbone.weights_if_unavailable == "compact"
-    assert (
-        config.training.learning_rate == 1e-3
-        and config.training.patience == 5
-        and config.training.epochs == 50
-    )
+    assert config.training.learning_rate == 1e-3 and config.training.patience == 5 and config.training.epochs == 50
 
 
 def test_the_thesis_settings_are_those_of_table_4_1():
@@ -57,9 +53,7 @@ def test_numbers_and_words_are_read_as_people_mean_them(tmp_path: Path):
 
 def test_set_changes_one_key_and_leaves_its_neighbours(tmp_path: Path):
     path = write(tmp_path, MINIMAL + "crop: {size_px: 100}\n")
-    config = load_config(
-        path, ["head.units=32", "recordings=my data/recordings.csv", "center.keypoints=[a, b]"]
-    )
+    config = load_config(path, ["head.units=32", "recordings=my data/recordings.csv", "center.keypoints=[a, b]"])
     assert (config.head.units, config.head.name, config.crop.size_px) == (32, "lstm", 100)
     assert config.recordings == "my data/recordings.csv"
     assert config.center.keypoints == ["a", "b"]
@@ -108,9 +102,7 @@ def test_a_missing_file_names_the_one_that_was_meant():
         load_config(EXPERIMENTS / "exp1.yml")
 
 
-@pytest.mark.parametrize(
-    "text", ["a: [1", "- 1\n- 2\n", "", "\tname: x", "name: !!python/object:os.system {}"]
-)
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "\tname: x", "name: !!python/object:os.system {}"])
 def test_what_is_no_configuration_is_refused_in_a_paragraph(tmp_path: Path, text: str):
     with pytest.raises(InputError):
         load_config(write(tmp_path, text))
