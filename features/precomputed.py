@@ -152,7 +152,7 @@ def _read_array(path: Path, key: str | None) -> NDArray[np.generic]:
             return content
         with content:
             return content[_choose(path, content.files, key)]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} can't be read as an .npy, .npz or .h5 file with plain numbers: {reason}. Files with "

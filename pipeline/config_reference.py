@@ -46,12 +46,16 @@ def reference() -> str:
     """The whole page, Markdown."""
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
     for key in ("center", "crop", "training", "postprocess", "demo"):
-        model = ExperimentConfig.model_fields[key].annotation
-        assert isinstance(model, type) and issubclass(model, BaseModel)
-        parts.append(_table(f"`{key}`", model, f"{key}."))
+        parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
     parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
     parts += [_table(f"`head` with `name: {name}`", model, "head.") for name, model in HEADS.items()]
     return "\n".join(parts)
+
+
+def _keys_below(field: FieldInfo) -> type[BaseModel]:
+    """The settings under a key, also where a word may stand instead of them (`postprocess: tune`)."""
+    members = typing.get_args(field.annotation) or (field.annotation,)
+    return next(member for member in members if isinstance(member, type) and issubclass(member, BaseModel))
 
 
 def _table(title: str, model: type[BaseModel], prefix: str = "") -> str:
@@ -104,6 +108,8 @@ def _default_text(field: FieldInfo) -> str:
         return "nothing"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return f"`[{', '.join(map(str, default))}]`"
     return f"`{default.as_posix() if isinstance(default, Path) else default}`"
 
 

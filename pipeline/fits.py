@@ -9,7 +9,9 @@ import hashlib
 import io
 import json
 import logging
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,7 +225,8 @@ def read_fit(path: Path, fingerprint: str) -> FitResult | None:
                 log.info("%s was made with other settings or labels; it is trained again.", path.name)
                 return None
             probabilities = {r: stored[f"probability_{i}"] for i, r in enumerate(header["recordings"])}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+    # A flipped bit in a zip can also claim a password or an unknown way of packing (RuntimeError).
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error):
         log.warning("%s is damaged; it is trained again.", path)
         return None
     return FitResult(probabilities, header["history"], header["best_epoch"], header["note"])

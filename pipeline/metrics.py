@@ -1,10 +1,12 @@
 """Scores per frame: counts first, ratios from the counts, undefined ones by name.
 
 Only frames that a human scored *and* the model predicted count. Counts of recordings add up, so
-pooled ratios come from summed counts; pooled average precision comes from all frames together
-(it is no mean over recordings). A ratio whose denominator is empty is None, with the reason.
+pooled ratios come from summed counts; pooled average precision and ROC-AUC come from all frames
+together (they are no means over recordings). A ratio whose denominator is empty is None, with the
+reason. The curves themselves are in `pipeline.curves`.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,9 +14,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.curves import PrecisionRecall as PrecisionRecall
+from pipeline.curves import average_precision as average_precision
+from pipeline.curves import precision_recall_curve as precision_recall_curve
+from pipeline.curves import roc_auc as roc_auc
+
 NO_FRAMES = "no scored frames"
 NO_POSITIVES = "the behavior never occurs in the scored frames"
+NO_NEGATIVES = "every scored frame shows the behavior"
 NOTHING_PREDICTED = "no frame was predicted as the behavior"
+ONE_CLASS_PREDICTED = "the model puts all scored frames in one class"
+SAME_SINGLE_CLASS = "human and model put all scored frames in one and the same class"
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,12 @@ class Counts:
         return self.tp / self.n_positive if self.n_positive else None
 
     @property
+    def specificity(self) -> float | None:
+        """Share of frames without the behavior that were left alone; None when every frame shows it."""
+        n_negative = self.tn + self.fp
+        return self.tn / n_negative if n_negative else None
+
+    @property
     def f1(self) -> float | None:
         """Harmonic mean of precision and recall, 2 tp / (2 tp + fp + fn).
 
@@ -78,6 +94,42 @@ class Counts:
         could be found, so the formula's 0 would punish a model for the recording).
         """
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.n_positive else None
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean of recall and specificity: 0.5 for a model that guesses, however rare the behavior.
+
+        None when one of the two is (scikit-learn then gives the other one alone, as if it were both).
+        """
+        if self.recall is None or self.specificity is None:
+            return None
+        return (self.recall + self.specificity) / 2
+
+    @property
+    def cohen_kappa(self) -> float | None:
+        """Agreement beyond chance, (observed - expected) / (1 - expected) (Cohen 1960).
+
+        Chance is what two who know nothing of each other reach at these prevalences: 0; full agreement: 1.
+        None when human and model put all frames in the same class, where chance alone agrees fully.
+        """
+        human_negative, model_negative = self.tn + self.fp, self.tn + self.fn
+        # Both sides of the fraction times the squared number of frames: whole numbers, no rounding.
+        disagreement_by_chance = self.n_predicted * human_negative + self.n_positive * model_negative
+        if not disagreement_by_chance:
+            return None
+        return 2 * (self.tp * self.tn - self.fp * self.fn) / disagreement_by_chance
+
+    @property
+    def matthews(self) -> float | None:
+        """Correlation of the two timelines in [-1, 1], Matthews' coefficient (MCC; Matthews 1975).
+
+        None when human or model put all frames in one class: a constant correlates with nothing
+        (scikit-learn gives 0 then).
+        """
+        margins = self.n_positive * self.n_predicted * (self.tn + self.fp) * (self.tn + self.fn)
+        if not margins:
+            return None
+        return (self.tp * self.tn - self.fp * self.fn) / math.sqrt(margins)
 
 
 @dataclass(frozen=True)
@@ -92,21 +144,37 @@ class FrameScores:
         None when the behavior never occurs.
     n_unpredicted : int
         Scored frames that were left out because the model gave no probability.
+    roc_auc : float or None
+        Share of pairs of a positive and a negative frame in which the positive one has the higher
+        probability, ties counting half; None when there are only positives or only negatives.
     """
 
     counts: Counts
     average_precision: float | None
     n_unpredicted: int = 0
+    roc_auc: float | None = None
 
     @property
     def undefined(self) -> dict[str, str]:
-        """Reason for each ratio that is None, by its name."""
-        reasons: dict[str, str] = {}
-        for name in ("accuracy", "precision", "recall", "f1", "average_precision"):
-            value = self.average_precision if name == "average_precision" else getattr(self.counts, name)
-            if value is None:
-                reasons[name] = reason_undefined(name, self.counts.n_frames, self.counts.n_positive)
-        return reasons
+        """Reason for each ratio that is None, by its name in the table of scores."""
+        counts = self.counts
+        ratios = {
+            "accuracy": counts.accuracy,
+            "precision": counts.precision,
+            "recall": counts.recall,
+            "f1": counts.f1,
+            "average_precision": self.average_precision,
+            "specificity": counts.specificity,
+            "balanced_accuracy": counts.balanced_accuracy,
+            "roc_auc": self.roc_auc,
+            "cohen_kappa": counts.cohen_kappa,
+            "mcc": counts.matthews,
+        }
+        return {
+            name: reason_undefined(name, counts.n_frames, counts.n_positive)
+            for name, ratio in ratios.items()
+            if ratio is None
+        }
 
 
 class FrameArrays(NamedTuple):
@@ -120,6 +188,19 @@ class FrameArrays(NamedTuple):
     probability: NDArray[np.floating]
     scored: NDArray[np.bool_]
 
+    def used_frames(self) -> NDArray[np.bool_]:
+        """Frames that count, shape (n_frames,): a human scored them and the model predicted them.
+
+        Raises
+        ------
+        ValueError
+            When the timelines differ in length.
+        """
+        lengths = {np.shape(timeline) for timeline in self}
+        if len(lengths) != 1 or np.ndim(self.true) != 1:
+            raise ValueError(f"Expected four timelines of shape (n_frames,). Received: {sorted(lengths)}")
+        return np.asarray(self.scored, dtype=bool) & ~np.isnan(self.probability)
+
 
 def reason_undefined(name: str, n_frames: int, n_positive: int) -> str:
     """Say in words why a ratio has no value, from the counts that stand beside it in the table."""
@@ -127,7 +208,13 @@ def reason_undefined(name: str, n_frames: int, n_positive: int) -> str:
         return NO_FRAMES
     if name == "precision":
         return NOTHING_PREDICTED
-    return NO_POSITIVES if n_positive == 0 else "no value"
+    if name == "cohen_kappa":
+        return SAME_SINGLE_CLASS
+    if n_positive == 0:
+        return NO_POSITIVES
+    if n_positive == n_frames:
+        return NO_NEGATIVES
+    return ONE_CLASS_PREDICTED if name == "mcc" else "no value"
 
 
 def confusion_counts(true: ArrayLike, predicted: ArrayLike) -> Counts:
@@ -141,68 +228,6 @@ def confusion_counts(true: ArrayLike, predicted: ArrayLike) -> Counts:
         fn=int(np.count_nonzero(truth & ~guess)),
         tn=int(np.count_nonzero(~truth & ~guess)),
     )
-
-
-class PrecisionRecall(NamedTuple):
-    """Precision and recall at each distinct probability, from the highest down, shape (n_thresholds,)."""
-
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    threshold: NDArray[np.float64]
-
-
-def precision_recall_curve(true: ArrayLike, probability: ArrayLike) -> PrecisionRecall | None:
-    """Precision and recall when each distinct probability in turn is the threshold (`>=`).
-
-    Parameters
-    ----------
-    true : array_like of bool, shape (n_frames,)
-    probability : array_like of float, shape (n_frames,)
-        No NaN.
-
-    Returns
-    -------
-    PrecisionRecall or None
-        From the highest threshold (least recall) to the lowest (recall 1); None without a positive.
-    """
-    truth = np.asarray(true, dtype=bool)
-    value = np.asarray(probability, dtype=np.float64)
-    if truth.shape != value.shape or truth.ndim != 1:
-        raise ValueError(f"Expected two timelines of one length. Received: {truth.shape} and {value.shape}")
-    if np.isnan(value).any():
-        raise ValueError("Expected a probability for every frame; NaN marks a frame that was not predicted.")
-    n_positive = int(np.count_nonzero(truth))
-    if n_positive == 0:
-        return None
-    order = np.argsort(-value, kind="stable")
-    ranked = value[order]
-    # Frames of equal probability enter together: the last one of each group is where the curve has a point.
-    last_of_group = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)
-    found = np.cumsum(truth[order])[last_of_group]
-    return PrecisionRecall(found / (last_of_group + 1), found / n_positive, ranked[last_of_group])
-
-
-def average_precision(true: ArrayLike, probability: ArrayLike) -> float | None:
-    """Area under the precision-recall curve as a sum of steps, without interpolation.
-
-    Equals scikit-learn's `average_precision_score`: sum over thresholds of
-    (recall step) x (precision there). Its chance level is the prevalence.
-
-    Parameters
-    ----------
-    true : array_like of bool, shape (n_frames,)
-    probability : array_like of float, shape (n_frames,)
-        No NaN.
-
-    Returns
-    -------
-    float or None
-        None when no frame is positive.
-    """
-    curve = precision_recall_curve(true, probability)
-    if curve is None:
-        return None
-    return float(np.sum(np.diff(curve.recall, prepend=0.0) * curve.precision))
 
 
 def frame_scores(
@@ -235,7 +260,7 @@ def frame_scores(
 
 
 def pooled_frame_scores(recordings: Iterable[FrameArrays]) -> FrameScores:
-    """Score one behavior over several recordings: summed counts, one precision-recall curve.
+    """Score one behavior over several recordings: summed counts, one ranking of all frames.
 
     Parameters
     ----------
@@ -256,15 +281,12 @@ def pooled_frame_scores(recordings: Iterable[FrameArrays]) -> FrameScores:
     truths: list[NDArray[np.bool_]] = []
     values: list[NDArray[np.floating]] = []
     for part in recordings:
-        lengths = {np.shape(timeline) for timeline in part}
-        if len(lengths) != 1 or part.true.ndim != 1:
-            raise ValueError(f"Expected four timelines of shape (n_frames,). Received: {sorted(lengths)}")
-        judged = np.asarray(part.scored, dtype=bool)
-        used = judged & ~np.isnan(part.probability)
-        n_unpredicted += int(np.count_nonzero(judged & ~used))
+        used = part.used_frames()
+        n_unpredicted += int(np.count_nonzero(np.asarray(part.scored, dtype=bool) & ~used))
         counts = counts + confusion_counts(part.true[used], part.predicted[used])
         truths.append(part.true[used])
         values.append(np.asarray(part.probability[used], dtype=np.float64))
     if not truths:
         return FrameScores(counts, None)
-    return FrameScores(counts, average_precision(np.concatenate(truths), np.concatenate(values)), n_unpredicted)
+    truth, value = np.concatenate(truths), np.concatenate(values)
+    return FrameScores(counts, average_precision(truth, value), n_unpredicted, roc_auc(truth, value))

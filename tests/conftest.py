@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: no test depends on a clock.
+settings.register_profile("rearview", deadline=None)
+settings.load_profile("rearview")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -59,6 +59,17 @@ def test_a_damaged_fit_is_noticed(tmp_path_factory, data):
     assert found is None or found.probabilities["a b"].tolist() == result().probabilities["a b"].tolist()
 
 
+def test_a_flipped_bit_anywhere_never_ends_in_another_error(tmp_path):
+    """One bit of a zip's header says `encrypted`, which zipfile reports by a RuntimeError."""
+    path = tmp_path / "f.npz"
+    store_fit(path, "abc", result())
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        found = read_fit(path, "abc")
+        assert found is None or found.probabilities["a b"].tolist() == result().probabilities["a b"].tolist()
+
+
 def make_fit(**changes) -> tuple[Fit, dict, dict]:
     settings_ = {
         "behavior": "g", "kind": "head", "fold": "c", "key": "k", "train": ("a",), "validation": ("b",),

@@ -1,0 +1,312 @@
+"""Probabilities that mean what they say: of the frames at .8, four in five show the behavior.
+
+Heads are trained with class weights, which multiply the odds that a head learns: its probabilities come
+out shifted, and a long training makes them extreme as well. A calibration is a rising curve that mends
+both. It never reorders frames, so it changes what a threshold means and not what can be reached by one.
+
+It must be fitted on predictions of recordings that took no part in training (out of fold), and judged on
+others than it was fitted on (`compare_calibration`). How far probabilities are from what they say is
+measured in `pipeline.reliability`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.metrics import NO_FRAMES, NO_NEGATIVES, NO_POSITIVES
+from pipeline.reliability import PROBABILITY_FLOOR, used_frames
+
+CalibrationChoice = Literal["none", "temperature", "isotonic"]
+
+# Perfectly separated frames would ask for a temperature of 0, worthless probabilities for an infinite one.
+_MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.05, 20.0
+
+
+class Calibration(ABC):
+    """A non-decreasing curve from a head's probabilities to calibrated ones."""
+
+    kind: ClassVar[CalibrationChoice]
+
+    def apply(self, probability: ArrayLike) -> NDArray[np.float32]:
+        """Calibrate probabilities.
+
+        Parameters
+        ----------
+        probability : array_like of float
+            Any shape, in [0, 1]; NaN = not predicted.
+
+        Returns
+        -------
+        ndarray of float32
+            Same shape, in [0, 1]; NaN where it was NaN.
+        """
+        value = np.array(probability, dtype=np.float64)
+        predicted = ~np.isnan(value)
+        value[predicted] = np.clip(self._curve(value[predicted]), 0.0, 1.0)
+        return value.astype(np.float32)
+
+    @abstractmethod
+    def _curve(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated probabilities before rounding, shape (n_frames,); no NaN comes in."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Say in one plain sentence what is done."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All that determines the curve, as plain JSON values with the kind; see `calibration_from_json`."""
+        settings = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        return {"kind": self.kind, **settings}
+
+
+@dataclass(frozen=True)
+class NoCalibration(Calibration):
+    """Probabilities as the head gives them, where a calibration was asked for and could not be fitted.
+
+    Attributes
+    ----------
+    reason : str
+        Why it could not be.
+    """
+
+    kind: ClassVar[CalibrationChoice] = "none"
+
+    reason: str
+
+    def _curve(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        return probability
+
+    def describe(self) -> str:
+        """Say in one plain sentence what is done."""
+        return f"Probabilities are not calibrated: {self.reason}."
+
+
+@dataclass(frozen=True)
+class TemperatureCalibration(Calibration):
+    """Log-odds divided by a temperature, then shifted (Platt 1999; without shift: Guo et al. 2017).
+
+    A temperature alone leaves .5 where it is and cannot undo class weights, which shift the log-odds by
+    the logarithm of their ratio; hence the shift.
+
+    Attributes
+    ----------
+    temperature : float
+        Above 0. More than 1 makes probabilities less extreme.
+    shift : float
+        Added to the log-odds; below 0 it makes all probabilities smaller.
+    """
+
+    kind: ClassVar[CalibrationChoice] = "temperature"
+
+    temperature: float
+    shift: float
+
+    def __post_init__(self) -> None:
+        """Refuse a curve that falls or is flat."""
+        if not (np.isfinite(self.temperature) and self.temperature > 0 and np.isfinite(self.shift)):
+            raise ValueError(
+                f"Expected a positive temperature and a finite shift. "
+                f"Received: temperature={self.temperature}, shift={self.shift}"
+            )
+
+    def _curve(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        log_odds = _log_odds(probability) / self.temperature + self.shift
+        return np.exp(-np.logaddexp(0.0, -log_odds))
+
+    def describe(self) -> str:
+        """Say in one plain sentence what is done."""
+        return (
+            f"The log-odds of the probabilities are divided by {self.temperature:.3g} and shifted by {self.shift:+.3g}."
+        )
+
+
+@dataclass(frozen=True)
+class IsotonicCalibration(Calibration):
+    """Any rising curve, straight between its knots and level beyond them (Zadrozny and Elkan 2002).
+
+    It follows the data closely, so it wants many bouts, and it gives some different probabilities one
+    and the same value, which changes average precision a little.
+
+    Attributes
+    ----------
+    raw, calibrated : tuple of float
+        The knots, one or more, both in [0, 1] and non-decreasing.
+    """
+
+    kind: ClassVar[CalibrationChoice] = "isotonic"
+
+    raw: tuple[float, ...]
+    calibrated: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse knots that make no rising curve."""
+        if not self.raw or len(self.raw) != len(self.calibrated):
+            raise ValueError(
+                f"Expected as many calibrated values as raw ones, one at least. "
+                f"Received: {len(self.raw)} raw, {len(self.calibrated)} calibrated"
+            )
+        for name, knots in (("raw", np.array(self.raw)), ("calibrated", np.array(self.calibrated))):
+            if not (np.all((knots >= 0) & (knots <= 1)) and np.all(np.diff(knots) >= 0)):
+                raise ValueError(f"Expected {name} values in [0, 1] that never fall. Received: {knots}")
+
+    def _curve(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.interp(probability, self.raw, self.calibrated)
+
+    def describe(self) -> str:
+        """Say in one plain sentence what is done."""
+        return f"Probabilities are mapped by a rising curve with {len(self.raw)} knots (isotonic regression)."
+
+
+def fit_calibration(
+    choice: CalibrationChoice, recordings: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]]
+) -> Calibration | None:
+    """Fit the calibration of the YAML's choice on all recordings together.
+
+    Parameters
+    ----------
+    choice : {"none", "temperature", "isotonic"}
+    recordings : sequence of (probability, true, scored)
+        One behavior, each timeline of shape (n_frames,): probability out of fold in [0, 1] (NaN = not
+        predicted), what a human saw, and whether a human judged the frame. Frames that are not scored
+        or not predicted are left out.
+
+    Returns
+    -------
+    Calibration or None
+        None when `choice` is `none`. `NoCalibration` with the reason when the frames that count do not
+        hold both positive and negative ones.
+
+    Raises
+    ------
+    ValueError
+        When the timelines of a recording differ in length or a probability lies outside [0, 1].
+    """
+    if choice == "none":
+        return None
+    parts = [used_frames(*timelines) for timelines in recordings]
+    value = np.concatenate([np.zeros(0), *(part[0] for part in parts)])
+    truth = np.concatenate([np.zeros(0, dtype=bool), *(part[1] for part in parts)])
+    reason = _reason_unfittable(truth)
+    if reason:
+        return NoCalibration(reason)
+    return fit_temperature(value, truth) if choice == "temperature" else fit_isotonic(value, truth)
+
+
+def fit_temperature(probability: ArrayLike, true: ArrayLike) -> TemperatureCalibration:
+    """Find the temperature and shift with the lowest log-loss.
+
+    Parameters
+    ----------
+    probability : array_like of float, shape (n_frames,)
+        Out of fold; frames that are NaN are left out. Taken as at least 1e-6 and at most 1 - 1e-6.
+    true : array_like of bool, shape (n_frames,)
+
+    Returns
+    -------
+    TemperatureCalibration
+        Temperature between .05 and 20.
+
+    Raises
+    ------
+    ValueError
+        When there are not both positive and negative frames, the timelines differ in length or a
+        probability lies outside [0, 1].
+    """
+    from scipy.optimize import minimize
+
+    value, truth = used_frames(probability, true)
+    _check_both_kinds(truth)
+    log_odds = _log_odds(value)
+
+    def loss_and_gradient(curve: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        mapped = curve[0] * log_odds + curve[1]
+        loss = np.mean(np.logaddexp(0.0, mapped) - truth * mapped)
+        surprise = np.exp(-np.logaddexp(0.0, -mapped)) - truth
+        return float(loss), np.array([np.mean(surprise * log_odds), np.mean(surprise)])
+
+    # Convex in slope and shift, so that where the search begins does not matter.
+    found = minimize(
+        loss_and_gradient,
+        x0=np.array([1.0, 0.0]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(1 / _MAX_TEMPERATURE, 1 / _MIN_TEMPERATURE), (None, None)],
+        options={"ftol": 1e-14, "gtol": 1e-9},
+    )
+    slope, shift = found.x
+    return TemperatureCalibration(temperature=float(1 / slope), shift=float(shift))
+
+
+def fit_isotonic(probability: ArrayLike, true: ArrayLike) -> IsotonicCalibration:
+    """Find the rising curve with the lowest squared error (scikit-learn's isotonic regression).
+
+    Parameters
+    ----------
+    probability : array_like of float, shape (n_frames,)
+        Out of fold; frames that are NaN are left out.
+    true : array_like of bool, shape (n_frames,)
+
+    Returns
+    -------
+    IsotonicCalibration
+
+    Raises
+    ------
+    ValueError
+        As `fit_temperature`.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    value, truth = used_frames(probability, true)
+    _check_both_kinds(truth)
+    regression = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True, out_of_bounds="clip")
+    regression.fit(value, truth.astype(np.float64))
+    return IsotonicCalibration(
+        raw=tuple(regression.X_thresholds_.tolist()), calibrated=tuple(regression.y_thresholds_.tolist())
+    )
+
+
+def calibration_from_json(values: Mapping[str, Any]) -> Calibration:
+    """Make the calibration again that `Calibration.to_json` wrote.
+
+    Raises
+    ------
+    ValueError
+        When the kind is unknown or its values are missing or make no rising curve.
+    """
+    kinds: dict[str, type[Calibration]] = {
+        known.kind: known for known in (NoCalibration, TemperatureCalibration, IsotonicCalibration)
+    }
+    kind = kinds.get(str(values.get("kind")))
+    if kind is None:
+        raise ValueError(f"Expected a calibration of kind {', '.join(kinds)}. Received: kind={values.get('kind')!r}")
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name != "kind"
+    }
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        raise ValueError(f"The values of a calibration of kind {kind.kind} do not belong to it: {error}") from None
+
+
+def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    inside = np.clip(probability, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def _reason_unfittable(truth: NDArray[np.bool_]) -> str | None:
+    if not truth.size:
+        return NO_FRAMES
+    if not truth.any():
+        return NO_POSITIVES
+    return NO_NEGATIVES if truth.all() else None
+
+
+def _check_both_kinds(truth: NDArray[np.bool_]) -> None:
+    reason = _reason_unfittable(truth)
+    if reason:
+        raise ValueError(f"Expected positive and negative frames to calibrate on; {reason}.")
