@@ -124,6 +124,39 @@ def load_bundle(folder: Path) -> tuple[TrainedHead, dict[str, Any]]:
     return TrainedHead(head_config, training, scaler, network.get_weights(), network), header["metadata"]
 
 
+def update_metadata(folder: Path, changes: dict[str, Any]) -> None:
+    """Replace entries of a bundle's metadata, for what is only known once other heads are trained.
+
+    Parameters
+    ----------
+    folder : Path
+        A bundle.
+    changes : dict
+        Entries that JSON can hold; others stay as they are. The head itself is not touched.
+
+    Raises
+    ------
+    InputError
+        If the bundle is missing, damaged, or cannot be written.
+    """
+    header = _read_header(folder)
+    header["metadata"] = {**header["metadata"], **changes}
+    temporary = folder / f".{_HEADER}.partial"
+    try:
+        _write_header(temporary, header)
+        temporary.replace(folder / _HEADER)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(
+            f"The trained head in {folder} cannot be changed: {error.strerror or error}. Free some space or close "
+            "the programs that have the folder open, then run again."
+        ) from error
+
+
+def _write_header(path: Path, header: dict[str, Any]) -> None:
+    path.write_text(json.dumps(header, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> None:
     """The three files, header last."""
     head.model.save(folder / _MODEL)
@@ -138,8 +171,7 @@ def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> N
         "sha256": {name: _sha256(folder / name) for name in (_MODEL, _SCALER)},
         "metadata": metadata,
     }
-    text = json.dumps(header, indent=2, ensure_ascii=False)
-    (folder / _HEADER).write_text(text + "\n", encoding="utf-8")
+    _write_header(folder / _HEADER, header)
 
 
 def _replace_folder(temporary: Path, folder: Path) -> None:

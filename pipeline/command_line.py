@@ -19,6 +19,10 @@ _EXAMPLES = """examples:
         the same on your own recordings
   python run_experiment.py experiments/*.yaml
         all experiments in turn, then one comparison: runs/comparison.html
+  python run_experiment.py compare runs/exp1 runs/exp2
+        which is better, per behavior, and whether the difference is real
+  python run_experiment.py evaluate predictions.csv --behavior grooming=human,model --fps 25 --output runs/other
+        score any program's probabilities against labels
   python run_experiment.py cache list
         what lies in the cache of embeddings (also: cache verify, cache prune)
 """
@@ -28,9 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run Rearview; returns the exit code."""
     _speak_utf8()
     try:
-        if arguments and arguments[0] == "cache":
-            return _cache(arguments[1:])
-        return _experiments(arguments)
+        command = _COMMANDS.get(arguments[0]) if arguments else None
+        return command(arguments[1:]) if command else _experiments(arguments)
     except KeyboardInterrupt:
         print("\nStopped. Finished work is kept: the same command goes on where it stopped.", file=sys.stderr)
         return 130
@@ -137,6 +140,23 @@ def _cache(arguments: Sequence[str]) -> int:
 
     _set_up_logging(verbose=False)
     return run_cache_command(arguments)
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    from pipeline.evaluate import run_evaluate_command
+
+    _set_up_logging(verbose=False)
+    return run_evaluate_command(arguments)
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    from pipeline.compare_command import run_compare_command
+
+    _set_up_logging(verbose=False)
+    return run_compare_command(arguments)
+
+
+_COMMANDS = {"cache": _cache, "compare": _compare, "evaluate": _evaluate}
 
 
 def _set_up_logging(verbose: bool) -> None:

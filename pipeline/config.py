@@ -6,11 +6,11 @@ YAML is read by a YAML 1.2 safe loader, so that `1e-3` is a number and `no` is a
 """
 
 import difflib
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -24,15 +24,19 @@ from models.training import TrainingConfig
 from pipeline.demo import DemoConfig
 from pipeline.names import unsafe_name_reason
 from pipeline.postprocess import PostprocessConfig
+from pipeline.tuning import TuningConfig
+from pipeline.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
     AnyBackbone = BackboneConfig
     AnyHead = HeadConfig
 else:
-    from typing import Union
-
     AnyBackbone = Annotated[Union[tuple(BACKBONES.values())], Field(discriminator="name")]  # noqa: UP007
     AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
+
+
+# How pydantic names the members of a union in the place of an error.
+_UNION_TAGS = ("str", "list[str]", "literal[", "function-after[")
 
 
 class CropConfig(BaseModel):
@@ -62,7 +66,13 @@ class ExperimentConfig(BaseModel):
     )
     annotations: str | None = Field(
         None,
-        description="Which annotator's labels to use where a recording has several (name as in recordings.csv).",
+        description="Whose labels to use where a recording has several annotators: a name as in recordings.csv, or "
+        "`majority` (more than half of those who scored the frame; a tie is unknown), `union` (any), "
+        "`intersection` (all).",
+    )
+    mask_disagreements: bool = Field(
+        False,
+        description="Frames on which annotators disagree are not trained on. They are scored all the same.",
     )
     demo: DemoConfig = Field(
         default_factory=DemoConfig,
@@ -94,18 +104,30 @@ class ExperimentConfig(BaseModel):
         description="Every training recording is held out once (all recordings of one individual together). "
         "`none`: only the final heads are trained, for `training.epochs` epochs.",
     )
-    protocol: Literal["nested", "thesis"] = Field(
+    protocol: Literal["nested", "thesis", "compare"] = Field(
         "nested",
         description="`nested`: early stopping looks at another training recording, the held-out one is only scored. "
-        "`thesis`: early stopping looks at the held-out recording itself (as published; optimistic).",
+        "`thesis`: early stopping looks at the held-out recording itself (as published; optimistic). `compare`: "
+        "nested, and the thesis' beside it, so that its optimism becomes a number (protocol.csv).",
     )
     refit: bool = Field(
         True,
         description="Nested only: once early stopping has found the best epoch, train again on the fold's training and "
         "validation recordings together, for so many epochs, as the final heads are; that head is scored.",
     )
-    postprocess: PostprocessConfig = Field(
-        default_factory=PostprocessConfig, description="From probabilities to bouts."
+    postprocess: PostprocessConfig | Literal["tune"] = Field(
+        default_factory=PostprocessConfig,
+        description="From probabilities to bouts: fixed settings, or `tune`, which chooses them per behavior on "
+        "training recordings, by heads that never saw the recording they are used on (see `tuning`).",
+    )
+    tuning: TuningConfig = Field(
+        default_factory=TuningConfig, description="Among what and for what `postprocess: tune` chooses."
+    )
+    calibration: Literal["none", "temperature", "isotonic"] = Field(
+        "none",
+        description="Makes probabilities mean what they say (of frames at .8, four in five are positive), fitted on "
+        "training recordings as `tune` is. `temperature`: stretch and shift on the log-odds; `isotonic`: any rising "
+        "curve (wants many bouts).",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same machine: same scores.")
     workers: int = Field(
@@ -151,6 +173,20 @@ class ExperimentConfig(BaseModel):
             raise ValueError("backbone.name: precomputed needs your own recordings.csv; the demo has videos only")
         return self
 
+    @model_validator(mode="after")
+    def _settings_can_be_chosen(self) -> "ExperimentConfig":
+        if self.chooses_settings() and self.cross_validation == "none":
+            key = "postprocess: tune" if self.postprocess == "tune" else f"calibration: {self.calibration}"
+            raise ValueError(
+                f"{key} needs predictions of recordings that took no part in training, so it cannot go with "
+                "cross_validation: none; set fixed `postprocess:` keys and calibration: none"
+            )
+        return self
+
+    def chooses_settings(self) -> bool:
+        """Whether post-processing or calibration is chosen on training recordings."""
+        return self.postprocess == "tune" or self.calibration != "none"
+
     def behavior_names(self) -> tuple[str, ...]:
         """Our names, in the order of the YAML."""
         return tuple(self.behaviors)
@@ -193,15 +229,14 @@ def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
         return ExperimentConfig.model_validate(tree)
     except ValidationError as error:
         # A value that fits no member of a union is reported once for each member: once is enough.
-        described = {
-            ".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree) for item in reversed(error.errors())
-        }
+        complaints = [item for item in error.errors() if not _is_about_the_other_kind(item)]
+        described = {".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree) for item in reversed(complaints)}
         raise InputError(f"{source}: {'; '.join(reversed(described.values()))}.") from None
 
 
 def dump_config(config: ExperimentConfig) -> str:
     """The resolved configuration as YAML text, every default written out."""
-    return _dump_yaml(config.model_dump(mode="json"))
+    return dump_yaml(config.model_dump(mode="json"))
 
 
 def _read_yaml_mapping(path: Path) -> dict[str, Any]:
@@ -243,6 +278,13 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     node[last] = value
 
 
+def _is_about_the_other_kind(item: Any) -> bool:
+    """Whether a complaint is that keys are no word, or a word no keys, where both are possible."""
+    is_mapping = isinstance(item["input"], Mapping)
+    kind = str(item["loc"][-1]) if item["loc"] else ""
+    return (kind.startswith("literal[") and is_mapping) or (kind.startswith("function-after[") and not is_mapping)
+
+
 def _describe(item: Any, tree: Mapping[str, Any]) -> str:
     """One pydantic complaint in words that name the YAML key."""
     keys = _yaml_keys(item["loc"], tree)
@@ -258,6 +300,8 @@ def _describe(item: Any, tree: Mapping[str, Any]) -> str:
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"{key} should have keys of its own below it (found {item['input']!r:.80})"
     message = re.sub(r"^(Input|Value error,) ?", "", item["msg"])
+    if item["loc"] and str(item["loc"][-1]).startswith("literal["):
+        message += " or have keys of its own below it"
     given = item["input"]
     found = f" (found {given!r:.80})" if not isinstance(given, dict | BaseModel) else ""
     return f"{key} {message}{found}"
@@ -285,7 +329,7 @@ def _yaml_keys(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]
     for position, part in enumerate(loc):
         if isinstance(node, Mapping) and part in node:
             node = node[part]
-        elif position < len(loc) - 1 or (isinstance(part, str) and part in {"str", "list[str]"}):
+        elif position < len(loc) - 1 or (isinstance(part, str) and part.startswith(_UNION_TAGS)):
             continue
         keys.append(str(part))
     return keys
@@ -307,16 +351,9 @@ def walk_fields() -> Iterator[tuple[str, str, Any]]:
 def _walk(model: type[BaseModel], prefix: str, owner: str) -> Iterator[tuple[str, str, Any]]:
     for key, field in model.model_fields.items():
         dotted = f"{prefix}.{key}" if prefix else key
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield dotted, owner, field
-            yield from _walk(field.annotation, dotted, owner)
-        else:
-            yield dotted, owner, field
-
-
-def _dump_yaml(tree: Any) -> str:
-    stream = io.StringIO()
-    writer = YAML()
-    writer.default_flow_style = False
-    writer.dump(tree, stream)
-    return stream.getvalue()
+        yield dotted, owner, field
+        members = get_args(field.annotation) if get_origin(field.annotation) in (Union, UnionType) else ()
+        models = [m for m in (members or (field.annotation,)) if isinstance(m, type) and issubclass(m, BaseModel)]
+        # A word may stand instead of keys (`postprocess: tune`); kinds of backbone and head are walked by name.
+        if len(models) == 1:
+            yield from _walk(models[0], dotted, owner)

@@ -8,29 +8,26 @@ that no fold held out. Finished fits of an interrupted run are taken up again.
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from models.heads import HEADS, HeadConfig
 from pipeline.config import ExperimentConfig
+from pipeline.fit_plan import BASELINE, FINAL, HEAD, INNER, THESIS, FitPlan, make_target
 from pipeline.fit_pool import FitRunner, Job, Workbench, choose_n_workers
-from pipeline.fits import Fit, FitResult, Target, derive_seed, fit_fingerprint, read_fit
+from pipeline.fits import Fit, FitResult, fit_fingerprint, read_fit
 from pipeline.gather import CROSS_VALIDATION, GatheredRecording
 from pipeline.progress import progress_bars
 from pipeline.run_dir import RunDir
-from pipeline.splits import Fold, leave_one_video_out, median_best_epoch
+from pipeline.splits import Fold, leave_one_video_out
 from pipeline.stage_one import EmbeddedRecording
 
 log = logging.getLogger(__name__)
-
-FINAL = "final"
-HEAD = "head"
-BASELINE = "baseline"
 
 # probabilities[kind][recording][behavior], at the analysed frames
 Probabilities = dict[str, dict[str, dict[str, NDArray[np.float32]]]]
@@ -43,8 +40,11 @@ class StageTwo:
     Attributes
     ----------
     probabilities : dict
-        By kind (`head`, `baseline`), recording and behavior: shape (n_analysed,). Of training recordings
-        these come from the fold that held them out.
+        By kind (`head`, `baseline`, `thesis`), recording and behavior: shape (n_analysed,). Of training
+        recordings these come from the fold that held them out.
+    inner : dict
+        By (behavior, held-out recording), the probabilities of the other training recordings by heads that
+        saw neither those nor the held-out one; empty where no settings are chosen from them.
     history : list of dict
         Rows of training.csv.
     n_fits, n_resumed : int
@@ -53,6 +53,7 @@ class StageTwo:
     """
 
     probabilities: Probabilities
+    inner: dict[tuple[str, str], dict[str, NDArray[np.float32]]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     n_fits: int = 0
@@ -78,13 +79,17 @@ def plan_folds(config: ExperimentConfig, gathered: Sequence[GatheredRecording]) 
     individuals = {item.id: item.recording.individual for item in train}
     folds: dict[str, list[Fold]] = {}
     for column, behavior in enumerate(config.behavior_names()):
-        targets = {item.id: _target(item, column, item.analysed_frames(config.frame_step)) for item in train}
+        targets = {
+            item.id: make_target(item, column, item.analysed_frames(config.frame_step), config.mask_disagreements)
+            for item in train
+        }
         n_positive = {r: int((t.active & t.trainable).sum()) for r, t in targets.items()}
         n_trainable = sum(int(t.trainable.sum()) for t in targets.values())
         if config.cross_validation == "none":
             folds[behavior] = []
         else:
-            folds[behavior] = leave_one_video_out(individuals, n_positive, config.protocol, behavior)
+            protocol = "thesis" if config.protocol == "thesis" else "nested"
+            folds[behavior] = leave_one_video_out(individuals, n_positive, protocol, behavior)
         if sum(n_positive.values()) in (0, n_trainable):
             raise InputError(
                 f"The behavior {behavior!r} is scored positive in {sum(n_positive.values())} of {n_trainable} training "
@@ -109,11 +114,17 @@ def run_stage_two(
         If a head cannot be trained on these labels.
     """
     started = time.monotonic()
-    plan = _Plan(config, recordings, run)
-    cross_fits = [
-        fit for b in config.behavior_names() for kind in plan.kinds for fit in plan.fold_fits(b, kind, folds[b])
+    plan = FitPlan(config, recordings, run)
+    behaviors = config.behavior_names()
+    cross_fits = [fit for b in behaviors for kind in plan.kinds for fit in plan.fold_fits(b, kind, folds[b])]
+    thesis_fits = [
+        fit
+        for b in behaviors
+        if config.protocol == "compare"
+        for fit in plan.fold_fits(b, THESIS, thesis_folds(folds[b]))
     ]
-    n_fits = len(cross_fits) + len(plan.kinds) * len(config.behaviors)
+    n_inner = len(_inner_fits(plan, folds, None)) if config.chooses_settings() else 0
+    n_fits = len(cross_fits) + len(thesis_fits) + n_inner + len(plan.kinds) * len(behaviors)
     outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), n_fits=n_fits)
     outcome.n_workers = choose_n_workers(config.workers, len(cross_fits) or n_fits)
     bench = Workbench({r.id: r.source for r in recordings}, plan.targets, dict(bundle_metadata))
@@ -121,9 +132,13 @@ def run_stage_two(
         display = _Display(bars, n_fits, outcome.n_workers)
         with FitRunner(bench, outcome.n_workers, display.epoch) as runner:
             crossed = _run(cross_fits, runner, bench, run, display, outcome)
+            if n_inner:
+                _run_inner(plan, folds, crossed, partial(_run, runner=runner, bench=bench, run=run, display=display,
+                                                         outcome=outcome), outcome)  # fmt: skip
+            _run(thesis_fits, runner, bench, run, display, outcome)
             finals = [
                 plan.final_fit(b, kind, [result for fit, result in crossed if (fit.behavior, fit.kind) == (b, kind)])
-                for b in config.behavior_names()
+                for b in behaviors
                 for kind in plan.kinds
             ]
             _run(finals, runner, bench, run, display, outcome)
@@ -131,70 +146,37 @@ def run_stage_two(
     return outcome
 
 
-class _Plan:
-    """Which fits an experiment consists of."""
-
-    def __init__(self, config: ExperimentConfig, recordings: Sequence[EmbeddedRecording], run: RunDir) -> None:
-        self._config = config
-        self._run = run
-        self.train = [r for r in recordings if r.gathered.subset == CROSS_VALIDATION]
-        self._others = tuple(r.id for r in recordings if r.gathered.subset != CROSS_VALIDATION)
-        self.targets = {
-            (r.id, b): _target(r.gathered, column, r.frames)
-            for r in recordings
-            if r.gathered.labels is not None
-            for column, b in enumerate(config.behavior_names())
-        }
-        is_own_baseline = config.head.name == config.baseline
-        self.kinds = (HEAD,) if config.baseline == "none" or is_own_baseline else (HEAD, BASELINE)
-
-    def fold_fits(self, behavior: str, kind: str, folds: Sequence[Fold]) -> list[Fit]:
-        """One fit per fold."""
-        return [
-            self._fit(behavior, kind, fold.name, f"fold{n:02d}", fold.train, fold.validation, fold.held_out, None)
-            for n, fold in enumerate(folds, start=1)
-        ]
-
-    def final_fit(self, behavior: str, kind: str, crossed: Sequence[FitResult]) -> Fit:
-        """The fit on all training recordings."""
-        n_epochs = median_best_epoch([r.best_epoch for r in crossed]) if crossed else self._config.training.epochs
-        return self._fit(behavior, kind, FINAL, FINAL, tuple(r.id for r in self.train), (), self._others, n_epochs)
-
-    def _fit(
-        self,
-        behavior: str,
-        kind: str,
-        fold: str,
-        tag: str,
-        train: tuple[str, ...],
-        validation: tuple[str, ...],
-        predict: tuple[str, ...],
-        n_epochs: int | None,
-    ) -> Fit:
-        config = self._config
-        head: HeadConfig = config.head if kind == HEAD else HEADS[config.baseline](name=config.baseline)
-        return Fit(
-            behavior=behavior,
-            kind=kind,
-            fold=fold,
-            key=f"{behavior}.{kind}.{tag}",
-            train=train,
-            validation=validation,
-            predict=predict,
-            head=head,
-            training=config.training,
-            seed=derive_seed(config.seed, behavior, kind, fold),
-            n_epochs=n_epochs,
-            refit=bool(validation) and config.protocol == "nested" and config.refit,
-            bundle_path=self._run.head_path(behavior) if kind == HEAD and fold == FINAL else None,
-        )
+def thesis_folds(folds: Sequence[Fold]) -> list[Fold]:
+    """The same folds in the thesis' protocol: early stopping looks at the held-out recordings."""
+    return [Fold(fold.name, (*fold.train, *fold.validation), fold.held_out, fold.held_out) for fold in folds]
 
 
-def _target(item: GatheredRecording, column: int, frames: NDArray[np.int64]) -> Target:
-    labels = item.labels
-    assert labels is not None
-    trainable = labels.scored[:, column] & item.observed
-    return Target(labels.active[frames, column], trainable[frames])
+def _inner_fits(
+    plan: FitPlan, folds: Mapping[str, Sequence[Fold]], best_epochs: Mapping[tuple[str, str], int] | None
+) -> list[tuple[Fold, Fit]]:
+    """Every fit inside a fold, with its fold; without `best_epochs` only to count them."""
+    return [
+        (fold, fit)
+        for behavior, members in folds.items()
+        for number, fold in enumerate(members, start=1)
+        for fit in plan.inner_fits(behavior, fold, number, best_epochs[behavior, fold.name] if best_epochs else 1)
+    ]
+
+
+def _run_inner(
+    plan: FitPlan,
+    folds: Mapping[str, Sequence[Fold]],
+    crossed: Sequence[tuple[Fit, FitResult]],
+    run_fits: Callable[[Sequence[Fit]], list[tuple[Fit, FitResult]]],
+    outcome: StageTwo,
+) -> None:
+    """Predict the training recordings of each fold by heads that saw neither them nor the held-out one."""
+    best_epochs = {(fit.behavior, fit.fold): result.best_epoch for fit, result in crossed if fit.kind == HEAD}
+    inner = _inner_fits(plan, folds, best_epochs)
+    results = run_fits([fit for _, fit in inner])
+    for (fold, fit), (_, result) in zip(inner, results, strict=True):
+        for held_out in fold.held_out:
+            outcome.inner.setdefault((fit.behavior, held_out), {}).update(result.probabilities)
 
 
 def _run(
@@ -226,16 +208,24 @@ def _run(
 
 
 def _collect(fit: Fit, result: FitResult, outcome: StageTwo) -> None:
+    if fit.kind == INNER:
+        return
     for recording, probability in result.probabilities.items():
         outcome.probabilities[fit.kind][recording][fit.behavior] = probability
     if result.note:
         outcome.notes.append(f"{fit.behavior}, {fit.fold}: {result.note}")
     for row in result.history:
         outcome.history.append(
-            {"behavior": fit.behavior, "head": fit.head.name, "fold": fit.fold}
+            {"behavior": fit.behavior, "head": _head_words(fit), "fold": fit.fold}
             | {key: row.get(key) for key in ("epoch", "loss", "validation_average_precision", "validation_loss")}
             | {"seconds": row["seconds"], "best": row["epoch"] == result.best_epoch}
         )
+
+
+def _head_words(fit: Fit) -> str:
+    """The head's name, marked where it belongs to another protocol or inside a fold."""
+    marks = {THESIS: " (thesis protocol)", INNER: " (for settings)"}
+    return fit.head.name + marks.get(fit.kind, "")
 
 
 class _Display:
@@ -262,7 +252,7 @@ class _Display:
         log.info(
             "%s, %s, %s: %s (%d of %d)",
             fit.behavior,
-            fit.head.name,
+            _head_words(fit),
             fit.fold,
             how,
             self._n_done,

@@ -1,29 +1,24 @@
 """One experiment from its configuration to its report: the story of Rearview, top to bottom.
 
 recordings -> (checked) -> stage one: embeddings, cached -> stage two: heads, cross-validated ->
-probabilities of every frame -> closing -> scores, predictions, bouts -> report.
+probabilities of every frame -> post-processing -> scores, predictions, bouts -> report.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from features.errors import InputError
-from pipeline import outputs
+from pipeline.choices import make_choices
 from pipeline.config import ExperimentConfig, dump_config
-from pipeline.cross_validation import BASELINE, HEAD, StageTwo, plan_folds, run_stage_two
-from pipeline.gather import PREDICT, gather, summarise
+from pipeline.cross_validation import plan_folds, run_stage_two
+from pipeline.gather import gather, summarise
 from pipeline.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, log_file, now
 from pipeline.report.html import write_report
+from pipeline.results import write_results
 from pipeline.run_dir import RunDir, write_text
-from pipeline.scores import RAW, PredictedRecording, score_rows, write_scores
-from pipeline.stage_one import EmbeddedRecording, StageOne, run_stage_one
-from pipeline.tables import write_table
+from pipeline.stage_one import run_stage_one
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +90,11 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
         return
     stage_two = run_stage_two(config, stage_one.recordings, folds, run, bundle_metadata(config, provenance["backbone"]))
     clock.stop("heads", sum(r.gathered.n_frames for r in stage_one.recordings))
-    _write_results(config, run, stage_one, stage_two)
+    choices = make_choices(config, stage_one.recordings, stage_two)
+    clock.stop("post-processing", None)
+    notes = write_results(config, run, stage_one.recordings, stage_two, choices)
     clock.stop("scores and tables", sum(r.gathered.n_frames for r in stage_one.recordings))
-    provenance["notes"] = [note for item in gathered for note in item.notes] + stage_two.notes
+    provenance["notes"] = [note for item in gathered for note in item.notes] + stage_two.notes + notes
     provenance["n_workers"] = stage_two.n_workers
     provenance["n_fits"] = stage_two.n_fits
     provenance["n_fits_resumed"] = stage_two.n_resumed
@@ -143,50 +140,3 @@ def _report_again(run: RunDir) -> RunDir:
     write_report(run.path)
     log.info("Report: %s", run.report_path)
     return run
-
-
-def _write_results(config: ExperimentConfig, run: RunDir, stage_one: StageOne, stage_two: StageTwo) -> None:
-    """Tables of the run folder, scores last, so that a folder with scores has everything they came from."""
-    gathered = [r.gathered for r in stage_one.recordings]
-    outputs.write_recordings(run, gathered)
-    write_table(run.training_path, outputs.TRAINING_COLUMNS, stage_two.history)
-    for recording in stage_one.recordings:
-        item = recording.gathered
-        if item.labels is not None:
-            outputs.write_labels(run, item.id, item.labels)
-        predicted = _every_frame(recording, stage_two, HEAD)
-        if predicted:
-            outputs.write_predictions(run, item.id, item.fps, predicted, config.postprocess)
-        baseline = _every_frame(recording, stage_two, BASELINE)
-        if baseline:
-            outputs.write_baseline_predictions(run, item.id, item.fps, baseline)
-    behaviors = config.behavior_names()
-    baseline_recordings = _scorable(stage_one.recordings, stage_two, BASELINE, behaviors)
-    if baseline_recordings:
-        rows = score_rows(baseline_recordings, behaviors, config.postprocess, ways=(RAW,))
-        write_scores(run.baseline_scores_path, rows)
-    head_recordings = _scorable(stage_one.recordings, stage_two, HEAD, behaviors)
-    write_scores(run.scores_path, score_rows(head_recordings, behaviors, config.postprocess))
-
-
-def _scorable(
-    recordings: Sequence[EmbeddedRecording], stage_two: StageTwo, kind: str, behaviors: Sequence[str]
-) -> list[PredictedRecording]:
-    """Recordings that have both labels and probabilities from heads that never saw them."""
-    found = []
-    for recording in recordings:
-        item = recording.gathered
-        predicted = _every_frame(recording, stage_two, kind)
-        if item.labels is None or item.subset == PREDICT or not predicted:
-            continue
-        probability = np.stack([predicted[b] for b in behaviors], axis=1)
-        found.append(
-            PredictedRecording(item.id, item.subset, item.labels.active, item.labels.scored, probability, item.fps)
-        )
-    return found
-
-
-def _every_frame(recording: EmbeddedRecording, stage_two: StageTwo, kind: str) -> dict[str, NDArray[np.float32]]:
-    found = stage_two.probabilities.get(kind, {}).get(recording.id, {})
-    n_frames = recording.gathered.n_frames
-    return {b: outputs.expand_to_all_frames(p, recording.frames, n_frames) for b, p in found.items()}

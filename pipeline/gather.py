@@ -1,9 +1,10 @@
 """Reads everything the user gave and checks that it fits together, before anything long begins."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from features.precomputed import count_precomputed_frames
 from features.tracks import CenterTrack, PoseTrack
 from features.video import VideoInfo, inspect_video
 from pipeline.annotations import RawAnnotation, read_annotation
+from pipeline.annotators import ChosenLabels, check_annotators, choose_labels
 from pipeline.audit import check_frames_agree
 from pipeline.config import ExperimentConfig
 from pipeline.demo import make_demo
@@ -42,13 +44,17 @@ class GatheredRecording:
     centers : CenterTrack or None
         None where there is no video to crop.
     labels : LabelTrack or None
-        None where nobody annotated it.
+        Those that heads learn from and are scored against; None where nobody annotated it.
     embeddings_path : Path or None
         Embeddings computed elsewhere; None where the video is embedded here.
     n_frames : int
     fps : float
     notes : tuple of str
         What a reader of the report should know of its files.
+    disagreement : ndarray, shape (n_frames, n_behaviors), bool, or None
+        Frames that several annotators scored differently; None without labels.
+    annotators : dict of str to LabelTrack
+        Everyone's labels, of which `labels` is one or a consensus.
     """
 
     recording: Recording
@@ -59,6 +65,8 @@ class GatheredRecording:
     n_frames: int
     fps: float
     notes: tuple[str, ...] = ()
+    disagreement: NDArray[np.bool_] | None = None
+    annotators: dict[str, LabelTrack] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -96,21 +104,51 @@ def gather(config: ExperimentConfig) -> list[GatheredRecording]:
             f"{recordings_csv(config)} has no recording with split `train`, so there is nothing to learn from. Write "
             "train into the column `split` of the recordings whose annotations the heads may learn from."
         )
-    chosen = {r.id: _annotation_path(r, config.annotations) for r in recordings}
+    for recording in recordings:
+        check_annotators(recording, config.annotations)
     measured: dict[str, _Measured] = {}
-    annotations: dict[str, RawAnnotation] = {}
+    annotations: dict[_Source, RawAnnotation] = {}
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
             found = measured[recording.id] = _measure(recording, config)
-            path = chosen[recording.id]
-            if path is not None:
-                annotations[recording.id] = read_annotation(path, found.n_frames, found.fps)
-            span = annotations[recording.id].span if path is not None else None
-            check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, span)
-    labels = label_tracks(annotations, config.their_names(), {r: measured[r].n_frames for r in annotations})
-    return [_gathered(r, measured[r.id], labels.get(r.id), annotations.get(r.id), config) for r in recordings]
+            if not recording.annotation_paths:
+                check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, None)
+            for annotator, path in recording.annotation_paths.items():
+                source = _Source(recording.id, annotator)
+                annotations[source] = read_annotation(path, found.n_frames, found.fps)
+                check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, annotations[source].span)
+    labels = _labels(annotations, measured, config)
+    notes: dict[str, list[str]] = {}
+    for source, annotation in annotations.items():
+        notes.setdefault(source.recording, []).extend(f"{source}: {note}" for note in annotation.notes)
+    return [_gathered(r, measured[r.id], labels.get(r.id), tuple(notes.get(r.id, ())), config) for r in recordings]
+
+
+class _Source(NamedTuple):
+    """Who annotated what; "" = the table names nobody."""
+
+    recording: str
+    annotator: str
+
+    def __str__(self) -> str:
+        return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
+
+
+def _labels(
+    annotations: Mapping[_Source, RawAnnotation], measured: Mapping[str, "_Measured"], config: ExperimentConfig
+) -> dict[str, ChosenLabels]:
+    """Labels of every annotated recording, whoever's the experiment wants."""
+    tracks = label_tracks(
+        {str(source): annotation for source, annotation in annotations.items()},
+        config.their_names(),
+        {str(source): measured[source.recording].n_frames for source in annotations},
+    )
+    by_recording: dict[str, dict[str, LabelTrack]] = {}
+    for source in annotations:
+        by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
+    return {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
 
 
 @dataclass(frozen=True)
@@ -131,14 +169,22 @@ class _Measured:
 def _gathered(
     recording: Recording,
     found: _Measured,
-    labels: LabelTrack | None,
-    annotation: RawAnnotation | None,
+    chosen: ChosenLabels | None,
+    notes: tuple[str, ...],
     config: ExperimentConfig,
 ) -> GatheredRecording:
-    notes = () if annotation is None else tuple(f"{recording.id}: {note}" for note in annotation.notes)
     centers = None if found.pose is None else track_center(found.pose, config.center, found.fps)
     return GatheredRecording(
-        recording, found.video, centers, labels, found.embeddings_path, found.n_frames, found.fps, notes
+        recording,
+        found.video,
+        centers,
+        chosen.labels if chosen else None,
+        found.embeddings_path,
+        found.n_frames,
+        found.fps,
+        notes,
+        chosen.disagreement if chosen else None,
+        chosen.annotators if chosen else {},
     )
 
 
@@ -175,31 +221,6 @@ def _measure_precomputed(recording: Recording, backbone: PrecomputedConfig, conf
     path = backbone.path_for(recording.id, Path(config.recordings).parent)
     video = inspect_video(recording.video_path, config.cache_dir / "videos.json")
     return _Measured(video.n_frames, backbone.fps or video.fps, video, embeddings_path=path)
-
-
-def _annotation_path(recording: Recording, annotator: str | None) -> Path | None:
-    paths = recording.annotation_paths
-    if not paths:
-        if recording.split == "train":
-            raise InputError(
-                f"Recording {recording.id} has split `train` but no file in the column `annotations`. Name its "
-                "annotation file there, or leave its split empty to have it predicted only."
-            )
-        return None
-    if annotator is None and len(paths) == 1:
-        return next(iter(paths.values()))
-    if annotator in paths:
-        return paths[annotator]
-    if len(paths) == 1 and "" in paths:
-        return paths[""]
-    names = ", ".join(name or "(unnamed)" for name in paths)
-    wanted = (
-        f"`annotations: {annotator}` is not among them" if annotator else "the experiment does not say which to use"
-    )
-    raise InputError(
-        f"Recording {recording.id} has annotations by {names}, and {wanted}. Set `annotations:` in the experiment's "
-        "YAML to one of these names."
-    )
 
 
 def summarise(recordings: Sequence[GatheredRecording], behaviors: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The tables of a run folder: the contract that other tools read."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +67,8 @@ def write_recordings(run: RunDir, gathered: Sequence[GatheredRecording]) -> None
     write_table(run.recordings_path, RECORDING_COLUMNS, rows)
 
 
-def write_labels(run: RunDir, recording: str, labels: LabelTrack) -> None:
-    """Write the human labels a run was trained on or scored against; empty = not scored."""
+def write_labels(path: Path, labels: LabelTrack) -> None:
+    """Write human labels, frame by frame; empty = not scored."""
     rows = (
         {"frame": frame}
         | {
@@ -76,7 +77,7 @@ def write_labels(run: RunDir, recording: str, labels: LabelTrack) -> None:
         }
         for frame in range(len(labels.active))
     )
-    write_table(run.labels_path(recording), ("frame", *labels.behaviors), rows)
+    write_table(path, ("frame", *labels.behaviors), rows)
 
 
 def write_predictions(
@@ -84,11 +85,11 @@ def write_predictions(
     recording: str,
     fps: float,
     probabilities: Mapping[str, NDArray[np.float32]],
-    config: PostprocessConfig,
+    settings: Mapping[str, PostprocessConfig],
 ) -> None:
     """Write probabilities and cleaned labels of every frame, and the bouts they make."""
     behaviors = list(probabilities)
-    active = {b: postprocess(p, config, fps) for b, p in probabilities.items()}
+    active = {b: postprocess(p, settings[b], fps) for b, p in probabilities.items()}
     n_frames = len(next(iter(probabilities.values())))
     columns = ("frame", "time_s", *(f"{b}_probability" for b in behaviors), *behaviors)
     rows = (
@@ -119,14 +120,12 @@ def write_predictions(
     write_table(run.bouts_path(recording), BOUT_COLUMNS, bout_rows)
 
 
-def write_baseline_predictions(
-    run: RunDir, recording: str, fps: float, probabilities: Mapping[str, NDArray[np.float32]]
-) -> None:
-    """Write the baseline's probabilities of every frame."""
+def write_probabilities(path: Path, fps: float, probabilities: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write probabilities alone, of every frame: the baseline's, or those before calibration."""
     columns = ("frame", "time_s", *(f"{b}_probability" for b in probabilities))
     n_frames = len(next(iter(probabilities.values())))
     rows = (
         {"frame": frame, "time_s": frame / fps} | {f"{b}_probability": p[frame] for b, p in probabilities.items()}
         for frame in range(n_frames)
     )
-    write_table(run.baseline_predictions_path(recording), columns, rows)
+    write_table(path, columns, rows)

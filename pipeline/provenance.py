@@ -20,14 +20,17 @@ def now() -> str:
 
 
 def begin_provenance(config: ExperimentConfig) -> dict[str, Any]:
-    """Everything that is known before the work begins; `finished` is filled in at the end."""
+    """Everything that is known before an experiment begins; `finished` is filled in at the end."""
+    return begin_evaluation() | {"seed": config.seed, "protocol": config.protocol}
+
+
+def begin_evaluation() -> dict[str, Any]:
+    """The same for scoring what another program predicted."""
     return {
         "rearview_version": REARVIEW_VERSION,
         "started": now(),
         "finished": None,
         "command": " ".join(["python", *sys.argv]) if sys.argv[0] else "",
-        "seed": config.seed,
-        "protocol": config.protocol,
         "python": sys.version.split()[0],
         "packages": package_versions(),
         "machine": describe_machine(),
@@ -54,7 +57,10 @@ def describe_backbone(config: ExperimentConfig, stage_one: StageOne) -> dict[str
 
 
 def bundle_metadata(config: ExperimentConfig, backbone: dict[str, Any]) -> dict[str, Any]:
-    """What a head's bundle must say so that it can be used on new videos: recipe and post-processing."""
+    """What a head's bundle must say so that it can be used on new videos: the recipe of its embeddings.
+
+    Post-processing and calibration are added once they are chosen (`pipeline.results`).
+    """
     return {
         "rearview_version": REARVIEW_VERSION,
         "experiment": config.name,
@@ -65,7 +71,6 @@ def bundle_metadata(config: ExperimentConfig, backbone: dict[str, Any]) -> dict[
             "crop": config.crop.model_dump(mode="json"),
             "frame_step": config.frame_step,
         },
-        "postprocess": config.postprocess.model_dump(mode="json"),
         "packages": package_versions(),
     }
 

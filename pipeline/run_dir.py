@@ -63,6 +63,18 @@ class RunDir:
         self.training_path = path / "training.csv"
         self.report_path = path / "report.html"
         self.fits_path = path / "fits"
+        self.choices_path = path / "postprocess.csv"
+        self.bout_scores_path = path / "bout_scores.csv"
+        self.protocol_scores_path = path / "protocol_scores.csv"
+        self.protocol_path = path / "protocol.csv"
+        self.intervals_path = path / "intervals.csv"
+        self.calibration_path = path / "calibration.csv"
+        self.statistics_path = path / "statistics.csv"
+        self.statistics_bins_path = path / "statistics_bins.csv"
+        self.statistics_agreement_path = path / "statistics_agreement.csv"
+        self.groups_path = path / "groups.csv"
+        self.agreement_path = path / "agreement.csv"
+        self.annotators_path = path / "annotators"
         self._lock = FileLock(str(path.with_name(f".{path.name}.lock")))
 
     def labels_path(self, recording: str) -> Path:
@@ -72,6 +84,18 @@ class RunDir:
     def predictions_path(self, recording: str) -> Path:
         """Probabilities and cleaned labels of a recording, frame by frame."""
         return self.path / "predictions" / f"{recording}.csv"
+
+    def annotator_labels_path(self, annotator: str, recording: str) -> Path:
+        """One annotator's labels of a recording, where several annotated it."""
+        return self.annotators_path / (annotator or "unnamed") / f"{recording}.csv"
+
+    def uncalibrated_path(self, recording: str) -> Path:
+        """Probabilities of a recording before calibration, frame by frame."""
+        return self.path / "uncalibrated_predictions" / f"{recording}.csv"
+
+    def protocol_predictions_path(self, recording: str) -> Path:
+        """Probabilities of a recording by the thesis' protocol, frame by frame."""
+        return self.path / "protocol_predictions" / f"{recording}.csv"
 
     def baseline_predictions_path(self, recording: str) -> Path:
         """Probabilities of the baseline head, frame by frame."""

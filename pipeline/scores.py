@@ -1,12 +1,13 @@
 """The table of scores: one row per behavior, subset, recording (or pooled) and way of post-processing.
 
-Column `postprocessed` tells two ways apart: `raw` = the threshold alone, `closed` = all of
-post-processing (threshold, gaps closed, short bouts dropped). Average precision is a property of the
-probabilities, which post-processing does not touch: it stands in both rows, with the same value.
-An empty cell = undefined (for instance no recall where the behavior never occurs).
+Column `postprocessed` tells three ways apart: `raw` = the threshold alone, `closed` = threshold and gaps
+closed, `full` = all steps of post-processing, fixed or tuned. Average precision and ROC-AUC are
+properties of the probabilities, which no way touches: they stand in every row, with the same value.
+An empty cell = undefined (for instance no recall where the behavior never occurs); a pooled threshold is
+empty where tuning chose several.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics import FrameArrays, FrameScores, pooled_frame_scores
-from pipeline.postprocess import PostprocessConfig, apply_threshold, postprocess
+from pipeline.postprocess import PostprocessConfig, postprocess
 from pipeline.tables import read_table, write_table
 
 SCORE_COLUMNS = (
@@ -34,14 +35,25 @@ SCORE_COLUMNS = (
     "fp",
     "fn",
     "tn",
+    "balanced_accuracy",
+    "cohen_kappa",
+    "mcc",
+    "roc_auc",
 )
 POOLED = "pooled"
 RAW = "raw"
 CLOSED = "closed"
-WAYS = (RAW, CLOSED)
+FULL = "full"
+WAYS = (RAW, CLOSED, FULL)
+
+# Settings of each way, for one behavior in one recording.
+Ways = Mapping[str, PostprocessConfig]
 
 _COUNT_COLUMNS = ("n_frames", "n_positive", "tp", "fp", "fn", "tn")
-_RATIO_COLUMNS = ("threshold", "accuracy", "precision", "recall", "f1", "average_precision")
+_RATIO_COLUMNS = (
+    "threshold", "accuracy", "precision", "recall", "f1", "average_precision",
+    "balanced_accuracy", "cohen_kappa", "mcc", "roc_auc",
+)  # fmt: skip
 
 ScoreRow = dict[str, object]
 
@@ -62,6 +74,10 @@ class PredictedRecording:
         In [0, 1]; NaN = not predicted.
     fps : float
         Frames per second of the video.
+    ways : tuple of mapping of str to PostprocessConfig
+        For each behavior, how its probabilities become frames.
+    individual : str
+        Whose video it is; "" = its own.
     """
 
     recording: str
@@ -70,6 +86,8 @@ class PredictedRecording:
     scored: NDArray[np.bool_]
     probability: NDArray[np.floating]
     fps: float
+    ways: tuple[Ways, ...]
+    individual: str = ""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together: nothing is cut to fit."""
@@ -80,20 +98,16 @@ class PredictedRecording:
                 f"probability {self.probability.shape}"
             )
 
-    def arrays(self, column: int, config: PostprocessConfig, way: str) -> FrameArrays:
-        """Timelines of one behavior, its probabilities turned into frames the `raw` or `closed` way."""
+    def arrays(self, column: int, way: str) -> FrameArrays:
+        """Timelines of one behavior, its probabilities turned into frames in one way."""
         probability = self.probability[:, column]
-        if way == RAW:
-            predicted = apply_threshold(probability, config.threshold)
-        else:
-            predicted = postprocess(probability, config, self.fps)
+        predicted = postprocess(probability, self.ways[column][way], self.fps)
         return FrameArrays(self.active[:, column], predicted, probability, self.scored[:, column])
 
 
 def score_rows(
     recordings: Sequence[PredictedRecording],
     behaviors: Sequence[str],
-    configs: PostprocessConfig | Mapping[str, PostprocessConfig],
     ways: Sequence[str] = WAYS,
 ) -> list[ScoreRow]:
     """Score all behaviors, pooled and per recording.
@@ -104,10 +118,8 @@ def score_rows(
         Subsets may be mixed; the order is kept.
     behaviors : sequence of str
         Names of the arrays' columns.
-    configs : PostprocessConfig or mapping of behavior to PostprocessConfig
-        One for all, or one each.
     ways : sequence of str
-        `raw` and/or `closed`; the baseline's table holds raw rows alone.
+        Some of `WAYS`; the baseline's table holds raw rows alone.
 
     Returns
     -------
@@ -116,21 +128,27 @@ def score_rows(
         the recordings, then `ways`.
     """
     rows: list[ScoreRow] = []
-    subsets = list(dict.fromkeys(recording.subset for recording in recordings))
     for column, behavior in enumerate(behaviors):
-        config = configs if isinstance(configs, PostprocessConfig) else configs[behavior]
-        for subset in subsets:
-            members = [recording for recording in recordings if recording.subset == subset]
-            groups = [(POOLED, members), *((member.recording, [member]) for member in members)]
-            for name, group in groups:
-                for way in ways:
-                    scores = pooled_frame_scores(member.arrays(column, config, way) for member in group)
-                    key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": way}
-                    rows.append({**key, **_score_cells(scores, config.threshold)})
+        for subset, name, group in groups_of(recordings):
+            for way in ways:
+                scores = pooled_frame_scores(member.arrays(column, way) for member in group)
+                thresholds = {member.ways[column][way].threshold for member in group}
+                key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": way}
+                rows.append({**key, **score_cells(scores, thresholds.pop() if len(thresholds) == 1 else None)})
     return rows
 
 
-def _score_cells(scores: FrameScores, threshold: float) -> ScoreRow:
+def groups_of(recordings: Sequence[PredictedRecording]) -> Iterator[tuple[str, str, list[PredictedRecording]]]:
+    """Yield (subset, name, members): for each subset all together under `pooled`, then one by one."""
+    for subset in dict.fromkeys(recording.subset for recording in recordings):
+        members = [recording for recording in recordings if recording.subset == subset]
+        yield subset, POOLED, members
+        for member in members:
+            yield subset, member.recording, [member]
+
+
+def score_cells(scores: FrameScores, threshold: float | None) -> ScoreRow:
+    """The counts and ratios of a row of scores."""
     counts = scores.counts
     return {
         "n_frames": counts.n_frames,
@@ -145,6 +163,10 @@ def _score_cells(scores: FrameScores, threshold: float) -> ScoreRow:
         "fp": counts.fp,
         "fn": counts.fn,
         "tn": counts.tn,
+        "balanced_accuracy": counts.balanced_accuracy,
+        "cohen_kappa": counts.cohen_kappa,
+        "mcc": counts.matthews,
+        "roc_auc": scores.roc_auc,
     }
 
 

@@ -95,6 +95,44 @@ def _too_few(n_groups: int, n_recordings: int, protocol: str) -> str:
     )
 
 
+def inner_groups(
+    individuals: Mapping[str, str], held_out: Sequence[str], n_positive: Mapping[str, int], n_groups: int
+) -> list[tuple[str, ...]]:
+    """Part the recordings that a fold does not hold out, by individual, for settings chosen inside the fold.
+
+    Each group is predicted by a head trained on the other groups, so that every probability from which
+    the fold's settings are chosen comes from a head that saw neither that recording nor the held-out one.
+
+    Parameters
+    ----------
+    individuals : mapping of str to str
+        Individual of each training recording, in the order of recordings.csv.
+    held_out : sequence of str
+        Recordings that take no part.
+    n_positive : mapping of str to int
+        Scored positive frames of the behavior: those who show it most are dealt to the groups first,
+        so that no group is without it while another has several.
+    n_groups : int
+        At most one group per individual is made.
+
+    Returns
+    -------
+    list of tuple of str
+        Every recording that is not held out, once. Empty with fewer than two individuals left.
+    """
+    left = {recording: name for recording, name in individuals.items() if recording not in held_out}
+    families = group_by_individual(left)
+    if len(families) < 2:
+        return []
+    by_positives = sorted(families, key=lambda family: -sum(n_positive[r] for r in family))
+    hands: list[list[str]] = [[] for _ in range(min(n_groups, len(families)))]
+    for position, family in enumerate(by_positives):
+        # To and fro, as teams are picked: the first hand does not get the best of every round.
+        turn, place = divmod(position, len(hands))
+        hands[place if turn % 2 == 0 else len(hands) - 1 - place].extend(family)
+    return [tuple(hand) for hand in hands]
+
+
 def median_best_epoch(best_epochs: Sequence[int]) -> int:
     """Epochs for a final head: the (lower) median of the folds' best epochs, at least 1."""
     ordered = sorted(best_epochs)

@@ -2,13 +2,12 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from pipeline.bouts import runs_of_true
 from pipeline.report.run_files import Run
-from pipeline.report.style import INK, MUTED, behavior_colors, new_figure, panels, shorten
+from pipeline.report.style import INK, MUTED, Drawing, behavior_colors, new_figure, panels, shorten
 
 
 def bout_durations_s(run: Run, behavior: str, subset: str | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +31,7 @@ def bout_durations_s(run: Run, behavior: str, subset: str | None = None) -> tupl
     return np.array(human), np.array(predicted)
 
 
-def draw_class_balance(run: Run) -> Figure | None:
+def draw_class_balance(run: Run) -> Drawing | None:
     """Share of positive frames per recording and behavior."""
     labelled = [
         row for row in run.recordings if (lines := run.timelines.get(row.recording)) and lines.active is not None
@@ -44,12 +43,15 @@ def draw_class_balance(run: Run) -> Figure | None:
     axes = figure.add_subplot()
     # Behaviors sit slightly apart on each recording's line, so that equal shares stay visible.
     offsets = np.linspace(-0.18, 0.18, len(run.behaviors)) if len(run.behaviors) > 1 else [0.0]
+    numbers: list[dict[str, object]] = []
     for offset, behavior in zip(offsets, run.behaviors, strict=True):
         for y, row in enumerate(labelled):
             part = run.frame_arrays(behavior, row.recording)
             if part is not None and part.scored.any():
                 share = 100 * float(part.true[part.scored].mean())
                 axes.plot([share], [y + offset], "o", color=colors[behavior], markersize=5.5)
+                key: dict[str, object] = {"recording": row.recording, "subset": row.subset, "behavior": behavior}
+                numbers.append(key | {"percent_positive": share, "n_scored": int(part.scored.sum())})
     axes.set_yticks(range(len(labelled)), [shorten(row.recording) for row in labelled])
     axes.set_ylim(len(labelled) - 0.5, -0.5)
     axes.set_xlim(left=-0.4)
@@ -60,28 +62,30 @@ def draw_class_balance(run: Run) -> Figure | None:
         Line2D([], [], linestyle="", marker="o", color=colors[name], label=shorten(name, 24)) for name in run.behaviors
     ]
     figure.legend(handles=marks, loc="outside upper left", ncols=min(len(marks), 5), handletextpad=0.2)
-    return figure
+    return Drawing(figure, numbers)
 
 
-def draw_bout_lengths(run: Run) -> Figure | None:
+def draw_bout_lengths(run: Run) -> Drawing | None:
     """Histogram of bout durations per behavior on a logarithmic axis, human above and predicted below."""
     durations = {behavior: bout_durations_s(run, behavior) for behavior in run.behaviors}
     if not any(human.size or predicted.size for human, predicted in durations.values()):
         return None
     colors = behavior_colors(run.behaviors)
     figure, all_axes = panels(len(run.behaviors), panel_height_in=2.6)
+    numbers: list[dict[str, object]] = []
     for axes, behavior in zip(all_axes, run.behaviors, strict=True):
-        _draw_durations(axes, *durations[behavior], colors[behavior])
+        counted = _draw_durations(axes, *durations[behavior], colors[behavior])
+        numbers += [{"behavior": behavior} | row for row in counted]
         axes.set_title(shorten(behavior))
-    return figure
+    return Drawing(figure, numbers)
 
 
-def _draw_durations(axes: Axes, human: np.ndarray, predicted: np.ndarray, color: str) -> None:
+def _draw_durations(axes: Axes, human: np.ndarray, predicted: np.ndarray, color: str) -> list[dict[str, object]]:
     together = np.concatenate([human, predicted])
     axes.set(xlabel="bout duration (s)", ylabel="number of bouts")
     if not together.size:
         axes.text(0.5, 0.5, "no bout", ha="center", color=MUTED, transform=axes.transAxes)
-        return
+        return []
     low, high = together.min(), together.max()
     edges = np.geomspace(low * 0.9, high * 1.1, 16)
     above, _ = np.histogram(human, edges)
@@ -101,3 +105,7 @@ def _draw_durations(axes: Axes, human: np.ndarray, predicted: np.ndarray, color:
         median = f", median {np.median(count):.1f} s" if count.size else ""
         text = f"{words}: {count.size}{median}"
         axes.text(0.98, y, text, ha="right", va=va, transform=axes.transAxes, fontsize=8)
+    return [
+        {"from_s": float(low), "to_s": float(high), "n_human": int(a), "n_predicted": int(b)}
+        for low, high, a, b in zip(edges[:-1], edges[1:], above, below, strict=True)
+    ]

@@ -1,20 +1,30 @@
 """Every figure of the report, by name, in the order of the page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pipeline.report.agreement_figures import draw_agreement
 from pipeline.report.bout_figures import draw_bout_lengths, draw_class_balance
+from pipeline.report.curve_figures import draw_calibration, draw_confusion, draw_precision_recall
 from pipeline.report.raster_figures import draw_overview, draw_raster
 from pipeline.report.run_files import Run
-from pipeline.report.score_figures import draw_confusion, draw_precision_recall, draw_score_overview
-from pipeline.report.style import FigureFile, figure_style, save_figure
+from pipeline.report.score_figures import draw_score_overview, draw_ways
+from pipeline.report.statistics_figures import draw_groups, draw_statistics, draw_time_bins
+from pipeline.report.style import Drawing, FigureFile, figure_style, save_figure
 from pipeline.report.training_figures import draw_stages, draw_training
 
 CAPTIONS: Mapping[str, tuple[str, str]] = {
     "scores": (
-        "Average precision at a glance",
-        "Dots: single recordings. Diamond: all cross-validated recordings pooled; triangle: test recordings pooled. "
-        "Gray ring: the baseline, pooled. Gray tick: chance, the share of positive frames.",
+        "Scores at a glance",
+        "Large mark: pooled over recordings, with its 95 % interval over individuals; dots: single recordings. Beside "
+        "them what a score must be read against: chance (the share of positive frames) and the baseline for average "
+        "precision, pairs of humans for F1 where several annotated.",
+    ),
+    "ways": (
+        "What post-processing did",
+        "Raw: the threshold alone; closed only: threshold, then gaps filled; all steps: the full chain. Above: F1 of "
+        "frames and of bouts, pooled, with 95 % intervals. Below: predicted bouts per human bout; 1 is right. A line "
+        "that falls from raw to closed only shows that closing did harm.",
     ),
     "class_balance": (
         "How often each behavior occurs",
@@ -27,13 +37,24 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "precision_recall": (
         "Precision and recall",
-        "Pooled over recordings. Line: every threshold; filled mark: the threshold in use, before post-processing; "
-        "open mark: after post-processing. Thin gray curves join points of equal F1; the dotted line is chance.",
+        "Pooled over recordings. Line: every threshold; filled mark: threshold alone (raw); open mark: after all steps "
+        "of post-processing. Thin gray curves join points of equal F1; the dotted line is chance.",
     ),
     "confusion": (
         "Confusion matrices",
         "Frames after post-processing, pooled. Percentages are shares of a row: of the frames in which a human saw "
         "(or did not see) the behavior, how many the model called so.",
+    ),
+    "calibration": (
+        "Calibration",
+        "Above: of the frames whose probability lies in a tenth, the share in which a human saw the behavior; on the "
+        "dotted line probabilities mean what they say. Below: how many frames are in each tenth (logarithmic).",
+    ),
+    "agreement": (
+        "The model next to the human ceiling",
+        "Above each line: pairs of humans, their range as a gray band and their mean as a black line; below it: the "
+        "model compared with each human, in the behavior's color. A model inside the band agrees with a human as well "
+        "as humans do with each other.",
     ),
     "training": (
         "Training curves",
@@ -44,11 +65,42 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "In each recording and behavior, above: what a human saw; below: predicted after post-processing. "
         "Gray: not scored by a human.",
     ),
+    "statistics": (
+        "Predicted against human, per recording",
+        "Left of each pair: predicted against human value. Right: Bland–Altman, the difference against the mean of "
+        "both, with bias and 95 % limits of agreement. On the frames that both human and model know.",
+    ),
+    "time_bins": (
+        "Over time",
+        "Share of each bin's known time spent in the behavior, human and predicted, over all recordings that a human "
+        "scored; drawn at the middle of the bin.",
+    ),
+    "groups": (
+        "Groups",
+        "One dot per individual (the mean over its recordings), by group: as humans counted and as predicted.",
+    ),
     "stages": (
         "Where the time went",
         "Seconds per stage of this run; stages that were found finished take none.",
     ),
 }
+PAINTERS: Mapping[str, Callable[[Run], Drawing | None]] = {
+    "scores": draw_score_overview,
+    "ways": draw_ways,
+    "class_balance": draw_class_balance,
+    "bout_lengths": draw_bout_lengths,
+    "precision_recall": draw_precision_recall,
+    "confusion": draw_confusion,
+    "calibration": draw_calibration,
+    "agreement": draw_agreement,
+    "training": draw_training,
+    "overview": draw_overview,
+    "statistics": draw_statistics,
+    "time_bins": draw_time_bins,
+    "groups": draw_groups,
+    "stages": draw_stages,
+}
+_RASTER_CAPTION = "Above: human and predicted bouts; line: probability, dashed: threshold; gray: not scored."
 
 
 def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
@@ -58,39 +110,26 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
     ----------
     run : Run
     folder : Path
-        Where PNG and SVG files go.
+        Where PNG, SVG and CSV files go.
 
     Returns
     -------
     dict of str to FigureFile
         By name: those in `CAPTIONS`, and `raster_<recording>` for each predicted recording.
     """
-    painters = {
-        "scores": draw_score_overview,
-        "class_balance": draw_class_balance,
-        "bout_lengths": draw_bout_lengths,
-        "precision_recall": draw_precision_recall,
-        "confusion": draw_confusion,
-        "training": draw_training,
-        "overview": draw_overview,
-        "stages": draw_stages,
-    }
     drawn: dict[str, FigureFile] = {}
     with figure_style():
-        for name, paint in painters.items():
-            figure = paint(run)
-            if figure is not None:
+        for name, paint in PAINTERS.items():
+            drawing = paint(run)
+            if drawing is not None:
                 embed = "png" if name == "overview" else "svg"
-                drawn[name] = save_figure(figure, folder, name, *CAPTIONS[name], embed=embed)
+                drawn[name] = _save(drawing, folder, name, *CAPTIONS[name], embed)
         for row in run.recordings:
             if row.recording in run.timelines:
                 name = f"raster_{row.recording}"
-                drawn[name] = save_figure(
-                    draw_raster(run, row),
-                    folder,
-                    name,
-                    row.recording,
-                    "Above: human and predicted bouts; line: probability, dashed: threshold; gray: not scored.",
-                    embed="png",
-                )
+                drawn[name] = _save(draw_raster(run, row), folder, name, row.recording, _RASTER_CAPTION, "png")
     return drawn
+
+
+def _save(drawing: Drawing, folder: Path, name: str, title: str, caption: str, embed: str) -> FigureFile:
+    return save_figure(drawing.figure, folder, name, title, caption, embed, drawing.numbers)

@@ -1,43 +1,63 @@
 """The page: numbers, words and pictures of one run in one file that needs nothing else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pipeline.report.detail_tables import (
+    MEASURE_WORDS,
+    STATISTIC_WORDS,
+    agreement_tables,
+    calibration_lines,
+    choice_lines,
+    reasons_not_available,
+    statistics_agreement_lines,
+    statistics_lines,
+)
 from pipeline.report.figures import draw_figures
-from pipeline.report.run_files import CROSS_VALIDATION, PREDICT, SUBSET_WORDS, TEST, Run, read_run, section
-from pipeline.report.score_tables import balance_lines, score_lines, thesis_comparisons
-from pipeline.report.style import behavior_colors
-from pipeline.report.summary import notices, recompute_scores, summarize
+from pipeline.report.method_words import method_words
+from pipeline.report.recompute import recompute_scores
+from pipeline.report.run_facts import present_files, provenance_rows, settings_groups, title_facts
+from pipeline.report.run_files import SUBSET_WORDS, Run, read_run, section
+from pipeline.report.score_figures import BOUT_F1, WAY_WORDS
+from pipeline.report.score_tables import FRAME_RATIOS, balance_lines, harm_done, score_lines, thesis_comparisons
+from pipeline.report.strips import strip_groups
+from pipeline.report.style import FigureFile, behavior_colors
+from pipeline.report.summary import notices, run_notes, summarize
 from pipeline.report.thesis import EXPERIMENTS
-from pipeline.report.wording import FILTERS, setting
+from pipeline.report.verdict import RULES
+from pipeline.report.wording import FILTERS
 from pipeline.run_dir import write_text
 
 _TEMPLATES_PATH = Path(__file__).parent / "templates"
-
-# What the folder may hold, and what it is.
-_FILES = {
-    "config.yaml": "all settings, defaults written out",
-    "scores.csv": "every score on this page",
-    "baseline_scores.csv": "the baseline's scores",
-    "recordings.csv": "the recordings",
-    "training.csv": "loss and validation scores, epoch by epoch",
-    "provenance.json": "versions, machine, seconds, weights",
-    "log.txt": "what happened, line by line",
+# More of them than this are folded away, so that the page stays readable.
+_MAX_OPEN = 8
+_SECTIONS = {
+    "result": "Result",
+    "audit": "Data",
+    "scores": "Frame scores",
+    "bouts": "Bouts",
+    "postprocessing": "Post-processing",
+    "curves": "Precision and recall",
+    "confusion": "Confusion",
+    "calibration": "Calibration",
+    "agreement": "Human agreement",
+    "rasters": "Rasters",
+    "strips": "Film strips",
+    "statistics": "Publication statistics",
+    "groups": "Groups",
+    "protocol": "Protocols compared",
+    "method": "Method",
+    "training": "Training",
+    "cost": "Cost",
+    "thesis": "The thesis beside it",
+    "settings": "Settings",
+    "provenance": "Provenance",
+    "files": "Files",
 }
-_FOLDERS = {
-    "predictions": "probabilities and post-processed behavior, frame by frame",
-    "bouts": "predicted bouts",
-    "labels": "human labels, frame by frame",
-    "baseline_predictions": "the baseline's probabilities",
-    "heads": "trained heads, to be used on new videos",
-    "figures": "every figure as PNG and SVG",
-}
-# More rasters than this are folded away, so that the page stays readable.
-_MAX_OPEN_RASTERS = 8
 
 
 def write_report(run_dir: Path) -> Path:
@@ -85,141 +105,89 @@ def href(path: str) -> str:
 
 def _context(run: Run) -> dict[str, Any]:
     figures = draw_figures(run, run.path / "figures")
-    rasters = [
-        (row, figures[f"raster_{row.recording}"]) for row in run.recordings if f"raster_{row.recording}" in figures
-    ]
-    return {
+    names = [f"raster_{row.recording}" for row in run.recordings]
+    rasters = [(row, figures[name]) for row, name in zip(run.recordings, names, strict=True) if name in figures]
+    pooled = [line for name in run.behaviors for line in score_lines(run, name, pooled=True)]
+    context: dict[str, Any] = {
         "run": run,
+        "tables": run.tables,
         "colors": behavior_colors(run.behaviors),
-        "summaries": summarize(run),
+        "cards": summarize(run),
+        "rules": RULES,
         "notices": notices(run),
-        "facts": list(_facts(run)),
-        "protocol": _protocol_words(run),
-        "settings": _settings(run),
+        "facts": list(title_facts(run)),
+        "method": method_words(run),
+        "audit": _audit(run),
+        "notes": run_notes(run),
         "balance": balance_lines(run),
-        "pooled_lines": {name: score_lines(run, name, pooled=True) for name in run.behaviors},
+        "pooled": pooled,
         "recording_lines": {name: score_lines(run, name, pooled=False) for name in run.behaviors},
+        "harm": harm_done(run),
         "figures": figures,
         "rasters": rasters,
-        "rasters_open": len(rasters) <= _MAX_OPEN_RASTERS,
+        "max_open": _MAX_OPEN,
         "thesis": thesis_comparisons(run),
         "thesis_experiments": EXPERIMENTS,
-        "agreement": recompute_scores(run),
-        "provenance": _provenance(run),
+        "recomputed": recompute_scores(run),
+        "settings": settings_groups(run),
+        "provenance": provenance_rows(run),
         "stages": run.provenance.get("stages") or [],
-        "files": [(name, what) for name, what in _FILES.items() if (run.path / name).exists()],
-        "folders": [(name, what) for name, what in _FOLDERS.items() if (run.path / name).is_dir()],
+        "files": present_files(run),
         "subset_words": SUBSET_WORDS,
+        "way_words": WAY_WORDS,
+        "frame_ratios": FRAME_RATIOS,
+        "bout_f1": BOUT_F1,
+    }
+    context |= _details(run)
+    return context | {"sections": _sections(run, context, figures)}
+
+
+def _details(run: Run) -> dict[str, Any]:
+    """Material of the further sections."""
+    return {
+        "choices": choice_lines(run),
+        "calibration": calibration_lines(run),
+        "agreement": agreement_tables(run),
+        "strips": strip_groups(run),
+        "statistics": {name: statistics_lines(run, name) for name in run.behaviors},
+        "statistics_agreement": {name: statistics_agreement_lines(run, name) for name in run.behaviors},
+        "statistic_words": STATISTIC_WORDS,
+        "measure_words": MEASURE_WORDS,
+        "reasons": reasons_not_available,
     }
 
 
-def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    """The strip under the title."""
-    backbone = section(run.provenance, "backbone")
-    yield "Head", run.head_name
-    yield "Backbone", str(backbone.get("used") or section(run.config, "backbone").get("name", "not stated"))
-    words = {CROSS_VALIDATION: "for training", TEST: "for test", PREDICT: "predicted only"}
-    counts = [f"{len(run.members(subset))} {word}" for subset, word in words.items() if run.members(subset)]
-    yield "Recordings", ", ".join(counts)
-    if run.config.get("recordings") == "demo":
-        yield "Material", "simulated (demo)"
-    seconds = sum(float(stage.get("seconds") or 0) for stage in run.provenance.get("stages") or [])
-    if seconds:
-        yield "Time", FILTERS["duration"](seconds)
-    if run.provenance.get("finished"):
-        yield "Finished", str(run.provenance["finished"])[:16].replace("T", " ")
-
-
-def _protocol_words(run: Run) -> list[str]:
-    """How the numbers came about, for the methods section of a paper."""
-    words = []
-    if CROSS_VALIDATION in run.subsets:
-        words.append(
-            "Cross-validation: each training recording is held out once, together with all other recordings "
-            "of the same individual, and is predicted by heads that were trained on the rest."
-        )
-        if run.config.get("protocol") == "thesis":
-            words.append(
-                "Protocol “thesis” (as published): early stopping watches the held-out recording itself, which is "
-                "then scored. The weights are therefore chosen by the very frames that judge them, and these numbers "
-                "are optimistic."
-            )
-        else:
-            words.append(
-                "Protocol “nested”: early stopping watches another training recording; the held-out one is scored "
-                "and decides nothing. Scaling and class weights come from the training recordings of each fold alone."
-            )
-            if run.config.get("refit"):
-                words.append(
-                    "Once the best epoch is known, the fold’s head is trained anew for so many epochs on training and "
-                    "validation recordings together, just as the final heads are, and predicts the held-out recording."
-                )
-    if TEST in run.subsets:
-        epochs = (
-            "as many epochs as the median of the folds’ best"
-            if CROSS_VALIDATION in run.subsets
-            else "a fixed number of epochs"
-        )
-        words.append(
-            f"Test: final heads are trained on all training recordings ({epochs}) and score the test recordings, "
-            "which took no part in any decision, once."
-        )
-    words.append(
-        "Pooled means: counts of all recordings are added up, and the precision-recall curve runs over all their "
-        "frames together; it is no mean over recordings. Only frames that a human scored count. Average precision "
-        "(AP) is the area under the precision-recall curve as a sum of steps; a model that guesses reaches the share "
-        "of positive frames (“chance”). Accuracy is listed for comparison with older work only: for a rare behavior "
-        "it is high whatever the model does."
-    )
-    rules = section(run.config, "postprocess")
-    if rules:
-        words.append(
-            f"Post-processing: a frame is active at a probability of at least {setting(rules.get('threshold'))}; "
-            f"then gaps of up to {setting(rules.get('max_gap_s'))} s are closed; then bouts shorter than "
-            f"{setting(rules.get('min_bout_s'))} s are dropped. “Raw” scores use the threshold alone."
-        )
-    return words
-
-
-def _settings(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The configuration in groups, as (title, [(key, value)])."""
-    titles = {
-        "head": "Head",
-        "training": "Training",
-        "backbone": "Backbone (as asked for)",
-        "crop": "Crop",
-        "center": "Center",
-        "postprocess": "Post-processing",
-        "demo": "Demo",
-    }
-    groups = []
-    for key, title in titles.items():
-        if section(run.config, key) and not (key == "demo" and run.config.get("recordings") != "demo"):
-            groups.append((title, [(str(k), setting(v)) for k, v in section(run.config, key).items()]))
-    hidden = {*titles, "name", "description", "behaviors"}
-    rest = [(str(key), setting(value)) for key, value in run.config.items() if key not in hidden]
-    return [*groups, ("Everything else", rest)]
-
-
-def _provenance(run: Run) -> list[tuple[str, str]]:
-    """What was really run, as (name, value)."""
-    facts = run.provenance
-    rows = [
-        ("Rearview", setting(facts.get("rearview_version"))),
-        ("Started", setting(facts.get("started"))),
-        ("Finished", setting(facts.get("finished"))),
-        ("Command", _command(facts.get("command"))),
-        ("Seed", setting(facts.get("seed"))),
-        ("Python", setting(facts.get("python"))),
-        ("Packages", setting(section(facts, "packages")) or "not stated"),
-        ("Machine", setting(section(facts, "machine")) or "not stated"),
-    ]
-    git = section(facts, "git")
-    changed = " with uncommitted changes" if git.get("dirty") else ""
-    rows.append(("Code", f"{git.get('commit', '')}{changed}" if git else "not under version control"))
-    rows += [(f"Backbone: {key}", setting(value)) for key, value in section(facts, "backbone").items() if value != ""]
+def _audit(run: Run) -> list[dict[str, Any]]:
+    """One row per recording: its files, and how much of it is unknown to whom."""
+    rows = []
+    for row in run.recordings:
+        lines = run.timelines.get(row.recording)
+        scored = None if lines is None else lines.scored
+        unscored = None if scored is None or not scored.size else 1 - float(scored.mean())
+        observed = None if row.n_unobserved is None or not row.n_frames else row.n_unobserved / row.n_frames
+        rows.append({"row": row, "unscored": unscored, "unobserved": observed})
     return rows
 
 
-def _command(command: object) -> str:
-    return " ".join(map(str, command)) if isinstance(command, list) else setting(command)
+def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, FigureFile]) -> dict[str, str]:
+    """Sections that have something to show, in the order of the page."""
+    tables = run.tables
+    needs: dict[str, object] = {
+        "scores": run.subsets,
+        "bouts": tables.bout_scores,
+        "postprocessing": context["choices"] or "ways" in figures,
+        "curves": "precision_recall" in figures,
+        "confusion": "confusion" in figures,
+        "calibration": context["calibration"],
+        "agreement": context["agreement"],
+        "rasters": context["rasters"],
+        "strips": context["strips"],
+        "statistics": tables.statistics or tables.statistics_agreement,
+        "groups": tables.groups,
+        "protocol": tables.protocol,
+        "training": "training" in figures,
+        "cost": context["stages"],
+        "thesis": context["thesis"],
+        "settings": section(run.config, "behaviors"),
+    }
+    return {name: title for name, title in _SECTIONS.items() if needs.get(name, True)}

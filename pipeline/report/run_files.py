@@ -1,29 +1,34 @@
 """Read a run folder back: the report knows nothing that is not in these files."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from features.errors import InputError
 from pipeline.metrics import FrameArrays
+from pipeline.report.reading import checked, optional
+from pipeline.report.run_tables import Tables, read_tables
 from pipeline.run_dir import RunDir
 from pipeline.scores import POOLED, ScoreRow, read_scores
 from pipeline.tables import read_table
 
-Content = TypeVar("Content")
-
 CROSS_VALIDATION = "cross_validation"
 TEST = "test"
 PREDICT = "predict"
-SUBSET_WORDS = {CROSS_VALIDATION: "cross-validation", TEST: "test", PREDICT: "prediction only"}
+EVALUATION = "evaluation"
+SUBSET_WORDS = {
+    CROSS_VALIDATION: "cross-validation",
+    TEST: "test",
+    PREDICT: "prediction only",
+    EVALUATION: "evaluation",
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class Run:
     baseline_scores: tuple[ScoreRow, ...]
     training: tuple[EpochRow, ...]
     timelines: Mapping[str, Timelines]
+    tables: Tables
 
     @property
     def name(self) -> str:
@@ -104,7 +110,7 @@ class Run:
     def subsets(self) -> tuple[str, ...]:
         """Subsets that have scores, cross-validation first."""
         present = {row["subset"] for row in self.scores}
-        return tuple(subset for subset in (CROSS_VALIDATION, TEST) if subset in present)
+        return tuple(subset for subset in (CROSS_VALIDATION, TEST, EVALUATION) if subset in present)
 
     def members(self, subset: str) -> tuple[RecordingRow, ...]:
         """Recordings of one subset."""
@@ -166,15 +172,15 @@ def read_run(run_dir: Path) -> Run:
         When the folder is no run folder, or one of its files cannot be read.
     """
     folder = RunDir(run_dir)
-    config_text = _checked(folder.config_path, lambda path: path.read_text(encoding="utf-8"))
-    config = _checked(folder.config_path, lambda _: _parse_yaml(config_text))
+    config_text = checked(folder.config_path, lambda path: path.read_text(encoding="utf-8"))
+    config = checked(folder.config_path, lambda _: _parse_yaml(config_text))
     behaviors = tuple(str(name) for name in section(config, "behaviors"))
     if not behaviors:
         raise InputError(
             f"{folder.config_path} should name the behaviors under `behaviors:`, but it names none. "
             "Restore the file or run the experiment again."
         )
-    recordings = _checked(folder.recordings_path, _read_recordings)
+    recordings = checked(folder.recordings_path, _read_recordings)
     timelines: dict[str, Timelines] = {}
     for row in recordings:
         lines = _read_timelines(folder, row, behaviors)
@@ -184,34 +190,15 @@ def read_run(run_dir: Path) -> Run:
         path=run_dir,
         config=config,
         config_text=config_text,
-        provenance=_checked(folder.provenance_path, _read_json) if folder.provenance_path.exists() else {},
+        provenance=checked(folder.provenance_path, _read_json) if folder.provenance_path.exists() else {},
         recordings=recordings,
         behaviors=behaviors,
-        scores=tuple(_checked(folder.scores_path, read_scores)),
-        baseline_scores=tuple(_optional(folder.baseline_scores_path, read_scores) or ()),
-        training=tuple(_optional(folder.training_path, _read_training) or ()),
+        scores=tuple(checked(folder.scores_path, read_scores)),
+        baseline_scores=tuple(optional(folder.baseline_scores_path, read_scores) or ()),
+        training=tuple(optional(folder.training_path, _read_training) or ()),
         timelines=timelines,
+        tables=read_tables(folder),
     )
-
-
-def _checked(path: Path, read: Callable[[Path], Content]) -> Content:
-    """Read a file that must be there, and say which one is missing or broken."""
-    try:
-        return read(path)
-    except FileNotFoundError:
-        raise InputError(
-            f"A run folder holds {path.name}, but {path} does not exist. Give the folder of a run "
-            "(for example runs/exp1) whose heads were trained, or run the experiment again."
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, YAMLError) as error:
-        raise InputError(
-            f"{path} cannot be read as a run's {path.name}: {str(error).splitlines()[0]}. "
-            "It may have been edited or cut short; restore it or run the experiment again with --overwrite."
-        ) from None
-
-
-def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
-    return _checked(path, read) if path.exists() else None
 
 
 def _parse_yaml(text: str) -> Mapping[str, Any]:
@@ -267,17 +254,17 @@ def _read_training(path: Path) -> list[EpochRow]:
 
 def _read_timelines(folder: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) -> Timelines | None:
     """Labels and predictions of one recording, or None when it was not predicted."""
-    predictions = _optional(folder.predictions_path(row.recording), _read_numbers)
+    predictions = optional(folder.predictions_path(row.recording), _read_numbers)
     if predictions is None:
         return None
     path = folder.predictions_path(row.recording)
     probability = _columns(predictions, [f"{name}_probability" for name in behaviors], row, path)
     predicted = _columns(predictions, list(behaviors), row, path)
     path = folder.labels_path(row.recording)
-    table = _optional(path, _read_numbers)
+    table = optional(path, _read_numbers)
     labels = None if table is None else _columns(table, list(behaviors), row, path)
     path = folder.baseline_predictions_path(row.recording)
-    table = _optional(path, _read_numbers)
+    table = optional(path, _read_numbers)
     baseline = None if table is None else _columns(table, [f"{name}_probability" for name in behaviors], row, path)
     return Timelines(
         active=None if labels is None else labels == 1,

@@ -1,33 +1,60 @@
-"""Rows of the report's tables: scores, recordings, bouts, and the thesis' numbers beside ours."""
+"""Rows of the report's tables of scores: raw, closed and full beside each other, and the thesis' numbers."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.bout_scores import reasons_undefined
+from pipeline.ethology_tables import Row
 from pipeline.metrics import reason_undefined
 from pipeline.report.bout_figures import bout_durations_s
 from pipeline.report.run_files import SUBSET_WORDS, Run
-from pipeline.report.score_figures import number
+from pipeline.report.score_figures import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, number
 from pipeline.report.thesis import METRIC_WORDS, METRICS, ThesisTable, thesis_table
-from pipeline.scores import CLOSED, POOLED, RAW, ScoreRow
+from pipeline.report.wording import ratio
+from pipeline.scores import CLOSED, FULL, POOLED, RAW, WAYS, ScoreRow
 
-RATIOS = ("average_precision", "f1", "precision", "recall", "accuracy")
+# In the order of the page: what misleads for a rare behavior comes last.
+FRAME_RATIOS = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "cohen_kappa": "Kappa",
+    "mcc": "MCC",
+    "roc_auc": "ROC-AUC",
+    "accuracy": "Accuracy",
+}
 
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """One line of a table of scores: raw and post-processed rows of scores.csv beside each other."""
+    """One behavior in one recording or subset: rows of scores.csv and bout_scores.csv by way of post-processing.
+
+    `closed` and the rows of bouts are None where the folder lacks them; `full` is then the last way there is.
+    """
 
     behavior: str
     recording: str
     subset: str
     n_frames: int
     n_positive: int
-    threshold: float | None
     baseline_average_precision: float | None
     raw: ScoreRow
-    closed: ScoreRow
+    closed: ScoreRow | None
+    full: ScoreRow
+    bouts: dict[str, Row]
+    intervals: dict[tuple[str, str], Row]
     why_not_available: str
+
+    def ways(self) -> list[tuple[str, ScoreRow, Row | None]]:
+        """The ways of post-processing that are there, with their frame and bout scores."""
+        rows = ((RAW, self.raw), (CLOSED, self.closed), (FULL, self.full))
+        return [(way, row, self.bouts.get(way)) for way, row in rows if row is not None]
+
+    def interval(self, way: str, score: str) -> Row | None:
+        """Interval of one score, None where there is none."""
+        return self.intervals.get((way, score))
 
 
 def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
@@ -37,7 +64,10 @@ def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
         if row["behavior"] != behavior or row["postprocessed"] != RAW or (row["recording"] == POOLED) != pooled:
             continue
         subset, recording = str(row["subset"]), str(row["recording"])
-        closed = run.score(behavior, subset, CLOSED, recording) or row
+        closed = run.score(behavior, subset, CLOSED, recording)
+        full = run.score(behavior, subset, FULL, recording) or closed or row
+        found = {way: run.tables.bout_score(behavior, subset, way, recording) for way in WAYS}
+        bouts = {way: bout_row for way, bout_row in found.items() if bout_row is not None}
         baseline = run.score(behavior, subset, RAW, recording, baseline=True)
         lines.append(
             ScoreLine(
@@ -46,25 +76,53 @@ def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
                 subset=SUBSET_WORDS.get(subset, subset),
                 n_frames=int(number(row, "n_frames") or 0),
                 n_positive=int(number(row, "n_positive") or 0),
-                threshold=number(row, "threshold"),
-                baseline_average_precision=number(baseline, "average_precision"),
+                baseline_average_precision=number(baseline, AVERAGE_PRECISION),
                 raw=row,
                 closed=closed,
-                why_not_available=_why_not_available(row, closed),
+                full=full,
+                bouts=bouts,
+                intervals=_intervals(run, behavior, subset) if pooled else {},
+                why_not_available=_why_not_available([row, *([closed] if closed else []), full], list(bouts.values())),
             )
         )
     return lines
 
 
-def _why_not_available(raw: ScoreRow, closed: ScoreRow) -> str:
+def _intervals(run: Run, behavior: str, subset: str) -> dict[tuple[str, str], Row]:
+    return {
+        (str(row["postprocessed"]), str(row["score"])): row
+        for row in run.tables.intervals
+        if (row["behavior"], row["subset"]) == (behavior, subset) and row["low"] is not None
+    }
+
+
+def _why_not_available(rows: list[ScoreRow], bouts: list[Row]) -> str:
     """Reasons of all n/a in a line, each once."""
     reasons = [
         reason_undefined(name, int(number(row, "n_frames") or 0), int(number(row, "n_positive") or 0))
-        for row in (raw, closed)
-        for name in RATIOS
+        for row in rows
+        for name in (AVERAGE_PRECISION, *FRAME_RATIOS)
         if row[name] is None
     ]
+    reasons += [reason for row in bouts for reason in reasons_undefined(row).values()]
     return "; ".join(dict.fromkeys(reasons))
+
+
+def harm_done(run: Run) -> list[str]:
+    """Where closing gaps alone, or all steps together, lowered a pooled score, in words."""
+    found: list[str] = []
+    for line in (line for behavior in run.behaviors for line in score_lines(run, behavior, pooled=True)):
+        frames: dict[str, ScoreRow | None] = {RAW: line.raw, CLOSED: line.closed, FULL: line.full}
+        for name, score, rows in (("frame F1", FRAME_F1, frames), ("bout F1", BOUT_F1, line.bouts)):
+            raw, closed, full = (number(rows.get(way), score) for way in (RAW, CLOSED, FULL))
+            blamed = {"closing alone": closed, "all steps together": full}
+            if closed is not None and closed == full:
+                blamed = {"closing": closed}
+            for what, after in blamed.items():
+                # A difference that three decimals do not show is none.
+                if raw is not None and after is not None and after < raw and ratio(after) != ratio(raw):
+                    found.append(f"{line.behavior}, {line.subset}: {name} {ratio(after)} by {what}, {ratio(raw)} raw")
+    return found
 
 
 @dataclass(frozen=True)

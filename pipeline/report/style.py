@@ -4,7 +4,7 @@ import base64
 import io
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
 from pipeline.run_dir import write_bytes
+from pipeline.tables import write_table
 
 # Okabe & Ito, "Color Universal Design" (2008): told apart with any color vision. Yellow comes last
 # (faint on white); black is kept for what a human saw.
@@ -26,6 +28,10 @@ MUTED = "#6B7785"
 GRID = "#E3E7EB"
 BASELINE = "#8A94A0"
 UNSCORED = "#D5DAE0"
+
+# Marks and lines tell subsets apart, colors behaviors: neither is needed to read the other.
+SUBSET_MARKERS = {"cross_validation": "D", "test": "^", "evaluation": "s"}
+SUBSET_LINES: Mapping[str, Any] = {"cross_validation": "-", "test": (0, (5, 1.5)), "evaluation": "-"}
 
 PAGE_WIDTH_IN = 9.6
 _PNG_DPI = 160
@@ -65,13 +71,28 @@ _STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A figure and the numbers that it shows.
+
+    Attributes
+    ----------
+    figure : Figure
+    numbers : list of dict
+        Rows with one and the same keys, a row per mark or point of a curve; None = undefined.
+    """
+
+    figure: Figure
+    numbers: list[dict[str, object]]
+
+
+@dataclass(frozen=True)
 class FigureFile:
     """A figure that was drawn and saved.
 
     Attributes
     ----------
     name : str
-        Stem of `figures/<name>.png` and `.svg`.
+        Stem of `figures/<name>.png`, `.svg` and `.csv`.
     title, caption : str
         Plain text.
     image : str
@@ -114,15 +135,26 @@ def panels(
     return figure, axes
 
 
-def new_figure(width_in: float, height_in: float) -> Figure:
-    """Make a figure that belongs to no window and no global list."""
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+def new_figure(width_in: float, height_in: float, arrange: bool = True) -> Figure:
+    """Make a figure that belongs to no window and no global list.
+
+    With `arrange`, axes are placed so that no label is cut off; without, the caller places them (faster).
+    """
+    figure = Figure(figsize=(width_in, height_in), dpi=_PNG_DPI, layout="constrained" if arrange else None)
     FigureCanvasAgg(figure)
     return figure
 
 
-def save_figure(figure: Figure, folder: Path, name: str, title: str, caption: str, embed: str = "svg") -> FigureFile:
-    """Save a figure as PNG and SVG and return it ready to embed.
+def save_figure(
+    figure: Figure,
+    folder: Path,
+    name: str,
+    title: str,
+    caption: str,
+    embed: str = "svg",
+    numbers: Sequence[Mapping[str, object]] = (),
+) -> FigureFile:
+    """Save a figure as PNG and SVG, with the numbers behind it as CSV, and return it ready to embed.
 
     Parameters
     ----------
@@ -135,20 +167,41 @@ def save_figure(figure: Figure, folder: Path, name: str, title: str, caption: st
         Plain text for the page.
     embed : {"svg", "png"}
         Which one the page carries: SVG is sharp, PNG is light where there are many marks.
+    numbers : sequence of mapping
+        Rows of `figures/<name>.csv`, all with the same keys; no file where there are none.
     """
-    # The layout settles in two passes (equal axes move their titles); then it stays for both files.
-    figure.draw_without_rendering()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    if numbers:
+        write_table(folder / f"{name}.csv", tuple(numbers[0]), numbers)
+    _settle_layout(figure)
     content: dict[str, bytes] = {}
-    for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-        stream = io.BytesIO()
-        figure.savefig(stream, format=kind, dpi=_PNG_DPI, metadata=metadata)
-        content[kind] = _lighter(stream.getvalue()) if kind == "png" else stream.getvalue()
-        write_bytes(folder / f"{name}.{kind}", content[kind])
+    # Straight to the canvas: `savefig` draws everything once more for the layout, which is settled.
+    stream = io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
+    content["svg"] = stream.getvalue()
+    stream = io.BytesIO()
+    # The SVG canvas leaves the figure at its own 72 dots per inch.
+    figure.dpi = _PNG_DPI
+    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
+    content["png"] = _lighter(stream.getvalue())
+    for kind, picture in content.items():
+        write_bytes(folder / f"{name}.{kind}", picture)
     mime = "image/svg+xml" if embed == "svg" else "image/png"
     image = f"data:{mime};base64,{base64.b64encode(content[embed]).decode('ascii')}"
     return FigureFile(name, title, caption, image)
+
+
+def _settle_layout(figure: Figure) -> None:
+    """Place the axes once and for all, so that both files show the same."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    # Axes of equal scales move their titles when they are drawn, so that it takes two passes.
+    if any(axes.get_aspect() != "auto" for axes in figure.axes):
+        figure.draw_without_rendering()
+        figure.draw_without_rendering()
+    else:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
 
 
 def _lighter(png: bytes) -> bytes:

@@ -1,87 +1,209 @@
-"""The head of the report: how good each behavior is, in plain words, and what to beware of."""
+"""The first screen: per behavior how good it is, beside what, and where it fails; and what to beware of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.metrics import pooled_frame_scores
+from pipeline.agreement import MODEL_HUMAN, HumanCeiling
+from pipeline.report.agreement_figures import pooled_agreement
 from pipeline.report.run_files import CROSS_VALIDATION, SUBSET_WORDS, Run, section
-from pipeline.report.score_figures import number
-from pipeline.report.wording import percent, ratio
-from pipeline.scores import CLOSED, RAW, ScoreRow
+from pipeline.report.score_figures import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, ceiling_of, number, score_value
+from pipeline.report.verdict import FEW_POSITIVE_FRAMES, Bouts, Estimate, Evidence, Verdict, judge
+from pipeline.report.wording import count, decimal, percent, ratio
+from pipeline.scores import FULL, RAW
 
-# Below this, one wrong bout moves the score: say so instead of printing a number as if it were firm.
-_FEW_POSITIVE_FRAMES = 200
-# Scores are written with six decimals.
-_ROUNDING = 2e-6
+# One kind of wrong frame is "mostly" when it is at least so many times the other.
+_MOSTLY = 2.0
+# More notes than this would push the figure away.
+_MAX_NOTES = 3
+_CARD_SCORES = {
+    AVERAGE_PRECISION: ("Average precision", RAW),
+    FRAME_F1: ("Frame F1", FULL),
+    BOUT_F1: ("Bout F1 (IoU 0.5)", FULL),
+}
 
 
 @dataclass(frozen=True)
-class SubsetSummary:
-    """One behavior in one subset, pooled over its recordings; None = undefined."""
+class CardLine:
+    """One score of a card with all that it is read against; None = undefined or not there."""
+
+    words: str
+    estimate: Estimate
+    humans: HumanCeiling | None
+    baseline: float | None
+    chance: float | None
+
+
+@dataclass(frozen=True)
+class SubsetScores:
+    """The same scores of a further subset, in one line: by the words of the card's lines."""
 
     words: str
     n_recordings: int
-    n_frames: int
-    n_positive: int
     average_precision: float | None
     f1: float | None
-    precision: float | None
-    recall: float | None
-    chance: float | None
-    baseline_average_precision: float | None
-    sentence: str
+    bout_f1: float | None
 
 
 @dataclass(frozen=True)
-class BehaviorSummary:
-    """One card of the head."""
+class Worst:
+    """Where a behavior fails most: the recording ("" = none has an F1), its F1, and what happens there."""
+
+    recording: str
+    f1: float | None
+    what: str
+    is_only_one: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """One behavior on the first screen, pooled over the first subset that has scores."""
 
     behavior: str
-    subsets: tuple[SubsetSummary, ...]
+    subset: str
+    n_recordings: int
+    evidence: Evidence
+    verdict: Verdict
+    lines: tuple[CardLine, ...]
+    others: tuple[SubsetScores, ...]
+    worst: Worst
+    never_occurs: str
+    per_recording: str
 
 
-def summarize(run: Run) -> list[BehaviorSummary]:
-    """Pooled scores of every behavior in every scored subset.
-
-    Average precision is that of the probabilities; F1, precision and recall are after post-processing.
-    """
-    summaries = []
-    for behavior in run.behaviors:
-        parts = [_summarize_subset(run, behavior, subset) for subset in run.subsets]
-        summaries.append(BehaviorSummary(behavior, tuple(part for part in parts if part is not None)))
-    return summaries
+def summarize(run: Run) -> list[Card]:
+    """One card per behavior; none where nothing was scored."""
+    return [_card(run, behavior, run.subsets[0]) for behavior in run.behaviors] if run.subsets else []
 
 
-def _summarize_subset(run: Run, behavior: str, subset: str) -> SubsetSummary | None:
-    row = run.score(behavior, subset, CLOSED) or run.score(behavior, subset, RAW)
-    if row is None:
-        return None
-    n_frames, n_positive = int(number(row, "n_frames") or 0), int(number(row, "n_positive") or 0)
-    return SubsetSummary(
-        words=SUBSET_WORDS[subset],
-        n_recordings=len({r["recording"] for r in run.scores if r["subset"] == subset}) - 1,
-        n_frames=n_frames,
-        n_positive=n_positive,
-        average_precision=number(row, "average_precision"),
-        f1=number(row, "f1"),
-        precision=number(row, "precision"),
+def _card(run: Run, behavior: str, subset: str) -> Card:
+    evidence = gather_evidence(run, behavior, subset)
+    estimates = {
+        AVERAGE_PRECISION: evidence.average_precision,
+        FRAME_F1: evidence.f1,
+        BOUT_F1: evidence.bout_f1,
+    }
+    lines = [
+        CardLine(
+            words=words,
+            estimate=estimates[score],
+            humans=None if score == AVERAGE_PRECISION else ceiling_of(run, behavior, subset, score),
+            baseline=evidence.baseline if score == AVERAGE_PRECISION else None,
+            chance=evidence.chance if score == AVERAGE_PRECISION else None,
+        )
+        for score, (words, _) in _CARD_SCORES.items()
+        if score != BOUT_F1 or evidence.bouts is not None
+    ]
+    return Card(
+        behavior=behavior,
+        subset=SUBSET_WORDS[subset],
+        n_recordings=len(run.members(subset)),
+        evidence=evidence,
+        verdict=judge(evidence),
+        lines=tuple(lines),
+        others=tuple(_subset_scores(run, behavior, other) for other in run.subsets[1:]),
+        worst=worst_place(run, behavior, subset),
+        never_occurs=_never_occurs(run, behavior, subset),
+        per_recording=_per_recording(run, behavior, subset),
+    )
+
+
+def gather_evidence(run: Run, behavior: str, subset: str) -> Evidence:
+    """Collect what a verdict on one behavior is made of, from the run's tables."""
+    row = run.score(behavior, subset, FULL) or run.score(behavior, subset, RAW)
+    bouts = run.tables.bout_score(behavior, subset, FULL)
+    names = ("n_true", "n_predicted", "missed", "invented", "split", "merged")
+    seen_in = {
+        member.individual or member.recording
+        for member in run.members(subset)
+        if number(run.score(behavior, subset, RAW, member.recording), "n_positive")
+    }
+    return Evidence(
+        n_frames=int(number(row, "n_frames") or 0),
+        n_positive=int(number(row, "n_positive") or 0),
+        n_individuals=len(seen_in),
+        average_precision=_estimate(run, behavior, subset, AVERAGE_PRECISION),
+        f1=_estimate(run, behavior, subset, FRAME_F1),
+        bout_f1=_estimate(run, behavior, subset, BOUT_F1),
+        baseline=number(run.score(behavior, subset, RAW, baseline=True), AVERAGE_PRECISION),
         recall=number(row, "recall"),
-        chance=n_positive / n_frames if n_frames else None,
-        baseline_average_precision=number(run.score(behavior, subset, RAW, baseline=True), "average_precision"),
-        sentence=_sentence(row),
+        bouts=None if bouts is None else Bouts(**{name: int(number(bouts, name) or 0) for name in names}),
+        human_f1=ceiling_of(run, behavior, subset, FRAME_F1),
+        human_bout_f1=ceiling_of(run, behavior, subset, BOUT_F1),
+        model_f1=model_among_humans(run, behavior, subset, FRAME_F1),
+        model_bout_f1=model_among_humans(run, behavior, subset, BOUT_F1),
     )
 
 
-def _sentence(row: ScoreRow) -> str:
-    """What precision and recall mean, for someone who does not live among them."""
-    precision, recall = number(row, "precision"), number(row, "recall")
-    if recall is None:
-        return "No scored frame shows the behavior here, so there is nothing to find and nothing to score."
-    if precision is None:
-        return "The model marks no frame here: all of the behavior is missed."
-    return (
-        f"It finds {percent(recall)} of the frames that a human marked; "
-        f"of the frames that it marks, {percent(precision)} are right."
-    )
+def _estimate(run: Run, behavior: str, subset: str, score: str) -> Estimate:
+    way = _CARD_SCORES[score][1]
+    row = run.tables.interval(behavior, subset, way, score)
+    value = score_value(run, behavior, subset, score, way)
+    return Estimate(value, number(row, "low"), number(row, "high"))
+
+
+def model_among_humans(run: Run, behavior: str, subset: str, measure: str) -> float | None:
+    """Mean over humans of the model's agreement with each; None with a single annotator."""
+    rows = pooled_agreement(run, behavior, subset)
+    values = [row[measure] for row in rows if row["kind"] == MODEL_HUMAN and row[measure] is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _subset_scores(run: Run, behavior: str, subset: str) -> SubsetScores:
+    values = {score: score_value(run, behavior, subset, score, way) for score, (_, way) in _CARD_SCORES.items()}
+    return SubsetScores(SUBSET_WORDS[subset], len(run.members(subset)), *values.values())
+
+
+def worst_place(run: Run, behavior: str, subset: str) -> Worst:
+    """The recording with the lowest F1 after post-processing, and whether it misses or invents there."""
+    found = []
+    for member in run.members(subset):
+        row = run.score(behavior, subset, FULL, member.recording)
+        f1 = number(row, "f1")
+        if row is not None and f1 is not None:
+            found.append((f1, member.recording, row))
+    if not found:
+        return Worst("", None, "no recording has an F1")
+    f1, recording, row = min(found, key=lambda item: item[0])
+    return Worst(recording, f1, kind_of_error(row), len(found) == 1)
+
+
+def kind_of_error(row: Mapping[str, object]) -> str:
+    """Whether frames are missed or invented, from the counts `fn` and `fp` of a row of scores."""
+    missed, invented = int(number(row, "fn") or 0), int(number(row, "fp") or 0)
+    if not missed and not invented:
+        return "no wrong frame"
+    counts = f"{count(missed)} frames missed, {count(invented)} invented"
+    if missed >= _MOSTLY * invented:
+        return f"it mostly misses ({counts})"
+    if invented >= _MOSTLY * missed:
+        return f"it mostly invents ({counts})"
+    return f"it misses and invents alike ({counts})"
+
+
+def _never_occurs(run: Run, behavior: str, subset: str) -> str:
+    """Recordings without the behavior, whose F1 is n/a, and what the model invents there."""
+    rows = [(m.recording, run.score(behavior, subset, FULL, m.recording)) for m in run.members(subset)]
+    absent = [(name, row) for name, row in rows if row is not None and not row["n_positive"]]
+    if not absent or len(absent) == len(rows):
+        return ""
+    invented = sum(int(number(row, "fp") or 0) for _, row in absent)
+    names = ", ".join(name for name, _ in absent)
+    return f"F1 is n/a in {names}, where it never occurs; there the model invents {count(invented)} frames."
+
+
+def _per_recording(run: Run, behavior: str, subset: str) -> str:
+    """By how much total time and number of bouts of a recording are off, as a biologist would use them."""
+    units = {"total_s": "s total time", "n_bouts": "bouts"}
+    words = []
+    for row in run.tables.statistics_agreement:
+        error, human = number(row, "mean_absolute_error"), number(row, "human_mean")
+        unit = units.get(str(row["statistic"]))
+        if (row["behavior"], row["subset"]) == (behavior, subset) and unit and error is not None and human:
+            words.append(f"{decimal(error)} of {decimal(human)} {unit} ({percent(error / human)})")
+    if not words:
+        return ""
+    off = " and by ".join(words)
+    return f"Off by {off}." if len(run.members(subset)) == 1 else f"Per recording off by {off}, on average."
 
 
 @dataclass(frozen=True)
@@ -94,7 +216,7 @@ class Notice:
 
 
 def notices(run: Run) -> list[Notice]:
-    """What a reader must know first: what was really run, and where the numbers are weak."""
+    """What a reader must know: what was really run (warnings), and where the numbers are weak (notes)."""
     found: list[Notice] = []
     backbone = section(run.provenance, "backbone")
     if backbone.get("note"):
@@ -107,68 +229,45 @@ def notices(run: Run) -> list[Notice]:
         )
         found.append(Notice("warning", "Optimistic protocol", text))
     found += _weak_spots(run)
-    found += [Notice("note", "Note from the run", str(text)) for text in run.provenance.get("notes") or []]
+    notes = run_notes(run)
+    if len(notes) > _MAX_NOTES:
+        found.append(Notice("note", f"{len(notes)} notes from the run", "They are listed under Data."))
+    else:
+        found += [Notice("note", "Note from the run", text) for text in notes]
     skipped = section(run.provenance, "n_skipped")
-    listed = ", ".join(f"{name}: {count}" for name, count in skipped.items() if count)
+    listed = ", ".join(f"{name}: {number_left_out}" for name, number_left_out in skipped.items() if number_left_out)
     if listed:
         found.append(Notice("note", "Left out", listed))
     return found
 
 
+def run_notes(run: Run) -> list[str]:
+    """What the run noted about recordings, folds and settings."""
+    return [str(text) for text in run.provenance.get("notes") or []]
+
+
 def _weak_spots(run: Run) -> list[Notice]:
     beaten, absent, few = [], [], []
-    for summary in summarize(run):
-        for part in summary.subsets:
-            place = f"{summary.behavior}, {part.words}"
-            value, baseline = part.average_precision, part.baseline_average_precision
+    for behavior in run.behaviors:
+        for subset in run.subsets:
+            place = f"{behavior}, {SUBSET_WORDS[subset]}"
+            row = run.score(behavior, subset, RAW)
+            value = number(row, AVERAGE_PRECISION)
+            baseline = number(run.score(behavior, subset, RAW, baseline=True), AVERAGE_PRECISION)
+            n_positive = int(number(row, "n_positive") or 0)
             if value is not None and baseline is not None and value <= baseline:
                 beaten.append(f"{place} (AP {ratio(value)}, baseline {ratio(baseline)})")
-            if part.n_positive == 0:
+            if n_positive == 0:
                 absent.append(place)
-            elif part.n_positive < _FEW_POSITIVE_FRAMES:
-                few.append(f"{place} ({part.n_positive})")
+            elif n_positive < FEW_POSITIVE_FRAMES:
+                few.append(f"{place} ({n_positive})")
     candidates = (
         (
             beaten,
-            "warning",
             "Not better than the baseline",
             "The sequence head adds nothing here; more, or more varied, training recordings may help.",
         ),
-        (absent, "note", "Nothing to score", "The behavior occurs in no scored frame, so its scores are n/a."),
-        (few, "note", "Few positive frames", "A single bout can move these scores a lot."),
+        (absent, "Nothing to score", "The behavior occurs in no scored frame, so its scores are n/a."),
+        (few, "Few positive frames", "A single bout can move these scores a lot."),
     )
-    return [Notice(level, title, f"{'; '.join(places)}. {text}") for places, level, title, text in candidates if places]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How many pooled rows were computed again from labels and predictions, and which ones differ."""
-
-    n_checked: int
-    differing: tuple[str, ...]
-
-
-def recompute_scores(run: Run) -> Agreement:
-    """Compute the pooled scores again from the files of labels and predictions.
-
-    Counts after post-processing and average precision must equal those in scores.csv.
-    """
-    differing: list[str] = []
-    n_checked = 0
-    for behavior in run.behaviors:
-        for subset in run.subsets:
-            row = run.score(behavior, subset, CLOSED)
-            parts = [run.frame_arrays(behavior, member.recording) for member in run.members(subset)]
-            if row is None or not any(part is not None for part in parts):
-                continue
-            n_checked += 1
-            again = pooled_frame_scores(part for part in parts if part is not None)
-            counts = again.counts
-            same = (counts.tp, counts.fp, counts.fn, counts.tn) == tuple(row[name] for name in ("tp", "fp", "fn", "tn"))
-            value, stored = again.average_precision, number(row, "average_precision")
-            same &= (value is None) == (stored is None)
-            if value is not None and stored is not None:
-                same &= abs(value - stored) <= _ROUNDING
-            if not same:
-                differing.append(f"{behavior}, {SUBSET_WORDS[subset]}")
-    return Agreement(n_checked, tuple(differing))
+    return [Notice("note", title, f"{'; '.join(places)}. {text}") for places, title, text in candidates if places]

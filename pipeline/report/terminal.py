@@ -1,41 +1,71 @@
-"""The headline of finished runs as tables on the terminal."""
-
-from collections.abc import Sequence
+"""The headline of finished runs on the terminal: a table, and who is best."""
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.report.comparison import ComparisonRow
+from pipeline.report.comparison_differences import AVERAGE_PRECISION, BOUT_F1, F1
+from pipeline.report.comparison_runs import Comparison
+from pipeline.report.comparison_scores import BASELINE_AVERAGE_PRECISION, CHANCE_AVERAGE_PRECISION
+from pipeline.report.comparison_tables import run_rows
+from pipeline.report.comparison_words import verdict_lines
+from pipeline.report.run_files import CROSS_VALIDATION, EVALUATION, TEST
 
-_COLUMNS = (
-    ("cross-validated AP", "cv_average_precision"),
-    ("F1", "cv_f1"),
-    ("test AP", "test_average_precision"),
-    ("test F1", "test_f1"),
-    ("logistic AP", "baseline_average_precision"),
-    ("chance AP", "chance"),
-)
+_SCORES = {AVERAGE_PRECISION: "AP", F1: "F1", BOUT_F1: "bout F1"}
+_SUBSETS = {CROSS_VALIDATION: "cross-validated", TEST: "test", EVALUATION: "evaluation"}
 
 
-def print_comparison(rows: Sequence[ComparisonRow]) -> None:
-    """Print a table of runs and behaviors; the best run of a behavior is bold, n/a stands for undefined."""
+def print_comparison(comparison: Comparison) -> None:
+    """Print a table of runs and behaviors, and for each behavior which run is best and whether that is real.
+
+    The highest of a column is bold; n/a stands for undefined.
+    """
     table = Table(title="Average precision (AP) of the probabilities, F1 after post-processing; all pooled")
-    for column in ("behavior", "run", "head", "backbone"):
-        table.add_column(column)
-    for column, _ in (*_COLUMNS, ("minutes", "")):
-        table.add_column(column, justify="right")
-    for row in rows:
-        scores = [_score(getattr(row, name), name in row.best) for _, name in _COLUMNS]
-        minutes = "n/a" if row.minutes is None else f"{row.minutes:.1f}"
-        names = (escape(name) for name in (row.behavior, row.run, row.head, row.backbone))
-        table.add_row(*names, *scores, minutes)
+    for heading in ("behavior", "run", "head", "backbone"):
+        table.add_column(heading)
+    columns = [(subset, score) for subset in comparison.subsets for score in _SCORES]
+    for subset, score in columns:
+        table.add_column(f"{_SUBSETS[subset]} {_SCORES[score]}", justify="right")
+    for heading in ("logistic AP", "chance AP", "minutes"):
+        table.add_column(heading, justify="right")
+    facts = {str(row["run"]): row for row in run_rows(comparison)}
+    for behavior in comparison.behaviors:
+        for contender in comparison.contenders:
+            if behavior in contender.run.behaviors:
+                row = facts[contender.name]
+                names = (escape(str(name)) for name in (behavior, contender.name, row["head"], row["backbone"]))
+                cells = [_score(comparison, behavior, subset, contender.name, score) for subset, score in columns]
+                table.add_row(
+                    *names, *cells, *_landmarks(comparison, behavior, contender.name), _decimal(row["minutes"])
+                )
     # Without a terminal there is no width to fit into: a log file takes whole rows.
     console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
+    console = console if console.is_terminal else Console(width=180)
+    console.print(table)
+    for behavior in comparison.behaviors:
+        for line in verdict_lines(comparison, behavior):
+            console.print(escape(line), highlight=False)
 
 
-def _score(value: float | None, is_best: bool) -> str:
-    if value is None:
+def _score(comparison: Comparison, behavior: str, subset: str, run: str, score: str) -> str:
+    found = comparison.value(behavior, subset, run, score)
+    if found is None or found.value is None:
         return "n/a"
-    return f"[bold]{value:.3f}[/bold]" if is_best else f"{value:.3f}"
+    text = f"{found.value:.3f}"
+    is_best = score in _SCORES and comparison.is_highest(behavior, subset, run, score)
+    return f"[bold]{text}[/bold]" if is_best else text
+
+
+def _landmarks(comparison: Comparison, behavior: str, run: str) -> list[str]:
+    """Average precision of baseline and chance, in the first subset that the run has."""
+    for subset in comparison.subsets:
+        if comparison.value(behavior, subset, run, AVERAGE_PRECISION) is not None:
+            return [
+                _score(comparison, behavior, subset, run, score)
+                for score in (BASELINE_AVERAGE_PRECISION, CHANCE_AVERAGE_PRECISION)
+            ]
+    return ["n/a", "n/a"]
+
+
+def _decimal(value: object) -> str:
+    return "n/a" if value is None else f"{value:.1f}"

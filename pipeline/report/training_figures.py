@@ -4,18 +4,20 @@ from itertools import groupby
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.run_files import EpochRow, Run
-from pipeline.report.style import INK, MUTED, behavior_colors, new_figure, shorten
+from pipeline.report.style import INK, MUTED, Drawing, behavior_colors, new_figure, shorten
 
 FINAL_FOLD = "final"
 
 
-def draw_training(run: Run) -> Figure | None:
-    """Loss and validation average precision over epochs: a row per behavior, a line per fold."""
+def draw_training(run: Run) -> Drawing | None:
+    """Loss and validation average precision over epochs: a row per behavior, a line per fold.
+
+    Heads of another protocol, of the baseline or of inner folds bear another name and are left out.
+    """
     rows = [row for row in run.training if row.head == run.head_name]
     behaviors = [name for name in run.behaviors if any(row.behavior == name for row in rows)]
     if not behaviors:
@@ -45,7 +47,8 @@ def draw_training(run: Run) -> Figure | None:
         Line2D([], [], color=MUTED, linestyle="", marker="o", markersize=5, label="weights kept"),
     ]
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
-    return figure
+    columns = ("behavior", "fold", "epoch", "loss", "validation_average_precision", "best")
+    return Drawing(figure, [{column: getattr(row, column) for column in columns} for row in rows])
 
 
 def _draw_fold(loss_axes: Axes, score_axes: Axes, epochs: list[EpochRow], fold: str, color: str) -> None:
@@ -67,7 +70,7 @@ def _draw_fold(loss_axes: Axes, score_axes: Axes, epochs: list[EpochRow], fold: 
         axes.plot([x for x, _ in kept], [y for _, y in kept], "o", **dots)
 
 
-def draw_stages(run: Run) -> Figure | None:
+def draw_stages(run: Run) -> Drawing | None:
     """Seconds per stage as bars."""
     stages = [stage for stage in run.provenance.get("stages") or [] if stage.get("seconds") is not None]
     if not stages:
@@ -83,4 +86,4 @@ def draw_stages(run: Run) -> Figure | None:
     axes.set_xlim(0, max(*seconds, 0.1) * 1.15)
     axes.set_xlabel("seconds")
     axes.tick_params(axis="y", length=0)
-    return figure
+    return Drawing(figure, [{"stage": stage.get("stage", ""), "seconds": float(stage["seconds"])} for stage in stages])

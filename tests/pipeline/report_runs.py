@@ -1,11 +1,18 @@
 """Make run folders with known content, as a finished experiment would leave them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.agreement import AnnotatedBehavior, AnnotatorTrack, agreement_rows, write_agreement
+from pipeline.choices import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_ways
+from pipeline.ethology_tables import BehaviorTimelines
+from pipeline.groups import MEASURES, RecordingValue, group_rows, write_groups
 from pipeline.postprocess import PostprocessConfig, postprocess
+from pipeline.run_dir import RunDir
+from pipeline.score_tables import PROTOCOL_COLUMNS, protocol_rows, write_score_tables, write_statistics_tables
 from pipeline.scores import PredictedRecording, score_rows, write_scores
 from pipeline.tables import write_lines, write_table
 
@@ -55,12 +62,14 @@ def make_run(
     never: tuple[str, str] | None = None,
     unscored: slice | None = None,
     prefix: str = "mouse_",
+    n_annotators: int = 1,
     **config: object,
 ) -> Path:
     """Write a run folder.
 
     `never` = (recording, behavior) that does not occur there; `unscored` = frames that no human judged
-    in any recording; `config` overrides keys of config.yaml.
+    in any recording; with several annotators each errs a little, and there is a comparison of protocols;
+    `config` overrides keys of config.yaml.
     """
     rng = np.random.default_rng(seed)
     subsets = ["cross_validation"] * n_train + ["test"] * n_test + ["predict"] * n_predict
@@ -73,18 +82,19 @@ def make_run(
         scored = np.ones_like(active)
         if unscored is not None:
             scored[unscored] = False
-        item = PredictedRecording(
-            recording, subset, active & scored, scored, simulate_probability(rng, active, noise), FPS
-        )
+        ways = tuple(fixed_ways(POSTPROCESS) for _ in behaviors)
+        probability = simulate_probability(rng, active, noise)
+        item = PredictedRecording(recording, subset, active & scored, scored, probability, FPS, ways, f"animal {i}")
         poor = simulate_probability(rng, active, noise * 2.5)
         recordings.append((item, poor))
         _write_recording(folder, item, poor if baseline else None, behaviors)
         if subset != "predict":
             predicted.append(item)
-            baselines.append(PredictedRecording(recording, subset, active & scored, scored, poor, FPS))
-    write_scores(folder / "scores.csv", score_rows(predicted, behaviors, POSTPROCESS))
+            baselines.append(replace(item, probability=poor))
+    write_score_tables(RunDir(folder), predicted, behaviors)
     if baseline:
-        write_scores(folder / "baseline_scores.csv", score_rows(baselines, behaviors, POSTPROCESS, ways=["raw"]))
+        write_scores(folder / "baseline_scores.csv", score_rows(baselines, behaviors, ways=["raw"]))
+    _write_more_tables(RunDir(folder), [item for item, _ in recordings], predicted, baselines, behaviors, n_annotators)
     _write_recordings(folder, [item for item, _ in recordings])
     folds = [item.recording for item in predicted if item.subset == "cross_validation"]
     _write_training(folder, behaviors, [*folds, "final"], rng)
@@ -116,6 +126,55 @@ def _write_recording(
         cells = np.where(item.scored, item.active.astype(int).astype(str), "")
         lines = [[frame, *row] for frame, row in zip(frames, cells, strict=True)]
         write_lines(folder / "labels" / f"{item.recording}.csv", [["frame", *behaviors], *lines])
+
+
+def _write_more_tables(
+    run: RunDir,
+    items: list[PredictedRecording],
+    scored: list[PredictedRecording],
+    poorer: list[PredictedRecording],
+    behaviors: tuple[str, ...],
+    n_annotators: int,
+) -> None:
+    choices = Choices(final={b: Choice(fixed_ways(POSTPROCESS)) for b in behaviors})
+    write_table(run.choices_path, CHOICE_COLUMNS, choice_rows(choices, behaviors, [item.recording for item in items]))
+    timelines, values, annotated = [], [], []
+    rng = np.random.default_rng(5)
+    for item in items:
+        for column, behavior in enumerate(behaviors):
+            predicted = postprocess(item.probability[:, column], POSTPROCESS, FPS)
+            has_labels = item.subset != "predict"
+            true = item.active[:, column] if has_labels else None
+            judged = item.scored[:, column] if has_labels else None
+            everywhere = np.ones(len(predicted), dtype=bool)
+            timelines.append(
+                BehaviorTimelines(item.recording, item.subset, behavior, FPS, true, judged, predicted, everywhere)
+            )
+            if has_labels:
+                tracks = {
+                    name: AnnotatorTrack(
+                        np.roll(item.active[:, column], int(rng.integers(-4, 5))), item.scored[:, column]
+                    )
+                    for name in "ABCD"[:n_annotators]
+                }
+                model = AnnotatorTrack(predicted, everywhere)
+                annotated.append(AnnotatedBehavior(item.recording, item.subset, behavior, FPS, tracks, model))
+    for row in write_statistics_tables(run, timelines):
+        i = [item.recording for item in items].index(str(row["recording"]))
+        group = "HD" if i % 2 else "WT"
+        values += [
+            RecordingValue(
+                items[i].recording, f"animal {i}", group, row["behavior"], row["source"], measure, row[measure]
+            )
+            for measure in MEASURES
+        ]
+    write_groups(run.groups_path, group_rows(values))
+    if n_annotators > 1:
+        write_agreement(run.agreement_path, agreement_rows(annotated))
+    crossed = [item for item in scored if item.subset == "cross_validation"]
+    if n_annotators > 1 and crossed:
+        other = [item for item in poorer if item.subset == "cross_validation"]
+        write_table(run.protocol_path, PROTOCOL_COLUMNS, protocol_rows(crossed, other, behaviors))
 
 
 def _write_recordings(folder: Path, items: list[PredictedRecording]) -> None:

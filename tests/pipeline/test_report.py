@@ -11,12 +11,27 @@ from urllib.parse import unquote
 import pytest
 
 from features.errors import InputError
+from pipeline.bout_scores import write_bout_scores
 from pipeline.report.html import write_report
+from pipeline.report.recompute import recompute_scores
 from pipeline.report.run_files import read_run
-from pipeline.report.summary import recompute_scores
 from tests.pipeline.report_runs import make_run
 
 VOID = {"meta", "link", "img", "br"}
+FIGURES = {
+    "scores",
+    "ways",
+    "class_balance",
+    "bout_lengths",
+    "precision_recall",
+    "confusion",
+    "calibration",
+    "training",
+    "overview",
+    "statistics",
+    "groups",
+    "stages",
+}
 NOTE = "Not ResNet50V2 but the compact backbone was used: the weights could not be downloaded."
 
 
@@ -89,7 +104,7 @@ def test_the_page_loads_nothing_from_elsewhere(run_dir, page):
 
 
 def test_every_picture_is_embedded_whole_and_described(page):
-    assert len(page.images) == 8 + 4
+    assert len(page.images) == len(FIGURES) + 4
     for image in page.images:
         head, _, body = image["src"].partition(";base64,")
         content = base64.b64decode(body, validate=True)
@@ -122,7 +137,7 @@ def test_the_pooled_numbers_are_those_of_the_score_table(run_dir, page):
             if row[column] and not (column == "f1" and row["postprocessed"] == "raw"):
                 assert f"{float(row[column]):.3f}" in page.text
         assert f"{int(row['n_positive']):,}" in page.text
-    assert "pooled scores were computed again from labels and predictions and agree" in page.text
+    assert "pooled rows of frame and bout scores were computed again" in page.text
 
 
 def test_the_head_says_which_backbone_was_really_used(page):
@@ -141,23 +156,15 @@ def test_the_thesis_stands_beside_with_its_own_numbers(page):
 
 def test_the_protocol_is_told_in_words(page):
     assert "the held-out one is scored and decides nothing" in page.text
-    assert "gaps of up to 0.2 s are closed" in page.text
+    assert "gaps of up to 0.2 s are filled; then bouts shorter than 0.5 s are dropped" in page.text
 
 
-def test_every_figure_is_kept_as_png_and_svg(run_dir):
-    names = {path.stem for path in (run_dir / "figures").glob("*.png")}
-    assert names == {path.stem for path in (run_dir / "figures").glob("*.svg")}
+def test_every_figure_is_kept_as_png_and_svg_with_its_numbers(run_dir):
     rasters = {f"raster_mouse_{i:02d}" for i in range(1, 5)}
-    assert names == rasters | {
-        "scores",
-        "class_balance",
-        "bout_lengths",
-        "precision_recall",
-        "confusion",
-        "training",
-        "overview",
-        "stages",
-    }
+    for kind in ("png", "svg", "csv"):
+        assert {path.stem for path in (run_dir / "figures").glob(f"*.{kind}")} == FIGURES | rasters
+    for path in (run_dir / "figures").glob("*.csv"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) > 1
 
 
 def test_the_same_files_give_the_same_bytes(run_dir):
@@ -191,10 +198,10 @@ def test_names_are_text_never_markup_and_parts_may_be_absent(tmp_path):
     assert "<b>bold</b>" in page.text
     assert "onerror" in page.text
     assert "mäuse & $x^$ 行動" in page.text
-    assert "baseline" not in page.text.split("Method")[0].lower()
-    assert "None of this run’s behaviors bears the name" in page.text
+    assert "AP, baseline" not in page.text
+    assert "without memory" not in page.text
     assert "Optimistic protocol" in page.text
-    assert "The run folder holds no training curves." in page.text
+    assert not {"training", "thesis"} & set(page.ids)
     assert "simulated" not in page.text
 
 
@@ -202,11 +209,32 @@ def test_a_changed_score_table_is_noticed(run_dir, tmp_path):
     folder = shutil.copytree(run_dir, tmp_path / "copy")
     assert recompute_scores(read_run(folder)).differing == ()
     table = (folder / "scores.csv").read_text(encoding="utf-8").splitlines()
-    (at,) = [i for i, line in enumerate(table) if line.startswith("grooming,test,pooled,closed")]
+    (at,) = [i for i, line in enumerate(table) if line.startswith("grooming,test,pooled,full")]
     cells = table[at].split(",")
     table[at] = ",".join([*cells[:12], str(int(cells[12]) + 1), *cells[13:]])
     (folder / "scores.csv").write_text("\n".join(table) + "\n", encoding="utf-8")
     assert recompute_scores(read_run(folder)).differing == ("grooming, test",)
+
+
+def test_a_changed_table_of_bouts_is_noticed(run_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.report.html.draw_figures", lambda run, folder: {})
+    folder = shutil.copytree(run_dir, tmp_path / "copy")
+    run = read_run(folder)
+    assert recompute_scores(run).n_checked == 2 * 3 * 2
+    rows = [dict(row) for row in run.tables.bout_scores]
+    (at,) = [
+        i
+        for i, row in enumerate(rows)
+        if (row["behavior"], row["subset"], row["recording"], row["postprocessed"])
+        == ("wall_rearing", "cross_validation", "pooled", "full")
+    ]
+    rows[at]["edit_score"] = 0.123456
+    write_bout_scores(folder / "bout_scores.csv", rows)
+    assert recompute_scores(read_run(folder)).differing == ("wall_rearing, cross-validation (bouts)",)
+    assert (
+        "these differ from the tables of scores: wall_rearing, cross-validation (bouts)"
+        in Page(write_report(folder).read_text(encoding="utf-8")).text
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,13 @@ import pytest
 from matplotlib.colors import to_hex
 
 from pipeline.metrics import average_precision, precision_recall_curve
+from pipeline.report.agreement_figures import draw_agreement
 from pipeline.report.bout_figures import bout_durations_s, draw_bout_lengths, draw_class_balance
+from pipeline.report.curve_figures import draw_calibration, draw_confusion, draw_precision_recall, thin_curve
 from pipeline.report.raster_figures import draw_overview, draw_raster
 from pipeline.report.run_files import read_run
-from pipeline.report.score_figures import draw_confusion, draw_precision_recall, draw_score_overview, thin_curve
+from pipeline.report.score_figures import draw_score_overview, draw_ways
+from pipeline.report.statistics_figures import draw_groups, draw_statistics, draw_time_bins
 from pipeline.report.style import PALETTE, behavior_colors, figure_style, new_figure, save_figure, shorten
 from pipeline.report.training_figures import draw_stages, draw_training
 from tests.pipeline.report_runs import make_run
@@ -33,9 +36,9 @@ def run(tmp_path_factory):
     return read_run(folder)
 
 
-def axes_of(figure) -> list[Any]:
-    assert figure is not None
-    return figure.axes
+def axes_of(drawing) -> list[Any]:
+    assert drawing is not None
+    return drawing.figure.axes
 
 
 def texts(axes):
@@ -81,21 +84,21 @@ def test_a_thinned_curve_still_shows_the_area_that_is_printed():
 def test_operating_points_lie_where_the_table_says(run):
     axes = axes_of(draw_precision_recall(run))[1]
     points = {(float(x[0]), float(y[0])) for x, y in (line.get_data() for line in axes.lines) if len(x) == 1}
-    for way in ("raw", "closed"):
+    for way in ("raw", "full"):
         row = run.score(run.behaviors[1], "test", way)
         assert (row["recall"], row["precision"]) in points
 
 
 def test_confusion_shows_the_counts(run):
     axes = axes_of(draw_confusion(run))[1]
-    row = run.score(run.behaviors[1], "cross_validation", "closed")
+    row = run.score(run.behaviors[1], "cross_validation", "full")
     shown = texts(axes)
     assert [f"{row[name]:,}" for name in ("tp", "fn", "fp", "tn")] == shown[0::2]
 
 
 def test_a_raster_shows_human_and_predicted_bouts_at_their_times(run):
     row = run.recordings[0]
-    axes = draw_raster(run, row).axes[2]
+    axes = axes_of(draw_raster(run, row))[2]
     lines = run.timelines[row.recording]
     # The first collection is the area under the probability.
     unscored, human, predicted = ([path.get_extents() for path in bars.get_paths()] for bars in axes.collections[1:4])
@@ -108,7 +111,7 @@ def test_a_raster_shows_human_and_predicted_bouts_at_their_times(run):
 def test_a_long_recording_is_broken_into_lines(tmp_path):
     folder = make_run(tmp_path / "run", behaviors=("rear",), n_train=1, n_test=0, n_frames=9000)
     run = read_run(folder)
-    axes = draw_raster(run, run.recordings[0]).axes
+    axes = axes_of(draw_raster(run, run.recordings[0]))
     assert len(axes) == 3
     limits = [ax.get_xlim() for ax in axes]
     assert limits[0][0] == 0
@@ -117,7 +120,7 @@ def test_a_long_recording_is_broken_into_lines(tmp_path):
 
 
 def test_a_recording_without_labels_has_no_human_bars(run):
-    axes = draw_raster(run, run.recordings[-1]).axes[0]
+    axes = axes_of(draw_raster(run, run.recordings[-1]))[0]
     assert "human" not in [label.get_text() for label in axes.get_yticklabels()]
     assert len(axes_of(draw_overview(run))[0].get_yticklabels()) == 4
 
@@ -151,7 +154,13 @@ def test_figures_without_material_are_not_drawn(tmp_path):
     (folder / "provenance.json").write_text("{}", encoding="utf-8")
     run = read_run(folder)
     for draw in (
+        draw_agreement,
+        draw_calibration,
+        draw_groups,
         draw_score_overview,
+        draw_statistics,
+        draw_time_bins,
+        draw_ways,
         draw_precision_recall,
         draw_confusion,
         draw_class_balance,

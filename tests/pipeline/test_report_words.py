@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.report.run_files import read_run
 from pipeline.report.score_tables import balance_lines, score_lines, thesis_comparisons
-from pipeline.report.summary import notices, summarize
+from pipeline.report.summary import kind_of_error, notices, run_notes, summarize
 from pipeline.report.thesis import TABLES, thesis_table
 from pipeline.report.wording import count, decimal, duration, percent, ratio, setting
 from tests.pipeline.report_runs import make_run
@@ -66,23 +66,82 @@ def run(tmp_path_factory):
     return read_run(folder)
 
 
-def test_a_card_holds_the_pooled_scores_of_the_table(run):
+def test_a_card_holds_the_pooled_scores_of_the_tables(run):
     for card in summarize(run):
-        for part, subset in zip(card.subsets, ("cross_validation", "test"), strict=True):
-            row = run.score(card.behavior, subset, "closed")
-            assert part.average_precision == row["average_precision"]
-            assert (part.f1, part.precision, part.recall) == (row["f1"], row["precision"], row["recall"])
-            baseline = run.score(card.behavior, subset, "raw", baseline=True)
-            assert part.baseline_average_precision == baseline["average_precision"]
-            assert part.chance == row["n_positive"] / row["n_frames"]
+        row = run.score(card.behavior, "cross_validation", "full")
+        bouts = run.tables.bout_score(card.behavior, "cross_validation", "full")
+        assert [line.estimate.value for line in card.lines] == [
+            row["average_precision"],
+            row["f1"],
+            bouts["bout_f1_iou50"],
+        ]
+        baseline = run.score(card.behavior, "cross_validation", "raw", baseline=True)
+        assert card.lines[0].baseline == baseline["average_precision"]
+        assert card.lines[0].chance == row["n_positive"] / row["n_frames"]
+        (other,) = card.others
+        test = run.score(card.behavior, "test", "full")
+        assert (other.average_precision, other.f1) == (test["average_precision"], test["f1"])
 
 
-def test_a_behavior_that_never_occurs_is_said_to_be_unscorable(run):
-    grooming = summarize(run)[0].subsets[1]
-    assert grooming.n_positive == 0
-    assert grooming.average_precision is None
-    assert "nothing to find" in grooming.sentence
-    assert any(notice.title == "Nothing to score" and "grooming, test" in notice.text for notice in notices(run))
+def test_a_card_names_the_recording_with_the_lowest_f1_and_what_happens_there(run):
+    for card in summarize(run):
+        f1 = {
+            member.recording: run.score(card.behavior, "cross_validation", "full", member.recording)["f1"]
+            for member in run.members("cross_validation")
+        }
+        f1 = {recording: value for recording, value in f1.items() if value is not None}
+        assert card.worst.recording == min(f1, key=f1.__getitem__)
+        assert card.worst.f1 == min(f1.values())
+        row = run.score(card.behavior, "cross_validation", "full", card.worst.recording)
+        assert f"{row['fn']} frames missed, {row['fp']} invented" in card.worst.what
+
+
+@pytest.mark.parametrize(
+    ("fn", "fp", "words"),
+    [
+        (0, 0, "no wrong frame"),
+        (20, 10, "it mostly misses (20 frames missed, 10 invented)"),
+        (10, 20, "it mostly invents (10 frames missed, 20 invented)"),
+        (19, 10, "it misses and invents alike (19 frames missed, 10 invented)"),
+        (1200, 0, "it mostly misses (1,200 frames missed, 0 invented)"),
+    ],
+)
+def test_the_kind_of_error_is_named_when_it_is_twice_the_other(fn, fp, words):
+    assert kind_of_error({"fn": fn, "fp": fp}) == words
+
+
+def test_individuals_count_once_and_only_where_the_behavior_is_seen(tmp_path):
+    folder = make_run(tmp_path / "run", n_train=3, n_test=0, n_frames=900, never=("mouse_03", "wall_rearing"))
+    table = (folder / "recordings.csv").read_text(encoding="utf-8").replace("animal 1", "animal 0")
+    (folder / "recordings.csv").write_text(table, encoding="utf-8")
+    _, mid_rearing, wall_rearing = summarize(read_run(folder))
+    assert (wall_rearing.evidence.n_individuals, mid_rearing.evidence.n_individuals) == (1, 2)
+    assert "F1 is n/a in mouse_03, where it never occurs" in wall_rearing.never_occurs
+    assert mid_rearing.never_occurs == ""
+
+
+def test_a_behavior_that_never_occurs_is_said_to_be_unscorable(tmp_path):
+    folder = make_run(tmp_path / "run", n_train=1, n_test=0, n_frames=400, never=("mouse_01", "grooming"))
+    run = read_run(folder)
+    card = summarize(run)[0]
+    assert card.verdict.level == "unknown"
+    assert card.lines[0].estimate.value is None
+    assert card.worst.recording == ""
+    assert any(
+        notice.title == "Nothing to score" and "grooming, cross-validation" in notice.text for notice in notices(run)
+    )
+
+
+def test_errors_of_total_time_and_bouts_are_those_of_the_table(run):
+    card = summarize(run)[2]
+    rows = {
+        row["statistic"]: row
+        for row in run.tables.statistics_agreement
+        if (row["behavior"], row["subset"]) == ("wall_rearing", "cross_validation")
+    }
+    for statistic, unit in (("total_s", "s total time"), ("n_bouts", "bouts")):
+        row = rows[statistic]
+        assert f"{row['mean_absolute_error']:.1f} of {row['human_mean']:.1f} {unit}" in card.per_recording
 
 
 def test_lines_join_raw_and_postprocessed_rows(run):
@@ -90,6 +149,10 @@ def test_lines_join_raw_and_postprocessed_rows(run):
     assert [line.recording, *(other.recording for other in others)] == ["mouse_01", "mouse_02", "mouse_03"]
     assert line.raw == run.score("wall_rearing", "cross_validation", "raw", "mouse_01")
     assert line.closed == run.score("wall_rearing", "cross_validation", "closed", "mouse_01")
+    assert line.full == run.score("wall_rearing", "cross_validation", "full", "mouse_01")
+    assert [way for way, _, _ in line.ways()] == ["raw", "closed", "full"]
+    for way, _, bouts in line.ways():
+        assert bouts == run.tables.bout_score("wall_rearing", "cross_validation", way, "mouse_01")
 
 
 def test_balance_counts_bouts_and_their_lengths(run):
@@ -109,8 +172,8 @@ def test_a_head_that_does_not_beat_the_baseline_is_called_out(tmp_path):
     (folder / "baseline_scores.csv").write_text((folder / "scores.csv").read_text(encoding="utf-8"), encoding="utf-8")
     found = [notice for notice in notices(read_run(folder)) if notice.title == "Not better than the baseline"]
     assert len(found) == 1
-    assert found[0].level == "warning"
     assert "rear, cross-validation" in found[0].text
+    assert summarize(read_run(folder))[0].verdict.headline == "No better than the baseline: do not use"
 
 
 def test_notes_and_left_out_counts_are_shown(tmp_path):
@@ -122,3 +185,14 @@ def test_notes_and_left_out_counts_are_shown(tmp_path):
     words = [notice.text for notice in notices(read_run(folder))]
     assert "fold m1: no positive frame" in words
     assert "frames without pose: 12" in words
+
+
+def test_many_notes_are_listed_under_data_instead(tmp_path):
+    folder = make_run(tmp_path / "run", behaviors=("rear",), n_train=1, n_test=0, n_frames=300)
+    text = (folder / "provenance.json").read_text(encoding="utf-8")
+    (folder / "provenance.json").write_text(
+        text.replace('"notes": []', '"notes": ["a", "b", "c", "d"]'), encoding="utf-8"
+    )
+    run = read_run(folder)
+    assert [notice.title for notice in notices(run) if "from the run" in notice.title] == ["4 notes from the run"]
+    assert run_notes(run) == ["a", "b", "c", "d"]

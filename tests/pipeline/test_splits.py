@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from pipeline.splits import group_by_individual, leave_one_video_out, median_best_epoch
+from pipeline.splits import group_by_individual, inner_groups, leave_one_video_out, median_best_epoch
 
 
 def test_each_individual_is_held_out_once_with_all_its_recordings():
@@ -66,3 +66,33 @@ def test_a_behavior_seen_in_too_few_individuals_is_named():
 def test_median_of_an_even_number_is_the_lower_one():
     assert median_best_epoch([4, 9, 2, 7]) == 4
     assert median_best_epoch([3]) == 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 50)), min_size=1, max_size=14),
+    st.integers(2, 5),
+    st.integers(0, 13),
+)
+def test_inner_groups_part_all_that_is_not_held_out_by_individual(mice, n_groups, position):
+    individuals = {f"r{i}": f"mouse{mouse}" for i, (mouse, _) in enumerate(mice)}
+    positives = {f"r{i}": n for i, (_, n) in enumerate(mice)}
+    mouse = individuals[f"r{position % len(mice)}"]
+    held_out = [r for r, name in individuals.items() if name == mouse]
+    groups = inner_groups(individuals, held_out, positives, n_groups)
+    left = [r for r in individuals if r not in held_out]
+    n_individuals = len({individuals[r] for r in left})
+    if n_individuals < 2:
+        assert groups == []
+        return
+    assert sorted(r for group in groups for r in group) == sorted(left)
+    assert len(groups) == min(n_groups, n_individuals)
+    for group in groups:
+        others = {individuals[r] for other in groups if other != group for r in other}
+        assert group and not others & {individuals[r] for r in group}
+
+
+def test_those_who_show_the_behavior_are_dealt_to_different_inner_groups():
+    individuals = {name: name for name in "abcdefg"}
+    positives = dict.fromkeys("abcdefg", 0) | {"b": 90, "e": 80, "g": 70}
+    groups = inner_groups(individuals, ["a"], positives, 3)
+    assert sorted(sum(r in "beg" for r in group) for group in groups) == [1, 1, 1]

@@ -1,0 +1,140 @@
+"""The tables of a run folder that a report may show, and those that are there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.agreement import read_agreement
+from pipeline.bout_scores import read_bout_scores
+from pipeline.ethology_tables import (
+    Row,
+    read_rows,
+    read_statistics,
+    read_statistics_agreement,
+    read_statistics_bins,
+)
+from pipeline.groups import read_groups
+from pipeline.postprocess import PostprocessConfig
+from pipeline.report.reading import optional
+from pipeline.run_dir import RunDir
+from pipeline.score_tables import CALIBRATION_COLUMNS, INTERVAL_COLUMNS, PROTOCOL_COLUMNS
+from pipeline.scores import FULL
+from pipeline.tables import read_table
+
+FINAL = "final"
+
+
+@dataclass(frozen=True)
+class ChoiceRow:
+    """One line of postprocess.csv: how one behavior's probabilities are read in one recording, in one way.
+
+    `objective` is "" and the values None where the settings were fixed; `chosen_on` names the recordings
+    whose predictions they (or the calibration) were chosen from.
+    """
+
+    behavior: str
+    recording: str
+    way: str
+    settings: PostprocessConfig
+    objective: str
+    value: float | None
+    value_none: float | None
+    value_closed: float | None
+    n_candidates: int | None
+    chosen_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Rows of the run's tables as dicts by column (numbers as numbers, None = empty); () where a file is absent."""
+
+    choices: tuple[ChoiceRow, ...] = ()
+    bout_scores: tuple[Row, ...] = ()
+    intervals: tuple[Row, ...] = ()
+    calibration: tuple[Row, ...] = ()
+    statistics: tuple[Row, ...] = ()
+    statistics_bins: tuple[Row, ...] = ()
+    statistics_agreement: tuple[Row, ...] = ()
+    groups: tuple[Row, ...] = ()
+    agreement: tuple[Row, ...] = ()
+    protocol: tuple[Row, ...] = ()
+
+    def settings(self, behavior: str, recording: str, way: str = FULL) -> PostprocessConfig | None:
+        """How one behavior's probabilities were read in one recording; None where the folder does not say."""
+        for row in self.choices:
+            if (row.behavior, row.recording, row.way) == (behavior, recording, way):
+                return row.settings
+        return None
+
+    def interval(self, behavior: str, subset: str, way: str, score: str) -> Row | None:
+        """One row of intervals.csv."""
+        wanted = (behavior, subset, way, score)
+        return _first(self.intervals, ("behavior", "subset", "postprocessed", "score"), wanted)
+
+    def bout_score(self, behavior: str, subset: str, way: str, recording: str = "pooled") -> Row | None:
+        """One row of bout_scores.csv."""
+        wanted = (behavior, subset, way, recording)
+        return _first(self.bout_scores, ("behavior", "subset", "postprocessed", "recording"), wanted)
+
+
+def _first(rows: Sequence[Row], columns: tuple[str, ...], wanted: tuple[str, ...]) -> Row | None:
+    return next((row for row in rows if tuple(row[column] for column in columns) == wanted), None)
+
+
+def read_tables(folder: RunDir) -> Tables:
+    """Read every table that the folder holds.
+
+    Raises
+    ------
+    InputError
+        When a table is there and cannot be read.
+    """
+    return Tables(
+        choices=tuple(optional(folder.choices_path, _read_choices) or ()),
+        bout_scores=tuple(optional(folder.bout_scores_path, read_bout_scores) or ()),
+        intervals=tuple(optional(folder.intervals_path, _read_intervals) or ()),
+        calibration=tuple(optional(folder.calibration_path, _read_calibration) or ()),
+        statistics=tuple(optional(folder.statistics_path, read_statistics) or ()),
+        statistics_bins=tuple(optional(folder.statistics_bins_path, read_statistics_bins) or ()),
+        statistics_agreement=tuple(optional(folder.statistics_agreement_path, read_statistics_agreement) or ()),
+        groups=tuple(optional(folder.groups_path, read_groups) or ()),
+        agreement=tuple(optional(folder.agreement_path, read_agreement) or ()),
+        protocol=tuple(optional(folder.protocol_path, _read_protocol) or ()),
+    )
+
+
+def _read_choices(path: Path) -> list[ChoiceRow]:
+    steps = ("smooth_s", "threshold", "max_gap_s", "min_bout_s", "opening_s")
+    rows = []
+    for cells in read_table(path):
+        order = cells["order"].split(" > ")
+        settings = PostprocessConfig.model_validate({name: float(cells[name]) for name in steps} | {"order": order})
+        values = {name: float(cells[name]) if cells[name] else None for name in ("value", "value_none", "value_closed")}
+        rows.append(
+            ChoiceRow(
+                behavior=cells["behavior"],
+                recording=cells["recording"],
+                way=cells["postprocessed"],
+                settings=settings,
+                objective=cells["objective"],
+                n_candidates=int(cells["n_candidates"]) if cells["n_candidates"] else None,
+                chosen_on=tuple(cells["chosen_on"].split("; ")) if cells["chosen_on"] else (),
+                **values,
+            )
+        )
+    return rows
+
+
+def _read_intervals(path: Path) -> list[Row]:
+    counts = ("n_individuals", "n_resamples")
+    return read_rows(path, INTERVAL_COLUMNS, counts, ("value", "low", "high", "level"))
+
+
+def _read_calibration(path: Path) -> list[Row]:
+    ratios = ("lower", "upper", "mean_probability", "observed", "calibration_error", "brier", "log_loss")
+    return read_rows(path, CALIBRATION_COLUMNS, ("n_frames", "n_positive"), ratios)
+
+
+def _read_protocol(path: Path) -> list[Row]:
+    ratios = ("nested", "thesis", "optimism", "low", "high", "level", "p")
+    return read_rows(path, PROTOCOL_COLUMNS, ("n_individuals",), ratios)

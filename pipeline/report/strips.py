@@ -1,0 +1,63 @@
+"""Film strips on the page: the best and the worst bouts, embedded."""
+
+import base64
+from dataclasses import dataclass
+
+from pipeline.film_strips import TABLE, read_film_strips
+from pipeline.report.reading import checked, optional
+from pipeline.report.run_files import Run
+from pipeline.report.wording import ratio
+from pipeline.strip_choice import KINDS, FilmStrip
+
+KIND_WORDS = {
+    "missed": ("Missed", "human bouts that no predicted bout touches, the longest first"),
+    "invented": ("Invented", "predicted bouts that touch no human bout, long and sure ones first"),
+    "correct": ("Correct", "bouts on which human and model agree, the best first"),
+}
+
+
+@dataclass(frozen=True)
+class StripPicture:
+    """One strip: what it shows in words, and its picture as a data URI."""
+
+    caption: str
+    image: str
+    file: str
+
+
+@dataclass(frozen=True)
+class StripGroup:
+    """Strips of one behavior and kind, by rank."""
+
+    behavior: str
+    title: str
+    what: str
+    pictures: tuple[StripPicture, ...]
+
+
+def strip_groups(run: Run) -> list[StripGroup]:
+    """Film strips of the run's folder, by behavior and kind; none where none were cut.
+
+    Raises
+    ------
+    InputError
+        When the table or a picture cannot be read.
+    """
+    strips = optional(run.path / TABLE, lambda path: read_film_strips(path.parent)) or []
+    groups = []
+    for behavior in run.behaviors:
+        for kind in KINDS:
+            mine = sorted((s for s in strips if (s.behavior, s.kind) == (behavior, kind)), key=lambda s: s.rank)
+            if mine:
+                pictures = tuple(_picture(run, strip) for strip in mine)
+                groups.append(StripGroup(behavior, *KIND_WORDS[kind], pictures))
+    return groups
+
+
+def _picture(run: Run, strip: FilmStrip) -> StripPicture:
+    content = checked(run.path / strip.file, lambda path: path.read_bytes())
+    words = f"{strip.recording}, {strip.start_s:.1f}–{strip.stop_s:.1f} s"
+    words += f", mean probability {ratio(strip.mean_probability)}"
+    if strip.iou is not None:
+        words += f", IoU {ratio(strip.iou)}"
+    return StripPicture(words, f"data:image/jpeg;base64,{base64.b64encode(content).decode('ascii')}", strip.file)

@@ -1,0 +1,275 @@
+"""From probabilities to the tables of a run folder: predictions, bouts and every score.
+
+Everything is written before scores.csv, so that a folder with scores has all that they came from.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle import update_metadata
+from pipeline import outputs
+from pipeline.agreement import AnnotatedBehavior, AnnotatorTrack, agreement_rows, write_agreement
+from pipeline.annotators import CONSENSUS_RULES
+from pipeline.choices import CHOICE_COLUMNS, Choices, choice_rows
+from pipeline.config import ExperimentConfig
+from pipeline.cross_validation import StageTwo
+from pipeline.ethology_tables import BehaviorTimelines, Row
+from pipeline.film_strips import StripMaterial, make_film_strips
+from pipeline.fit_plan import BASELINE, HEAD, THESIS
+from pipeline.gather import CROSS_VALIDATION, PREDICT, GatheredRecording
+from pipeline.groups import MEASURES, RecordingValue, group_rows, write_groups
+from pipeline.postprocess import postprocess
+from pipeline.progress import progress_bars
+from pipeline.report.style import behavior_colors
+from pipeline.run_dir import RunDir
+from pipeline.score_tables import (
+    PROTOCOL_COLUMNS,
+    optimism_words,
+    protocol_rows,
+    write_score_tables,
+    write_statistics_tables,
+)
+from pipeline.scores import FULL, RAW, PredictedRecording, score_rows, write_scores
+from pipeline.stage_one import EmbeddedRecording
+from pipeline.tables import write_table
+
+log = logging.getLogger(__name__)
+
+# probabilities of every video frame, by behavior
+EveryFrame = dict[str, NDArray[np.float32]]
+
+
+def write_results(
+    config: ExperimentConfig,
+    run: RunDir,
+    recordings: Sequence[EmbeddedRecording],
+    stage_two: StageTwo,
+    choices: Choices,
+) -> list[str]:
+    """Write all tables of a run.
+
+    Returns
+    -------
+    list of str
+        Notes for the report: what could not be chosen or computed.
+    """
+    behaviors = config.behavior_names()
+    gathered = [r.gathered for r in recordings]
+    outputs.write_recordings(run, gathered)
+    write_table(run.training_path, outputs.TRAINING_COLUMNS, stage_two.history)
+    rows = choice_rows(choices, behaviors, [r.id for r in recordings])
+    write_table(run.choices_path, CHOICE_COLUMNS, rows)
+    material = _Material(config, stage_two, choices)
+    for recording in recordings:
+        _write_recording(config, run, recording, material)
+    _complete_bundles(run, choices, behaviors)
+    baseline = material.scorable(recordings, BASELINE)
+    if baseline:
+        write_scores(run.baseline_scores_path, score_rows(baseline, behaviors, ways=(RAW,)))
+    scored = material.scorable(recordings, HEAD)
+    thesis = material.scorable(recordings, THESIS)
+    if thesis:
+        nested = [r for r in scored if r.subset == CROSS_VALIDATION]
+        write_scores(run.protocol_scores_path, score_rows(thesis, behaviors))
+        rows = protocol_rows(nested, thesis, behaviors)
+        write_table(run.protocol_path, PROTOCOL_COLUMNS, rows)
+        for row in rows:
+            log.info("%s", optimism_words(row))
+    timelines = [line for r in recordings for line in _behavior_timelines(r, material)]
+    _write_groups(run, write_statistics_tables(run, timelines), gathered)
+    shared = [item for item in gathered if len(item.annotators) > 1]
+    if shared:
+        write_agreement(run.agreement_path, agreement_rows(_annotated_behaviors(shared, timelines, config)))
+    uncalibrated = material.scorable(recordings, HEAD, calibrated=False) if config.calibration != "none" else []
+    strip_notes = _cut_film_strips(config, run, gathered, scored)
+    write_score_tables(run, scored, behaviors, uncalibrated)
+    return [*choices.notes, *strip_notes]
+
+
+@dataclass(frozen=True)
+class _Material:
+    """Probabilities of every frame, as they are scored."""
+
+    config: ExperimentConfig
+    stage_two: StageTwo
+    choices: Choices
+
+    def every_frame(self, recording: EmbeddedRecording, kind: str, calibrated: bool = True) -> EveryFrame:
+        """Probabilities of one kind of head, calibrated where that was asked for; empty without any."""
+        found = self.stage_two.probabilities.get(kind, {}).get(recording.id, {})
+        probabilities = {}
+        for behavior, analysed in found.items():
+            values = outputs.expand_to_all_frames(analysed, recording.frames, recording.gathered.n_frames)
+            calibration = self.choices.of(behavior, recording.id).calibration
+            # The baseline and the other protocol are judged by what they give themselves.
+            is_calibrated = calibrated and kind == HEAD and calibration is not None
+            probabilities[behavior] = calibration.apply(values) if is_calibrated and calibration else values
+        return probabilities
+
+    def scorable(
+        self, recordings: Sequence[EmbeddedRecording], kind: str, calibrated: bool = True
+    ) -> list[PredictedRecording]:
+        """Recordings that have both labels and probabilities from heads that never saw them."""
+        found = []
+        for recording in recordings:
+            item = recording.gathered
+            predicted = self.every_frame(recording, kind, calibrated)
+            if item.labels is None or item.subset == PREDICT or not predicted:
+                continue
+            behaviors = self.config.behavior_names()
+            found.append(
+                PredictedRecording(
+                    item.id,
+                    item.subset,
+                    item.labels.active,
+                    item.labels.scored,
+                    np.stack([predicted[b] for b in behaviors], axis=1),
+                    item.fps,
+                    tuple(self.choices.of(b, item.id).ways for b in behaviors),
+                    item.recording.individual,
+                )
+            )
+        return found
+
+
+def _write_recording(config: ExperimentConfig, run: RunDir, recording: EmbeddedRecording, material: _Material) -> None:
+    item = recording.gathered
+    if item.labels is not None:
+        outputs.write_labels(run.labels_path(item.id), item.labels)
+    if len(item.annotators) > 1:
+        for annotator, labels in item.annotators.items():
+            outputs.write_labels(run.annotator_labels_path(annotator, item.id), labels)
+    predicted = material.every_frame(recording, HEAD)
+    if predicted:
+        settings = {b: material.choices.of(b, item.id).ways[FULL] for b in predicted}
+        outputs.write_predictions(run, item.id, item.fps, predicted, settings)
+        if config.calibration != "none":
+            as_given = material.every_frame(recording, HEAD, calibrated=False)
+            outputs.write_probabilities(run.uncalibrated_path(item.id), item.fps, as_given)
+    baseline = material.every_frame(recording, BASELINE)
+    if baseline:
+        outputs.write_probabilities(run.baseline_predictions_path(item.id), item.fps, baseline)
+    thesis = material.every_frame(recording, THESIS)
+    if thesis:
+        outputs.write_probabilities(run.protocol_predictions_path(item.id), item.fps, thesis)
+
+
+def _behavior_timelines(recording: EmbeddedRecording, material: _Material) -> list[BehaviorTimelines]:
+    """What a human and the model say of each behavior in one recording."""
+    item = recording.gathered
+    predicted = material.every_frame(recording, HEAD)
+    lines = []
+    for column, behavior in enumerate(material.config.behavior_names()):
+        probability = predicted.get(behavior)
+        settings = material.choices.of(behavior, item.id).ways[FULL]
+        lines.append(
+            BehaviorTimelines(
+                item.id,
+                item.subset,
+                behavior,
+                item.fps,
+                None if item.labels is None else item.labels.active[:, column],
+                None if item.labels is None else item.labels.scored[:, column],
+                None if probability is None else postprocess(probability, settings, item.fps),
+                None if probability is None else ~np.isnan(probability),
+            )
+        )
+    return lines
+
+
+def _write_groups(run: RunDir, statistics: Sequence[Row], gathered: Sequence[GatheredRecording]) -> None:
+    """Compare the lab's groups, where its table names at least two."""
+    recordings = {item.id: item.recording for item in gathered}
+    if len({r.group for r in recordings.values() if r.group}) < 2:
+        return
+    values = [
+        RecordingValue(
+            str(row["recording"]),
+            recordings[str(row["recording"])].individual,
+            recordings[str(row["recording"])].group,
+            str(row["behavior"]),
+            str(row["source"]),
+            measure,
+            cast("float | None", row[measure]),
+        )
+        for row in statistics
+        for measure in MEASURES
+    ]
+    write_groups(run.groups_path, group_rows(values))
+
+
+def _annotated_behaviors(
+    gathered: Sequence[GatheredRecording], timelines: Sequence[BehaviorTimelines], config: ExperimentConfig
+) -> Iterator[AnnotatedBehavior]:
+    """Yield what all annotators and the model say of each behavior in each recording."""
+    has_consensus = config.annotations in CONSENSUS_RULES
+    lines = {(line.recording, line.behavior): line for line in timelines}
+    for item in gathered:
+        for column, behavior in enumerate(config.behavior_names()):
+            line = lines[item.id, behavior]
+            model = None
+            if line.predicted is not None and line.has_prediction is not None:
+                model = AnnotatorTrack(line.predicted, line.has_prediction)
+            assert item.labels is not None
+            yield AnnotatedBehavior(
+                item.id,
+                item.subset,
+                behavior,
+                item.fps,
+                {
+                    name or "unnamed": AnnotatorTrack(track.active[:, column], track.scored[:, column])
+                    for name, track in item.annotators.items()
+                },
+                model,
+                AnnotatorTrack(item.labels.active[:, column], item.labels.scored[:, column]) if has_consensus else None,
+            )
+
+
+def _cut_film_strips(
+    config: ExperimentConfig,
+    run: RunDir,
+    gathered: Sequence[GatheredRecording],
+    scored: Sequence[PredictedRecording],
+) -> list[str]:
+    """Cut the best and the worst bouts out of the videos; returns notes on what could not be cut."""
+    items = {item.id: item for item in gathered}
+    behaviors = config.behavior_names()
+    material = []
+    for recording in scored:
+        item = items[recording.recording]
+        parts = [recording.arrays(column, FULL) for column in range(len(behaviors))]
+        material.append(
+            StripMaterial(
+                item.id,
+                item.video.path if item.video and item.centers else None,
+                item.centers.xy_px if item.centers else None,
+                config.crop.size_px,
+                item.fps,
+                recording.active,
+                np.stack([part.predicted for part in parts], axis=1),
+                recording.probability,
+                recording.scored,
+            )
+        )
+    with progress_bars() as bars:
+        bar = bars.add("Cutting film strips")
+        return make_film_strips(run.path, material, behaviors, behavior_colors(behaviors), bar)
+
+
+def _complete_bundles(run: RunDir, choices: Choices, behaviors: Sequence[str]) -> None:
+    """A head is used on new videos with the settings that were chosen on all training recordings."""
+    for behavior in behaviors:
+        if run.head_path(behavior).is_dir():
+            choice = choices.final[behavior]
+            update_metadata(
+                run.head_path(behavior),
+                {
+                    "postprocess": choice.ways[FULL].model_dump(mode="json"),
+                    "calibration": choice.calibration.to_json() if choice.calibration else None,
+                },
+            )
