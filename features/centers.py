@@ -10,6 +10,9 @@ from features.errors import InputError
 from features.suggestions import did_you_mean, listing
 from features.tracks import CenterTrack, PoseTrack
 
+WHOLE_ANIMAL = ("blob", "center", "box")
+"""Points that stand for the animal as a whole, from trackers that know no keypoints."""
+
 
 class CenterConfig(BaseModel):
     """Which point of the animal is the center, and how gaps are treated."""
@@ -39,6 +42,9 @@ class CenterConfig(BaseModel):
 
 def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTrack:
     """Find the center in every frame.
+
+    A track whose only point is one of `WHOLE_ANIMAL` is the center whatever `keypoints` says, so that
+    recordings with and without keypoints can stand in one table.
 
     A keypoint is seen where its likelihood reaches `min_likelihood`. One keypoint is taken as it is.
     Of several, the center is their mean. In frames where at least half of them (but not all) are seen,
@@ -78,19 +84,21 @@ def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTra
 
 def _named_points(pose: PoseTrack, config: CenterConfig) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Positions (n_frames, n_named, 2) and where they are seen (n_frames, n_named)."""
-    for name in config.keypoint_names:
+    alone = len(pose.keypoints) == 1 and pose.keypoints[0] in WHOLE_ANIMAL
+    names = pose.keypoints if alone else config.keypoint_names
+    for name in names:
         if name not in pose.keypoints:
             raise InputError(
                 f"Keypoint {name!r} is not in {pose.source_path.name}. It has: {listing(pose.keypoints)}."
                 f"{did_you_mean(name, pose.keypoints)} Set center.keypoints to one of these, "
                 "or to a list of them to average."
             )
-    columns = [pose.keypoints.index(name) for name in config.keypoint_names]
+    columns = [pose.keypoints.index(name) for name in names]
     points = pose.xy_px[:, columns]
     likelihood = pose.likelihood[:, columns]
     with np.errstate(invalid="ignore"):
         seen = (likelihood >= config.min_likelihood) & np.isfinite(points).all(axis=2)
-    for name, column, column_seen in zip(config.keypoint_names, likelihood.T, seen.T, strict=True):
+    for name, column, column_seen in zip(names, likelihood.T, seen.T, strict=True):
         if column_seen.any():
             continue
         best = f"its highest likelihood is {np.nanmax(column):.2f}" if np.isfinite(column).any() else "no value at all"

@@ -13,6 +13,7 @@ from features.backbones.precomputed import PrecomputedConfig
 from features.centers import track_center
 from features.errors import InputError
 from features.poses import read_poses
+from features.poses.blob_cache import cached_blob_track
 from features.precomputed import count_precomputed_frames
 from features.tracks import CenterTrack, PoseTrack
 from features.video import VideoInfo, inspect_video
@@ -22,7 +23,7 @@ from pipeline.audit import check_frames_agree
 from pipeline.config import ExperimentConfig
 from pipeline.demo import make_demo
 from pipeline.labels import LabelTrack, label_tracks
-from pipeline.progress import progress_bars
+from pipeline.progress import Bars, progress_bars
 from pipeline.recordings import Recording, read_recordings
 
 log = logging.getLogger(__name__)
@@ -112,12 +113,19 @@ def gather(config: ExperimentConfig) -> list[GatheredRecording]:
         bar = bars.add("Checking recordings", total=len(recordings))
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
-            found = measured[recording.id] = _measure(recording, config)
+            found = measured[recording.id] = _measure(recording, config, bars)
             if not recording.annotation_paths:
                 check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, None)
             for annotator, path in recording.annotation_paths.items():
                 source = _Source(recording.id, annotator)
-                annotations[source] = read_annotation(path, found.n_frames, found.fps)
+                annotations[source] = read_annotation(
+                    path,
+                    found.n_frames,
+                    found.fps,
+                    choice=recording.annotation_choices.get(annotator),
+                    video_name=recording.video_path.name,
+                    behaviors=[name for names in config.their_names().values() for name in names],
+                )
                 check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, annotations[source].span)
     labels = _labels(annotations, measured, config)
     notes: dict[str, list[str]] = {}
@@ -196,14 +204,18 @@ def recordings_csv(config: ExperimentConfig) -> Path:
         return make_demo(Path("demo"), config.demo, bars.add("Simulating the demo's open field"))
 
 
-def _measure(recording: Recording, config: ExperimentConfig) -> _Measured:
+def _measure(recording: Recording, config: ExperimentConfig, bars: Bars) -> _Measured:
     if isinstance(config.backbone, PrecomputedConfig):
         return _measure_precomputed(recording, config.backbone, config)
     video = inspect_video(recording.video_path, config.cache_dir / "videos.json")
+    if recording.has_blob_poses:
+        pose = cached_blob_track(video, config.cache_dir, bars.add(f"Tracking the animal in {recording.id}"))
+        return _Measured(video.n_frames, video.fps, video, pose)
     if recording.pose_path is None:
         raise InputError(
             f"Recording {recording.id} has no file in the column `poses` of the recordings table, but its frames are "
-            "cropped around the animal. Name the DeepLabCut file of the video there."
+            "cropped around the animal. Name the video's pose file there, or write `blob` to have a single animal "
+            "tracked by how it differs from the background."
         )
     pose = read_poses(recording.pose_path, config.center.individual)
     return _Measured(video.n_frames, video.fps, video, pose)

@@ -5,18 +5,25 @@ spaces are accepted. Pairing is by this table, never by sort order.
 """
 
 import difflib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from features.delimited import find_dialect, iter_rows, require_file
 from features.errors import InputError
 from features.suggestions import did_you_mean, listing
+from pipeline.annotations import AnnotationChoice, is_project, require_format
 from pipeline.names import unsafe_name_reason
 
 COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 _REQUIRED = ("recording", "video")
 _SPLITS = ("train", "test", "")
 _POOLED = "pooled"
+# In the column `poses`: no pose file, the animal is tracked in the video itself.
+BLOB = "blob"
+_FORMAT = re.compile(r"([a-z][a-z_0-9]+):(.+)")  # one letter is a Windows drive
+_PART = re.compile(r"#([a-z]+)=")
+_PARTS = ("observation", "media", "subject")
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,19 @@ class Recording:
     video_path : Path
         The video; with features computed elsewhere, their file (a part of it after ``#``).
     pose_path : Path or None
-        The pose file; None where the table names none.
+        The pose file; None where the table names none, or where it says `blob`.
     annotation_paths : dict of str to Path
         By annotator, "" where the table names none; empty for a video to predict only.
+    annotation_choices : dict of str to AnnotationChoice
+        By annotator, what the table says of the file beside its path.
     individual : str
         Whose video it is; the recording's id where the table doesn't say.
     group : str
         The lab's own grouping (genotype, treatment); may be "".
     split : str
         "train", "test" or "" (to predict only).
+    has_blob_poses : bool
+        The table says `blob` instead of a pose file: a single animal is tracked in the video itself.
     """
 
     id: str
@@ -48,6 +59,8 @@ class Recording:
     individual: str
     group: str
     split: str
+    annotation_choices: dict[str, AnnotationChoice] = field(default_factory=dict)
+    has_blob_poses: bool = False
 
 
 def read_recordings(csv_path: Path) -> list[Recording]:
@@ -83,9 +96,14 @@ def read_recordings(csv_path: Path) -> list[Recording]:
         recording = _recording(fields)
         _require_new(fields, "recording", recording.id.casefold(), recording.id, seen_ids)
         _require_new(fields, "video", str(recording.video_path), recording.video_path.name, seen_files)
-        for path in recording.annotation_paths.values():
-            # The thesis' form keeps labels in the pose file: the two columns may name one file.
-            _require_new(fields, "annotations", str(path), path.name, seen_files)
+        for annotator, path in recording.annotation_paths.items():
+            # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
+            # export of several observations or subjects serves several recordings, each with its part.
+            part = replace(recording.annotation_choices[annotator], format="")
+            if part != AnnotationChoice():
+                _require_new(fields, "annotations", f"{path} {part}", path.name, seen_files)
+            elif not is_project(path):
+                _require_new(fields, "annotations", str(path), path.name, seen_files)
         if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
             _require_new(fields, "poses", str(recording.pose_path), recording.pose_path.name, seen_files)
         recordings.append(recording)
@@ -150,7 +168,9 @@ def _recording(fields: _Row) -> Recording:
         )
     if not fields["video"]:
         raise fields.error("video", f"recording {name!r} has no video. Write its path, relative to this table.")
-    annotation_paths = _annotation_paths(fields)
+    annotation_paths, annotation_choices = _annotation_paths(fields)
+    # A file that really is called so is taken for a file.
+    has_blob_poses = fields["poses"].casefold() == BLOB and not _resolve(fields.csv_path, fields["poses"]).is_file()
     if split and not annotation_paths:
         raise fields.error(
             "annotations",
@@ -160,30 +180,66 @@ def _recording(fields: _Row) -> Recording:
     return Recording(
         id=name,
         video_path=_path(fields, "video", fields["video"]),
-        pose_path=_path(fields, "poses", fields["poses"]) if fields["poses"] else None,
+        pose_path=_path(fields, "poses", fields["poses"]) if fields["poses"] and not has_blob_poses else None,
         annotation_paths=annotation_paths,
         individual=fields["individual"] or name,
         group=fields["group"],
         split=split,
+        annotation_choices=annotation_choices,
+        has_blob_poses=has_blob_poses,
     )
 
 
-def _annotation_paths(fields: _Row) -> dict[str, Path]:
-    """`annotator=path` joined by `;`, or one path alone."""
+def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, AnnotationChoice]]:
+    """`annotator=path` joined by `;`, or one path alone; around a path what its file leaves open.
+
+    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME``; only the path is needed
+    (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
+    """
     paths: dict[str, Path] = {}
+    choices: dict[str, AnnotationChoice] = {}
     for part in (part.strip() for part in fields["annotations"].split(";")):
         if not part:
             continue
-        annotator, sign, text = (word.strip() for word in part.partition("="))
-        if not sign or _resolve(fields.csv_path, part).is_file():
+        named = _PART.search(part)
+        front = part if named is None else part[: named.start()]
+        annotator, sign, text = (word.strip() for word in front.partition("="))
+        if not sign or any(_resolve(fields.csv_path, name).is_file() for name in (part, front)):
             annotator, text = "", part
         elif not annotator or not text:
             raise fields.error("annotations", f"expected annotator=path, found {part!r}.")
+        else:
+            text = part.partition("=")[2].strip()
+        text, choices[annotator] = _choice(fields, text)
         if annotator in paths:
             who = f"annotator {annotator!r}" if annotator else "the annotator without a name"
             raise fields.error("annotations", f"{who} has two files. Tell annotators apart: A=first.csv;B=second.csv.")
         paths[annotator] = _path(fields, "annotations", text)
-    return paths
+    return paths, choices
+
+
+def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
+    """The path, and what is said of its file before and after it."""
+    if _resolve(fields.csv_path, text).is_file():
+        return text, AnnotationChoice()
+    path, *parts = _PART.split(text)
+    named: dict[str, str] = {}
+    for name, value in zip(parts[::2], parts[1::2], strict=True):
+        if name not in _PARTS or name in named or not value.strip():
+            raise fields.error(
+                "annotations",
+                f"expected #observation=NAME, #media=NAME or #subject=NAME after the path, each once, found {text!r}."
+                f"{did_you_mean(name, _PARTS) if name not in _PARTS else ''}",
+            )
+        named[name] = value.strip()
+    found = None if _resolve(fields.csv_path, path).is_file() else _FORMAT.fullmatch(path)
+    if found is None:
+        return path.strip(), AnnotationChoice(**named)
+    try:
+        require_format(found[1])
+    except InputError as error:
+        raise fields.error("annotations", str(error)) from error
+    return found[2].strip(), AnnotationChoice(found[1], **named)
 
 
 def _path(fields: _Row, column: str, text: str) -> Path:

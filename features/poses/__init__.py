@@ -8,7 +8,7 @@ from typing import Protocol
 
 from features.delimited import require_file
 from features.errors import InputError
-from features.poses import deeplabcut, deeplabcut_h5
+from features.poses import deeplabcut, deeplabcut_h5, npy_tracks, sleap_h5, through_movement, xy_csv
 from features.suggestions import listing
 from features.tracks import PoseTrack
 
@@ -30,6 +30,10 @@ class PoseReader(Protocol):
 READERS: dict[str, PoseReader] = {
     "deeplabcut_csv": deeplabcut,
     "deeplabcut_h5": deeplabcut_h5,
+    "sleap_h5": sleap_h5,
+    "npy_tracks": npy_tracks,
+    "xy_csv": xy_csv,
+    "movement": through_movement,
 }
 
 
@@ -60,5 +64,6 @@ def read_poses(path: Path, individual: str | None = None) -> PoseTrack:
     known = listing(reader.DESCRIPTION for reader in READERS.values())
     raise InputError(
         f"The pose file {path.name} is in no format that is known here. Known: {known}. "
-        "A DeepLabCut CSV begins with the rows scorer, bodyparts and coords: was the header cut off?"
+        "A DeepLabCut CSV begins with the rows scorer, bodyparts and coords, a plain one with frame,x,y: was the "
+        "header cut off?"
     )

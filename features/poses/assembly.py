@@ -1,5 +1,6 @@
-"""From named columns to a `PoseTrack`; shared by the DeepLabCut readers."""
+"""From named columns or arrays to a `PoseTrack`; shared by the readers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from features.suggestions import did_you_mean, listing
 from features.tracks import PoseTrack
 
 COORDINATES = ("x", "y", "likelihood")
+MAX_FRAMES = 20_000_000
+"""More rows than this (22 hours at 250 fps) are a damaged file, not a recording."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,14 @@ class PoseColumn:
     coordinate: str
 
 
-def choose_individual(path: Path, columns: list[PoseColumn], individual: str | None) -> str:
-    """The individual to read.
+def choose_individual(path: Path, names: Sequence[str], individual: str | None) -> str:
+    """The individual to read, out of those in the file; `names` is `[""]` in a single-animal file.
 
     Raises
     ------
     InputError
         The one asked for is not there, or several are and none was asked for.
     """
-    names = list(dict.fromkeys(column.individual for column in columns))
     if individual is None:
         if len(names) == 1:
             return names[0]
@@ -40,7 +42,7 @@ def choose_individual(path: Path, columns: list[PoseColumn], individual: str | N
         )
     if individual in names:
         return individual
-    if names == [""]:
+    if list(names) == [""]:
         raise InputError(
             f"{path.name} is a single-animal file without names, so individual {individual!r} is not in it. "
             "Leave center.individual out."
@@ -59,7 +61,8 @@ def select_columns(path: Path, columns: list[PoseColumn], individual: str | None
     InputError
         Unknown individual, a column that stands there twice, a keypoint without name, x or y.
     """
-    name = choose_individual(path, columns, individual)
+    names = list(dict.fromkeys(column.individual for column in columns))
+    name = choose_individual(path, names, individual)
     chosen: dict[PoseColumn, int] = {}
     for index, column in enumerate(columns):
         if column.individual != name:
@@ -111,6 +114,40 @@ def assemble(path: Path, columns: list[PoseColumn], values: NDArray[np.float64])
         xy_px[:, k, 1] = values[:, where[keypoint, "y"]]
         if (keypoint, "likelihood") in where:
             likelihood[:, k] = values[:, where[keypoint, "likelihood"]]
+    return settle(path, keypoints, xy_px, likelihood)
+
+
+def settle(
+    path: Path, keypoints: tuple[str, ...], xy_px: NDArray[np.float64], likelihood: NDArray[np.float64]
+) -> PoseTrack:
+    """Make one track of arrays that are known to fit together; they are changed in place.
+
+    Parameters
+    ----------
+    path : Path
+        The source, kept in the track.
+    keypoints : tuple of str
+        Each name once.
+    xy_px : ndarray, shape (n_frames, n_keypoints, 2), float64
+        NaN or infinite where missing, in one coordinate or both.
+    likelihood : ndarray, shape (n_frames, n_keypoints), float64
+        1.0 where the file gives none.
+
+    Returns
+    -------
+    PoseTrack
+        A point of which one coordinate is missing is missing as a whole, and so is its likelihood.
+
+    Raises
+    ------
+    InputError
+        No frames, a keypoint named twice, a likelihood outside [0, 1].
+    """
+    if not len(xy_px):
+        raise InputError(f"{path.name} has a header but no frames. Analyse the video again.")
+    twice = [name for name in dict.fromkeys(keypoints) if keypoints.count(name) > 1]
+    if twice:
+        raise InputError(f"{path.name} has the keypoint {twice[0]!r} twice. Export it again with one name for each.")
     missing = ~np.isfinite(xy_px).all(axis=2)
     xy_px[missing] = np.nan
     likelihood[missing] = np.nan
@@ -129,6 +166,15 @@ def require_frame_numbers(path: Path, index: NDArray[np.float64], first_row: int
             f"Expected the frame numbers 0, 1, 2, … in the first column of {path.name}, one row per video "
             f"frame, found {index[row]:g} instead of {row} (row {first_row + row}). Were rows removed or "
             "sorted? Use the file as DeepLabCut wrote it."
+        )
+
+
+def require_sane_length(path: Path, n_frames: float) -> None:
+    """Raise `InputError` for more frames than a recording can have, before memory is asked for."""
+    if n_frames > MAX_FRAMES:
+        raise InputError(
+            f"Expected at most {MAX_FRAMES:,} frames in {path.name}, found {n_frames:,.0f}. Is the column of frame "
+            "numbers a time, or the file damaged?"
         )
 
 

@@ -6,7 +6,8 @@ Accepted headers (row names are looked for, so that extra index columns do no ha
    frame number. Columns left of it are a re-save's index and are skipped. Scorer names may carry
    pandas' ``.1``, ``.2``; they are not used.
 2. One flat row: ``frame, midbody_x, midbody_y, midbody_likelihood, …`` (blank, ``_`` or ``.`` between
-   keypoint and coordinate, any case), as pandas users flatten it.
+   keypoint and coordinate, any case), as pandas users flatten it. A column named ``frame`` must count
+   the frames; a first column without a name is taken for it where its rows do.
 
 A column that is no coordinate is a *label column* (the thesis' own form keeps the human labels in the
 pose file). Its name is the first of its header cells, in the order bodyparts, coords, scorer,
@@ -28,6 +29,8 @@ from features.tracks import PoseTrack
 DESCRIPTION = "DeepLabCut CSV (header rows scorer, bodyparts, coords)"
 _HEADER_ROWS = {"scorer", "individuals", "bodyparts", "coords"}
 _FLAT_NAME = re.compile(r"(?P<keypoint>.+?)[ _.](?P<coordinate>x|y|likelihood)", re.IGNORECASE)
+_FLAT_DEPTH = re.compile(r"(?P<keypoint>.+?)[ _.]z", re.IGNORECASE)
+_FRAME_NAMES = ("frame", "frames", "frame_number", "frame_index", "frame_idx")
 _N_HEAD_ROWS = 8
 
 
@@ -75,6 +78,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     header = read_header(path)
     if header is None:
         raise InputError(f"Expected {DESCRIPTION} in {path.name}, found no such header. Export it again.")
+    _require_two_dimensions(path, header)
     positions = list(header.pose_positions)
     chosen = select_columns(path, list(header.pose_positions.values()), individual)
     wanted = [positions[index] for index in chosen.values()]
@@ -84,6 +88,17 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     elif table.empty:
         raise InputError(f"{path.name} has a header but no frames. Analyse the video again.")
     return assemble(path, list(chosen), table[wanted].to_numpy(dtype=np.float64))
+
+
+def _require_two_dimensions(path: Path, header: DeepLabCutHeader) -> None:
+    keypoints = {column.keypoint for column in header.pose_positions.values()}
+    for name in header.label_positions:
+        depth = _FLAT_DEPTH.fullmatch(name)
+        if depth and depth["keypoint"] in keypoints:
+            raise InputError(
+                f"{path.name} holds positions in space (column {name!r}), but crops are cut out of the picture: "
+                "use the two-dimensional file of the camera whose video this is."
+            )
 
 
 def read_header(path: Path, dialect: Dialect | None = None) -> DeepLabCutHeader | None:
@@ -160,10 +175,11 @@ def _flat_header(dialect: Dialect, rows: list[tuple[int, list[str]]]) -> DeepLab
     axes = {(column.keypoint, column.coordinate) for column in pose.values()}
     if not any((keypoint, "x") in axes and (keypoint, "y") in axes for keypoint, _ in axes):
         return None
-    index_position = None
-    if 0 not in pose and [cells[0] for _, cells in rows[1:]] == [str(i) for i in range(len(rows) - 1)]:
+    named = [p for p, name in enumerate(cells) if p not in pose and name.casefold() in _FRAME_NAMES]
+    index_position = named[0] if named else None
+    if not named and 0 not in pose and [cells[0] for _, cells in rows[1:]] == [str(i) for i in range(len(rows) - 1)]:
         index_position = 0
-        labels = {name: position for name, position in labels.items() if position != 0}
+    labels = {name: position for name, position in labels.items() if position != index_position}
     return DeepLabCutHeader(dialect, row_number, index_position, pose, labels, _decimal(dialect, rows, pose))
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 from features.poses.assembly import COORDINATES, PoseColumn, assemble, require_frame_numbers, select_columns
+from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.poses.pickled_names import RefusedPickleError, plain_objects
 from features.suggestions import listing
 from features.tracks import PoseTrack
@@ -28,7 +29,7 @@ def matches(path: Path) -> bool:
             return False
         with h5py.File(path, "r") as file:
             return bool(_tables(file))
-    except (OSError, RuntimeError, KeyError, ValueError):
+    except DAMAGE:
         return h5py.is_hdf5(path)  # damaged: let `read` say so
 
 
@@ -47,7 +48,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
                 names = listing([table.name for table in tables])
                 raise InputError(f"Expected one pandas table in {path.name}, found {len(tables)}: {names}.")
             columns, values, index = _read_table(path, tables[0])
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except DAMAGE as error:
         raise InputError(
             f"{path.name} is no DeepLabCut h5 that can be read here ({' '.join(str(error).split())}). "
             "Use DeepLabCut's CSV of the same analysis instead."
@@ -59,12 +60,12 @@ def read(path: Path, individual: str | None) -> PoseTrack:
 
 def _tables(file: h5py.File) -> list[h5py.Group]:
     found = [item for item in file.values() if isinstance(item, h5py.Group)]
-    return [group for group in found if _text(group.attrs.get("pandas_type")) in _LAYOUTS]
+    return [group for group in found if text(group.attrs.get("pandas_type")) in _LAYOUTS]
 
 
 def _read_table(path: Path, group: h5py.Group) -> tuple[list[PoseColumn], NDArray[np.float64], NDArray[np.float64]]:
     """Columns, values (n_frames, n_columns) and index (n_frames,) of either layout."""
-    table_layout = _text(group.attrs["pandas_type"]) == "frame_table"
+    table_layout = text(group.attrs["pandas_type"]) == "frame_table"
     names, blocks, index = _read_table_layout(group) if table_layout else _read_fixed_layout(group)
     if not np.issubdtype(index.dtype, np.number):
         raise InputError(
@@ -72,24 +73,28 @@ def _read_table(path: Path, group: h5py.Group) -> tuple[list[PoseColumn], NDArra
             "not the analysis of a video. Use the h5 or CSV that DeepLabCut's analyze_videos wrote."
         )
     columns = [_column(path, name) for name in names]
-    return columns, np.concatenate(blocks, axis=1).astype(np.float64), index.astype(np.float64)
+    values = as_floats(np.concatenate(blocks, axis=1))
+    if index.shape != (len(values),):
+        raise ValueError(f"{len(values)} rows with frame numbers of shape {index.shape}")
+    return columns, values, as_floats(index)
 
 
 def _read_table_layout(group: h5py.Group) -> tuple[list, list[NDArray], NDArray]:
     table = group["table"]
+    rows = read_array(table)
     names: list = []
     blocks: list[NDArray] = []
     for field in table.dtype.names:
         if field == "index":
             continue
-        block = table[field]
+        block = rows[field]
         block = block[:, None] if block.ndim == 1 else block
         block_names = _names(table.attrs[f"{field}_kind"])
         if len(block_names) != block.shape[1]:
             raise ValueError(f"{len(block_names)} names for {block.shape[1]} columns")
         names += block_names
         blocks.append(block)
-    return names, blocks, table["index"]
+    return names, blocks, rows["index"]
 
 
 def _read_fixed_layout(group: h5py.Group) -> tuple[list, list[NDArray], NDArray]:
@@ -99,20 +104,20 @@ def _read_fixed_layout(group: h5py.Group) -> tuple[list, list[NDArray], NDArray]
         levels = []
         level = 0
         while f"block{b}_items_level{level}" in group:
-            words = [_text(word) for word in group[f"block{b}_items_level{level}"][:]]
-            codes = group[f"block{b}_items_label{level}"][:]
+            words = [text(word) for word in read_array(group[f"block{b}_items_level{level}"])]
+            codes = read_array(group[f"block{b}_items_label{level}"])
             if len(codes) and (codes.min() < 0 or codes.max() >= len(words)):
                 raise ValueError("a column without a name")
             levels.append([words[code] for code in codes])
             level += 1
         stored = group[f"block{b}_values"]
-        block = stored[:] if stored.attrs.get("transposed", False) else stored[:].T
+        block = read_array(stored) if stored.attrs.get("transposed", False) else read_array(stored).T
         block_names = list(zip(*levels, strict=True))
         if block.ndim != 2 or block.shape[1] != len(block_names):
             raise ValueError(f"{len(block_names)} names for values of shape {block.shape}")
         names += block_names
         blocks.append(block)
-    return names, blocks, group["axis1"][:]
+    return names, blocks, read_array(group["axis1"])
 
 
 def _names(pickled: object) -> list:
@@ -128,14 +133,10 @@ def _names(pickled: object) -> list:
 def _column(path: Path, name: object) -> PoseColumn:
     """(scorer, bodypart, coord) or (scorer, individual, bodypart, coord)."""
     if isinstance(name, tuple) and len(name) in (3, 4) and all(isinstance(word, str) for word in name):
-        individual = name[1] if len(name) == 4 else ""
+        individual = text(name[1]) if len(name) == 4 else ""
         if name[-1] in COORDINATES:
-            return PoseColumn(individual, name[-2], name[-1])
+            return PoseColumn(individual, text(name[-2]), name[-1])
     raise InputError(
         f"Expected columns named by scorer, bodypart and coordinate (x, y, likelihood) in {path.name}, "
         f"found {name!r}. Use the h5 that DeepLabCut wrote, or its CSV."
     )
-
-
-def _text(word: object) -> str:
-    return word.decode("utf-8", errors="replace") if isinstance(word, bytes) else str(word)

@@ -4,35 +4,76 @@ The format is recognised by the file's content, never by its name. A new format 
 one line in `FORMATS`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from features.delimited import find_dialect, head_rows, require_file
 from features.errors import InputError
 from features.suggestions import did_you_mean, listing
-from pipeline.annotations import boris_aggregated, boris_tabular, bout_csv, deeplabcut_columns, frame_csv
+from pipeline.annotations import (
+    boris_aggregated,
+    boris_binary,
+    boris_project,
+    boris_tabular,
+    bout_csv,
+    bout_csv_seconds,
+    caltech,
+    class_csv,
+    deepethogram,
+    deeplabcut_columns,
+    frame_csv,
+    simba,
+)
 from pipeline.annotations.base import (
+    AnnotationChoice,
     AnnotationReader,
     EventList,
     FrameTable,
     LabelSpan,
     RawAnnotation,
-    TextHead,
+    Wanted,
 )
+from pipeline.annotations.heads import is_project, read_head
 
-__all__ = ["FORMATS", "EventList", "FrameTable", "LabelSpan", "RawAnnotation", "read_annotation"]
+__all__ = [
+    "FORMATS",
+    "AnnotationChoice",
+    "EventList",
+    "FrameTable",
+    "LabelSpan",
+    "RawAnnotation",
+    "is_project",
+    "read_annotation",
+    "require_format",
+]
 
 FORMATS: dict[str, AnnotationReader] = {
     "frame_csv": frame_csv,
+    "class_csv": class_csv,
+    "deepethogram": deepethogram,
+    "simba": simba,
     "deeplabcut_columns": deeplabcut_columns,
     "boris_tabular": boris_tabular,
     "boris_aggregated": boris_aggregated,
+    "boris_binary": boris_binary,
+    "boris_project": boris_project,
     "bout_csv": bout_csv,
+    "bout_csv_seconds": bout_csv_seconds,
+    "caltech": caltech,
 }
-_N_HEAD_ROWS = 60
+_GENERAL = ("frame_csv", "deeplabcut_columns")  # any special form of these goes before them
 _BORIS_KINDS = {"STATE", "POINT", "START", "STOP"}
 
 
-def read_annotation(path: Path, n_frames: int, fps: float, format: str | None = None) -> RawAnnotation:
+def read_annotation(
+    path: Path,
+    n_frames: int,
+    fps: float,
+    format: str | None = None,
+    *,
+    choice: AnnotationChoice | None = None,
+    video_name: str = "",
+    behaviors: Iterable[str] = (),
+) -> RawAnnotation:
     """Read an annotation file.
 
     Whether its span fits the video is checked where pose rows are known too (`pipeline.audit`), and
@@ -47,7 +88,14 @@ def read_annotation(path: Path, n_frames: int, fps: float, format: str | None = 
     fps : float
         Frames per second of the video.
     format : str, optional
-        A name in `FORMATS`; recognised from the content where not given.
+        A name in `FORMATS`; short for `choice` with that format.
+    choice : AnnotationChoice, optional
+        What the user named: format, observation, media file, subject. What isn't named is recognised from
+        the content or is an error that says how to name it.
+    video_name : str
+        File name of the video, by which it is found among the media of a BORIS file; "" = unknown.
+    behaviors : iterable of str
+        The annotators' names for the behaviors of the experiment, by which a subject may be told.
 
     Returns
     -------
@@ -58,40 +106,37 @@ def read_annotation(path: Path, n_frames: int, fps: float, format: str | None = 
     InputError
         Missing, empty or damaged file, unknown or ambiguous format, and whatever a reader finds wrong.
     """
-    require_file(path, "annotation file")
-    _require_no_project(path)
-    dialect = find_dialect(path)
-    head = TextHead(path, dialect, tuple(head_rows(path, _N_HEAD_ROWS, dialect)))
-    if not head.rows:
-        raise InputError(f"The annotation file {path.name} holds only blank lines. Export it again.")
-    if format is not None:
-        if format not in FORMATS:
-            raise InputError(
-                f"Unknown annotation format {format!r}.{did_you_mean(format, FORMATS)} Known: {listing(FORMATS)}."
-            )
-        return FORMATS[format].read(head, n_frames, fps)
+    choice = choice or AnnotationChoice()
+    wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors))
+    head = read_head(path)
+    if named := format or choice.format:
+        require_format(named)
+        return FORMATS[named].read(head, wanted)
     fitting = [name for name, reader in FORMATS.items() if reader.matches(head)]
+    special = [name for name in fitting if name not in _GENERAL]
+    fitting = special or fitting
     if len(fitting) == 1:
-        return FORMATS[fitting[0]].read(head, n_frames, fps)
-    found = f"could be {' or '.join(fitting)}" if fitting else "is in no format that is known here"
+        return FORMATS[fitting[0]].read(head, wanted)
+    first_row = " | ".join(head.names)[:120]
+    if fitting:
+        could_be = " or ".join(f"{name}, a {FORMATS[name].DESCRIPTION}" for name in fitting)
+        raise InputError(
+            f"The annotation file {path.name} could be {could_be}. Its first row is: {first_row}. Say which, in the "
+            f"table of recordings: {fitting[0]}:{path.name} or {fitting[1]}:{path.name}."
+        )
     known = "; ".join(reader.DESCRIPTION for reader in FORMATS.values())
-    first_row = head.rows[0][1]
-    headerless = _BORIS_KINDS.intersection(first_row)
     raise InputError(
-        f"The annotation file {path.name} {found}. Its first row is: {' | '.join(first_row)[:120]}. "
+        f"The annotation file {path.name} is in no format that is known here. Its first row is: {first_row}. "
         + (
             "It looks like a BORIS export without its header row, so its columns can't be told apart: export it "
             "again with the header."
-            if headerless
+            if _BORIS_KINDS.intersection(head.names)
             else f"Known formats are: {known}. Was the header row left out?"
         )
     )
 
 
-def _require_no_project(path: Path) -> None:
-    with path.open("rb") as file:
-        if file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
-            raise InputError(
-                f"{path.name} is a project (JSON), not a table. In BORIS use Observations > Export events > "
-                "Tabular events or Aggregated events, one observation per file, and name that file."
-            )
+def require_format(name: str) -> None:
+    """Raise `InputError` unless `name` is in `FORMATS`."""
+    if name not in FORMATS:
+        raise InputError(f"Unknown annotation format {name!r}.{did_you_mean(name, FORMATS)} Known: {listing(FORMATS)}.")

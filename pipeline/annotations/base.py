@@ -5,16 +5,16 @@ Two kinds of files exist. *Frame tables* have a row per frame and a column per b
 Ends become half-open frames in the readers and nowhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.delimited import Dialect
 from features.errors import InputError
+from pipeline.annotations.heads import FileHead
 from pipeline.bouts import Bout, frames_from_runs
 
 
@@ -59,6 +59,9 @@ class FrameTable:
         Columns that hold something else than labels → what is wrong; an error only if asked for.
     notes : tuple of str
         What the user should know of how the file was read.
+    one_of : bool
+        True where each frame names one class out of several: a class that the file doesn't name did not
+        happen there, while a column that is missing was not scored.
     """
 
     path: Path
@@ -68,6 +71,7 @@ class FrameTable:
     scored: NDArray[np.bool_]
     faults: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    one_of: bool = False
 
     @property
     def span(self) -> LabelSpan:
@@ -76,15 +80,17 @@ class FrameTable:
 
     def frames_of(self, behavior: str, n_frames: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
         """(active, scored), each (n_frames,); None where the file has no such column."""
-        if behavior not in self.behaviors:
-            return None
-        column = self.behaviors.index(behavior)
-        return self.active[:, column], self.scored[:, column]
+        if behavior in self.behaviors:
+            column = self.behaviors.index(behavior)
+            return self.active[:, column], self.scored[:, column]
+        if self.one_of:
+            return np.zeros(len(self.active), dtype=bool), np.asarray(self.scored.any(axis=1))
+        return None
 
 
 @dataclass(frozen=True)
 class EventList:
-    """Labels as bouts; every frame is scored for every behavior.
+    """Labels as bouts; every frame that was watched is scored for every behavior.
 
     Attributes
     ----------
@@ -102,6 +108,8 @@ class EventList:
         Behaviors that have no duration (point events) → what is wrong; an error only if asked for.
     notes : tuple of str
         What the user should know of how the file was read.
+    watched : (int, int) or None
+        Frames that were watched, half-open, where the file says so; None = the whole video.
     """
 
     path: Path
@@ -111,33 +119,71 @@ class EventList:
     span: LabelSpan
     faults: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    watched: tuple[int, int] | None = None
 
     def frames_of(self, behavior: str, n_frames: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
         """(active, scored), each (n_frames,); a behavior that isn't listed never happened."""
         runs = [(bout.start_frame, bout.stop_frame) for bout in self.bouts if bout.behavior == behavior]
-        return frames_from_runs(runs, n_frames), np.ones(n_frames, dtype=bool)
+        active = frames_from_runs(runs, n_frames)
+        scored = active.copy()
+        scored[slice(*self.watched) if self.watched else slice(None)] = True
+        return active, scored
 
 
 RawAnnotation = FrameTable | EventList
 
 
 @dataclass(frozen=True)
-class TextHead:
-    """The beginning of a text table, from which its format is recognised.
+class AnnotationChoice:
+    """What the user names where a file leaves a choice; "" = not named.
+
+    In the table of recordings it is written around the path, each part only where it is needed:
+    ``format:path#observation=NAME#media=NAME#subject=NAME``.
 
     Attributes
     ----------
-    path : Path
-        The file.
-    dialect : Dialect
-        Encoding and delimiter.
-    rows : tuple of (int, list of str)
-        Row number (from 1) and cells of the first rows that aren't blank.
+    format : str
+        A name in `FORMATS`, for a file whose content fits several.
+    observation : str
+        Which observation of a BORIS file.
+    media : str
+        Which video of an observation of several, where it isn't named as the recording's video is.
+    subject : str
+        Whose behaviors: a subject in BORIS, a channel or stream in Caltech files.
     """
 
-    path: Path
-    dialect: Dialect
-    rows: tuple[tuple[int, list[str]], ...]
+    format: str = ""
+    observation: str = ""
+    media: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a reader is asked for.
+
+    Attributes
+    ----------
+    n_frames, fps : int, float
+        The decoded video's.
+    video_name : str
+        Its file name; "" = unknown.
+    choice : AnnotationChoice
+        What the user named.
+    behaviors : frozenset of str
+        Their names that the experiment uses, by which a subject may be told; empty = unknown.
+    """
+
+    n_frames: int
+    fps: float
+    video_name: str = ""
+    choice: AnnotationChoice = AnnotationChoice()
+    behaviors: frozenset[str] = frozenset()
+
+    @property
+    def media_name(self) -> str:
+        """The video's name in the annotation file."""
+        return self.choice.media or self.video_name
 
 
 class AnnotationReader(Protocol):
@@ -145,53 +191,103 @@ class AnnotationReader(Protocol):
 
     DESCRIPTION: str
 
-    def matches(self, head: TextHead) -> bool:
-        """True where the file is of this format; at most one format may say so."""
+    def matches(self, head: FileHead) -> bool:
+        """True where the file can be of this format."""
         ...
 
-    def read(self, head: TextHead, n_frames: int, fps: float) -> RawAnnotation:
-        """Read the file; `n_frames` and `fps` are the decoded video's."""
+    def read(self, head: FileHead, wanted: Wanted) -> RawAnnotation:
+        """Read the file."""
         ...
+
+
+class FoundBout(NamedTuple):
+    """A bout as it stands in a file.
+
+    Attributes
+    ----------
+    row : int
+        Where it stands (`FileHead.unit`).
+    behavior : str
+        Name, without modifiers.
+    start_frame, stop_frame : int
+        Half-open; equal where it is shorter than a frame.
+    modifiers : str
+        BORIS' modifiers, joined by ``|``; "" = none.
+    """
+
+    row: int
+    behavior: str
+    start_frame: int
+    stop_frame: int
+    modifiers: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """``behavior (modifiers)``, as BORIS writes it."""
+        return f"{self.behavior} ({self.modifiers})" if self.modifiers else self.behavior
 
 
 def collect_bouts(
-    head: TextHead,
+    head: FileHead,
     format_name: str,
-    found: list[tuple[int, str, int, int]],
+    found: list[FoundBout],
     faults: Mapping[str, str],
     notes: tuple[str, ...] = (),
+    watched: tuple[int, int] | None = None,
 ) -> EventList:
     """Check intervals and make them an `EventList`.
 
+    A behavior with modifiers is known twice: by its name alone (any modifier; where two modifiers overlap,
+    their bouts are one) and as ``behavior (modifiers)``.
+
     Parameters
     ----------
-    head : TextHead
+    head : FileHead
         The file.
     format_name : str
         Name in `FORMATS`.
-    found : list of (row, behavior, start_frame, stop_frame)
-        Half-open; `start_frame == stop_frame` (shorter than a frame) covers nothing and is left out.
-    faults, notes
+    found : list of FoundBout
+        Those shorter than a frame cover nothing and are left out; their behavior is known all the same.
+    faults, notes, watched
         Kept.
 
     Raises
     ------
     InputError
-        Two bouts of one behavior overlap (naming both rows).
+        Two bouts of one behavior with the same modifiers overlap (naming both rows).
     """
-    last: dict[str, tuple[int, int]] = {}
-    for row, behavior, start, stop in sorted(found, key=lambda event: event[2:]):
-        previous_row, previous_stop = last.get(behavior, (0, 0))
-        if start < previous_stop:
+    _require_apart(head, found)
+    end, row = max(((bout.stop_frame, bout.row) for bout in found), default=(0, 0))
+    behaviors = tuple(dict.fromkeys(bout.behavior for bout in found))
+    modified = tuple(name for name in dict.fromkeys(bout.full_name for bout in found) if name not in behaviors)
+    covering = [bout for bout in found if bout.stop_frame > bout.start_frame]
+    united = [bout for name in behaviors for bout in _united(bout for bout in covering if bout.behavior == name)]
+    bouts = [Bout(bout.behavior, *bout[2:4]) for bout in sorted(united)]
+    bouts += [Bout(bout.full_name, *bout[2:4]) for bout in covering if bout.full_name in modified]
+    span = LabelSpan(end, False, head.at(row))
+    return EventList(head.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes, watched)
+
+
+def _require_apart(head: FileHead, found: Iterable[FoundBout]) -> None:
+    last: dict[str, FoundBout] = {}
+    for bout in sorted(found, key=lambda bout: bout[2:4]):
+        previous = last.get(bout.full_name)
+        if previous is not None and bout.start_frame < previous.stop_frame:
             raise InputError(
-                f"Bouts of one behavior must not overlap, but in {head.path.name} the bouts of {behavior!r} "
-                f"in row {previous_row} (until frame {previous_stop}) and row {row} (from frame {start}) do. "
-                "Correct one of them, or remove the duplicate."
+                f"Bouts of one behavior must not overlap, but in {head.path.name} the bouts of {bout.full_name!r} "
+                f"in {head.unit} {previous.row} (until frame {previous.stop_frame}) and {head.unit} {bout.row} "
+                f"(from frame {bout.start_frame}) do. Correct one of them, or remove the duplicate."
             )
-        if stop > start:
-            last[behavior] = (row, stop)
-    end, row = max(((stop, row) for row, _, _, stop in found), default=(0, 0))
-    where = f"{head.path.name}, row {row}" if row else head.path.name
-    bouts = tuple(Bout(behavior, start, stop) for _, behavior, start, stop in found if stop > start)
-    names = tuple(dict.fromkeys(behavior for _, behavior, _, _ in found))
-    return EventList(head.path, format_name, names, bouts, LabelSpan(end, False, where), faults, notes)
+        if bout.stop_frame > bout.start_frame:
+            last[bout.full_name] = bout
+
+
+def _united(found: Iterable[FoundBout]) -> list[FoundBout]:
+    """Bouts of one behavior, those that overlap made one; bouts that only touch stay two."""
+    united: list[FoundBout] = []
+    for bout in sorted(found, key=lambda bout: bout[2:4]):
+        if united and bout.start_frame < united[-1].stop_frame:
+            united[-1] = united[-1]._replace(stop_frame=max(united[-1].stop_frame, bout.stop_frame))
+        else:
+            united.append(bout)
+    return united

@@ -11,25 +11,23 @@ START without STOP is an error.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from features.errors import InputError
-from pipeline.annotations.base import EventList, TextHead, collect_bouts
-from pipeline.annotations.boris import (
-    Event,
-    iter_events,
-    point_faults,
-    require_one_observation,
-    require_same_video,
-    to_frame,
-)
+from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
+from pipeline.annotations.boris import Event, point_faults, to_frame
+from pipeline.annotations.boris_exports import iter_events, select_events
+from pipeline.annotations.boris_media import MediaPart
+from pipeline.annotations.boris_pairs import Press, pair_presses, unpaired
 from pipeline.annotations.cells import cell
+from pipeline.annotations.heads import FileHead
 
 DESCRIPTION = "BORIS tabular events (version 7 or 8)"
 log = logging.getLogger(__name__)
 
 _KINDS = ("START", "STOP", "POINT")
+_FROM_PREAMBLE = ("observation id", "time offset (s)")
 
 
 @dataclass(frozen=True)
@@ -37,34 +35,32 @@ class _Layout:
     header_row: int
     names: list[str]
     kind_column: str
-    duration_column: str
     preamble: dict[str, str]
 
 
-def matches(head: TextHead) -> bool:
+def matches(head: FileHead) -> bool:
     """True where a header names Time, Behavior and Status or Behavior type, but no Start (s)."""
     return _layout(head) is not None
 
 
-def read(head: TextHead, n_frames: int, fps: float) -> EventList:
+def read(head: FileHead, wanted: Wanted) -> EventList:
     """Pair STARTs and STOPs.
 
     Raises
     ------
     InputError
-        Several observations, media files or subjects; another video; START without STOP or the reverse.
+        A choice of observation, media file or subject that the user must make; another video; START
+        without STOP or the reverse.
     """
     layout = _layout(head)
     if layout is None:
         raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, found no header of it. Export it again.")
-    events = list(iter_events(head, layout.header_row, layout.names))
-    if "time offset (s)" in layout.preamble:
-        offset = {"time offset (s)": layout.preamble["time offset (s)"]}
-        events = [Event(event.row, {**event.cells, **offset}) for event in events]
-    require_one_observation(head, events)
-    require_same_video(head, events[0].row, events[0][layout.duration_column], events[0]["fps"], n_frames, fps)
-    states: dict[str, list[tuple[int, Event]]] = {}
-    points = []
+    events = [
+        Event(event.row, {**layout.preamble, **event.cells})
+        for event in iter_events(head, layout.header_row, layout.names)
+    ]
+    events, part = select_events(head, events, wanted, ("time",))
+    presses, points = [], []
     for event in events:
         kind = event[layout.kind_column]
         if kind not in _KINDS or not event["behavior"]:
@@ -74,92 +70,43 @@ def read(head: TextHead, n_frames: int, fps: float) -> EventList:
             )
         if kind == "POINT":
             points.append(event)
-            continue
-        frame = to_frame(head, event.row, ("Time", event["time"]), event["image index"], n_frames, fps)
-        states.setdefault(event["behavior"], []).append((frame, event))
-    found = []
-    notes = []
-    for behavior, presses in states.items():
-        bouts, open_start = _pair(head, layout.kind_column, behavior, presses)
-        if open_start is not None:
-            bouts.append(_until_the_end(head, behavior, open_start, bouts, n_frames))
-            notes.append(
-                f"{head.path.name}, row {open_start[1].row}: {behavior!r} has no STOP and is taken to last "
-                "until the video's end, since BORIS' tabular export leaves out what was pressed there."
-            )
-        found += bouts
+        else:
+            frame = to_frame(head, event.row, ("Time", event["time"]), event["image index"], wanted, part)
+            presses.append(Press(event, frame, kind))
+    found, left_open = pair_presses(head, presses)
+    last = [_until_the_end(head, press, found, wanted.n_frames, part) for press in left_open]
+    notes = tuple(
+        f"{head.path.name}, row {bout.row}: {bout.behavior!r} has no STOP and is taken to last "
+        "until the video's end, since BORIS' tabular export leaves out what was pressed there."
+        for bout in last
+    )
     for note in notes:
         log.warning(note)
-    return collect_bouts(head, "boris_tabular", sorted(found), point_faults(head, points), tuple(notes))
-
-
-def _pair(
-    head: TextHead, kind_column: str, behavior: str, presses: list[tuple[int, Event]]
-) -> tuple[list[tuple[int, str, int, int]], tuple[int, Event] | None]:
-    """Bouts of one behavior from its key presses, and the last START if it has no STOP."""
-    presses = _stops_first(sorted(presses, key=lambda press: press[0]), kind_column)
-    bouts = []
-    started: tuple[int, Event] | None = None
-    for frame, event in presses:
-        if event[kind_column] == "START":
-            if started is not None:
-                raise _unpaired(head, behavior, started[1], "START", f"before the next START in row {event.row}")
-            started = (frame, event)
-        elif started is None:
-            raise _unpaired(head, behavior, event, "STOP", "before it")
-        else:
-            bouts.append((started[1].row, behavior, started[0], frame))
-            started = None
-    return bouts, started
+    faults = point_faults(head, points)
+    return collect_bouts(head, "boris_tabular", sorted([*found, *last]), faults, notes, part.watched)
 
 
 def _until_the_end(
-    head: TextHead,
-    behavior: str,
-    open_start: tuple[int, Event],
-    bouts: list[tuple[int, str, int, int]],
-    n_frames: int,
-) -> tuple[int, str, int, int]:
+    head: FileHead, press: Press, found: Sequence[FoundBout], n_frames: int, part: MediaPart
+) -> FoundBout:
     """The bout of a START without STOP, where it can be one that lasts until the video's end."""
-    frame, event = open_start
-    longest = max((stop - start for _, _, start, stop in bouts), default=0)
-    if event["media duration (s)"] and 0 < n_frames - frame <= longest:
-        return event.row, behavior, frame, n_frames
-    raise _unpaired(head, behavior, event, "START", "after it")
+    behavior, modifiers = press.key
+    lengths = (bout.stop_frame - bout.start_frame for bout in found if bout.behavior == behavior)
+    alone = press.event["media duration (s)"] and part == MediaPart()
+    if alone and 0 < n_frames - press.frame <= max(lengths, default=0):
+        return FoundBout(press.event.row, behavior, press.frame, n_frames, modifiers)
+    raise unpaired(head, press, "START", "after it")
 
 
-def _stops_first(presses: list[tuple[int, Event]], kind_column: str) -> list[tuple[int, Event]]:
-    """Where a bout ends in the frame in which the next begins, put the STOP first, however the rows stand."""
-    ordered: list[tuple[int, Event]] = []
-    active = False
-    for _, same_frame in groupby(presses, key=lambda press: press[0]):
-        waiting = list(same_frame)
-        while waiting:
-            wanted = "STOP" if active else "START"
-            press = next((press for press in waiting if press[1][kind_column] == wanted), waiting[0])
-            waiting.remove(press)
-            ordered.append(press)
-            active = press[1][kind_column] == "START"
-    return ordered
-
-
-def _unpaired(head: TextHead, behavior: str, event: Event, kind: str, when: str) -> InputError:
-    other = "STOP" if kind == "START" else "START"
-    return InputError(
-        f"In {head.path.name}, the {kind} of {behavior!r} in row {event.row} (time {event['time']}) has no "
-        f"{other} {when}. State events need both: correct the observation in BORIS (it marks unpaired "
-        "events) and export again; if the behavior lasted until the video's end, use the aggregated export."
-    )
-
-
-def _layout(head: TextHead) -> _Layout | None:
+def _layout(head: FileHead) -> _Layout | None:
     preamble: dict[str, str] = {}
     for row, cells in head.rows:
         folded = [name.casefold() for name in cells]
         if {"time", "behavior"} <= set(folded) and "start (s)" not in folded:
             if "behavior type" in folded:
-                return _Layout(row, cells, "behavior type", "media duration (s)", {})
+                return _Layout(row, cells, "behavior type", {})
             if "status" in folded:
-                return _Layout(row, cells, "status", "total length", preamble)
-        preamble[cell(folded, 0)] = cell(cells, 1)
+                return _Layout(row, cells, "status", preamble)
+        if cell(folded, 0) in _FROM_PREAMBLE:
+            preamble[cell(folded, 0)] = cell(cells, 1)
     return None

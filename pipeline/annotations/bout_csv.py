@@ -1,50 +1,66 @@
 """Bout CSV: ``behavior,start_frame,stop_frame``, one row per bout, half-open, frames counted from 0.
 
-Further columns (times, durations, probabilities) are ignored, so that a run's own ``bouts/`` files can be
-read back. A header without rows says: watched, and nothing happened.
+Further columns (durations, probabilities) are ignored, so that a run's own ``bouts/`` files can be
+read back; times in ``start_s`` and ``stop_s`` must agree with the frames within one frame. A header without
+rows says: watched, and nothing happened. Columns ``start`` and ``stop`` may be frames or seconds: whole
+numbers could be either, so the format must be named.
 """
 
-from features.delimited import iter_rows
 from features.errors import InputError
-from pipeline.annotations.base import EventList, TextHead, collect_bouts
-from pipeline.annotations.cells import cell, frame_number
+from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
+from pipeline.annotations.bout_table import BoutColumns, find_columns, iter_bouts, required_columns
+from pipeline.annotations.cells import cell, frame_number, is_given, seconds, whole_number
+from pipeline.annotations.heads import FileHead
 
 DESCRIPTION = "bout CSV (behavior,start_frame,stop_frame; half-open)"
-_COLUMNS = ("behavior", "start_frame", "stop_frame")
+_NAMES = (("start_frame", "stop_frame"), ("start", "stop"))
+_TIMES = (("start_s", "stop_s"),)
+_TOLERANCE_FRAMES = 1.0
 
 
-def matches(head: TextHead) -> bool:
-    """True where the header names the three columns."""
-    return set(_COLUMNS) <= {name.casefold() for name in head.rows[0][1]}
+def matches(head: FileHead) -> bool:
+    """True where the header names the columns and what stands below ``start`` and ``stop`` are whole numbers."""
+    found = find_columns(head, _NAMES)
+    if found is None or found.start_name == "start_frame":
+        return found is not None
+    cells = [cell(row, place) for _, row in head.rows[1:] for place in (found.start, found.stop)]
+    return all(whole_number(text) is not None for text in cells if is_given(text))
 
 
-def read(head: TextHead, n_frames: int, fps: float) -> EventList:
+def read(head: FileHead, wanted: Wanted) -> EventList:
     """Read the bouts.
 
     Raises
     ------
     InputError
-        A row without behavior or with frames that are none, an empty bout, overlapping bouts.
+        A row without behavior or with frames that are none, an empty bout, overlapping bouts, times that
+        disagree with the frames.
     """
-    header_row, names = head.rows[0]
-    folded = [name.casefold() for name in names]
-    missing = [name for name in _COLUMNS if folded.count(name) != 1]
-    if missing:
-        raise InputError(f"Expected one column {missing[0]!r} in {head.path.name}: {DESCRIPTION}.")
-    positions = [folded.index(name) for name in _COLUMNS]
+    columns = required_columns(head, _NAMES, DESCRIPTION)
+    times = find_columns(head, _TIMES)
     found = []
-    for row, cells in iter_rows(head.path, head.dialect):
-        if row <= header_row or not any(cells):
-            continue
-        behavior, start_text, stop_text = (cell(cells, position) for position in positions)
-        if not behavior:
-            raise InputError(f"{head.path.name}, row {row}, names no behavior. Write one, or remove the row.")
-        start = frame_number(head, row, "start_frame", start_text)
-        stop = frame_number(head, row, "stop_frame", stop_text)
+    for row, behavior, cells in iter_bouts(head, columns):
+        start = frame_number(head, row, columns.start_name, cell(cells, columns.start))
+        stop = frame_number(head, row, columns.stop_name, cell(cells, columns.stop))
         if stop <= start:
             raise InputError(
-                f"Expected stop_frame after start_frame in {head.path.name}, row {row}, found {start} to "
-                f"{stop} ({behavior!r}). Bouts are half-open: a bout of one frame, 7, is written 7,8."
+                f"Expected {columns.stop_name} after {columns.start_name} in {head.path.name}, row {row}, found "
+                f"{start} to {stop} ({behavior!r}). Bouts are half-open: a bout of one frame, 7, is written 7,8."
             )
-        found.append((row, behavior, start, stop))
+        if times is not None:
+            _require_same_times(head, row, cells, times, (start, stop), wanted.fps)
+        found.append(FoundBout(row, behavior, start, stop))
     return collect_bouts(head, "bout_csv", found, {})
+
+
+def _require_same_times(
+    head: FileHead, row: int, cells: list[str], times: BoutColumns, frames: tuple[int, int], fps: float
+) -> None:
+    for name, place, frame in ((times.start_name, times.start, frames[0]), (times.stop_name, times.stop, frames[1])):
+        text = cell(cells, place)
+        if is_given(text) and abs(seconds(head, row, name, text) * fps - frame) > _TOLERANCE_FRAMES:
+            raise InputError(
+                f"{head.path.name}, row {row}: frame {frame} and {name} {text} are more than a frame apart at {fps:g} "
+                "frames per second. Is it of another video, or was the video converted after scoring? Correct one of "
+                "them, or remove the columns of times."
+            )

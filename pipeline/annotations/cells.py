@@ -4,10 +4,11 @@ import math
 import re
 
 from features.errors import InputError
-from pipeline.annotations.base import TextHead
+from pipeline.annotations.heads import FileHead
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}(\.0+)?")
 _LONGEST_S = 1e8  # three years
+_HALF_SLACK = 1e-6
 NOT_GIVEN = ("", "na", "nan", "none")
 
 
@@ -39,7 +40,7 @@ def whole_number(text: str) -> int | None:
     return int(text.split(".")[0]) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
-def frame_number(head: TextHead, row: int, name: str, text: str) -> int:
+def frame_number(head: FileHead, row: int, name: str, text: str) -> int:
     """A frame number, counted from 0.
 
     Raises
@@ -50,13 +51,13 @@ def frame_number(head: TextHead, row: int, name: str, text: str) -> int:
     frame = whole_number(text)
     if frame is None:
         raise InputError(
-            f"Expected a frame number (0, 1, 2, …) in column {name!r} of {head.path.name}, row {row}, found "
-            f"{text!r}. Frames are counted from 0; times in seconds belong into a BORIS export."
+            f"Expected a frame number (0, 1, 2, …) in column {name!r} of {head.at(row)}, found "
+            f"{text!r}. Frames are counted from 0; times in seconds belong into columns start_s and stop_s."
         )
     return frame
 
 
-def seconds(head: TextHead, row: int, name: str, text: str) -> float:
+def seconds(head: FileHead, row: int, name: str, text: str) -> float:
     """A time in seconds, from ``12.345`` or ``h:mm:ss.sss``.
 
     Raises
@@ -71,6 +72,11 @@ def seconds(head: TextHead, row: int, name: str, text: str) -> float:
     if len(parts) <= 3 and time_s < _LONGEST_S and "-" not in text:
         return time_s
     raise InputError(
-        f"Expected a time in seconds in column {name!r} of {head.path.name}, row {row}, found {text!r}. "
+        f"Expected a time in seconds in column {name!r} of {head.at(row)}, found {text!r}. "
         "Correct the row, or export the observation again."
     )
+
+
+def nearest_frame(time_s: float, fps: float) -> int:
+    """The frame whose beginning is nearest; of two equally near the later one, whatever the last digits say."""
+    return math.floor(time_s * fps + 0.5 + _HALF_SLACK)

@@ -5,24 +5,23 @@ empty or -1 for not scored; or marks, ``x`` where the behavior was seen and empt
 an empty column beside marked ones is a behavior that never happened).
 """
 
-import numpy as np
-
-from features.delimited import iter_rows
 from features.errors import InputError
 from features.poses.deeplabcut import DeepLabCutHeader, read_header
-from pipeline.annotations.base import FrameTable, TextHead
+from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.cells import cell, number
 from pipeline.annotations.frame_cells import LabelColumn, parse_cells, parse_marks
+from pipeline.annotations.frame_table import to_table
+from pipeline.annotations.heads import FileHead
 
 DESCRIPTION = "label columns inside a DeepLabCut CSV"
 
 
-def matches(head: TextHead) -> bool:
+def matches(head: FileHead) -> bool:
     """True where this is a DeepLabCut CSV with label columns or without."""
-    return read_header(head.path, head.dialect) is not None
+    return head.dialect is not None and read_header(head.path, head.dialect) is not None
 
 
-def read(head: TextHead, n_frames: int, fps: float) -> FrameTable:
+def read(head: FileHead, wanted: Wanted) -> FrameTable:
     """Read the label columns; a column of something else becomes a fault under its name.
 
     Raises
@@ -30,26 +29,14 @@ def read(head: TextHead, n_frames: int, fps: float) -> FrameTable:
     InputError
         Poses without any label column, frame numbers that don't count 0, 1, 2, …
     """
-    header = read_header(head.path, head.dialect)
+    header = None if head.dialect is None else read_header(head.path, head.dialect)
     if header is None or not header.label_positions:
         raise InputError(
             f"{head.path.name} holds keypoints but no column of labels. Add a column of 0/1 per behavior to "
             "it, or name the file that holds the annotations."
         )
     cells, rows = _cells(head, header)
-    parsed = _parse(cells, rows)
-    faults = {name: column.fault for name, column in parsed.items() if column.fault}
-    good = tuple(name for name in parsed if name not in faults)
-    if not good:
-        raise InputError(f"{head.path.name} has no column of labels: {next(iter(faults.values()))}.")
-    return FrameTable(
-        head.path,
-        "deeplabcut_columns",
-        good,
-        np.stack([parsed[name].active for name in good], axis=1),
-        np.stack([parsed[name].scored for name in good], axis=1),
-        faults,
-    )
+    return to_table(head, "deeplabcut_columns", _parse(cells, rows), DESCRIPTION)
 
 
 def _parse(cells: dict[str, list[str]], rows: list[int]) -> dict[str, LabelColumn]:
@@ -63,11 +50,11 @@ def _parse(cells: dict[str, list[str]], rows: list[int]) -> dict[str, LabelColum
     return parsed
 
 
-def _cells(head: TextHead, header: DeepLabCutHeader) -> tuple[dict[str, list[str]], list[int]]:
+def _cells(head: FileHead, header: DeepLabCutHeader) -> tuple[dict[str, list[str]], list[int]]:
     """The label columns' cells by name, and the row numbers; only these columns are kept in memory."""
     cells: dict[str, list[str]] = {name: [] for name in header.label_positions}
     rows: list[int] = []
-    for row, line in iter_rows(head.path, header.dialect):
+    for row, line in head.iter_rows():
         if row <= header.last_row or not any(line):
             continue
         index = number(cell(line, header.index_position)) if header.index_position is not None else len(rows)

@@ -43,7 +43,7 @@ def parse_cells(name: str, cells: list[str], rows: list[int]) -> LabelColumn:
     cache: dict[str, int | None] = {}
     for i, text in enumerate(cells):
         if text not in cache:
-            cache[text] = _label(text)
+            cache[text] = parse_cell(text)
         value = cache[text]
         if value is None:
             fault = f"column {name!r}, row {rows[i]}: expected 1, 0, -1 or empty (not scored), found {text!r}"
@@ -66,7 +66,8 @@ def parse_marks(cells: list[str]) -> LabelColumn | None:
     return LabelColumn(active, np.ones(len(cells), dtype=bool), "")
 
 
-def _label(text: str) -> int | None:
+def parse_cell(text: str) -> int | None:
+    """1, 0, -1 for not scored; None for anything else."""
     if not is_given(text):
         return -1
     value = number(text)

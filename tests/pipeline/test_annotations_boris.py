@@ -114,8 +114,8 @@ def test_times_as_clock(tmp_path, time):
         ([press("START", 1), press("STOP", 2, observation="o2")], "2 observations: o1, o2"),
         ([press("START", 1), press("STOP", 2, media="w.mp4")], "2 media files: v.mp4, w.mp4"),
         ([press("START", 1, subject="a"), press("STOP", 2, subject="b")], "2 subjects: a, b"),
-        ([press("START", 1, subject="a"), press("STOP", 2)], "2 subjects: .none., a"),
-        ([press("START", 1, offset="5.0"), press("STOP", 2)], "row 2, has a time offset of 5.0 s"),
+        ([press("START", 1, subject="a"), press("STOP", 2)], "2 subjects: No focal subject, a"),
+        ([press("START", 1, offset="5.0"), press("STOP", 2, offset="5.0")], "row 2, has a time offset of 5.0 s"),
         ([press("START", 1, duration="12.0"), press("STOP", 2)], "120 frames at 10 fps, but the video has 100"),
         ([press("START", 1, fps="25.0"), press("STOP", 2)], "25.0 frames per second, but the video has 10"),
         ([press("START", 1, fps="10.0;25.0"), press("STOP", 2)], "10.0;25.0 frames per second"),
@@ -271,17 +271,19 @@ def test_real_exports(shared_dir):
     [
         ("test_export_events_tabular.csv", "2 subjects: subject1, subject2"),
         ("test_export_events_tabular.tsv", "2 subjects: subject1, subject2"),
-        ("test_export_events_tabular.xlsx", "Excel"),
+        ("test_export_events_tabular.xlsx", "2 subjects: subject1, subject2"),
         ("test_export_aggregated_events_test_full_1.tsv", "2 media files"),
-        ("test_export_aggregated_events_test_full_2.tsv", "without its header row"),
-        ("test_export_aggregated_events_test_full_3.tsv", "without its header row"),
-        ("test_export_aggregated_events_test_full_4.tsv", "without its header row"),
-        ("test_export_aggregated_events_test_full_5.tsv", "without its header row"),
+        ("test_export_aggregated_events_test_full_2.tsv", "539.92 s, that is 13498 frames.*#media=NAME"),
+        ("test_export_aggregated_events_test_full_3.tsv", "2 media files"),
+        ("test_export_aggregated_events_test_full_4.tsv", "539.92 s, that is 13498 frames.*#media=NAME"),
+        ("test_export_aggregated_events_test_full_5.tsv", "539.92 s, that is 13498 frames.*#media=NAME"),
         ("test_export_aggregated_events_test_full_6.tsv", "0 bytes"),
-        ("test.boris", "project"),
+        ("test.boris", "12 observations: offset positif"),
+        ("test2.boris", "9 observations: offset positif"),
+        ("test_without_media_files_paths.boris", "9 observations: offset positif"),
     ],
 )
-def test_real_exports_that_cannot_be_used_are_refused(shared_dir, name, says):
+def test_real_exports_that_leave_a_choice_or_cannot_be_used_are_refused(shared_dir, name, says):
     with pytest.raises(InputError, match=says) as caught:
         read_annotation(shared_dir / "data" / "boris" / name, 8999, 25.0)
     assert "\n" not in str(caught.value)

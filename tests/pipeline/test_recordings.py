@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
+from pipeline.annotations import AnnotationChoice
 from pipeline.recordings import COLUMNS, read_recordings
 
 HEADER = ",".join(COLUMNS)
@@ -63,6 +64,38 @@ def test_a_file_name_with_an_equals_sign(folder):
     assert recording.annotation_paths == {"": folder / "a=b.csv"}
 
 
+def test_a_format_before_and_a_part_after_the_path(folder):
+    cell = "A=bout_csv:m1_A.csv#subject=black mouse; B = m1_B.csv#observation=day #2#media=v 1.mp4"
+    (recording,) = read(folder, f"m1,videos/m1.mp4,,{cell},,,train")
+    assert recording.annotation_paths == {"A": folder / "m1_A.csv", "B": folder / "m1_B.csv"}
+    assert recording.annotation_choices == {
+        "A": AnnotationChoice(format="bout_csv", subject="black mouse"),
+        "B": AnnotationChoice(observation="day #2", media="v 1.mp4"),
+    }
+    (recording,) = read(folder, "m1,videos/m1.mp4,,caltech:m1_A.csv#subject=Ch1,,,train")
+    assert recording.annotation_paths == {"": folder / "m1_A.csv"}
+    assert recording.annotation_choices == {"": AnnotationChoice(format="caltech", subject="Ch1")}
+    assert read(folder, ROW)[0].annotation_choices == {"A": AnnotationChoice(), "B": AnnotationChoice()}
+
+
+@pytest.mark.parametrize("name", ["frame_csv:x.csv", "x#subject=y.csv", "a=frame_csv:x#subject=y.csv"])
+def test_a_file_that_is_called_so_is_taken_as_it_is(folder, name):
+    (folder / name).touch()
+    (recording,) = read(folder, f"m1,videos/m1.mp4,,{name},,,train")
+    assert recording.annotation_paths == {"": folder / name}
+    assert recording.annotation_choices == {"": AnnotationChoice()}
+
+
+def test_one_file_may_serve_several_recordings_each_with_its_part(folder):
+    rows = [f"m{i},videos/m{i}.mp4,,m1_A.csv#observation=day {i},,,train" for i in (1, 2)]
+    assert [r.annotation_choices[""].observation for r in read(folder, *rows)] == ["day 1", "day 2"]
+    with pytest.raises(InputError, match=r"'m1_A.csv' already stands in row 2"):
+        read(folder, rows[0], rows[1].replace("day 2", "day 1"))
+    (folder / "p.boris").write_text('{"observations": {}}', encoding="utf-8")  # its observations name their videos
+    rows = [f"m{i},videos/m{i}.mp4,,p.boris,,,train" for i in (1, 2)]
+    assert len(read(folder, *rows)) == 2
+
+
 def test_a_part_of_a_file_after_a_hash(folder):
     first, second = read(folder, "m1,m1.h5#a/b,,,,,", "m2,m1.h5#c,,,,,")
     assert first.video_path == folder / "m1.h5#a/b" and second.video_path == folder / "m1.h5#c"
@@ -93,6 +126,11 @@ def test_as_excel_saves_it(folder, encoding, delimiter):
         (["m1,videos/m1.mp4,,m1_A.csv;m1_B.csv,,,"], "the annotator without a name has two files"),
         (["m1,videos/m1.mp4,,A=m1_A.csv;A=m1_B.csv,,,"], "annotator 'A' has two files"),
         (["m1,videos/m1.mp4,,A=,,,"], "expected annotator=path, found 'A='"),
+        (["m1,videos/m1.mp4,,bout_cvs:m1_A.csv,,,"], "'annotations': Unknown annotation format 'bout_cvs'.*'bout_csv'"),
+        (["m1,videos/m1.mp4,,m1_A.csv#subjet=a,,,"], "#subject=NAME after the path.*Did you mean 'subject'"),
+        (["m1,videos/m1.mp4,,m1_A.csv#subject=,,,"], "#subject=NAME after the path, each once, found"),
+        (["m1,videos/m1.mp4,,m1_A.csv#media=a#media=b,,,"], "#media=NAME or #subject=NAME after the path, each once"),
+        (["m1,videos/m1.mp4,,bout_csv:no.csv#media=a,,,"], "no file 'no.csv'"),
         (["m1,videos/m1.mp4,,,,,trian"], "column 'split'.*'trian'. Did you mean 'train'"),
         (["m1,videos/m1.mp4,,,,,train"], "column 'annotations'.*needs annotations"),
         (["m1,,,,,,"], "row 2, column 'video': recording 'm1' has no video"),
@@ -168,3 +206,20 @@ def test_real_table(shared_dir):
     assert [r.id for r in recordings] == ["arena_1", "arena_2", "arena_3", "arena_4"]
     assert all(set(r.annotation_paths) == {"A", "B"} and r.split == "train" for r in recordings)
     assert len({r.individual for r in recordings}) == 4
+
+
+def test_blob_stands_for_a_pose_file_in_any_number_of_rows(tmp_path: Path):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    table = tmp_path / "recordings.csv"
+    table.write_text("recording,video,poses\na,a.mp4,blob\nb,b.mp4,Blob\n", encoding="utf-8")
+    assert [(r.pose_path, r.has_blob_poses) for r in read_recordings(table)] == [(None, True), (None, True)]
+
+
+def test_a_pose_file_that_is_called_blob_is_taken_for_a_file(tmp_path: Path):
+    for name in ("a.mp4", "blob"):
+        (tmp_path / name).write_bytes(b"x")
+    table = tmp_path / "recordings.csv"
+    table.write_text("recording,video,poses\na,a.mp4,blob\n", encoding="utf-8")
+    (recording,) = read_recordings(table)
+    assert recording.pose_path == tmp_path / "blob" and not recording.has_blob_poses

@@ -1,0 +1,88 @@
+"""Blob tracks that were made before: following a blob costs two decodings of the video.
+
+One `.npz` per video in the cache's folder `blob_tracks`, with what it was made from: the hash of the
+video's bytes, `BLOB_VERSION` and OpenCV's version, which decodes. Anything else, or a damaged file, is
+made anew. Nothing is unpickled.
+"""
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from features.poses.blob import BLOB_VERSION, KEYPOINT, track_blob
+from features.tracks import PoseTrack
+from features.video import VideoInfo
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "blob_tracks"
+
+
+def cached_blob_track(
+    video: VideoInfo, cache_dir: Path, progress: Callable[[int, int], None] | None = None
+) -> PoseTrack:
+    """`track_blob`, or what it gave for the same video before.
+
+    Parameters
+    ----------
+    video : VideoInfo
+        As `inspect_video` gives it; its hash is the key, so that a file that was moved is recognised.
+    cache_dir : Path
+        Where stage one keeps its results.
+    progress : callable, optional
+        As in `track_blob`; not called for a track from the cache.
+
+    Returns
+    -------
+    PoseTrack
+
+    Raises
+    ------
+    InputError
+        As `track_blob`.
+    """
+    path = cache_dir / FOLDER / f"{video.sha256[:32]}.npz"
+    made_from = json.dumps({"sha256": video.sha256, "blob_version": BLOB_VERSION, "opencv": cv2.__version__})
+    track = _read(path, made_from, video)
+    if track is None:
+        track = track_blob(video.path, progress)
+        _write(path, made_from, track)
+    return track
+
+
+def _read(path: Path, made_from: str, video: VideoInfo) -> PoseTrack | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["made_from"]) != made_from:
+                return None
+            xy_px, likelihood = stored["xy_px"], stored["likelihood"]
+    except Exception as error:  # a damaged archive raises whatever its bytes lead to
+        logger.warning("The blob track %s is not readable (%s) and is made anew.", path, error)
+        return None
+    if xy_px.shape != (video.n_frames, 1, 2) or likelihood.shape != (video.n_frames, 1):
+        return None
+    return PoseTrack((KEYPOINT,), xy_px, likelihood, video.path)
+
+
+def _write(path: Path, made_from: str, track: PoseTrack) -> None:
+    """Under another name first: a half-written file must never be taken for whole."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            np.savez(file, xy_px=track.xy_px, likelihood=track.likelihood, made_from=np.array(made_from))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        logger.warning("The blob track %s can't be kept (%s).", path, error)

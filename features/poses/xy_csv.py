@@ -1,0 +1,140 @@
+"""A plain CSV of one point: `frame,x,y`, with `likelihood` or without.
+
+For trackers that follow the animal as a whole. Frames are counted from 0 and may stand in any order;
+those that have no row are missing. The point is called `center` (see `features.centers`). Other columns
+are left out. The last row should be that of the video's last frame: how many follow it, the file can't tell.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from features.delimited import Dialect, find_dialect, head_rows, is_text, iter_rows
+from features.errors import InputError
+from features.poses.assembly import require_sane_length, settle
+from features.tracks import PoseTrack
+
+DESCRIPTION = "plain CSV (frame, x, y)"
+_NAMES = {
+    "frame": ("frame", "frames", "frame_number", "frame number", "frame_index", "frame index", "frame_id"),
+    "x": ("x", "x_px", "x (px)"),
+    "y": ("y", "y_px", "y (px)"),
+    "likelihood": ("likelihood", "confidence"),
+}
+_TOLD_APART = ("individual", "id", "track", "track_id", "animal", "identity")
+_MISSING = ("", "nan", "na", "none", "null")
+
+
+@dataclass(frozen=True)
+class _Header:
+    dialect: Dialect
+    row: int
+    positions: dict[str, int]
+    individual_position: int | None
+
+
+def matches(path: Path) -> bool:
+    """True where the first row names a frame, an x and a y."""
+    return is_text(path) and _read_header(path) is not None
+
+
+def read(path: Path, individual: str | None) -> PoseTrack:
+    """Read the point; several animals in one file are refused.
+
+    Raises
+    ------
+    InputError
+        No such header, an individual asked for, a cell that is no number, a frame that stands there twice.
+    """
+    header = _read_header(path)
+    if header is None:
+        raise InputError(f"Expected {DESCRIPTION} in {path.name}, found no such header. Export it again.")
+    if individual is not None:
+        raise InputError(
+            f"{path.name} is a plain CSV of one animal, so individual {individual!r} is not in it. "
+            "Leave center.individual out."
+        )
+    frames, values = _read_rows(path, header)
+    if not frames:
+        raise InputError(f"{path.name} has a header but no frames. Track the video again.")
+    numbers = np.fromiter(frames, dtype=np.int64)
+    table = np.full((int(numbers.max()) + 1, 3), np.nan)
+    table[numbers] = values
+    return settle(path, ("center",), table[:, None, :2].copy(), table[:, 2:].copy())
+
+
+def _read_header(path: Path) -> _Header | None:
+    dialect = find_dialect(path)
+    rows = head_rows(path, 1, dialect)
+    if not rows:
+        return None
+    row, cells = rows[0]
+    names = [cell.casefold() for cell in cells]
+    positions: dict[str, int] = {}
+    for meaning, spellings in _NAMES.items():
+        found = [position for position, name in enumerate(names) if name in spellings]
+        if len(found) > 1:
+            raise InputError(f"{path.name}, row {row}: {len(found)} columns are named {meaning}. Keep one.")
+        if found:
+            positions[meaning] = found[0]
+    if not {"frame", "x", "y"} <= set(positions):
+        return None
+    told_apart = [position for position, name in enumerate(names) if name in _TOLD_APART]
+    return _Header(dialect, row, positions, told_apart[0] if told_apart else None)
+
+
+def _read_rows(path: Path, header: _Header) -> tuple[dict[int, int], list[list[float]]]:
+    """Frame number → its row in the file, and x, y, likelihood of each."""
+    frames: dict[int, int] = {}
+    values: list[list[float]] = []
+    animals: dict[str, int] = {}
+    for row, cells in iter_rows(path, header.dialect):
+        if row <= header.row or not any(cells):
+            continue
+        if header.individual_position is not None and header.individual_position < len(cells):
+            animals.setdefault(cells[header.individual_position], row)
+            if len(animals) > 1:
+                raise InputError(
+                    f"{path.name} holds several animals ({' and '.join(list(animals))}; row {row}). A plain CSV is "
+                    "read for one: write one file per animal."
+                )
+        frame = _frame_number(path, row, cells, header)
+        if frame in frames:
+            raise InputError(
+                f"{path.name} has frame {frame} twice (rows {frames[frame]} and {row}). Keep one row per frame."
+            )
+        frames[frame] = row
+        values.append([_number(path, row, cells, header, name, 1.0 if name == "likelihood" else None)
+                       for name in ("x", "y", "likelihood")])  # fmt: skip
+    return frames, values
+
+
+def _frame_number(path: Path, row: int, cells: list[str], header: _Header) -> int:
+    number = _number(path, row, cells, header, "frame", None)
+    if not np.isfinite(number) or number < 0 or number != int(number):
+        raise InputError(
+            f"Expected a frame number (0, 1, 2, …) in {path.name}, row {row}, column {header.positions['frame'] + 1}, "
+            f"found {number:g}. Frames are counted from 0."
+        )
+    require_sane_length(path, number + 1)
+    return int(number)
+
+
+def _number(path: Path, row: int, cells: list[str], header: _Header, name: str, absent: float | None) -> float:
+    """The cell as a number, NaN where it is empty; `absent` where the file has no such column."""
+    if name not in header.positions and absent is not None:
+        return absent
+    position = header.positions[name]
+    cell = cells[position] if position < len(cells) else ""
+    if cell.casefold() in _MISSING:
+        return float("nan")
+    # Excel in a language with a decimal comma separates columns by something else.
+    plain = cell.replace(",", ".") if header.dialect.delimiter != "," else cell
+    try:
+        return float(plain)
+    except ValueError as error:
+        raise InputError(
+            f"Expected a number in {path.name}, row {row}, column {position + 1} ({name}), found {cell!r}. "
+            "Correct the cell, or leave it empty where the animal was not found."
+        ) from error

@@ -1,0 +1,220 @@
+"""No file makes a pose reader fail with anything but `InputError`: it reads, or is refused in one paragraph."""
+
+import io
+import pickle
+from functools import cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays, boolean_dtypes, floating_dtypes, integer_dtypes
+
+from features.errors import InputError
+from features.poses import READERS, read_poses
+from tests.features.test_poses import MULTI, SINGLE
+from tests.features.test_poses_h5 import write_fixed_layout, write_table_layout
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+INDIVIDUALS = st.sampled_from([None, "adult", "a", "0", "center"])
+# The same examples each time: a damaged HDF5 file runs through a C library, and a test must not fail by chance.
+bounded = settings(
+    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def expect_track_or_refusal(path: Path, individual: str | None) -> None:
+    try:
+        track = read_poses(path, individual)
+    except InputError as error:
+        assert "\n" not in str(error) and len(str(error)) < 3000
+        return
+    assert track.xy_px.dtype == track.likelihood.dtype == np.float64
+    assert track.xy_px.shape == (track.n_frames, len(track.keypoints), 2) and track.n_frames > 0
+    assert track.likelihood.shape == track.xy_px.shape[:2]
+    assert len(set(track.keypoints)) == len(track.keypoints) > 0
+    missing = np.isnan(track.xy_px)
+    assert (missing[..., 0] == missing[..., 1]).all() and np.isfinite(track.xy_px[~missing]).all()
+    assert np.isnan(track.likelihood[missing[..., 0]]).all()
+    known = track.likelihood[~np.isnan(track.likelihood)]
+    assert (known >= -1e-6).all() and (known <= 1 + 1e-6).all()
+
+
+@cache
+def seeds() -> dict[str, bytes]:
+    """A small sound file of each format."""
+    folder = DATA
+    buffer, archive = io.BytesIO(), io.BytesIO()
+    np.save(buffer, np.linspace(0, 9, 36).reshape(3, 2, 3, 2))
+    np.savez(archive, keypoints=np.ones((3, 2, 2, 3)), ids=np.array([[0, 1]] * 3), boxes=np.ones((3, 2, 4)))
+    return {
+        "single.csv": "\n".join(SINGLE).encode(),
+        "multi.csv": "\n".join(MULTI).encode("utf-16"),
+        "flat.csv": b"frame;nose_x;nose_y;nose_likelihood\n0;1,5;2;0,5\n1;2;3;1\n",
+        "plain.csv": b"frame,x,y,likelihood,id\n0,1,2,0.5,0\n3,4,5,1.0,0\n2,,,,0\n",
+        "via.csv": b"filename,region_shape_attributes,region_attributes\n00.png,{},{}\n",
+        "sleap.h5": (folder / "sleap_analysis.h5").read_bytes(),
+        "project.slp": (folder / "sleap_project.slp").read_bytes(),
+        "keypoints.npy": buffer.getvalue(),
+        "tracks.npz": archive.getvalue(),
+    }
+
+
+SEEDS = sorted(seeds())
+
+
+@st.composite
+def mutations(draw, name: str) -> bytes:
+    content = bytearray(seeds()[name])
+    for _ in range(draw(st.integers(1, 5))):
+        place = draw(st.integers(0, max(0, len(content) - 1)))
+        length = draw(st.sampled_from([0, 1, 1, 2, 8, 64]))
+        patch = draw(st.binary(max_size=8) | st.sampled_from([b"\n", b",", b'"', b"\0", b"nan", b"-1", b"1e999"]))
+        content[place : place + length] = patch
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+@given(content=st.data(), individual=INDIVIDUALS)
+@settings(bounded, max_examples=40)
+def test_damaged_files(tmp_path, name, content, individual):
+    (tmp_path / name).write_bytes(content.draw(mutations(name)))
+    expect_track_or_refusal(tmp_path / name, individual)
+
+
+@pytest.mark.parametrize("write", [write_table_layout, write_fixed_layout])
+@given(place=st.integers(0), patch=st.binary(min_size=1, max_size=6), individual=INDIVIDUALS)
+@settings(bounded, max_examples=40)
+def test_damaged_deeplabcut_h5(tmp_path, write, place, patch, individual):
+    path = write(tmp_path / "x.h5")
+    content = bytearray(path.read_bytes())
+    place %= len(content)
+    content[place : place + len(patch)] = patch
+    path.write_bytes(bytes(content))
+    expect_track_or_refusal(path, individual)
+
+
+STARTS = [b"", b"\x89HDF\r\n\x1a\n", b"\x93NUMPY\x01\x00", b"PK\x03\x04", b"\xff\xfe", b"\xef\xbb\xbf", b"frame,x,y\n"]
+
+
+@bounded
+@given(start=st.sampled_from(STARTS), rest=st.binary(max_size=300), individual=INDIVIDUALS)
+def test_bytes(tmp_path, start, rest, individual):
+    (tmp_path / "x").write_bytes(start + rest + b"x")
+    expect_track_or_refusal(tmp_path / "x", individual)
+
+
+@bounded
+@given(text=st.text(max_size=300), codec=st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]), individual=INDIVIDUALS)
+def test_texts(tmp_path, text, codec, individual):
+    (tmp_path / "x").write_bytes((text + "x").encode(codec))
+    expect_track_or_refusal(tmp_path / "x", individual)
+
+
+HEADER_CELLS = st.sampled_from(
+    ["scorer", "individuals", "bodyparts", "coords", "x", "y", "likelihood", "frame", "nose", "nose_x", "nose_y",
+     "nose_z", "nose_likelihood", "frame_idx", "id", "a", "", "DLC.1", "Unnamed: 0", "0", "filename", "sep=;"]
+)  # fmt: skip
+CELLS = st.sampled_from(["0", "1", "2", "0.5", "-1", "", "nan", "inf", "1e400", "0,5", "abc", " 3 ", '"', "1e8", "٣"])
+
+
+@settings(bounded, max_examples=250)
+@given(
+    header=st.lists(st.lists(HEADER_CELLS, max_size=7), min_size=1, max_size=5),
+    body=st.lists(st.lists(CELLS, max_size=7), max_size=6),
+    delimiter=st.sampled_from(",;\t"),
+    individual=INDIVIDUALS,
+)
+def test_tables_of_likely_words(tmp_path, header, body, delimiter, individual):
+    lines = [delimiter.join(cells) for cells in [*header, *body]]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    expect_track_or_refusal(tmp_path / "x.csv", individual)
+
+
+NUMBERS = boolean_dtypes() | integer_dtypes() | floating_dtypes()
+ARRAYS = arrays(NUMBERS, array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4)) | st.sampled_from(
+    [
+        np.array(b"x"),
+        np.array([b"nose", b"tail"]),
+        np.array([b"a", b"\xff\n"]),
+        np.array([1j, 2]),
+        np.zeros((1, 2, 2, 3)),
+    ]
+)
+
+
+@settings(bounded, max_examples=200)
+@given(
+    items=st.fixed_dictionaries(
+        {"tracks": ARRAYS, "node_names": ARRAYS, "track_occupancy": ARRAYS},
+        optional={"track_names": ARRAYS, "point_scores": ARRAYS},
+    ),
+    dims=st.sampled_from([None, "", "5", '["track"]', '["track", "xy", "node", "frame"]', '["xy", "xy", "a", "b"]']),
+    individual=INDIVIDUALS,
+)
+def test_sleap_files_of_odd_shapes(tmp_path, items, dims, individual):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for name, array in items.items():
+            file[name] = array
+        if dims is not None:
+            file["tracks"].attrs["dims"] = dims
+    expect_track_or_refusal(tmp_path / "x.h5", individual)
+
+
+NAMES = st.recursive(
+    st.sampled_from(["D", "nose", "x", "y", "likelihood", "", "a\nb", 1, None]),
+    lambda parts: st.lists(parts, max_size=4).map(tuple) | st.lists(parts, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(bounded, max_examples=150)
+@given(
+    names=NAMES | st.just([("D", "nose", "x"), ("D", "nose", "y")]),
+    values=ARRAYS,
+    index=ARRAYS | st.just(np.arange(2)),
+    layout=st.sampled_from(["frame_table", "frame"]),
+    individual=INDIVIDUALS,
+)
+def test_deeplabcut_h5_of_odd_shapes(tmp_path, names, values, index, layout, individual):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        group = file.create_group("df")
+        group.attrs["pandas_type"] = layout
+        group.attrs["nblocks"] = 1
+        group["axis1"] = index
+        group["block0_values"] = values
+        for level in range(3):
+            group[f"block0_items_level{level}"] = np.array([b"D", b"nose", b"x", b"y"])
+            group[f"block0_items_label{level}"] = values.ravel() if level == 1 else np.arange(2) + level
+        if values.size:  # HDF5 has no fields of size 0
+            group["table"] = np.zeros(2, dtype=[("index", "i8"), ("values_block_0", values.dtype, values.shape)])
+            group["table"].attrs["values_block_0_kind"] = np.void(pickle.dumps(names, 2))
+    expect_track_or_refusal(tmp_path / "x.h5", individual)
+
+
+@settings(bounded, max_examples=150)
+@given(
+    items=st.dictionaries(st.sampled_from(["keypoints", "boxes", "ids", "names"]), ARRAYS, min_size=1),
+    packed=st.booleans(),
+    individual=INDIVIDUALS,
+)
+def test_numpy_files_of_odd_shapes(tmp_path, items, packed, individual):
+    for old in tmp_path.glob("*.np?"):
+        old.unlink()
+    if packed:
+        np.savez(tmp_path / "x.npz", **items)
+        expect_track_or_refusal(tmp_path / "x.npz", individual)
+        return
+    for name, array in items.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    expect_track_or_refusal(tmp_path / f"{next(iter(items))}.npy", individual)
+
+
+def test_each_reader_is_among_the_fuzzed(tmp_path):
+    write_table_layout(tmp_path / "deeplabcut.h5")
+    for name, content in seeds().items():
+        (tmp_path / name).write_bytes(content)
+    paths = list(tmp_path.iterdir())
+    assert [name for name, reader in READERS.items() if not any(reader.matches(path) for path in paths)] == []
