@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.bout_metrics import BoutCounts, bout_counts
-from pipeline.ethology_tables import Row, read_rows
 from pipeline.metrics import Counts, confusion_counts
 from pipeline.scores import POOLED
-from pipeline.tables import write_table
+from pipeline.tables import Row, read_rows, write_table
 
 MAJORITY = "majority"
 UNION = "union"
@@ -340,5 +339,5 @@ def write_agreement(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_agreement(path: Path) -> list[Row]:
-    """Read agreement.csv back: see `pipeline.ethology_tables.read_rows`."""
+    """Read agreement.csv back: see `pipeline.tables.read_rows`."""
     return read_rows(path, AGREEMENT_COLUMNS, _COUNT_COLUMNS, _RATIO_COLUMNS)

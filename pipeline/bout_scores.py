@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.bout_metrics import IOU_THRESHOLDS, BoutCounts, bout_counts, bout_reason_undefined
 from pipeline.metrics import FrameArrays
-from pipeline.tables import read_table, write_table
+from pipeline.tables import Row, read_rows, write_table
 
 _KEY_COLUMNS = ("behavior", "subset", "recording", "postprocessed")
 _IOU_NAMES = {iou: f"iou{round(100 * iou)}" for iou in IOU_THRESHOLDS}
@@ -43,7 +43,7 @@ BOUT_SCORE_COLUMNS = (
     "edit_score",
 )
 
-BoutScoreRow = dict[str, object]
+BoutScoreRow = Row
 
 
 def pooled_bout_counts(recordings: Iterable[FrameArrays], fps: Iterable[float]) -> BoutCounts:
@@ -116,13 +116,4 @@ def read_bout_scores(path: Path) -> list[BoutScoreRow]:
     ValueError
         When a column is missing or a number cannot be read.
     """
-    rows: list[BoutScoreRow] = []
-    for cells in read_table(path):
-        missing = [column for column in BOUT_SCORE_COLUMNS if cells.get(column) is None]
-        if missing:
-            raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}")
-        row: BoutScoreRow = dict(cells)
-        row |= {column: int(cells[column]) for column in _COUNT_COLUMNS}
-        row |= {column: float(cells[column]) if cells[column] else None for column in _RATIO_COLUMNS}
-        rows.append(row)
-    return rows
+    return read_rows(path, BOUT_SCORE_COLUMNS, ratios=_RATIO_COLUMNS, required_counts=_COUNT_COLUMNS)

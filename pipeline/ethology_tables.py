@@ -21,7 +21,7 @@ from pipeline.ethology import (
     statistic_agreement,
     time_bins,
 )
-from pipeline.tables import read_table, write_table
+from pipeline.tables import Row, read_rows, write_table
 
 HUMAN = "human"
 PREDICTED = "predicted"
@@ -56,8 +56,6 @@ STATISTICS_AGREEMENT_COLUMNS = (
     *_AGREEMENT_RATIOS,
     "reason",
 )
-
-Row = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -189,25 +187,3 @@ def write_statistics_agreement(path: Path, rows: Iterable[Row]) -> None:
 def read_statistics_agreement(path: Path) -> list[Row]:
     """Read statistics_agreement.csv back, see `read_rows`."""
     return read_rows(path, STATISTICS_AGREEMENT_COLUMNS, ("n_recordings", "n_left_out"), _AGREEMENT_RATIOS)
-
-
-def read_rows(path: Path, columns: Sequence[str], counts: Sequence[str], ratios: Sequence[str]) -> list[Row]:
-    """Read a table back: `counts` as int, `ratios` as float, both None where empty, the rest as text.
-
-    Raises
-    ------
-    FileNotFoundError
-        When the file is missing.
-    ValueError
-        When one of `columns` is missing or a number cannot be read.
-    """
-    rows: list[Row] = []
-    for cells in read_table(path):
-        missing = [column for column in columns if cells.get(column) is None]
-        if missing:
-            raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}")
-        row: Row = dict(cells)
-        row |= {column: int(cells[column]) if cells[column] else None for column in counts}
-        row |= {column: float(cells[column]) if cells[column] else None for column in ratios}
-        rows.append(row)
-    return rows

@@ -19,8 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.ethology_tables import Row, read_rows
-from pipeline.tables import write_table
+from pipeline.tables import Row, read_rows, write_table
 
 MEASURES = ("total_s", "n_bouts")
 MAX_RELABELINGS = 20_000
@@ -330,7 +329,7 @@ def write_groups(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_groups(path: Path) -> list[Row]:
-    """Read groups.csv back: see `pipeline.ethology_tables.read_rows`; `exact` as bool."""
+    """Read groups.csv back: see `pipeline.tables.read_rows`; `exact` as bool."""
     return [
         row | {"exact": row["exact"] == "1"} for row in read_rows(path, GROUP_COLUMNS, _COUNT_COLUMNS, _RATIO_COLUMNS)
     ]

@@ -18,7 +18,7 @@ from pipeline.annotators import CONSENSUS_RULES
 from pipeline.choices import CHOICE_COLUMNS, Choices, choice_rows
 from pipeline.config import ExperimentConfig
 from pipeline.cross_validation import StageTwo
-from pipeline.ethology_tables import BehaviorTimelines, Row
+from pipeline.ethology_tables import BehaviorTimelines
 from pipeline.film_strips import StripMaterial, make_film_strips
 from pipeline.fit_plan import BASELINE, HEAD, THESIS
 from pipeline.gather import CROSS_VALIDATION, PREDICT, GatheredRecording
@@ -36,7 +36,7 @@ from pipeline.score_tables import (
 )
 from pipeline.scores import FULL, RAW, PredictedRecording, score_rows, write_scores
 from pipeline.stage_one import EmbeddedRecording
-from pipeline.tables import write_table
+from pipeline.tables import Row, write_table
 
 log = logging.getLogger(__name__)
 

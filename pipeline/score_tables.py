@@ -10,7 +10,6 @@ from pipeline.bout_metrics import BoutCounts
 from pipeline.bout_scores import bout_score_row_cells, pooled_bout_counts, write_bout_scores
 from pipeline.ethology_tables import (
     BehaviorTimelines,
-    Row,
     statistics_agreement_rows,
     statistics_bin_rows,
     statistics_rows,
@@ -32,7 +31,7 @@ from pipeline.pooling import individual_frames, pooled_used_frames
 from pipeline.reliability import reliability
 from pipeline.run_dir import RunDir
 from pipeline.scores import POOLED, RAW, WAYS, PredictedRecording, groups_of, score_rows, write_scores
-from pipeline.tables import write_table
+from pipeline.tables import Row, write_table
 
 INTERVAL_COLUMNS = (
     "behavior", "subset", "postprocessed", "score", "value", "low", "high", "level", "n_individuals", "n_resamples",

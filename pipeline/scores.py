@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.metrics import FrameArrays, FrameScores, pooled_frame_scores
 from pipeline.postprocess import PostprocessConfig, postprocess
-from pipeline.tables import read_table, write_table
+from pipeline.tables import Row, read_rows, write_table
 
 SCORE_COLUMNS = (
     "behavior",
@@ -55,7 +55,7 @@ _RATIO_COLUMNS = (
     "balanced_accuracy", "cohen_kappa", "mcc", "roc_auc",
 )  # fmt: skip
 
-ScoreRow = dict[str, object]
+ScoreRow = Row
 
 
 @dataclass(frozen=True)
@@ -185,13 +185,4 @@ def read_scores(path: Path) -> list[ScoreRow]:
     ValueError
         When a column is missing or a number cannot be read.
     """
-    rows: list[ScoreRow] = []
-    for cells in read_table(path):
-        missing = [column for column in SCORE_COLUMNS if cells.get(column) is None]
-        if missing:
-            raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}")
-        row: ScoreRow = dict(cells)
-        row |= {column: int(cells[column]) for column in _COUNT_COLUMNS}
-        row |= {column: float(cells[column]) if cells[column] else None for column in _RATIO_COLUMNS}
-        rows.append(row)
-    return rows
+    return read_rows(path, SCORE_COLUMNS, ratios=_RATIO_COLUMNS, required_counts=_COUNT_COLUMNS)

@@ -7,8 +7,6 @@ from pathlib import Path
 from pipeline.agreement import read_agreement
 from pipeline.bout_scores import read_bout_scores
 from pipeline.ethology_tables import (
-    Row,
-    read_rows,
     read_statistics,
     read_statistics_agreement,
     read_statistics_bins,
@@ -19,7 +17,7 @@ from pipeline.report.reading import optional
 from pipeline.run_dir import RunDir
 from pipeline.score_tables import CALIBRATION_COLUMNS, INTERVAL_COLUMNS, PROTOCOL_COLUMNS
 from pipeline.scores import FULL
-from pipeline.tables import read_table
+from pipeline.tables import Row, read_rows, read_table
 
 FINAL = "final"
 
