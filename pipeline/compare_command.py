@@ -11,6 +11,7 @@ from pathlib import Path
 
 from features.errors import InputError
 from features.suggestions import listing
+from pipeline.report.reading import checked
 from pipeline.run_dir import RunDir
 from pipeline.scores import FULL, SCORE_COLUMNS
 from pipeline.tables import read_table
@@ -47,6 +48,8 @@ def run_compare_command(arguments: Sequence[str]) -> int:
     for path in run_dirs:
         _require_this_format(path)
     folder = options.output or _common_parent(run_dirs) / "comparison"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--output names a folder for the comparison, but {folder} is a file. Choose another place.")
     if _is_run(folder):
         raise InputError(
             f"{folder} is itself the folder of a run. Choose another folder for the comparison with --output."
@@ -148,14 +151,14 @@ def _is_finished(path: Path) -> bool:
 
 
 def _require_this_format(path: Path) -> None:
-    rows = read_table(RunDir(path).scores_path)
+    rows = checked(RunDir(path).scores_path, read_table)
     lacks = [column for column in SCORE_COLUMNS if rows and column not in rows[0]]
     if not lacks and any(row["postprocessed"] == FULL for row in rows):
         return
     what = f"lacks the column(s) {listing(lacks)}" if lacks else f"has no rows of scores after all steps ({FULL!r})"
     raise InputError(
-        f"{path} cannot be compared: its scores.csv {what}. It was made by an earlier version of Rearview; run its "
-        "experiment again with --overwrite (embeddings are taken from the cache)."
+        f"{path} cannot be compared: its scores.csv {what}. It was made by an earlier version of Rearview or cut "
+        "short; run its experiment again with --overwrite (embeddings are taken from the cache)."
     )
 
 

@@ -118,7 +118,8 @@ def _settings(options: argparse.Namespace) -> PostprocessConfig:
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} expects a number of frames, 0 or more; found {getattr(options, name)}.")
     return PostprocessConfig(
-        threshold=options.threshold,
+        # Probabilities are kept as float32: .7 must reach a threshold of .7 there too.
+        threshold=min(1.0, float(np.float32(options.threshold))),
         max_gap_s=options.max_gap_frames / options.fps,
         min_bout_s=options.min_bout_frames / options.fps,
     )
@@ -178,7 +179,12 @@ class _Table:
     @classmethod
     def read(cls, path: Path) -> "_Table":
         require_file(path, "table of labels and probabilities")
-        rows = [(row, cells) for row, cells in iter_rows(path, find_dialect(path)) if any(cells)]
+        # A row of empty cells is a frame that nobody scored or predicted; only blank lines are none.
+        rows = [(row, cells) for row, cells in iter_rows(path, find_dialect(path)) if any(cells) or len(cells) > 1]
+        while rows and not any(rows[-1][1]):
+            rows.pop()
+        while rows and not any(rows[0][1]):
+            rows.pop(0)
         if len(rows) < 2:
             raise InputError(f"{path.name} should have a header and a row per frame; found {len(rows)} row(s).")
         return cls(path, rows[0][1], rows[1:])
@@ -211,13 +217,23 @@ class _Table:
     def check_frames(self, column: str) -> None:
         """Refuse a table in which a frame is missing or out of order."""
         cells = self._cells(column)
+        first = _whole_number(cells[0][1])
         for i, (row, text) in enumerate(cells):
-            expected = int(float(cells[0][1])) + i if cells[0][1].replace(".", "", 1).isdigit() else i
-            if not text.replace(".", "", 1).isdigit() or float(text) != expected:
+            expected = (first or 0) + i
+            if _whole_number(text) != expected:
                 raise InputError(
                     f"{self.path.name}, row {row}, column {column!r}: expected frame {expected} (one row per frame, in "
                     f"order), found {text!r}."
                 )
+
+
+def _whole_number(text: str) -> int | None:
+    """A frame number, also as pandas writes it (`7.0`); None for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if np.isfinite(value) and value == int(value) and value >= 0 else None
 
 
 def _behavior_timelines(recording: PredictedRecording, behaviors: Sequence[str]) -> list[BehaviorTimelines]:

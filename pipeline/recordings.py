@@ -109,7 +109,28 @@ def read_recordings(csv_path: Path) -> list[Recording]:
         recordings.append(recording)
     if not recordings:
         raise InputError(f"{csv_path.name} has a header but no recordings. Add a row for each video.")
+    _require_one_side(csv_path, recordings)
     return recordings
+
+
+def _require_one_side(csv_path: Path, recordings: list[Recording]) -> None:
+    """Refuse an animal that would be learned from and tested on, or that two spellings make two animals."""
+    first: dict[str, Recording] = {}
+    splits: dict[str, str] = {}
+    for recording in recordings:
+        key = recording.individual.casefold()
+        spelled = first.setdefault(key, recording).individual
+        if spelled != recording.individual:
+            raise InputError(
+                f"{csv_path.name}, column 'individual': {spelled!r} and {recording.individual!r} differ in upper and "
+                "lower case only. Write one animal one way, and give two animals names that differ more."
+            )
+        if recording.split and splits.setdefault(key, recording.split) != recording.split:
+            raise InputError(
+                f"{csv_path.name}: the individual {recording.individual!r} has recordings for train and for test "
+                f"(among them {first[key].id!r} and {recording.id!r}), so the test would be on an animal that was "
+                "learned from. Give all recordings of one individual the same split."
+            )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Everything is written before scores.csv, so that a folder with scores has all th
 """
 
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -58,6 +59,7 @@ def write_results(
     list of str
         Notes for the report: what could not be chosen or computed.
     """
+    _clear_earlier_results(run)
     behaviors = config.behavior_names()
     gathered = [r.gathered for r in recordings]
     outputs.write_recordings(run, gathered)
@@ -74,8 +76,10 @@ def write_results(
     scored = material.scorable(recordings, HEAD)
     thesis = material.scorable(recordings, THESIS)
     if thesis:
-        nested = [r for r in scored if r.subset == CROSS_VALIDATION]
-        write_scores(run.protocol_scores_path, score_rows(thesis, behaviors))
+        # Protocols are compared by what their heads give: calibration was fitted for one of them only.
+        as_given = material.scorable(recordings, HEAD, calibrated=False)
+        nested = [r for r in as_given if r.subset == CROSS_VALIDATION]
+        write_scores(run.protocol_scores_path, score_rows(thesis, behaviors, ways=(RAW,)))
         rows = protocol_rows(nested, thesis, behaviors)
         write_table(run.protocol_path, PROTOCOL_COLUMNS, rows)
         for row in rows:
@@ -88,7 +92,39 @@ def write_results(
     uncalibrated = material.scorable(recordings, HEAD, calibrated=False) if config.calibration != "none" else []
     strip_notes = _cut_film_strips(config, run, gathered, scored)
     write_score_tables(run, scored, behaviors, uncalibrated)
-    return [*choices.notes, *strip_notes]
+    return [*choices.notes, *_notes_on_ties(config, gathered), *strip_notes]
+
+
+def _clear_earlier_results(run: RunDir) -> None:
+    """Remove what an interrupted run with other settings may have left, scores first."""
+    for path in (
+        run.scores_path, run.baseline_scores_path, run.protocol_scores_path, run.protocol_path, run.groups_path,
+        run.agreement_path,
+    ):  # fmt: skip
+        path.unlink(missing_ok=True)
+    for folder in (
+        run.uncalibrated_path("").parent, run.protocol_predictions_path("").parent,
+        run.baseline_predictions_path("").parent, run.annotators_path,
+    ):  # fmt: skip
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _notes_on_ties(config: ExperimentConfig, gathered: Sequence[GatheredRecording]) -> list[str]:
+    """Say how many frames no majority could decide: they are in no score, and they are the hard ones."""
+    if config.annotations != "majority":
+        return []
+    n_tied = n_frames = 0
+    for item in gathered:
+        if item.labels is not None and item.disagreement is not None and len(item.annotators) > 1:
+            n_tied += int((item.disagreement & ~item.labels.scored).sum())
+            n_frames += item.labels.scored.size
+    if not n_tied:
+        return []
+    return [
+        f"No majority: annotators were split evenly on {n_tied / n_frames:.1%} of the frames (all behaviors together). "
+        "These frames are unknown and in no score, and bouts are cut there, so the scores are kinder than those "
+        "against each annotator (agreement.csv). With two annotators choose one of them, `union` or `intersection`."
+    ]
 
 
 @dataclass(frozen=True)

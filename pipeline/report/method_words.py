@@ -85,8 +85,12 @@ def _postprocessing(run: Run) -> Iterator[str]:
             "Post-processing was chosen per behavior from the predictions of recordings that the heads had not seen, "
             f"for {_OBJECTIVES.get(objective, objective.replace('_', ' ').replace('@', ' at IoU '))}; doing nothing "
             "was among the candidates. For a cross-validated recording it was chosen from the other training "
-            "recordings, by heads that saw neither those nor the recording itself: the recording that is scored takes "
-            "no part."
+            "recordings, by heads that saw neither those nor the recording itself"
+            + (
+                " (for as many epochs as this protocol’s early stopping on that very recording said)."
+                if run.config.get("protocol") == "thesis"
+                else ": the recording that is scored takes no part."
+            )
         )
     elif described:
         same = set(described.values())

@@ -15,6 +15,7 @@ Level = Literal["good", "fair", "poor", "unknown"]
 
 # Below this, one wrong bout moves the score.
 FEW_POSITIVE_FRAMES = 200
+FEW_BOUTS = 20
 FEW_INDIVIDUALS = MIN_CLUSTERS
 WIDE_INTERVAL = 0.3
 CLOSE_FRAME_F1 = 0.8
@@ -37,8 +38,9 @@ RULES = (
     f"bout (2/3 or fewer), the headline says what the bouts are: broken up, invented, missed or run together. Frame F1 "
     f"of {CLOSE_FRAME_F1} and bout F1 of {CLOSE_BOUT_F1} or more: close to the human in frames and bouts; the first "
     "alone: in frames, less so in bouts; neither: partly right.",
-    f"Not firm: fewer than {FEW_POSITIVE_FRAMES} positive frames, fewer than {FEW_INDIVIDUALS} individuals that show "
-    f"the behavior, or a 95 % interval of F1 wider than {WIDE_INTERVAL}. What is not firm is never called good.",
+    f"Not firm: fewer than {FEW_POSITIVE_FRAMES} positive frames or {FEW_BOUTS} human bouts, fewer than "
+    f"{FEW_INDIVIDUALS} individuals that show the behavior, or a 95 % interval of F1 wider than {WIDE_INTERVAL}. "
+    "What is not firm is never called good.",
 )
 
 
@@ -223,6 +225,8 @@ def _doubts(evidence: Evidence) -> list[str]:
     if evidence.n_individuals < FEW_INDIVIDUALS:
         one = evidence.n_individuals == 1
         doubts.append(f"only {evidence.n_individuals} individual{' shows' if one else 's show'} the behavior")
+    if evidence.bouts is not None and evidence.bouts.n_true < FEW_BOUTS:
+        doubts.append(f"only {evidence.bouts.n_true} human bouts")
     width = evidence.f1.width
     if width is not None and width > WIDE_INTERVAL:
         doubts.append(f"frame F1 may be anything from {ratio(evidence.f1.low)} to {ratio(evidence.f1.high)}")
@@ -240,8 +244,8 @@ def _warnings(evidence: Evidence) -> list[str]:
     ):
         better = precision.value > baseline
         if precision.low <= baseline <= precision.high:
-            sure = "Not surely better than the baseline" if better else "Not surely worse than the baseline either"
-            warnings.append(f"{sure}: its {ratio(baseline)} lies within the interval.")
+            side = "Close to the baseline" if better else "Not far below the baseline"
+            warnings.append(f"{side}: its {ratio(baseline)} lies within the interval of the average precision.")
     bouts = evidence.bouts
     if bouts is not None and bouts.n_true and bouts.invented >= bouts.n_true / 3:
         share = percent(bouts.invented / bouts.n_predicted) if bouts.n_predicted else ""

@@ -137,3 +137,25 @@ def test_earlier_results_are_kept_unless_asked(tmp_path: Path, capsys):
     assert (tmp_path / "out" / "scores.csv").read_bytes() == before
     assert evaluate(table, tmp_path / "out", "--threshold", "0.85", "--overwrite") == 0
     assert (tmp_path / "out" / "scores.csv").read_bytes() != before
+
+
+def test_a_probability_that_equals_the_threshold_is_active(tmp_path: Path):
+    """.7 is a little less as float32, in which probabilities are kept."""
+    table = write(tmp_path / "t.csv", "0011", [0.1, 0.2, 0.7, 0.7])
+    assert evaluate(table, tmp_path / "out", "--threshold", "0.7") == 0
+    assert score(tmp_path / "out", "rear", "raw") == 1.0
+
+
+def test_a_row_of_empty_cells_is_a_frame_that_nobody_scored(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("human,model\n1,0.9\n,\n0,0.1\n1,0.8\n\n", encoding="utf-8")
+    assert evaluate(path, tmp_path / "out") == 0
+    assert len(rows_of(tmp_path / "out" / "predictions" / "t.csv")) == 4
+    assert score(tmp_path / "out", "rear", "raw", "n_frames") == 3
+
+
+def test_an_odd_character_for_a_frame_number_is_named(tmp_path: Path, capsys):
+    path = tmp_path / "t.csv"
+    path.write_text("frame,human,model\n0,0,0.1\n²,1,0.9\n", encoding="utf-8")
+    assert evaluate(path, tmp_path / "out", "--frame", "frame") == 2
+    assert "found '²'" in capsys.readouterr().err

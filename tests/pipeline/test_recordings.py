@@ -223,3 +223,19 @@ def test_a_pose_file_that_is_called_blob_is_taken_for_a_file(tmp_path: Path):
     table.write_text("recording,video,poses\na,a.mp4,blob\n", encoding="utf-8")
     (recording,) = read_recordings(table)
     assert recording.pose_path == tmp_path / "blob" and not recording.has_blob_poses
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["a,a.mp4,a.csv,480A,train", "b,b.mp4,b.csv,480A,test"], "recordings for train and for test"),
+        (["a,a.mp4,a.csv,480A,train", "b,b.mp4,b.csv,480a,train"], "upper and lower case"),
+    ],
+)
+def test_one_animal_stays_on_one_side(tmp_path: Path, rows: list[str], said: str):
+    for name in ("a.mp4", "b.mp4", "a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"x")
+    table = tmp_path / "recordings.csv"
+    table.write_text("\n".join(["recording,video,annotations,individual,split", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        read_recordings(table)

@@ -109,7 +109,7 @@ def test_what_is_not_firm_is_never_called_good(change, words):
 def test_a_baseline_within_the_interval_and_many_invented_bouts_are_warned_of():
     warned = judge(replace(FIRM, baseline=0.87, bouts=Bouts(30, 40, 0, 10, 0, 0)))
     assert warned.cautions == (
-        "Not surely better than the baseline: its 0.870 lies within the interval.",
+        "Close to the baseline: its 0.870 lies within the interval of the average precision.",
         "10 of 40 predicted bouts (25 %) touch no human bout.".replace("25 %", "25\u00a0%"),
     )
 
@@ -117,7 +117,9 @@ def test_a_baseline_within_the_interval_and_many_invented_bouts_are_warned_of():
 def test_below_the_baseline_but_within_the_interval_says_that_it_may_be_chance():
     verdict = judge(replace(FIRM, baseline=0.93))
     assert verdict.headline == "Below the baseline: do not use"
-    assert verdict.cautions == ("Not surely worse than the baseline either: its 0.930 lies within the interval.",)
+    assert verdict.cautions == (
+        "Not far below the baseline: its 0.930 lies within the interval of the average precision.",
+    )
     assert judge(replace(FIRM, baseline=0.96)).cautions == ()
 
 
