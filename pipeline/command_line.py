@@ -6,10 +6,11 @@ Exit codes: 0 done; 2 something the user gave is wrong (one paragraph, no traceb
 
 import argparse
 import errno
+import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _EXAMPLES = """examples:
@@ -32,8 +33,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run Rearview; returns the exit code."""
     _speak_utf8()
     try:
-        command = _COMMANDS.get(arguments[0]) if arguments else None
-        return command(arguments[1:]) if command else _experiments(arguments)
+        if arguments and arguments[0] in _COMMANDS:
+            return _run_command(arguments[0], arguments[1:])
+        return _experiments(arguments)
     except KeyboardInterrupt:
         print("\nStopped. Finished work is kept: the same command goes on where it stopped.", file=sys.stderr)
         return 130
@@ -135,28 +137,20 @@ def _experiments(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _cache(arguments: Sequence[str]) -> int:
-    from pipeline.cache_command import run_cache_command
+# Each in a module of its own, imported only when it is asked for: its function takes the further arguments and
+# returns the exit code.
+_COMMANDS = {
+    "cache": ("pipeline.cache_command", "run_cache_command"),
+    "compare": ("pipeline.compare_command", "run_compare_command"),
+    "evaluate": ("pipeline.evaluate", "run_evaluate_command"),
+}
 
+
+def _run_command(name: str, arguments: Sequence[str]) -> int:
+    module, function = _COMMANDS[name]
     _set_up_logging(verbose=False)
-    return run_cache_command(arguments)
-
-
-def _evaluate(arguments: Sequence[str]) -> int:
-    from pipeline.evaluate import run_evaluate_command
-
-    _set_up_logging(verbose=False)
-    return run_evaluate_command(arguments)
-
-
-def _compare(arguments: Sequence[str]) -> int:
-    from pipeline.compare_command import run_compare_command
-
-    _set_up_logging(verbose=False)
-    return run_compare_command(arguments)
-
-
-_COMMANDS = {"cache": _cache, "compare": _compare, "evaluate": _evaluate}
+    command: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), function)
+    return command(arguments)
 
 
 def _set_up_logging(verbose: bool) -> None:

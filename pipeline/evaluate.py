@@ -275,6 +275,10 @@ def _write(
             "fps": r.fps,
             "n_frames": len(r.active),
             "n_unobserved": None,
+            "width_px": None,
+            "height_px": None,
+            "video_path": "",
+            "video_sha256": "",
         }
         for r in recordings
     ]

@@ -105,6 +105,17 @@ def gather(config: ExperimentConfig) -> list[GatheredRecording]:
             f"{recordings_csv(config)} has no recording with split `train`, so there is nothing to learn from. Write "
             "train into the column `split` of the recordings whose annotations the heads may learn from."
         )
+    return gather_recordings(config, recordings)
+
+
+def gather_recordings(config: ExperimentConfig, recordings: Sequence[Recording]) -> list[GatheredRecording]:
+    """The same for recordings that need not be of the experiment's own table.
+
+    Raises
+    ------
+    InputError
+        At the first thing that is wrong, by file, row and key.
+    """
     for recording in recordings:
         check_annotators(recording, config.annotations)
     measured: dict[str, _Measured] = {}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from features.tracks import CenterTrack
 from pipeline.bouts import bouts_from_frames
 from pipeline.gather import GatheredRecording
 from pipeline.labels import LabelTrack
@@ -22,7 +23,11 @@ BOUT_COLUMNS = (
     "duration_s",
     "mean_probability",
 )
-RECORDING_COLUMNS = ("recording", "subset", "individual", "group", "video", "fps", "n_frames", "n_unobserved")
+RECORDING_COLUMNS = (
+    "recording", "subset", "individual", "group", "video", "fps", "n_frames", "n_unobserved", "width_px", "height_px",
+    "video_path", "video_sha256",
+)  # fmt: skip
+CENTER_COLUMNS = ("frame", "x_px", "y_px", "observed")
 TRAINING_COLUMNS = (
     "behavior", "head", "fold", "epoch", "loss", "validation_average_precision", "validation_loss", "seconds", "best",
 )  # fmt: skip
@@ -61,10 +66,23 @@ def write_recordings(run: RunDir, gathered: Sequence[GatheredRecording]) -> None
             "fps": item.fps,
             "n_frames": item.n_frames,
             "n_unobserved": int((~item.observed).sum()),
+            "width_px": item.video.width_px if item.video else None,
+            "height_px": item.video.height_px if item.video else None,
+            "video_path": str(item.video.path.resolve()) if item.video else "",
+            "video_sha256": item.video.sha256 if item.video else "",
         }
         for item in gathered
     ]
     write_table(run.recordings_path, RECORDING_COLUMNS, rows)
+
+
+def write_centers(path: Path, centers: CenterTrack) -> None:
+    """Write the point that every crop was cut around, frame by frame, in pixels of the full frame."""
+    rows = (
+        {"frame": frame, "x_px": x_px, "y_px": y_px, "observed": bool(observed)}
+        for frame, ((x_px, y_px), observed) in enumerate(zip(centers.xy_px, centers.observed, strict=True))
+    )
+    write_table(path, CENTER_COLUMNS, rows)
 
 
 def write_labels(path: Path, labels: LabelTrack) -> None:

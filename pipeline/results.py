@@ -104,7 +104,7 @@ def _clear_earlier_results(run: RunDir) -> None:
         path.unlink(missing_ok=True)
     for folder in (
         run.uncalibrated_path("").parent, run.protocol_predictions_path("").parent,
-        run.baseline_predictions_path("").parent, run.annotators_path,
+        run.baseline_predictions_path("").parent, run.annotators_path, run.centers_path("").parent,
     ):  # fmt: skip
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -175,6 +175,8 @@ class _Material:
 
 def _write_recording(config: ExperimentConfig, run: RunDir, recording: EmbeddedRecording, material: _Material) -> None:
     item = recording.gathered
+    if item.centers is not None:
+        outputs.write_centers(run.centers_path(item.id), item.centers)
     if item.labels is not None:
         outputs.write_labels(run.labels_path(item.id), item.labels)
     if len(item.annotators) > 1:

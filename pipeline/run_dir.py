@@ -109,6 +109,10 @@ class RunDir:
         """Bundle of the final head of a behavior."""
         return self.path / "heads" / behavior
 
+    def centers_path(self, recording: str) -> Path:
+        """Where the animal was, frame by frame."""
+        return self.path / "centers" / f"{recording}.csv"
+
     def is_finished(self) -> bool:
         """Whether the run came to its end: its provenance says so, and its report is there."""
         return bool(self.read_provenance().get("finished")) and self.report_path.is_file()

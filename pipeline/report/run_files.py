@@ -1,7 +1,7 @@
 """Read a run folder back: the report knows nothing that is not in these files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ SUBSET_WORDS = {
 
 @dataclass(frozen=True)
 class RecordingRow:
-    """One line of the run's recordings.csv; `n_unobserved` is None where the file says nothing."""
+    """One line of the run's recordings.csv; None (and no video path) where the file says nothing."""
 
     recording: str
     subset: str
@@ -43,6 +43,10 @@ class RecordingRow:
     fps: float
     n_frames: int
     n_unobserved: int | None
+    width_px: int | None = None
+    height_px: int | None = None
+    video_path: Path | None = None
+    video_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,13 +157,15 @@ def section(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def read_run(run_dir: Path) -> Run:
+def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
     """Read everything that the report needs.
 
     Parameters
     ----------
     run_dir : Path
         Folder of one run.
+    only : collection of str, optional
+        Recordings whose timelines are read; None = all.
 
     Returns
     -------
@@ -183,6 +189,8 @@ def read_run(run_dir: Path) -> Run:
     recordings = checked(folder.recordings_path, _read_recordings)
     timelines: dict[str, Timelines] = {}
     for row in recordings:
+        if only is not None and row.recording not in only:
+            continue
         lines = _read_timelines(folder, row, behaviors)
         if lines is not None:
             timelines[row.recording] = lines
@@ -218,7 +226,6 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 def _read_recordings(path: Path) -> tuple[RecordingRow, ...]:
     rows = []
     for cells in read_table(path):
-        unobserved = cells.get("n_unobserved", "")
         rows.append(
             RecordingRow(
                 recording=cells["recording"],
@@ -228,10 +235,18 @@ def _read_recordings(path: Path) -> tuple[RecordingRow, ...]:
                 video=cells.get("video", ""),
                 fps=float(cells["fps"]),
                 n_frames=int(cells["n_frames"]),
-                n_unobserved=int(unobserved) if unobserved else None,
+                n_unobserved=_whole(cells.get("n_unobserved", "")),
+                width_px=_whole(cells.get("width_px", "")),
+                height_px=_whole(cells.get("height_px", "")),
+                video_path=Path(cells["video_path"]) if cells.get("video_path") else None,
+                video_sha256=cells.get("video_sha256", ""),
             )
         )
     return tuple(rows)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text else None
 
 
 def _read_training(path: Path) -> list[EpochRow]:
