@@ -124,6 +124,18 @@ def load_bundle(folder: Path) -> tuple[TrainedHead, dict[str, Any]]:
     return TrainedHead(head_config, training, scaler, network.get_weights(), network), header["metadata"]
 
 
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself, without loading the network.
+
+    Raises
+    ------
+    InputError
+        If the bundle is missing or damaged.
+    """
+    metadata: dict[str, Any] = _read_header(folder)["metadata"]
+    return metadata
+
+
 def update_metadata(folder: Path, changes: dict[str, Any]) -> None:
     """Replace entries of a bundle's metadata, for what is only known once other heads are trained.
 

@@ -76,30 +76,6 @@ def matched_runs(overlaps: BestOverlaps, min_iou: float) -> NDArray[np.intp]:
     return claims[np.diff(overlaps.best[claims], prepend=-1) != 0]
 
 
-def count_bout_hits(true_runs: ArrayLike, predicted_runs: ArrayLike, min_iou: float = 0.5) -> int:
-    """Count the true positives of the segmental F1@k alone, for searches over many settings.
-
-    `2 * hits / (n_true + n_predicted)` is the F1; hits and numbers of bouts add up over recordings.
-
-    Parameters
-    ----------
-    true_runs, predicted_runs : array_like of int, shape (n_runs, 2)
-        As in `best_overlaps`. Where frames are unscored, runs of `active & scored`.
-    min_iou : float
-        In (0, 1].
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    ValueError
-        When runs are out of order, empty or touching.
-    """
-    return matched_runs(best_overlaps(predicted_runs, true_runs), min_iou).size
-
-
 class SegmentEdits(NamedTuple):
     """Edit distance between two orders of segments, and the number it is divided by; both add up."""
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from features.cache import CacheRow, list_caches, prune_caches, verify_caches
 from features.errors import InputError
+from features.poses.blob_cache import list_blob_tracks, prune_blob_tracks
 
 _DESCRIPTION = """Embeddings are computed once and kept in a folder, one HDF5 file for each recording
 and recipe (network, weights, crop, center, ...). Experiments with the same recipe share them."""
@@ -25,12 +26,19 @@ def run_cache_command(arguments: Sequence[str]) -> int:
         )
     if options.action == "list":
         _show(list_caches(folder), f"Embeddings in {folder}")
+        tracks = list_blob_tracks(folder)
+        if tracks:
+            size_mb = sum(path.stat().st_size for path in tracks) / 1e6
+            print(f"Tracks of animals without a pose file (`blob`): {len(tracks)}, {size_mb:.1f} MB")
         return 0
     if options.action == "verify":
         rows = list(verify_caches(folder))
         _show(rows, f"Every byte read and checked in {folder}")
         return 1 if any(row.state == "damaged" for row in rows) else 0
     _show(prune_caches(folder, older_than_days=options.older_than_days), f"Deleted from {folder}")
+    if options.older_than_days is not None:
+        n_deleted = len(prune_blob_tracks(folder, options.older_than_days))
+        print(f"Tracks of animals without a pose file deleted: {n_deleted}")
     return 0
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 _EXAMPLES = """examples:
   python run_experiment.py experiments/exp1.yaml
         ResNet50V2 + LSTM on the built-in demo; the report is runs/exp1/report.html
+  python run_experiment.py init my/videos
+        pairs your videos, poses and annotations by name; writes recordings.csv and a first experiment
   python run_experiment.py experiments/exp1.yaml --set recordings=my/recordings.csv --output runs/mine
         the same on your own recordings
   python run_experiment.py experiments/*.yaml
@@ -24,6 +26,12 @@ _EXAMPLES = """examples:
         which is better, per behavior, and whether the difference is real
   python run_experiment.py evaluate predictions.csv --behavior grooming=human,model --fps 25 --output runs/other
         score any program's probabilities against labels
+  python run_experiment.py export runs/exp1
+        bouts for BORIS (a project to correct them in) and spreadsheets
+  python run_experiment.py overlay runs/exp1
+        a video with what human and model say on it, to look at or to show
+  python run_experiment.py predict runs/exp1 "new videos"
+        a trained run on new videos: predictions, a summary table, a report
   python run_experiment.py cache list
         what lies in the cache of embeddings (also: cache verify, cache prune)
 """
@@ -125,7 +133,16 @@ def _experiments(arguments: Sequence[str]) -> int:
             "a `name:` of its own."
         )
     run_options = RunOptions(options.output, options.stage, options.overwrite)
-    runs = [run_experiment(config, run_options) for config in configs]
+    runs, failed = [], []
+    for config in configs:
+        try:
+            runs.append(run_experiment(config, run_options))
+        except InputError as error:
+            # A night's other experiments must not be lost to one.
+            if len(configs) == 1:
+                raise
+            logging.getLogger(__name__).error("%s: %s", config.name, error)
+            failed.append((config.name, error))
     finished = [run.path for run in runs if run.is_finished()]
     if len(configs) > 1 and finished:
         from pipeline.report.comparison import write_comparison
@@ -134,7 +151,9 @@ def _experiments(arguments: Sequence[str]) -> int:
         path = configs[0].output_dir / "comparison.html"
         print_comparison(write_comparison(finished, path))
         print(f"Comparison: {path}")
-    return 0
+    for name, reason in failed:
+        print(f"\nError: the experiment {name} was not finished: {reason}", file=sys.stderr)
+    return 2 if failed else 0
 
 
 # Each in a module of its own, imported only when it is asked for: its function takes the further arguments and
@@ -143,6 +162,10 @@ _COMMANDS = {
     "cache": ("pipeline.cache_command", "run_cache_command"),
     "compare": ("pipeline.compare_command", "run_compare_command"),
     "evaluate": ("pipeline.evaluate", "run_evaluate_command"),
+    "init": ("pipeline.init_command", "run_init_command"),
+    "export": ("pipeline.export_command", "run_export_command"),
+    "overlay": ("pipeline.overlay_command", "run_overlay_command"),
+    "predict": ("pipeline.predict_command", "run_predict_command"),
 }
 
 
@@ -163,5 +186,7 @@ def _set_up_logging(verbose: bool) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # Every head is a function of its own; that they are compiled one by one is no news to anybody.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for package in ("pipeline", "features", "models"):
         logging.getLogger(package).setLevel(logging.DEBUG if verbose else logging.INFO)

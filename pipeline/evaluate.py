@@ -61,7 +61,16 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
     _require_distinct([c.behavior for c in columns], "--behavior names")
     _require_distinct([path.stem for path in options.files], "The files have the names")
     ways = tuple(fixed_ways(settings) for _ in columns)
-    recordings = [_read(path, columns, options.frame, options.fps, ways) for path in options.files]
+    individuals = options.individual or [path.stem for path in options.files]
+    if len(individuals) != len(options.files):
+        raise InputError(
+            f"--individual is given once for each file, in their order: expected {len(options.files)}, found "
+            f"{len(individuals)}. Leave it out where every file shows an animal of its own."
+        )
+    recordings = [
+        _read(path, individual, columns, options.frame, options.fps, ways)
+        for path, individual in zip(options.files, individuals, strict=True)
+    ]
     run = RunDir(options.output)
     run.claim()
     try:
@@ -98,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fps", type=float, required=True, help="frames per second of the video")
     parser.add_argument("--frame", metavar="COLUMN", help="column of frame numbers, to check that none is missing")
+    parser.add_argument(
+        "--individual",
+        action="append",
+        metavar="NAME",
+        help="whose recording a file is, once for each file in their order: intervals are over individuals "
+        "(default: every file is one of its own)",
+    )
     parser.add_argument("--threshold", type=float, default=0.5, help="active from this probability on (default: 0.5)")
     parser.add_argument(
         "--max-gap-frames", type=int, default=10, metavar="N", help="fill gaps up to this long (default: 10; 0 = off)"
@@ -148,7 +164,12 @@ def _require_distinct(names: Sequence[str], what: str) -> None:
 
 
 def _read(
-    path: Path, columns: Sequence[BehaviorColumns], frame: str | None, fps: float, ways: tuple[Ways, ...]
+    path: Path,
+    individual: str,
+    columns: Sequence[BehaviorColumns],
+    frame: str | None,
+    fps: float,
+    ways: tuple[Ways, ...],
 ) -> PredictedRecording:
     table = _Table.read(path)
     if frame is not None:
@@ -164,7 +185,7 @@ def _read(
         np.stack(probabilities, axis=1).astype(np.float32),
         fps,
         ways,
-        path.stem,
+        individual,
     )
 
 
@@ -175,19 +196,21 @@ class _Table:
     path: Path
     header: list[str]
     rows: list[tuple[int, list[str]]]
+    may_have_decimal_commas: bool
 
     @classmethod
     def read(cls, path: Path) -> "_Table":
         require_file(path, "table of labels and probabilities")
         # A row of empty cells is a frame that nobody scored or predicted; only blank lines are none.
-        rows = [(row, cells) for row, cells in iter_rows(path, find_dialect(path)) if any(cells) or len(cells) > 1]
+        dialect = find_dialect(path)
+        rows = [(row, cells) for row, cells in iter_rows(path, dialect) if any(cells) or len(cells) > 1]
         while rows and not any(rows[-1][1]):
             rows.pop()
         while rows and not any(rows[0][1]):
             rows.pop(0)
         if len(rows) < 2:
             raise InputError(f"{path.name} should have a header and a row per frame; found {len(rows)} row(s).")
-        return cls(path, rows[0][1], rows[1:])
+        return cls(path, rows[0][1], rows[1:], dialect.delimiter != ",")
 
     def _cells(self, column: str) -> list[tuple[int, str]]:
         if self.header.count(column) != 1:
@@ -206,7 +229,8 @@ class _Table:
             if text.casefold() in ("", "nan", "na", "n/a"):
                 continue
             try:
-                value = float(text)
+                # Excel in half of Europe writes 0,5 and separates cells by semicolons.
+                value = float(text.replace(",", ".") if self.may_have_decimal_commas else text)
             except ValueError:
                 value = np.nan
             if not (value in allowed if allowed is not None else 0 <= value <= 1):

@@ -12,7 +12,7 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -189,9 +189,3 @@ def _end_with_parent() -> None:
 def _run_in_worker(job: Job) -> FitResult:
     events, bench = _worker["events"], _worker["bench"]
     return _run_here(job, bench, lambda row: events.put((job.fit.key, row)))
-
-
-def reusable(jobs: Sequence[Job], read: Callable[[Path, str], FitResult | None]) -> Mapping[str, FitResult]:
-    """Results of jobs that an earlier, interrupted run finished, by fit key."""
-    found = {job.fit.key: read(job.path, job.fingerprint) for job in jobs}
-    return {key: result for key, result in found.items() if result is not None}

@@ -2,7 +2,7 @@
 
 The unit is the individual. One that was filmed several times counts once, with the mean over its
 recordings: two films of one mouse are no two mice. Recordings should be of one length where a total time
-or a number of bouts is compared.
+or a number of bouts is compared; the fraction of known time can be compared in any case.
 
 Groups are compared in pairs by the difference of their means, with an effect size (Hedges' g) and a
 permutation test over individuals. With three or more groups, p is also given after Holm's correction for
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.tables import Row, read_rows, write_table
 
-MEASURES = ("total_s", "n_bouts")
+MEASURES = ("total_s", "fraction", "n_bouts")
 MAX_RELABELINGS = 20_000
 MIN_INDIVIDUALS = 2
 

@@ -73,6 +73,8 @@ def label_tracks(
         A name that no file knows, a faulty column or point events under a name that is asked for,
         labels that don't fit their video.
     """
+    if not annotations:
+        return {}
     for recording, annotation in annotations.items():
         check_frames_agree(recording, n_frames[recording], label_span=annotation.span)
     for ours, theirs in behaviors.items():

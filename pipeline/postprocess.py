@@ -318,39 +318,6 @@ def _frame_steps(
     return [steps[name] for name in config.order if name in steps and steps[name][1] > 0]
 
 
-def raw_frames(probability: ArrayLike, threshold: float) -> NDArray[np.bool_]:
-    """Active frames by the threshold alone, as a report shows them beside the post-processed ones.
-
-    See `apply_threshold`; shape (n_frames,).
-    """
-    return apply_threshold(probability, threshold)
-
-
-def closed_frames(probability: ArrayLike, config: PostprocessConfig, fps: float) -> NDArray[np.bool_]:
-    """Active frames by `config`'s threshold and closing alone, so that what closing did can be seen.
-
-    Parameters
-    ----------
-    probability : array_like of float, shape (n_frames,)
-        In [0, 1]; NaN = not predicted.
-    config : PostprocessConfig
-        Only `threshold` and `max_gap_s` are used.
-    fps : float
-        Frames per second of the video.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
-
-    Raises
-    ------
-    ValueError
-        When fps is not a positive number.
-    """
-    alone = PostprocessConfig(threshold=config.threshold, max_gap_s=config.max_gap_s, min_bout_s=0.0)
-    return postprocess(probability, alone, fps)
-
-
 def describe_postprocess(config: PostprocessConfig) -> str:
     """Say in one plain sentence what is done; steps that are off are not mentioned."""
     words = {

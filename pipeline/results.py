@@ -37,6 +37,7 @@ from pipeline.score_tables import (
 )
 from pipeline.scores import FULL, RAW, PredictedRecording, score_rows, write_scores
 from pipeline.stage_one import EmbeddedRecording
+from pipeline.summary_table import write_summary
 from pipeline.tables import Row, write_table
 
 log = logging.getLogger(__name__)
@@ -85,12 +86,14 @@ def write_results(
         for row in rows:
             log.info("%s", optimism_words(row))
     timelines = [line for r in recordings for line in _behavior_timelines(r, material)]
-    _write_groups(run, write_statistics_tables(run, timelines), gathered)
+    statistics = write_statistics_tables(run, timelines)
+    _write_groups(run, statistics, gathered)
+    write_summary(run.summary_path, gathered, statistics, {r.id: material.every_frame(r, HEAD) for r in recordings})
     shared = [item for item in gathered if len(item.annotators) > 1]
     if shared:
         write_agreement(run.agreement_path, agreement_rows(_annotated_behaviors(shared, timelines, config)))
     uncalibrated = material.scorable(recordings, HEAD, calibrated=False) if config.calibration != "none" else []
-    strip_notes = _cut_film_strips(config, run, gathered, scored)
+    strip_notes = _cut_film_strips(config, run, gathered, scored) if scored else []
     write_score_tables(run, scored, behaviors, uncalibrated)
     return [*choices.notes, *_notes_on_ties(config, gathered), *strip_notes]
 

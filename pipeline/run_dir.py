@@ -19,6 +19,9 @@ from features.errors import InputError
 
 log = logging.getLogger(__name__)
 
+# What provenance.json calls a folder of predictions by heads that were trained elsewhere.
+PREDICTION = "prediction"
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step: readers see the old one or the new one, never half."""
@@ -74,6 +77,8 @@ class RunDir:
         self.statistics_agreement_path = path / "statistics_agreement.csv"
         self.groups_path = path / "groups.csv"
         self.agreement_path = path / "agreement.csv"
+        self.summary_path = path / "summary.csv"
+        self.failures_path = path / "failures.csv"
         self.annotators_path = path / "annotators"
         self._lock = FileLock(str(path.with_name(f".{path.name}.lock")))
 
@@ -116,6 +121,10 @@ class RunDir:
     def is_finished(self) -> bool:
         """Whether the run came to its end: its provenance says so, and its report is there."""
         return bool(self.read_provenance().get("finished")) and self.report_path.is_file()
+
+    def is_prediction(self) -> bool:
+        """Whether it holds predictions of new videos by another run's heads."""
+        return self.read_provenance().get("kind") == PREDICTION
 
     def read_provenance(self) -> dict[str, Any]:
         """The provenance, or an empty mapping where there is none or it is unreadable."""

@@ -89,7 +89,7 @@ def run_stage_one(config: ExperimentConfig, gathered: Sequence[GatheredRecording
     started = time.monotonic()
     backbone = config.backbone
     resolved = resolve_backbone(backbone, config.seed) if isinstance(backbone, NetworkConfig) else None
-    embedder = _Embedder(config, resolved, only_cached)
+    embedder = Embedder(config, resolved, only_cached)
     recordings = []
     with progress_bars() as bars:
         bar = bars.add("Embedding", total=None)
@@ -99,7 +99,7 @@ def run_stage_one(config: ExperimentConfig, gathered: Sequence[GatheredRecording
     return StageOne(recordings, resolved, time.monotonic() - started, embedder.n_frames_computed)
 
 
-class _Embedder:
+class Embedder:
     """Embeds one recording after the other with one network, built when first needed."""
 
     def __init__(self, config: ExperimentConfig, resolved: ResolvedBackbone | None, only_cached: bool) -> None:

@@ -190,3 +190,14 @@ def test_several_experiments_end_with_one_comparison(finished, capsys):
     assert main([str(config), str(other)]) == 0
     assert (run.parent / "comparison.html").is_file()
     assert "other" in capsys.readouterr().out
+
+
+def test_one_bad_experiment_of_several_does_not_stop_the_others(finished, tmp_path, capsys):
+    config, _ = finished
+    bad = tmp_path / "bad.yaml"
+    text = config.read_text(encoding="utf-8").replace("name: tiny", "name: bad")
+    bad.write_text(text.replace("grooming: grooming", "grooming: nobody"), encoding="utf-8")
+    assert main([str(bad), str(config)]) == 2
+    captured = capsys.readouterr()
+    assert "the experiment bad was not finished" in captured.err and "nobody" in captured.err
+    assert "Comparison:" in captured.out

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,26 @@ def cached_blob_track(
         track = track_blob(video.path, progress)
         _write(path, made_from, track)
     return track
+
+
+def list_blob_tracks(cache_dir: Path) -> list[Path]:
+    """Files of blob tracks in a cache folder, sorted."""
+    return sorted((cache_dir / FOLDER).glob("*.npz"))
+
+
+def prune_blob_tracks(cache_dir: Path, older_than_days: float) -> list[Path]:
+    """Remove blob tracks that are older than this; 0 removes all.
+
+    Returns
+    -------
+    list of Path
+        What was removed.
+    """
+    latest_s = time.time() - older_than_days * 86400
+    old = [path for path in list_blob_tracks(cache_dir) if path.stat().st_mtime <= latest_s]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return old
 
 
 def _read(path: Path, made_from: str, video: VideoInfo) -> PoseTrack | None:

@@ -22,7 +22,7 @@ STATISTIC_WORDS = {
     "median_bout_s": "Median bout (s)",
     "latency_s": "Latency (s)",
 }
-MEASURE_WORDS = {"total_s": "total time (s)", "n_bouts": "number of bouts"}
+MEASURE_WORDS = {"total_s": "total time (s)", "fraction": "fraction of time", "n_bouts": "number of bouts"}
 
 
 @dataclass(frozen=True)

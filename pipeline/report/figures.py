@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.report.agreement_figures import draw_agreement
 from pipeline.report.bout_figures import draw_bout_lengths, draw_class_balance
 from pipeline.report.curve_figures import draw_calibration, draw_confusion, draw_precision_recall
+from pipeline.report.prediction import draw_found
 from pipeline.report.raster_figures import draw_overview, draw_raster
 from pipeline.report.run_files import Run
 from pipeline.report.score_figures import draw_score_overview, draw_ways
@@ -14,6 +15,10 @@ from pipeline.report.style import Drawing, FigureFile, figure_style, save_figure
 from pipeline.report.training_figures import draw_stages, draw_training
 
 CAPTIONS: Mapping[str, tuple[str, str]] = {
+    "found": (
+        "Share of time per recording",
+        "One dot per recording, after post-processing; line: mean. Recordings are beside each other by group.",
+    ),
     "scores": (
         "Scores at a glance",
         "Large mark: pooled over recordings, with its 95 % interval over individuals; dots: single recordings. Beside "
@@ -85,6 +90,7 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
 }
 PAINTERS: Mapping[str, Callable[[Run], Drawing | None]] = {
+    "found": draw_found,
     "scores": draw_score_overview,
     "ways": draw_ways,
     "class_balance": draw_class_balance,

@@ -19,6 +19,7 @@ from pipeline.report.detail_tables import (
 )
 from pipeline.report.figures import draw_figures
 from pipeline.report.method_words import method_words
+from pipeline.report.prediction import found_in, summary_by_recording
 from pipeline.report.recompute import recompute_scores
 from pipeline.report.run_facts import present_files, provenance_rows, settings_groups, title_facts
 from pipeline.report.run_files import SUBSET_WORDS, Run, read_run, section
@@ -36,6 +37,7 @@ _TEMPLATES_PATH = Path(__file__).parent / "templates"
 # More of them than this are folded away, so that the page stays readable.
 _MAX_OPEN = 8
 _SECTIONS = {
+    "found": "What was found",
     "result": "Result",
     "audit": "Data",
     "scores": "Frame scores",
@@ -154,6 +156,9 @@ def _details(run: Run) -> dict[str, Any]:
         "statistic_words": STATISTIC_WORDS,
         "measure_words": MEASURE_WORDS,
         "reasons": reasons_not_available,
+        "found": found_in(run),
+        "summaries": summary_by_recording(run),
+        "failures": run.tables.failures,
     }
 
 
@@ -173,6 +178,8 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
     """Sections that have something to show, in the order of the page."""
     tables = run.tables
     needs: dict[str, object] = {
+        "found": context["found"],
+        "result": not context["found"] or run.subsets,
         "scores": run.subsets,
         "bouts": tables.bout_scores,
         "postprocessing": context["choices"] or "ways" in figures,
@@ -187,7 +194,7 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "protocol": tables.protocol,
         "training": "training" in figures,
         "cost": context["stages"],
-        "thesis": context["thesis"],
+        "thesis": context["thesis"] and not context["found"],
         "settings": section(run.config, "behaviors"),
     }
     return {name: title for name, title in _SECTIONS.items() if needs.get(name, True)}

@@ -17,6 +17,8 @@ _FILES = {
     "statistics.csv": "total time, bouts, latency per recording",
     "statistics_bins.csv": "the same in time bins",
     "statistics_agreement.csv": "predicted against human over recordings",
+    "summary.csv": "what the model found, a row per recording and behavior, for a statistics program",
+    "failures.csv": "recordings that could not be predicted, and why",
     "groups.csv": "comparison of groups",
     "protocol.csv": "by how much the published protocol flatters",
     "protocol_scores.csv": "scores by the published protocol",
@@ -29,6 +31,7 @@ _FILES = {
 _FOLDERS = {
     "predictions": "probabilities and post-processed behavior, frame by frame",
     "bouts": "predicted bouts",
+    "centers": "where the animal was, frame by frame",
     "labels": "human labels, frame by frame",
     "annotators": "each annotator’s labels, frame by frame",
     "baseline_predictions": "the baseline’s probabilities",

@@ -17,6 +17,7 @@ from pipeline.report.reading import optional
 from pipeline.run_dir import RunDir
 from pipeline.score_tables import CALIBRATION_COLUMNS, INTERVAL_COLUMNS, PROTOCOL_COLUMNS
 from pipeline.scores import FULL
+from pipeline.summary_table import read_summary
 from pipeline.tables import Row, read_rows, read_table
 
 FINAL = "final"
@@ -56,6 +57,8 @@ class Tables:
     groups: tuple[Row, ...] = ()
     agreement: tuple[Row, ...] = ()
     protocol: tuple[Row, ...] = ()
+    summary: tuple[Row, ...] = ()
+    failures: tuple[Row, ...] = ()
 
     def settings(self, behavior: str, recording: str, way: str = FULL) -> PostprocessConfig | None:
         """How one behavior's probabilities were read in one recording; None where the folder does not say."""
@@ -98,6 +101,8 @@ def read_tables(folder: RunDir) -> Tables:
         groups=tuple(optional(folder.groups_path, read_groups) or ()),
         agreement=tuple(optional(folder.agreement_path, read_agreement) or ()),
         protocol=tuple(optional(folder.protocol_path, _read_protocol) or ()),
+        summary=tuple(optional(folder.summary_path, read_summary) or ()),
+        failures=tuple(optional(folder.failures_path, _read_failures) or ()),
     )
 
 
@@ -121,6 +126,10 @@ def _read_choices(path: Path) -> list[ChoiceRow]:
             )
         )
     return rows
+
+
+def _read_failures(path: Path) -> list[Row]:
+    return read_rows(path, ("recording", "video", "reason"))
 
 
 def _read_intervals(path: Path) -> list[Row]:

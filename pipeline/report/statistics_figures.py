@@ -23,6 +23,7 @@ from pipeline.report.style import (
 )
 
 MEASURES = {"total_s": "total time (s)", "n_bouts": "number of bouts"}
+_GROUP_MEASURES = {"total_s": "total time (s)", "fraction": "fraction of time", "n_bouts": "number of bouts"}
 
 
 def statistic_pairs(run: Run, behavior: str, subset: str, statistic: str) -> list[dict[str, object]]:
@@ -191,22 +192,23 @@ def _middle_min(row: Mapping[str, Any]) -> float:
 
 
 def draw_groups(run: Run) -> Drawing | None:
-    """Total time and number of bouts per individual, by group, human and predicted."""
+    """Total time, its share and number of bouts per individual, by group, human and predicted."""
     if not run.tables.groups:
         return None
     individuals = {row.recording: row.individual for row in run.recordings}
     groups = {row.recording: row.group for row in run.recordings}
     compared = {(row["behavior"], row["source"]) for row in run.tables.groups}
-    values = recording_values(run.tables.statistics, individuals, groups, tuple(MEASURES))
+    values = recording_values(run.tables.statistics, individuals, groups, tuple(_GROUP_MEASURES))
     colors = behavior_colors(run.behaviors)
     n_columns = min(len(run.behaviors), 4)
     n_rows = -(-len(run.behaviors) // n_columns)
-    figure = new_figure(max(2.6 * n_columns, 4.2), 4.4 * n_rows + 0.3)
+    n_measures = len(_GROUP_MEASURES)
+    figure = new_figure(max(2.6 * n_columns, 4.2), 2.1 * n_measures * n_rows + 0.3)
     numbers: list[dict[str, object]] = []
     for i, behavior in enumerate(run.behaviors):
-        for j, (measure, words) in enumerate(MEASURES.items()):
-            row = 2 * (i // n_columns) + j
-            axes = figure.add_subplot(2 * n_rows, n_columns, row * n_columns + i % n_columns + 1)
+        for j, (measure, words) in enumerate(_GROUP_MEASURES.items()):
+            row = n_measures * (i // n_columns) + j
+            axes = figure.add_subplot(n_measures * n_rows, n_columns, row * n_columns + i % n_columns + 1)
             for source, color, side in ((HUMAN, INK, -0.16), (PREDICTED, colors[behavior], 0.16)):
                 mine = [v for v in values if (v.behavior, v.source, v.measure) == (behavior, source, measure)]
                 by_group = individual_values(mine) if (behavior, source) in compared else {}

@@ -1,6 +1,6 @@
 """The first screen: per behavior how good it is, beside what, and where it fails; and what to beware of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.agreement import MODEL_HUMAN, HumanCeiling
@@ -131,7 +131,16 @@ def gather_evidence(run: Run, behavior: str, subset: str) -> Evidence:
         human_bout_f1=ceiling_of(run, behavior, subset, BOUT_F1),
         model_f1=model_among_humans(run, behavior, subset, FRAME_F1),
         model_bout_f1=model_among_humans(run, behavior, subset, BOUT_F1),
+        elsewhere=tuple(_frame_f1_elsewhere(run, behavior, subset)),
     )
+
+
+def _frame_f1_elsewhere(run: Run, behavior: str, subset: str) -> Iterator[tuple[str, float]]:
+    """Yield (words, frame F1) of every other subset that has one."""
+    for other in run.subsets:
+        f1 = score_value(run, behavior, other, FRAME_F1, _CARD_SCORES[FRAME_F1][1])
+        if other != subset and f1 is not None:
+            yield SUBSET_WORDS[other], f1
 
 
 def _estimate(run: Run, behavior: str, subset: str, score: str) -> Estimate:

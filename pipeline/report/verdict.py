@@ -24,6 +24,7 @@ POOR_F1 = 0.5
 FOUND_RECALL = 0.7
 TOO_MANY_BOUTS = 1.5
 TOO_FEW_BOUTS = 1 / TOO_MANY_BOUTS
+FAR_BELOW = 0.15
 
 RULES = (
     "It is judged by the first subset that has scores: cross-validation, else test. The first rule that applies "
@@ -39,7 +40,8 @@ RULES = (
     f"of {CLOSE_FRAME_F1} and bout F1 of {CLOSE_BOUT_F1} or more: close to the human in frames and bouts; the first "
     "alone: in frames, less so in bouts; neither: partly right.",
     f"Not firm: fewer than {FEW_POSITIVE_FRAMES} positive frames or {FEW_BOUTS} human bouts, fewer than "
-    f"{FEW_INDIVIDUALS} individuals that show the behavior, or a 95 % interval of F1 wider than {WIDE_INTERVAL}. "
+    f"{FEW_INDIVIDUALS} individuals that show the behavior, a 95 % interval of F1 wider than {WIDE_INTERVAL}, or a "
+    f"further subset (test) whose frame F1 lies {FAR_BELOW} or more below. "
     "What is not firm is never called good.",
 )
 
@@ -96,6 +98,8 @@ class Evidence:
         Agreement of human pairs; None with a single annotator.
     model_f1, model_bout_f1 : float or None
         Mean of the model's agreement with each human.
+    elsewhere : tuple of (str, float)
+        Frame F1 of further subsets, by their words.
     """
 
     n_frames: int
@@ -111,6 +115,7 @@ class Evidence:
     human_bout_f1: HumanCeiling | None = None
     model_f1: float | None = None
     model_bout_f1: float | None = None
+    elsewhere: tuple[tuple[str, float], ...] = ()
 
     @property
     def chance(self) -> float | None:
@@ -230,6 +235,11 @@ def _doubts(evidence: Evidence) -> list[str]:
     width = evidence.f1.width
     if width is not None and width > WIDE_INTERVAL:
         doubts.append(f"frame F1 may be anything from {ratio(evidence.f1.low)} to {ratio(evidence.f1.high)}")
+    doubts += [
+        f"in {words} frame F1 is {ratio(f1)} only"
+        for words, f1 in evidence.elsewhere
+        if evidence.f1.value is not None and evidence.f1.value - f1 >= FAR_BELOW
+    ]
     return [f"Not firm: {'; '.join(doubts)}."] if doubts else []
 
 

@@ -1,6 +1,7 @@
 """Following one animal without a pose file."""
 
 import logging
+import os
 from pathlib import Path
 
 import cv2
@@ -207,3 +208,17 @@ def test_on_a_real_recording_it_stays_with_the_published_track(shared_dir):
     published = read_poses(video.with_name("arena_3_dlc.csv")).xy_px[::10, 0]
     positions = np.array([[blob.x_px, blob.y_px] if blob else [np.nan, np.nan] for blob in blobs])
     assert (apart_px(positions, published) <= body_length_px / 3).mean() >= 0.95
+
+
+def test_kept_tracks_are_listed_and_deleted_by_age(tmp_path: Path):
+    folder = tmp_path / blob_cache.FOLDER
+    folder.mkdir()
+    old, young = folder / "a.npz", folder / "b.npz"
+    for path in (old, young):
+        path.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    assert blob_cache.list_blob_tracks(tmp_path) == [old, young]
+    assert blob_cache.prune_blob_tracks(tmp_path, older_than_days=1) == [old]
+    assert blob_cache.list_blob_tracks(tmp_path) == [young]
+    assert blob_cache.prune_blob_tracks(tmp_path, older_than_days=0) == [young]
+    assert blob_cache.list_blob_tracks(tmp_path / "nowhere") == []

@@ -159,3 +159,29 @@ def test_an_odd_character_for_a_frame_number_is_named(tmp_path: Path, capsys):
     path.write_text("frame,human,model\n0,0,0.1\n²,1,0.9\n", encoding="utf-8")
     assert evaluate(path, tmp_path / "out", "--frame", "frame") == 2
     assert "found '²'" in capsys.readouterr().err
+
+
+def test_decimal_commas_of_a_table_with_semicolons(tmp_path: Path):
+    table = tmp_path / "excel.csv"
+    table.write_text("frame;human;model\n0;1;0,9\n1;1;0,4\n2;0;0,6\n", encoding="utf-8")
+    assert evaluate(table, tmp_path / "out", "--max-gap-frames", "0") == 0
+    found = [row["rear_probability"] for row in rows_of(tmp_path / "out" / "predictions" / "excel.csv")]
+    assert [float(text) for text in found] == pytest.approx([0.9, 0.4, 0.6])
+
+
+def test_a_decimal_comma_within_a_comma_table_is_refused(tmp_path: Path, capsys):
+    table = tmp_path / "quoted.csv"
+    table.write_text('frame,human,model\n0,1,"0,9"\n1,0,0.2\n', encoding="utf-8")
+    assert evaluate(table, tmp_path / "out") == 2
+    assert "'0,9'" in capsys.readouterr().err
+
+
+def test_two_videos_of_one_animal_count_once(tmp_path: Path, capsys):
+    tables = [str(write(tmp_path / f"v{i}.csv", "0110", [0.1, 0.9, 0.8, 0.2])) for i in range(3)]
+    arguments = ["evaluate", *tables, "--behavior", "rear=human,model", "--fps", "10"]
+    names = ["--individual", "a", "--individual", "a", "--individual", "b"]
+    assert main([*arguments, *names, "--output", str(tmp_path / "out")]) == 0
+    assert [row["individual"] for row in rows_of(tmp_path / "out" / "recordings.csv")] == ["a", "a", "b"]
+    assert {row["n_individuals"] for row in rows_of(tmp_path / "out" / "intervals.csv")} == {"2"}
+    assert main([*arguments, *names[:4], "--output", str(tmp_path / "other")]) == 2
+    assert "expected 3, found 2" in capsys.readouterr().err

@@ -180,7 +180,8 @@ def test_a_pair_without_p_takes_no_part_in_the_correction():
 
 def test_rows_from_statistics_are_read_back(tmp_path):
     statistics = [
-        {"recording": f"m{i}", "behavior": "rear", "source": source, "total_s": 3.0 * i + shift, "n_bouts": i}
+        {"recording": f"m{i}", "behavior": "rear", "source": source, "total_s": 3.0 * i + shift, "fraction": i / 8}
+        | {"n_bouts": i}
         for i in range(8)
         for source, shift in [("human", 0.0), ("predicted", 0.5)]
     ]
@@ -191,12 +192,14 @@ def test_rows_from_statistics_are_read_back(tmp_path):
     rows = group_rows(values)
     assert [(row["measure"], row["source"]) for row in rows] == [
         ("total_s", "human"),
+        ("fraction", "human"),
         ("n_bouts", "human"),
         ("total_s", "predicted"),
+        ("fraction", "predicted"),
         ("n_bouts", "predicted"),
     ]
-    assert [(row["first_group"], row["second_group"]) for row in rows] == [("HD", "WT")] * 4
-    assert [(row["n_first"], row["n_second"]) for row in rows] == [(4, 3), (4, 4), (4, 4), (4, 4)]
+    assert [(row["first_group"], row["second_group"]) for row in rows] == [("HD", "WT")] * 6
+    assert [(row["n_first"], row["n_second"]) for row in rows] == [(4, 3), *[(4, 4)] * 5]
     path = tmp_path / "groups.csv"
     write_groups(path, rows)
     assert path.read_text(encoding="utf-8").splitlines()[0] == ",".join(GROUP_COLUMNS)

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from scipy.ndimage import binary_closing, binary_opening
 
 from pipeline.bouts import runs_of_true
+from pipeline.choices import fixed_ways
 from pipeline.postprocess import (
     FULL_ORDER,
     PostprocessConfig,
     apply_threshold,
     close_gaps,
-    closed_frames,
     describe_postprocess,
     drop_short_bouts,
     max_gap_frames,
@@ -22,7 +22,6 @@ from pipeline.postprocess import (
     open_frames,
     order_refusal,
     postprocess,
-    raw_frames,
     smooth_probability,
 )
 
@@ -310,9 +309,11 @@ def test_inactive_frames_before_and_after_change_nothing(active, gap, bout):
 def test_raw_closed_and_full_side_by_side():
     config = PostprocessConfig(threshold=0.6, max_gap_s=0.1, min_bout_s=0.3, smooth_s=0.3)
     probability = np.where(bits("010110000100001111"), 0.6, 0.5)
-    np.testing.assert_array_equal(raw_frames(probability, 0.6), bits("010110000100001111"))
-    np.testing.assert_array_equal(closed_frames(probability, config, fps=10), bits("011110000100001111"))
-    np.testing.assert_array_equal(postprocess(probability, config, fps=10), bits("001110000000001111"))
+    expected = {"raw": "010110000100001111", "closed": "011110000100001111", "full": "001110000000001111"}
+    ways = fixed_ways(config)
+    assert set(ways) == set(expected)
+    for way, frames in expected.items():
+        np.testing.assert_array_equal(postprocess(probability, ways[way], fps=10), bits(frames))
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_every_figure_can_do_without_the_newer_tables(run):
     with figure_style():
         drawn = {name for name, paint in PAINTERS.items() if paint(bare) is not None}
         assert draw_raster(bare, bare.recordings[0]) is not None
-    assert set(PAINTERS) - drawn == {"agreement", "calibration", "groups", "statistics", "time_bins", "ways"}
+    assert set(PAINTERS) - drawn == {"agreement", "calibration", "found", "groups", "statistics", "time_bins", "ways"}
 
 
 def test_harm_done_by_closing_is_said(run):

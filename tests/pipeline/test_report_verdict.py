@@ -106,6 +106,13 @@ def test_what_is_not_firm_is_never_called_good(change, words):
     assert verdict.cautions[0] == f"Not firm: {words}."
 
 
+def test_a_further_subset_that_falls_far_below_takes_the_firmness_away():
+    below = judge(replace(FIRM, elsewhere=(("test", 0.6),)))
+    assert (below.level, below.headline) == ("fair", "Close to the human, in frames and in bouts, but not firm")
+    assert "in test frame F1 is 0.600 only" in below.cautions[0]
+    assert judge(replace(FIRM, elsewhere=(("test", 0.75),))).level == "good"
+
+
 def test_a_baseline_within_the_interval_and_many_invented_bouts_are_warned_of():
     warned = judge(replace(FIRM, baseline=0.87, bouts=Bouts(30, 40, 0, 10, 0, 0)))
     assert warned.cautions == (

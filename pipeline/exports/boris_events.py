@@ -1,0 +1,84 @@
+"""Bouts as BORIS' events: two rows per bout, at its start and at its stop.
+
+BORIS keeps times as seconds with three decimals and says nothing of START and STOP: it pairs the events of a
+behavior in the order of their times. A bout ``[start_frame, stop_frame)`` begins at ``start_frame / fps`` and
+stops at ``stop_frame / fps``, the time of the first frame without the behavior, both to the nearest
+millisecond, as BORIS writes the time of the frame that it shows. Up to 250 frames per second a millisecond is a
+quarter of a frame at most, so the frame nearest to time × fps is the frame again.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pipeline.bouts import Bout
+
+# Where a bout begins as another of its behavior ends, the two events would be the same row, and of two equal rows
+# BORIS pastes only one, so that all that follows would be paired wrongly.
+TOUCHING_COMMENT = "begins where the one before ends"
+_LENGTH_MARGIN_S = 0.0001
+
+
+class EventRow(NamedTuple):
+    """One event of a BORIS observation of a media file, in the order of BORIS' columns.
+
+    Attributes
+    ----------
+    time_s : float
+        Seconds, three decimals.
+    subject : str
+        Empty: no focal subject.
+    code : str
+        The behavior.
+    modifier : str
+        Empty.
+    comment : str
+        Empty, except `TOUCHING_COMMENT`.
+    frame_index : int
+        The frame, counted from 0; at the stop the first frame after the bout.
+    """
+
+    time_s: float
+    subject: str
+    code: str
+    modifier: str
+    comment: str
+    frame_index: int
+
+
+def event_rows(bouts: Iterable[Bout], fps: float) -> list[EventRow]:
+    """START and STOP of every bout, in BORIS' order: by time, then by name.
+
+    Parameters
+    ----------
+    bouts : iterable of Bout
+        Those of one behavior do not overlap.
+    fps : float
+
+    Returns
+    -------
+    list of EventRow
+        Twice as many as bouts.
+    """
+    bouts = list(bouts)
+    stops = {(bout.behavior, bout.stop_frame) for bout in bouts}
+    rows = []
+    for bout in bouts:
+        comment = TOUCHING_COMMENT if (bout.behavior, bout.start_frame) in stops else ""
+        for frame, said in ((bout.start_frame, comment), (bout.stop_frame, "")):
+            rows.append(EventRow(time_of(frame, fps), "", bout.behavior, "", said, frame))
+    return sorted(rows)  # a STOP before the START that has its time, since it has no comment
+
+
+def time_of(frame: int, fps: float) -> float:
+    """Time of a frame in seconds, to the nearest millisecond."""
+    return round(frame / fps, 3)
+
+
+def media_length_s(n_frames: int, fps: float) -> float:
+    """Length of a video in seconds, as BORIS is told it.
+
+    BORIS leaves events beyond the media's length out of its tabular export, and compares times of three decimals
+    with the length's last binary digit; so the length is rounded up and a tenth of a millisecond is added.
+    """
+    return round(math.ceil(round(n_frames / fps * 1000, 6)) / 1000 + _LENGTH_MARGIN_S, 4)

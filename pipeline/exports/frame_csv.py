@@ -1,0 +1,34 @@
+"""Frame CSV: ``frame`` and a column of 1 and 0 per behavior, our own form, a row per frame; empty = not scored.
+
+Two bouts of one behavior that touch are one here. It is the only form that says frame by frame what nobody scored.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipeline.exports.base import ExportedFile, csv_bytes
+from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
+
+DESCRIPTION = "frame CSV, a row per frame and a column per behavior"
+KEEPS_TOUCHING_BOUTS = False
+
+
+def files(
+    recordings: Sequence[ExportRecording], behaviors: Sequence[str], name: str, date: str = NO_DATE
+) -> Iterator[ExportedFile]:
+    """A table for each recording and source, ``frames/<recording>.csv``."""
+    for recording in recordings:
+        for source in recording.bouts:
+            path = f"frames/{name_of(recording.id, source)}.csv"
+            cells = {(recording.id, source): f"frame_csv:{path}"}
+            yield ExportedFile(path, _table(recording, source, behaviors), cells)
+
+
+def _table(recording: ExportRecording, source: str, behaviors: Sequence[str]) -> bytes:
+    texts = np.full((recording.n_frames, len(behaviors)), "0", dtype="<U1")
+    for text, stretches in (("1", recording.bouts[source]), ("", recording.unscored_of(source))):
+        for stretch in stretches:
+            texts[stretch.start_frame : stretch.stop_frame, behaviors.index(stretch.behavior)] = text
+    rows = ((frame, *row) for frame, row in enumerate(texts.tolist()))
+    return csv_bytes(("frame", *behaviors), rows)

@@ -1,0 +1,140 @@
+"""Where everything lies in an overlay video, in pixels of its frames.
+
+The picture is on top, below it a panel: a head line, a row for each behavior with its name and
+probability on the left and its raster on the right, and the axis of time.
+"""
+
+from dataclasses import dataclass
+
+MIN_CANVAS_WIDTH_PX = 640
+"""A narrower picture stands in the middle of a canvas of this width, so that the panel can be read."""
+_WISHED_WIDTH_PX, _WISHED_HEIGHT_PX, _WIDEST_PX = 960, 800, 1920
+_MOST_BEHAVIORS_IN_LARGE_ROWS = 5
+
+
+def default_scale(width_px: int, height_px: int) -> float:
+    """Scale of the picture: small videos grow up to twofold so that text is readable, huge ones shrink to 1920 px."""
+    if width_px > _WIDEST_PX:
+        return _WIDEST_PX / width_px
+    return max(1.0, min(2.0, _WISHED_WIDTH_PX / width_px, _WISHED_HEIGHT_PX / height_px))
+
+
+@dataclass(frozen=True)
+class RowLayout:
+    """Heights within a behavior's row, counted from its top; `curve_px` is the height of the curve."""
+
+    height_px: int
+    human_px: int
+    predicted_px: int
+    bar_px: int
+    curve_top_px: int
+    curve_px: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places and sizes, all in pixels of the canvas.
+
+    Attributes
+    ----------
+    width_px, height_px : int
+        Of the canvas, both even.
+    scale : float
+        Pixels of the canvas per pixel of the video.
+    picture_left_px, picture_width_px, picture_height_px : int
+        The picture; its top is 0.
+    text_px, small_px, line_px : int
+        Sizes of the fonts, width of lines.
+    head_px : int
+        Height of the head line, which begins below the picture.
+    row_top_px : int
+        Top of the first behavior's row, in the canvas.
+    row : RowLayout
+    axis_px : int
+        Height of the axis of time, which follows the last row.
+    names_left_px, names_width_px : int
+        The column of names.
+    raster_left_px, raster_width_px : int
+        The raster; its width is odd, so that one column of pixels is in the middle: now.
+    """
+
+    width_px: int
+    height_px: int
+    scale: float
+    picture_left_px: int
+    picture_width_px: int
+    picture_height_px: int
+    text_px: int
+    small_px: int
+    line_px: int
+    head_px: int
+    row_top_px: int
+    row: RowLayout
+    axis_px: int
+    names_left_px: int
+    names_width_px: int
+    raster_left_px: int
+    raster_width_px: int
+
+    @property
+    def now_px(self) -> int:
+        """Column of the canvas that shows the present frame."""
+        return self.raster_left_px + self.raster_width_px // 2
+
+
+def plan_layout(width_px: int, height_px: int, n_behaviors: int, scale: float | None = None) -> Layout:
+    """Arrange an overlay video.
+
+    Parameters
+    ----------
+    width_px, height_px : int
+        Size of the video's frames.
+    n_behaviors : int
+        Rows of the panel; lower ones where they are many.
+    scale : float, optional
+        Of the picture; `default_scale` where it isn't given.
+
+    Returns
+    -------
+    Layout
+    """
+    scale = default_scale(width_px, height_px) if scale is None else scale
+    picture_width, picture_height = max(2, round(width_px * scale)), max(2, round(height_px * scale))
+    canvas_width = max(MIN_CANVAS_WIDTH_PX, picture_width + picture_width % 2)
+    text = min(max(round(canvas_width / 52), 14), 26)
+    small = max(11, round(text * 0.72))
+    row = _plan_row(text, large=n_behaviors <= _MOST_BEHAVIORS_IN_LARGE_ROWS)
+    head, axis, margin = round(text * 2.1), round(small * 2.2), round(text * 0.7)
+    height = picture_height + head + n_behaviors * row.height_px + axis
+    names_width = min(round(text * 11), round(canvas_width * 0.32))
+    raster_left = margin + names_width + round(small * 6.2)
+    raster_width = canvas_width - margin - raster_left
+    return Layout(
+        width_px=canvas_width,
+        height_px=height + height % 2,
+        scale=scale,
+        picture_left_px=(canvas_width - picture_width) // 2,
+        picture_width_px=picture_width,
+        picture_height_px=picture_height,
+        text_px=text,
+        small_px=small,
+        line_px=max(2, round(text / 9)),
+        head_px=head,
+        row_top_px=picture_height + head,
+        row=row,
+        axis_px=axis,
+        names_left_px=margin,
+        names_width_px=names_width,
+        raster_left_px=raster_left,
+        raster_width_px=raster_width - (raster_width + 1) % 2,
+    )
+
+
+def _plan_row(text_px: int, large: bool) -> RowLayout:
+    """Human bar, predicted bar, curve, one below the other."""
+    gap, bar = round(text_px * 0.22), round(text_px * 0.75)
+    curve = round(text_px * (1.6 if large else 0.9))
+    human = round(text_px * 0.35)
+    predicted = human + bar + gap
+    curve_top = predicted + bar + gap
+    return RowLayout(curve_top + curve + round(text_px * 0.35), human, predicted, bar, curve_top, curve)

@@ -1,0 +1,107 @@
+"""Words in overlay videos, drawn once with the font of the report's figures and then pasted.
+
+Pillow draws them, because OpenCV's letters know neither accents nor Greek.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+Bgr = tuple[int, int, int]
+_LINE_PER_SIZE = 1.35
+"""Height of a line of text, with room for accents and tails, per size of the font."""
+
+
+def bgr(color: str) -> Bgr:
+    """Blue, green, red of a color given as `#RRGGBB`."""
+    red, green, blue = ImageColor.getrgb(color)[:3]
+    return blue, green, red
+
+
+def readable_on(color: str) -> str:
+    """Black or white, whichever reads better on a color (WCAG's relative luminance)."""
+    linear = [(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for c in np.array(bgr(color)[::-1]) / 255]
+    luminance = float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+    return "#FFFFFF" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+
+
+@lru_cache(maxsize=32)
+def _font(size_px: int, bold: bool) -> ImageFont.FreeTypeFont:
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    path = Path(mpl.get_data_path()) / "fonts" / "ttf" / name
+    # Basic layout: shaping libraries, where installed, would change widths from machine to machine.
+    return ImageFont.truetype(str(path), size_px, layout_engine=ImageFont.Layout.BASIC)
+
+
+def text_width_px(text: str, size_px: int, bold: bool = False) -> int:
+    """Width of a line of text."""
+    return int(np.ceil(_font(size_px, bold).getlength(text)))
+
+
+def line_height_px(size_px: int) -> int:
+    """Height of every picture of text of this size."""
+    return round(size_px * _LINE_PER_SIZE)
+
+
+def fitting(text: str, width_px: int, size_px: int, bold: bool = False) -> str:
+    """Cut a text in its middle, where names differ least, until it is at most `width_px` wide."""
+    n_kept = len(text)
+    shown = text
+    while text_width_px(shown, size_px, bold) > width_px and n_kept > 1:
+        n_kept -= 1
+        head = (n_kept + 1) // 2
+        shown = f"{text[:head].rstrip()}…{text[len(text) - (n_kept - head) :].lstrip()}"
+    return shown
+
+
+def draw_text(
+    text: str, size_px: int, color: str, background: str, bold: bool = False, padding_px: int = 0
+) -> NDArray[np.uint8]:
+    """Draw a line of text.
+
+    Parameters
+    ----------
+    text : str
+    size_px : int
+        Size of the font.
+    color, background : str
+        As `#RRGGBB`.
+    bold : bool
+    padding_px : int
+        Room to the left and to the right.
+
+    Returns
+    -------
+    ndarray, shape (line_height_px(size_px), width, 3), uint8
+        Blue, green, red; not to be written to.
+    """
+    font = _font(size_px, bold)
+    size = (text_width_px(text, size_px, bold) + 2 * padding_px, line_height_px(size_px))
+    picture = Image.new("RGB", (max(1, size[0]), size[1]), background)
+    ImageDraw.Draw(picture).text((padding_px, size[1] / 2 + size_px * 0.36), text, color, font, anchor="ls")
+    pixels = np.asarray(picture)[:, :, ::-1].copy()
+    # Kept pictures are shared by all who ask for them.
+    pixels.setflags(write=False)
+    return pixels
+
+
+text_picture = lru_cache(maxsize=1024)(draw_text)
+"""As `draw_text`, for texts that come again: drawn once and kept."""
+
+
+def paste(canvas: NDArray[np.uint8], picture: NDArray[np.uint8], left_px: int, top_px: int) -> None:
+    """Put a picture onto a larger one; what reaches over the edge is cut off."""
+    height, width = canvas.shape[:2]
+    top, left = max(0, top_px), max(0, left_px)
+    bottom, right = min(height, top_px + picture.shape[0]), min(width, left_px + picture.shape[1])
+    if bottom > top and right > left:
+        canvas[top:bottom, left:right] = picture[top - top_px : bottom - top_px, left - left_px : right - left_px]
+
+
+def fill(canvas: NDArray[np.uint8], left_px: int, top_px: int, width_px: int, height_px: int, color: Bgr) -> None:
+    """Fill a rectangle; what reaches over the edge is cut off."""
+    canvas[max(0, top_px) : max(0, top_px + height_px), max(0, left_px) : max(0, left_px + width_px)] = color

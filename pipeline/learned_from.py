@@ -1,0 +1,88 @@
+"""What the heads of a run learned from, so that it is not taken for new."""
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.gather import CROSS_VALIDATION, GatheredRecording
+from pipeline.run_dir import RunDir
+from pipeline.tables import read_table
+
+# Another camera's frame rate makes a window of so many frames another stretch of time.
+_SAME_FPS = 0.01
+# A mouse filmed from twice as far is half as large in the same crop.
+_SAME_SIZE = 0.1
+
+
+@dataclass(frozen=True)
+class LearnedFrom:
+    """Training recordings of a run.
+
+    Attributes
+    ----------
+    videos : dict of str to str
+        Recording by SHA-256 of its video.
+    individuals : frozenset of str
+        Case-folded.
+    fps : float or None
+        Median frame rate; None where the run says nothing.
+    widths_px : tuple of int
+        Widths of the videos.
+    """
+
+    videos: dict[str, str]
+    individuals: frozenset[str]
+    fps: float | None
+    widths_px: tuple[int, ...]
+
+    def knows(self, item: GatheredRecording) -> bool:
+        """Whether the heads learned from this video, or from another one of the same individual."""
+        return self._same_video(item) is not None or item.recording.individual.casefold() in self.individuals
+
+    def _same_video(self, item: GatheredRecording) -> str | None:
+        return None if item.video is None else self.videos.get(item.video.sha256)
+
+    def notes(self, item: GatheredRecording) -> Iterator[str]:
+        """Yield what a reader of this recording's predictions must know."""
+        trained_as = self._same_video(item)
+        if trained_as is not None:
+            yield (
+                f"{item.id}: the heads were trained on this very video (as {trained_as}): its predictions look better "
+                "than those of a new one. Use the run's own, which come from heads that never saw it."
+            )
+        elif item.recording.individual.casefold() in self.individuals:
+            yield (
+                f"{item.id}: the heads were trained on other videos of the individual {item.recording.individual}, so "
+                "it is not scored: it would not tell how they do on a new animal."
+            )
+        if self.fps and abs(item.fps / self.fps - 1) > _SAME_FPS:
+            yield (
+                f"{item.id} has {item.fps:g} frames per second, the training videos {self.fps:g}: behavior passes at "
+                "another pace than the heads learned. Check a few bouts before you trust these predictions, or convert "
+                "the video to the frame rate of training."
+            )
+        widths_px = self.widths_px
+        if item.video is not None and widths_px and not _is_near(item.video.width_px, widths_px):
+            yield (
+                f"{item.id} is {item.video.width_px} px wide, the training videos {min(widths_px)} to {max(widths_px)} "
+                "px: if the animal is larger or smaller in pixels, the crop shows more or less of it than the heads "
+                "learned. Compare the film of a few bouts, or scale the video."
+            )
+
+
+def _is_near(width_px: int, widths_px: tuple[int, ...]) -> bool:
+    return min(widths_px) * (1 - _SAME_SIZE) <= width_px <= max(widths_px) * (1 + _SAME_SIZE)
+
+
+def read_learned_from(run_path: Path) -> LearnedFrom:
+    """Read what a run was trained on from its recordings.csv; empty where it says nothing."""
+    path = RunDir(run_path).recordings_path
+    rows = [row for row in read_table(path) if row["subset"] == CROSS_VALIDATION] if path.is_file() else []
+    rates = [float(row["fps"]) for row in rows]
+    return LearnedFrom(
+        {row["video_sha256"]: row["recording"] for row in rows if row.get("video_sha256")},
+        frozenset(row["individual"].casefold() for row in rows if row.get("individual")),
+        statistics.median(rates) if rates else None,
+        tuple(int(row["width_px"]) for row in rows if row.get("width_px")),
+    )

@@ -1,0 +1,225 @@
+"""`python run_experiment.py overlay runs/exp1 [RECORDING ...]`: a recording's video with what human and model say."""
+
+import argparse
+import hashlib
+import logging
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.errors import InputError
+from features.suggestions import did_you_mean, listing
+from pipeline.progress import Bar, progress_bars
+
+if TYPE_CHECKING:
+    from pipeline.report.run_files import RecordingRow, Run
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTION = """Writes a video of a recording with the animal's crop box on it and, below, the behaviors with their
+probabilities and a moving raster of human and predicted bouts. It is an .mp4 that any browser plays.
+Without RECORDING it shows the first test recording, which no head has learned from; where a run has
+none, the first recording."""
+_EXAMPLE = """examples:
+  python run_experiment.py overlay runs/exp1
+        the first test recording, from beginning to end: runs/exp1/overlays/<recording>.mp4
+  python run_experiment.py overlay runs/exp1 HD_sim_07 WT_sim_08 --from 60 --to 90
+        half a minute of two recordings
+  python run_experiment.py overlay runs/exp1 --all --videos /media/disk/videos
+        every recording, of videos that were moved
+"""
+_LARGEST_SCALE = 4.0
+_MAX_WINDOW_S = 3600.0
+_TEST = "test"
+
+
+def run_overlay_command(arguments: Sequence[str]) -> int:
+    """Carry out the command; returns the exit code.
+
+    Raises
+    ------
+    InputError
+        When the run, a recording, its video or the stretch can't be used as they are.
+    """
+    options = _parser().parse_args(arguments)
+    _check(options)
+    # Reading tables takes a second to import: errors in the arguments come before it.
+    from pipeline.report.run_files import read_run
+
+    rows = _chosen(read_run(options.run, only=()), options.recordings, options.all)
+    found = [(row, find_video(row, options.run, options.videos)) for row in rows]
+    run = read_run(options.run, only=[row.recording for row in rows])
+    folder = options.output or options.run / "overlays"
+    for row, video_path in found:
+        path = folder / f"{row.recording}{_stretch_name(options.start_s, options.stop_s)}.mp4"
+        _make(run, row, video_path, path, options)
+        print(f"Overlay: {path}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_experiment.py overlay",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as runs/exp1")
+    parser.add_argument(
+        "recordings", nargs="*", metavar="RECORDING", help="recordings of the run (default: the first test recording)"
+    )
+    parser.add_argument("--all", action="store_true", help="all recordings that have a video, one after the other")
+    parser.add_argument("--from", type=float, default=0.0, dest="start_s", metavar="SECONDS", help="begin here")
+    parser.add_argument("--to", type=float, dest="stop_s", metavar="SECONDS", help="end here (default: at the end)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the videos (default: RUN/overlays)")
+    parser.add_argument(
+        "--videos", type=Path, metavar="FOLDER", help="look for the videos here, by file name, if they were moved"
+    )
+    parser.add_argument(
+        "--scale",
+        type=float,
+        metavar="FACTOR",
+        help="size of the picture, 1 = as recorded (default: small videos grow up to twofold so that text is "
+        "readable, those wider than 1920 px shrink to that)",
+    )
+    parser.add_argument(
+        "--window", type=float, metavar="SECONDS", dest="window_s", help="seconds of the raster in view (default: 12)"
+    )
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.scale is not None and not 0 < options.scale <= _LARGEST_SCALE:
+        raise InputError(
+            f"--scale should be more than 0 and at most {_LARGEST_SCALE:g}, but it is {options.scale:g}. 1 shows the "
+            "picture as it was recorded, 2 twice as wide and high."
+        )
+    if options.window_s is not None and not 0 < options.window_s <= _MAX_WINDOW_S:
+        raise InputError(
+            f"--window should be more than 0 and at most {_MAX_WINDOW_S:g} seconds, but it is {options.window_s:g}. "
+            "It says how many seconds of the raster are seen at a time."
+        )
+    for name, seconds in (("--from", options.start_s), ("--to", options.stop_s)):
+        if seconds is not None and not math.isfinite(seconds):
+            raise InputError(f"{name} should be a time in seconds of the recording, but it is {seconds}.")
+    if options.all and options.recordings:
+        raise InputError(
+            f"Either name recordings ({listing(options.recordings)}) or give --all, not both: --all shows every "
+            "recording of the run."
+        )
+    if options.videos is not None and not options.videos.is_dir():
+        raise InputError(f"--videos should name the folder in which the videos lie, but {options.videos} is no folder.")
+
+
+def _chosen(run: "Run", names: Sequence[str], everything: bool) -> list["RecordingRow"]:
+    """The recordings to show: those named, all, or the one that tells most about the model."""
+    by_name = {row.recording: row for row in run.recordings}
+    unknown = next((name for name in names if name not in by_name), None)
+    if unknown is not None:
+        raise InputError(
+            f"{run.path} has no recording {unknown!r}.{did_you_mean(unknown, by_name)} It has: {listing(by_name)}."
+        )
+    if names:
+        return [by_name[name] for name in dict.fromkeys(names)]
+    filmed = [row for row in run.recordings if row.video]
+    if not filmed:
+        raise InputError(
+            f"No recording of {run.path} has a video (column `video` of its recordings.csv): the embeddings or "
+            "predictions were computed elsewhere, so there is nothing to draw on."
+        )
+    if everything:
+        return filmed
+    return [next((row for row in filmed if row.subset == _TEST), filmed[0])]
+
+
+def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path:
+    """Find a recording's video: in the folder given, else where it was when the run was made.
+
+    Parameters
+    ----------
+    row : RecordingRow
+    run_path : Path
+        The run's folder, for the error's words.
+    folder : Path, optional
+        Searched by file name, also in the folders inside of it.
+
+    Raises
+    ------
+    InputError
+        When the recording never had a video, or it lies at neither place.
+    """
+    if not row.video:
+        raise InputError(
+            f"The recording {row.recording} of {run_path} has no video: its embeddings or predictions were computed "
+            "elsewhere, so there is nothing to draw on. Choose a recording that has one."
+        )
+    if folder is not None:
+        name = Path(row.video).name
+        direct = folder / name
+        # Not the name as a pattern: brackets in file names are common.
+        places = [direct] if direct.is_file() else sorted(path for path in folder.rglob("*") if path.name == name)
+        if places:
+            same = (path for path in places if len(places) > 1 and _sha256(path) == row.video_sha256)
+            return next(same, places[0])
+    if row.video_path is not None and row.video_path.is_file():
+        return row.video_path
+    where = f"at {row.video_path}" if row.video_path else f"in {run_path / 'recordings.csv'}, which gives no path"
+    raise InputError(
+        f"The video of {row.recording} is not {where}{f', nor in {folder}' if folder else ''}. If it was moved, name "
+        f"the folder that holds {row.video} now: --videos FOLDER."
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options: argparse.Namespace) -> None:
+    """Write one overlay video, with a bar that tells how far it is."""
+    from pipeline.exports.overlay_video import WINDOW_S, make_overlay_video, overlay_material
+
+    material = overlay_material(run, row, video_path)
+    started = time.monotonic()
+    with progress_bars() as bars:
+        bar = bars.add(f"{row.recording}: comparing the video")
+        _warn_if_different(row, video_path, bar)
+        bar.update(0, None, f"{row.recording}: frames of the overlay")
+        n_frames = make_overlay_video(
+            material,
+            path,
+            bar,
+            start_s=options.start_s,
+            stop_s=options.stop_s,
+            scale=options.scale,
+            window_s=WINDOW_S if options.window_s is None else options.window_s,
+        )
+    seconds = time.monotonic() - started
+    log.info("%s: %d frames in %.0f s.", row.recording, n_frames, seconds)
+
+
+def _warn_if_different(row: "RecordingRow", video_path: Path, bar: Bar) -> None:
+    """Say it where the file is not the one that the run was made from."""
+    if not row.video_sha256:
+        return
+    size, done, sha256 = video_path.stat().st_size, 0, hashlib.sha256()
+    with video_path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            sha256.update(chunk)
+            done += len(chunk)
+            bar.update(done // 1_000_000, size // 1_000_000, f"{row.recording}: comparing the video, MB")
+    if sha256.hexdigest() != row.video_sha256:
+        log.warning(
+            "%s is not the file that the run was made from (its bytes differ). It is used all the same; if it was cut "
+            "or has another frame rate, bouts and box are shown at wrong times.",
+            video_path,
+        )
+
+
+def _stretch_name(start_s: float, stop_s: float | None) -> str:
+    """What tells a part of a recording from the whole, in a file's name."""
+    if not start_s and stop_s is None:
+        return ""
+    return f"_{start_s:g}-{'end' if stop_s is None else f'{stop_s:g}s'}"

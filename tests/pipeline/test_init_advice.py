@@ -1,0 +1,152 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.annotations import EventList, FrameTable
+from pipeline.annotations.base import LabelSpan
+from pipeline.bouts import Bout
+from pipeline.config import load_config
+from pipeline.init_labels import BehaviorTally, choose_annotator, tally_behaviors
+from pipeline.init_poses import PoseAdvice, advise_on_poses, choose_center
+from pipeline.starter_yaml import StarterFacts, starter_yaml
+
+
+def write_mouse(path: Path, length_px: float, n_frames: int = 200, likelihood: float = 0.9) -> Path:
+    """A mouse along x, with ears, whose snout is `length_px` before its tail base."""
+    names = ("snout", "leftear", "rightear", "tailbase")
+    xs = (length_px, 0.8 * length_px, 0.8 * length_px, 0.0)
+    rows = ["scorer" + ",net" * 12]
+    rows.append("bodyparts," + ",".join(name for name in names for _ in range(3)))
+    rows.append("coords" + ",x,y,likelihood" * 4)
+    rows += [f"{i}," + ",".join(f"{100 + x},{50},{likelihood}" for x in xs) for i in range(n_frames)]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "center"),
+    [
+        (("nose", "midbody", "tailbase"), ("midbody",)),
+        (("Nose", "Body_Center", "TailBase"), ("Body_Center",)),
+        (("nose", "mouse_center"), ("mouse_center",)),
+        (("snout", "leftear", "rightear", "tailbase"), ("leftear", "rightear", "tailbase")),
+        (
+            ("nose", "leftear", "rightear", "neck", "lefthip", "righthip", "tail"),
+            ("leftear", "rightear", "lefthip", "righthip"),
+        ),
+        (("nose", "tail_base"), ("nose", "tail_base")),
+        (("forepaw", "elbow", "tailtip"), ("elbow",)),
+        (("whatever",), ("whatever",)),
+        ((), ()),
+    ],
+)
+def test_the_point_nearest_to_the_middle_of_the_body(keypoints: tuple[str, ...], center: tuple[str, ...]):
+    assert choose_center(keypoints) == center
+
+
+def test_the_crop_is_less_than_twice_the_animals_length(tmp_path: Path):
+    advice = advise_on_poses([write_mouse(tmp_path / "a.csv", 80), write_mouse(tmp_path / "b.csv", 84)])
+    assert advice.body_px == pytest.approx(82) and advice.crop_px == 150
+    assert advise_on_poses([tmp_path / "a.csv"], shortest_side_px=100).crop_px == 100
+
+
+@pytest.mark.parametrize(("n_frames", "likelihood"), [(50, 0.9), (200, 0.3)])
+def test_no_crop_is_suggested_from_too_little(tmp_path: Path, n_frames: int, likelihood: float):
+    assert advise_on_poses([write_mouse(tmp_path / "a.csv", 80, n_frames, likelihood)]).crop_px is None
+
+
+def test_nor_where_the_animals_differ_too_much(tmp_path: Path):
+    advice = advise_on_poses([write_mouse(tmp_path / "a.csv", 80), write_mouse(tmp_path / "b.csv", 160)])
+    assert advice.crop_px is None and "80 to 160 px long" in advice.notes[0]
+
+
+def test_an_unreadable_pose_file_is_said(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("nothing\nof, this\n", encoding="utf-8")
+    advice = advise_on_poses([tmp_path / "a.csv"])
+    assert advice.keypoints == () and "a.csv" in advice.notes[0]
+
+
+@pytest.mark.shared
+def test_several_animals_must_be_named(shared_dir: Path):
+    advice = advise_on_poses(list((shared_dir / "data" / "social_pair").glob("*multi_animal.csv")))
+    assert advice.individuals == ("adult", "juvenile")
+
+
+@pytest.mark.parametrize(
+    ("annotators", "chosen"),
+    [
+        ([[""], [""]], None),
+        ([["anna"], ["ben"]], None),
+        ([["anna", "ben"], ["anna"]], "anna"),
+        ([["anna", "ben"], ["ben", "anna"]], "anna"),
+        ([["anna", "ben"], [""]], "anna"),
+        ([["anna", "ben"], ["carla"]], "majority"),
+        ([], None),
+    ],
+)
+def test_whose_labels_are_used(annotators: list[list[str]], chosen: str | None):
+    assert choose_annotator(annotators) == chosen
+
+
+def test_behaviors_are_counted_over_all_files():
+    table = FrameTable(
+        Path("a.csv"),
+        "frame_csv",
+        ("groom", "rear"),
+        np.array([[1, 0], [1, 0], [0, 0], [1, 0]], bool),
+        np.ones((4, 2), bool),
+    )
+    events = EventList(
+        Path("b.csv"),
+        "boris_tabular",
+        ("Groom", "Groom (left)"),
+        (Bout("Groom", 2, 5), Bout("Groom (left)", 2, 5)),
+        LabelSpan(5, False, "b.csv"),
+    )
+    tallies = tally_behaviors({"a": {"": table}, "b": {"anna": events}}, None)
+    assert tallies == [
+        BehaviorTally(("Groom", "groom"), 3, 6, ("a", "b")),
+        BehaviorTally(("rear",), 0, 0, ()),
+    ]
+
+
+def test_the_starter_says_what_it_left_out(tmp_path: Path):
+    tallies = (
+        BehaviorTally(("groom: left # fast",), 3, 60, ("a", "b", "c")),
+        BehaviorTally(("3",), 1, 5, ("a",)),
+        BehaviorTally(("Background",), 9, 900, ("a", "b", "c")),
+        BehaviorTally(("rear",), 0, 0, ()),
+    )
+    facts = StarterFacts("x", "my/recordings.csv", tallies, n_annotated=3, n_individuals=3, fps=59.94)
+    path = tmp_path / "x.yaml"
+    path.write_text(starter_yaml(facts), encoding="utf-8")
+    assert load_config(path).their_names() == {"groom_left_#_fast": ["groom: left # fast"], "class_3": ["3"]}
+    text = path.read_text(encoding="utf-8")
+    assert "# Background: says that nothing was seen" in text and "# rear: never occurs" in text
+    assert "every second frame" in text and "too few to be cross-validated" in text
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20).filter(str.strip)
+
+
+@given(
+    st.lists(TEXTS, max_size=6), st.lists(TEXTS, max_size=3, unique=True), TEXTS, st.sampled_from([25.0, 60.0, 120.0])
+)
+def test_whatever_the_names_are_the_starter_can_be_loaded(tmp_path_factory, behaviors, keypoints, path_text, fps):
+    advice = PoseAdvice(tuple(keypoints), tuple(keypoints), tuple(keypoints[:2]))
+    tallies = tuple(BehaviorTally((name,), 2, 10, ("a",)) for name in behaviors)
+    facts = StarterFacts(
+        "x", path_text, tallies, tuple(behaviors), tuple(keypoints), ("a", "b"), "a", 2, 2, advice, fps
+    )
+    path = tmp_path_factory.mktemp("starter") / "x.yaml"
+    path.write_text(starter_yaml(facts), encoding="utf-8", newline="")
+    config = load_config(path)
+    assert config.recordings == path_text and config.annotations == "a"
+    # `None` or `background` says that nothing was seen, and is left to a remark.
+    expected = [tally.names[0] for tally in tallies if not tally.is_nothing]
+    assert [names[0] for names in config.their_names().values()] == (expected or ["my_behavior"])
+    if keypoints:
+        assert list(config.center.keypoint_names) == keypoints
