@@ -25,12 +25,16 @@ class PoseTrack:
         Confidence in [0, 1]; NaN where missing, 1.0 where the file gives none.
     source_path : Path
         The file it was read from.
+    ends_with_last_seen : bool
+        True for formats that write nothing after the last frame in which the animal was found, so that the
+        file may have fewer frames than the video.
     """
 
     keypoints: tuple[str, ...]
     xy_px: NDArray[np.float64]
     likelihood: NDArray[np.float64]
     source_path: Path
+    ends_with_last_seen: bool = False
 
     @property
     def n_frames(self) -> int:

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +21,10 @@ import cv2
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from features.errors import InputError
+from features.video_quality import QUALITY_VERSION, QualityMeter, VideoQuality
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 MAX_FPS = 2000.0
 TOLERATED_HEADER_EXCESS = 3
 """A header may promise this many frames more than there are without it meaning anything."""
+_PROGRESS_FRAMES = 25
 TEXT_CODECS = ("ansi", "bintext", "xbin", "idf")
 """What FFmpeg makes of text files: a film of the text."""
 
@@ -56,6 +59,8 @@ class VideoInfo:
         Four-letter code, such as "h264".
     sha256 : str
         Hash of the whole file, in hexadecimal.
+    quality : VideoQuality
+        What the frames are like: times, repeats, brightness.
     """
 
     path: Path
@@ -66,10 +71,25 @@ class VideoInfo:
     height_px: int
     codec: str
     sha256: str
+    quality: VideoQuality
+
+    @property
+    def n_missing_frames(self) -> int:
+        """Frames that the header promises and that can't be decoded; 0 where it is off by no more than usual.
+
+        A header that reckons with a constant rate promises more frames than a video of variable rate has: where
+        the frames' time stamps reach to the promised end, nothing is missing.
+        """
+        times = self.quality.times
+        n_reached = self.n_frames if times is None else max(self.n_frames, round(times.span_s * self.fps) + 1)
+        n_missing = self.n_frames_header - n_reached
+        return n_missing if n_missing > TOLERATED_HEADER_EXCESS else 0
 
 
-def inspect_video(path: Path, index_path: Path | None = None) -> VideoInfo:
-    """Count a video's frames by decoding them, and hash the file.
+def inspect_video(
+    path: Path, index_path: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> VideoInfo:
+    """Count a video's frames by decoding them, measure what they are like, and hash the file.
 
     Parameters
     ----------
@@ -78,6 +98,8 @@ def inspect_video(path: Path, index_path: Path | None = None) -> VideoInfo:
     index_path : Path, optional
         A JSON file in which the outcome is kept, so that an unchanged file (same path, size and
         time of change) is not decoded again. Made when absent, ignored when damaged.
+    progress : callable, optional
+        Called with frames done and frames promised by the header; not for a video that is remembered.
 
     Returns
     -------
@@ -91,20 +113,11 @@ def inspect_video(path: Path, index_path: Path | None = None) -> VideoInfo:
     key = _index_key(path)
     entry = _read_index(index_path).get(key["path"]) if index_path is not None else None
     if entry is not None and all(entry.get(name) == value for name, value in key.items()):
-        video = VideoInfo(path=path, **{name: entry[name] for name in _REMEMBERED})
-    else:
-        video = _inspect(path)
-        if index_path is not None:
-            _remember(index_path, key, video)
-    missing = video.n_frames_header - video.n_frames
-    if missing > TOLERATED_HEADER_EXCESS:
-        logger.warning(
-            "%s: the header promises %d frames, but only %d can be decoded; the file may be cut off "
-            "or damaged. The frames that can be decoded are used.",
-            path,
-            video.n_frames_header,
-            video.n_frames,
-        )
+        remembered = {name: entry[name] for name in _REMEMBERED}
+        return VideoInfo(path=path, **remembered, quality=_QUALITY.validate_python(entry["quality"]))
+    video = _inspect(path, progress or (lambda done, total: None))
+    if index_path is not None:
+        _remember(index_path, key, video)
     return video
 
 
@@ -146,10 +159,7 @@ def iter_bgr_frames(path: Path, frame_step: int = 1, first_frame: int = 0) -> It
             if frame_number >= first_frame and (frame_number - first_frame) % frame_step == 0:
                 decoded, frame = capture.retrieve()
                 if not decoded:
-                    raise InputError(
-                        f"Frame {frame_number} of {path} can't be decoded. Does the file play to its end "
-                        "in a video player? If not, copy it anew from its source or re-encode it."
-                    )
+                    raise _undecodable(path, frame_number)
                 yield frame.astype(np.uint8, copy=False)
             frame_number += 1
 
@@ -169,6 +179,13 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
         cv2.utils.logging.setLogLevel(level)
     try:
         if not capture.isOpened() or _codec_name(int(capture.get(cv2.CAP_PROP_FOURCC))) in TEXT_CODECS:
+            if _lacks_index(path):
+                raise InputError(
+                    f"{path} was cut off: it has {path.stat().st_size:,} bytes of an MP4 or MOV, but not the index "
+                    "('moov') that is written last, without which no frame can be found. The camera lost power, its "
+                    "disk was full, or copying was interrupted. Copy it again from its source; if that lacks the index "
+                    "too, a repair program can rebuild it from a whole video of the same camera."
+                )
             raise InputError(
                 f"{path} can't be opened as a video (it has {path.stat().st_size:,} bytes). Expected a file "
                 "that FFmpeg reads, such as .mp4 or .avi. Does it play in a video player? A recording that "
@@ -177,6 +194,26 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
         yield capture
     finally:
         capture.release()
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether this begins as an MP4 or MOV and nowhere has the part `moov`; parts are a size and a name each."""
+    with path.open("rb") as file:
+        place, size = 0, path.stat().st_size
+        while place + 8 <= size:
+            file.seek(place)
+            head = file.read(16)
+            length, name = int.from_bytes(head[:4], "big"), head[4:8]
+            if place == 0 and name not in (b"ftyp", b"wide", b"mdat", b"free", b"skip"):
+                return False
+            if name == b"moov":
+                return False
+            if length == 1:
+                length = int.from_bytes(head[8:], "big")
+            if length < 8:  # 0: to the end of the file
+                return place > 0
+            place += length
+    return True
 
 
 def _check_file(path: Path) -> None:
@@ -191,21 +228,27 @@ def _check_file(path: Path) -> None:
         raise InputError(f"The video {path} is empty (0 bytes). Copy it anew from its source.")
 
 
-def _inspect(path: Path) -> VideoInfo:
-    """Decode all frames once, converting only the first, and hash the file."""
+def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
+    """Decode all frames once, measure them, and hash the file."""
+    meter = QualityMeter()
     with _opened(path) as capture:
         fps = float(capture.get(cv2.CAP_PROP_FPS))
         header = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        n_frames_header = int(header) if math.isfinite(header) and header > 0 else 0
         codec = _codec_name(int(capture.get(cv2.CAP_PROP_FOURCC)))
-        n_frames, height_px, width_px = 0, 0, 0
+        height_px, width_px = 0, 0
         while capture.grab():
-            if n_frames == 0:
-                decoded, frame = capture.retrieve()
-                if not decoded:
+            decoded, frame = capture.retrieve()
+            if not decoded:
+                if meter.n_frames == 0:
                     break
+                raise _undecodable(path, meter.n_frames)
+            if meter.n_frames == 0:
                 height_px, width_px = frame.shape[:2]
-            n_frames += 1
-    if n_frames == 0:
+            meter.add(frame.astype(np.uint8, copy=False), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            if meter.n_frames % _PROGRESS_FRAMES == 0:
+                progress(meter.n_frames, max(n_frames_header, meter.n_frames))
+    if meter.n_frames == 0:
         raise InputError(
             f"No frame of {path} can be decoded, though it looks like a video (codec {codec}). "
             "Does it play in a video player? If it does, re-encode it, for example as H.264 in an .mp4."
@@ -216,10 +259,17 @@ def _inspect(path: Path) -> VideoInfo:
             f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true "
             "frame rate."
         )
-    n_frames_header = int(header) if math.isfinite(header) and header > 0 else 0
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return VideoInfo(path, fps, n_frames, n_frames_header, width_px, height_px, codec, sha256)
+    quality = meter.quality(fps)
+    return VideoInfo(path, fps, meter.n_frames, n_frames_header, width_px, height_px, codec, sha256, quality)
+
+
+def _undecodable(path: Path, frame_number: int) -> InputError:
+    return InputError(
+        f"Frame {frame_number} of {path} can't be decoded. Does the file play to its end "
+        "in a video player? If not, copy it anew from its source or re-encode it."
+    )
 
 
 def _codec_name(fourcc: int) -> str:
@@ -227,6 +277,7 @@ def _codec_name(fourcc: int) -> str:
     return letters.strip() if letters.strip().isprintable() else f"0x{fourcc:08x}"
 
 
+_QUALITY = TypeAdapter(VideoQuality)
 _REMEMBERED = ("fps", "n_frames", "n_frames_header", "width_px", "height_px", "codec", "sha256")
 
 
@@ -239,6 +290,7 @@ def _index_key(path: Path) -> dict[str, Any]:
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
         "opencv": cv2.__version__,
+        "quality_version": QUALITY_VERSION,
     }
 
 
@@ -260,14 +312,19 @@ def _is_whole(entry: object) -> bool:
     if not isinstance(entry, dict):
         return False
     numbers = ("fps", "n_frames", "n_frames_header", "width_px", "height_px")
-    return all(type(entry.get(name)) in (int, float) for name in numbers) and all(
-        isinstance(entry.get(name), str) for name in ("codec", "sha256")
-    )
+    if not all(type(entry.get(name)) in (int, float) for name in numbers):
+        return False
+    try:
+        # Entries of earlier versions have none: such a video is decoded once more.
+        _QUALITY.validate_python(entry.get("quality"))
+    except ValidationError:
+        return False
+    return all(isinstance(entry.get(name), str) for name in ("codec", "sha256"))
 
 
 def _remember(index_path: Path, key: dict[str, Any], video: VideoInfo) -> None:
     """Add one outcome to the index; several processes may do so at once."""
-    outcome = {name: value for name, value in asdict(video).items() if name in _REMEMBERED}
+    outcome = {name: value for name, value in asdict(video).items() if name in (*_REMEMBERED, "quality")}
     try:
         index_path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(index_path.with_name(index_path.name + ".lock")):

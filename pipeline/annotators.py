@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from pipeline.agreement import AnnotatorTrack, merge_annotators
 from pipeline.labels import LabelTrack
 from pipeline.names import unsafe_name_reason
 from pipeline.recordings import Recording
+from pipeline.scoring.agreement import AnnotatorTrack, merge_annotators
 
 CONSENSUS_RULES = ("majority", "union", "intersection")
 # Names under which others stand beside the annotators in agreement.csv.

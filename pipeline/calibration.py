@@ -6,7 +6,7 @@ both. It never reorders frames, so it changes what a threshold means and not wha
 
 It must be fitted on predictions of recordings that took no part in training (out of fold), and judged on
 others than it was fitted on (`compare_calibration`). How far probabilities are from what they say is
-measured in `pipeline.reliability`.
+measured in `pipeline.scoring.reliability`.
 """
 
 from abc import ABC, abstractmethod
@@ -17,8 +17,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.metrics import NO_FRAMES, NO_NEGATIVES, NO_POSITIVES
-from pipeline.reliability import PROBABILITY_FLOOR, used_frames
+from pipeline.scoring.metrics import NO_FRAMES, NO_NEGATIVES, NO_POSITIVES
+from pipeline.scoring.reliability import PROBABILITY_FLOOR, used_frames
 
 CalibrationChoice = Literal["none", "temperature", "isotonic"]
 

@@ -20,7 +20,7 @@ from pipeline.gather import CROSS_VALIDATION
 from pipeline.outputs import expand_to_all_frames
 from pipeline.postprocess import PostprocessConfig
 from pipeline.progress import progress_bars
-from pipeline.scores import CLOSED, FULL, RAW, Ways
+from pipeline.scoring.scores import CLOSED, FULL, RAW, Ways
 from pipeline.stage_one import EmbeddedRecording
 from pipeline.tuning import TuningRecording, TuningResult, tune_postprocess
 
@@ -34,7 +34,7 @@ class Choice:
     Attributes
     ----------
     ways : mapping of str to PostprocessConfig
-        `raw`, `closed` and `full`, see `pipeline.scores`.
+        `raw`, `closed` and `full`, see `pipeline.scoring.scores`.
     calibration : Calibration or None
         Applied before anything else; None = the head's own probabilities.
     tuning : TuningResult or None

@@ -22,6 +22,8 @@ _EXAMPLES = """examples:
         the same on your own recordings
   python run_experiment.py experiments/*.yaml
         all experiments in turn, then one comparison: runs/comparison.html
+  python run_experiment.py audit my/recordings.csv
+        before a run: do videos, poses and labels fit together, and what is odd about them?
   python run_experiment.py compare runs/exp1 runs/exp2
         which is better, per behavior, and whether the difference is real
   python run_experiment.py evaluate predictions.csv --behavior grooming=human,model --fps 25 --output runs/other
@@ -30,8 +32,8 @@ _EXAMPLES = """examples:
         bouts for BORIS (a project to correct them in) and spreadsheets
   python run_experiment.py overlay runs/exp1
         a video with what human and model say on it, to look at or to show
-  python run_experiment.py predict runs/exp1 "new videos"
-        a trained run on new videos: predictions, a summary table, a report
+  python run_experiment.py review runs/exp1 --serve
+        look at the predictions in the videos, where the model is least sure, and correct them
   python run_experiment.py cache list
         what lies in the cache of embeddings (also: cache verify, cache prune)
 """
@@ -159,13 +161,15 @@ def _experiments(arguments: Sequence[str]) -> int:
 # Each in a module of its own, imported only when it is asked for: its function takes the further arguments and
 # returns the exit code.
 _COMMANDS = {
-    "cache": ("pipeline.cache_command", "run_cache_command"),
-    "compare": ("pipeline.compare_command", "run_compare_command"),
-    "evaluate": ("pipeline.evaluate", "run_evaluate_command"),
-    "init": ("pipeline.init_command", "run_init_command"),
-    "export": ("pipeline.export_command", "run_export_command"),
-    "overlay": ("pipeline.overlay_command", "run_overlay_command"),
-    "predict": ("pipeline.predict_command", "run_predict_command"),
+    "audit": ("pipeline.commands.audit", "run_audit_command"),
+    "cache": ("pipeline.commands.cache", "run_cache_command"),
+    "compare": ("pipeline.commands.compare", "run_compare_command"),
+    "evaluate": ("pipeline.commands.evaluate", "run_evaluate_command"),
+    "init": ("pipeline.commands.init", "run_init_command"),
+    "review": ("pipeline.commands.review", "run_review_command"),
+    "export": ("pipeline.commands.export", "run_export_command"),
+    "overlay": ("pipeline.commands.overlay", "run_overlay_command"),
+    "predict": ("pipeline.commands.predict", "run_predict_command"),
 }
 
 

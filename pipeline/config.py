@@ -22,6 +22,7 @@ from features.errors import InputError
 from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
 from pipeline.demo import DemoConfig
+from pipeline.frame_policy import FramesSetting
 from pipeline.names import unsafe_name_reason
 from pipeline.postprocess import PostprocessConfig
 from pipeline.tuning import TuningConfig
@@ -77,6 +78,11 @@ class ExperimentConfig(BaseModel):
     demo: DemoConfig = Field(
         default_factory=DemoConfig,
         description="Size of the simulated open field (only for `recordings: demo`).",
+    )
+    frames: FramesSetting = Field(
+        "strict",
+        description="What to do where video, poses and labels of a recording are not of the same frames: `strict` (an "
+        "error), or a policy.",
     )
     center: CenterConfig = Field(
         default_factory=lambda: CenterConfig(), description="Around which point of the animal the crop is cut."

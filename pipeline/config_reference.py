@@ -45,7 +45,7 @@ This page is made from the code by `python -m pipeline.config_reference`.
 def reference() -> str:
     """The whole page, Markdown."""
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
-    for key in ("center", "crop", "training", "postprocess", "tuning", "demo"):
+    for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
     parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
     parts += [_table(f"`head` with `name: {name}`", model, "head.") for name, model in HEADS.items()]

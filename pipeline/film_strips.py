@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from features.crops import crop_square, resize_crop
-from pipeline.metrics import FrameArrays
 from pipeline.report.style import GRID, INK, MUTED
 from pipeline.run_dir import write_bytes
+from pipeline.scoring.metrics import FrameArrays
 from pipeline.strip_choice import KINDS, FilmStrip, RecordingFrames, choose_bouts, plan_strip
 from pipeline.tables import read_table, write_table
 

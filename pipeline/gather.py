@@ -9,21 +9,31 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.backbones.precomputed import PrecomputedConfig
 from features.centers import track_center
 from features.errors import InputError
-from features.poses import read_poses
-from features.poses.blob_cache import cached_blob_track
-from features.precomputed import count_precomputed_frames
-from features.tracks import CenterTrack, PoseTrack
-from features.video import VideoInfo, inspect_video
-from pipeline.annotations import RawAnnotation, read_annotation
+from features.tracks import CenterTrack
+from features.video import VideoInfo
+from pipeline.annotations import LabelSpan, RawAnnotation
 from pipeline.annotators import ChosenLabels, check_annotators, choose_labels
-from pipeline.audit import check_frames_agree
+from pipeline.audit.findings import Finding, video_findings
+from pipeline.audit.frames_agree import check_frames_agree
+from pipeline.audit.labels import seconds_findings
+from pipeline.audit.poses import pose_findings
 from pipeline.config import ExperimentConfig
 from pipeline.demo import make_demo
+from pipeline.frame_fit import fit_annotation, fit_poses
+from pipeline.frame_policy import require_known_recordings
 from pipeline.labels import LabelTrack, label_tracks
-from pipeline.progress import Bars, progress_bars
+from pipeline.progress import Bar, progress_bars
+from pipeline.readings import (
+    Measured,
+    ReadingSettings,
+    measure,
+    read_recording_labels,
+    read_recording_poses,
+    rows_to_agree,
+    under_title,
+)
 from pipeline.recordings import Recording, read_recordings
 
 log = logging.getLogger(__name__)
@@ -101,11 +111,17 @@ def gather(config: ExperimentConfig) -> list[GatheredRecording]:
     """
     recordings = read_recordings(recordings_csv(config))
     if not any(r.split == "train" for r in recordings):
-        raise InputError(
-            f"{recordings_csv(config)} has no recording with split `train`, so there is nothing to learn from. Write "
-            "train into the column `split` of the recordings whose annotations the heads may learn from."
-        )
+        raise InputError(nothing_to_learn_from(recordings_csv(config)))
+    require_known_recordings(config.frames, [r.id for r in recordings])
     return gather_recordings(config, recordings)
+
+
+def nothing_to_learn_from(table: Path) -> str:
+    """What is wrong with a table without training recordings, and what to do."""
+    return (
+        f"{table} has no recording with split `train`, so there is nothing to learn from. Write "
+        "train into the column `split` of the recordings whose annotations the heads may learn from."
+    )
 
 
 def gather_recordings(config: ExperimentConfig, recordings: Sequence[Recording]) -> list[GatheredRecording]:
@@ -118,31 +134,67 @@ def gather_recordings(config: ExperimentConfig, recordings: Sequence[Recording])
     """
     for recording in recordings:
         check_annotators(recording, config.annotations)
-    measured: dict[str, _Measured] = {}
-    annotations: dict[_Source, RawAnnotation] = {}
+    settings = ReadingSettings.of(config)
+    read: dict[str, _Read] = {}
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
+        frames = bars.add("")
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
-            found = measured[recording.id] = _measure(recording, config, bars)
-            if not recording.annotation_paths:
-                check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, None)
-            for annotator, path in recording.annotation_paths.items():
-                source = _Source(recording.id, annotator)
-                annotations[source] = read_annotation(
-                    path,
-                    found.n_frames,
-                    found.fps,
-                    choice=recording.annotation_choices.get(annotator),
-                    video_name=recording.video_path.name,
-                    behaviors=[name for names in config.their_names().values() for name in names],
-                )
-                check_frames_agree(recording.id, found.n_frames, found.n_pose_rows, annotations[source].span)
-    labels = _labels(annotations, measured, config)
-    notes: dict[str, list[str]] = {}
-    for source, annotation in annotations.items():
-        notes.setdefault(source.recording, []).extend(f"{source}: {note}" for note in annotation.notes)
-    return [_gathered(r, measured[r.id], labels.get(r.id), tuple(notes.get(r.id, ())), config) for r in recordings]
+            read[recording.id] = _read(recording, settings, frames)
+    labels = _labels(read, config)
+    return [_gathered(recording, read[recording.id], labels.get(recording.id)) for recording in recordings]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read of one recording, brought to the frames of its video."""
+
+    measured: Measured
+    centers: CenterTrack | None
+    annotations: dict[str, RawAnnotation]
+    notes: tuple[str, ...]
+
+
+def _read(recording: Recording, settings: ReadingSettings, bar: Bar) -> _Read:
+    """Read one recording's files; what the frame policy did, and what is odd, becomes notes."""
+    measured = measure(recording, settings, under_title(bar, f"Decoding {recording.id}"))
+    n_frames, video = measured.n_frames, measured.video
+    pose = None
+    if measured.embeddings_path is None:
+        tracking = under_title(bar, f"Tracking the animal in {recording.id}")
+        pose = read_recording_poses(recording, settings, video, tracking)
+    n_pose_rows, allowed = rows_to_agree(pose, n_frames), settings.allowance(recording.id)
+    raw = {name: read_recording_labels(recording, name, measured, settings) for name in recording.annotation_paths}
+    spans: list[LabelSpan | None] = [annotation.span for annotation in raw.values()]
+    for span in spans or [None]:
+        check_frames_agree(recording.id, n_frames, n_pose_rows, span, allowed)
+    odd = [] if video is None else video_findings(recording.id, video)
+    notes: list[str] = []
+    poses = centers = None
+    if pose is not None:
+        poses = fit_poses(pose, n_frames, allowed)
+        notes += poses.notes
+        centers = track_center(poses.pose, settings.center, measured.fps)
+        centers = CenterTrack(centers.xy_px, centers.observed & poses.covered)
+        odd += pose_findings(recording.id, poses.pose, centers, settings.center, video)
+    fitted = {}
+    for name, annotation in raw.items():
+        fitted[name], told = fit_annotation(annotation, n_frames, allowed, poses.stop_frame if poses else None)
+        notes += told
+        odd += seconds_findings(recording.id, annotation, video)
+    told_notes = _told(recording.id, notes, odd)
+    said = (f"{_Source(recording.id, name)}: {note}" for name, found in raw.items() for note in found.notes)
+    return _Read(measured, centers, fitted, (*told_notes, *said))
+
+
+def _told(recording: str, notes: Sequence[str], odd: Sequence[Finding]) -> list[str]:
+    """What a reader of the report must know, logged as well: nothing is moved, left out or doubtful in silence."""
+    told = [f"{recording}: {note}" for note in notes]
+    told += [finding.note for finding in odd if finding.severity == "warning"]
+    for note in told:
+        log.warning("%s", note)
+    return told
 
 
 class _Source(NamedTuple):
@@ -155,53 +207,30 @@ class _Source(NamedTuple):
         return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
 
 
-def _labels(
-    annotations: Mapping[_Source, RawAnnotation], measured: Mapping[str, "_Measured"], config: ExperimentConfig
-) -> dict[str, ChosenLabels]:
+def _labels(read: Mapping[str, _Read], config: ExperimentConfig) -> dict[str, ChosenLabels]:
     """Labels of every annotated recording, whoever's the experiment wants."""
+    sources = [_Source(recording, name) for recording, found in read.items() for name in found.annotations]
     tracks = label_tracks(
-        {str(source): annotation for source, annotation in annotations.items()},
+        {str(source): read[source.recording].annotations[source.annotator] for source in sources},
         config.their_names(),
-        {str(source): measured[source.recording].n_frames for source in annotations},
+        {str(source): read[source.recording].measured.n_frames for source in sources},
     )
     by_recording: dict[str, dict[str, LabelTrack]] = {}
-    for source in annotations:
+    for source in sources:
         by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
     return {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """Length and frame rate of a recording, and what told them."""
-
-    n_frames: int
-    fps: float
-    video: VideoInfo | None = None
-    pose: PoseTrack | None = None
-    embeddings_path: Path | None = None
-
-    @property
-    def n_pose_rows(self) -> int | None:
-        return None if self.pose is None else self.pose.n_frames
-
-
-def _gathered(
-    recording: Recording,
-    found: _Measured,
-    chosen: ChosenLabels | None,
-    notes: tuple[str, ...],
-    config: ExperimentConfig,
-) -> GatheredRecording:
-    centers = None if found.pose is None else track_center(found.pose, config.center, found.fps)
+def _gathered(recording: Recording, found: _Read, chosen: ChosenLabels | None) -> GatheredRecording:
     return GatheredRecording(
         recording,
-        found.video,
-        centers,
+        found.measured.video,
+        found.centers,
         chosen.labels if chosen else None,
-        found.embeddings_path,
-        found.n_frames,
-        found.fps,
-        notes,
+        found.measured.embeddings_path,
+        found.measured.n_frames,
+        found.measured.fps,
+        found.notes,
         chosen.disagreement if chosen else None,
         chosen.annotators if chosen else {},
     )
@@ -213,37 +242,6 @@ def recordings_csv(config: ExperimentConfig) -> Path:
         return Path(config.recordings)
     with progress_bars() as bars:
         return make_demo(Path("demo"), config.demo, bars.add("Simulating the demo's open field"))
-
-
-def _measure(recording: Recording, config: ExperimentConfig, bars: Bars) -> _Measured:
-    if isinstance(config.backbone, PrecomputedConfig):
-        return _measure_precomputed(recording, config.backbone, config)
-    video = inspect_video(recording.video_path, config.cache_dir / "videos.json")
-    if recording.has_blob_poses:
-        pose = cached_blob_track(video, config.cache_dir, bars.add(f"Tracking the animal in {recording.id}"))
-        return _Measured(video.n_frames, video.fps, video, pose)
-    if recording.pose_path is None:
-        raise InputError(
-            f"Recording {recording.id} has no file in the column `poses` of the recordings table, but its frames are "
-            "cropped around the animal. Name the video's pose file there, or write `blob` to have a single animal "
-            "tracked by how it differs from the background."
-        )
-    pose = read_poses(recording.pose_path, config.center.individual)
-    return _Measured(video.n_frames, video.fps, video, pose)
-
-
-def _measure_precomputed(recording: Recording, backbone: PrecomputedConfig, config: ExperimentConfig) -> _Measured:
-    if backbone.files is None:
-        path = recording.video_path
-        if backbone.fps is None:
-            raise InputError(
-                "backbone.name: precomputed takes the embeddings from the files in the column `video` of the "
-                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`."
-            )
-        return _Measured(count_precomputed_frames(path), backbone.fps, embeddings_path=path)
-    path = backbone.path_for(recording.id, Path(config.recordings).parent)
-    video = inspect_video(recording.video_path, config.cache_dir / "videos.json")
-    return _Measured(video.n_frames, backbone.fps or video.fps, video, embeddings_path=path)
 
 
 def summarise(recordings: Sequence[GatheredRecording], behaviors: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.errors import InputError
 from features.suggestions import did_you_mean, listing
 from pipeline.annotations import RawAnnotation
-from pipeline.audit import check_frames_agree
+from pipeline.audit.frames_agree import check_frames_agree
 
 _N_FILES_NAMED = 6
 
@@ -39,6 +39,22 @@ class LabelTrack:
     def n_frames(self) -> int:
         """Number of frames."""
         return int(self.active.shape[0])
+
+
+def names_in_annotations(behaviors: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Under which name each behavior leaves Rearview, so that the same YAML reads it back.
+
+    Parameters
+    ----------
+    behaviors : mapping of our name to their names
+
+    Returns
+    -------
+    dict of str to str
+        The first of their names that no other behavior has; our name where each is shared.
+    """
+    taken = [name for theirs in behaviors.values() for name in dict.fromkeys(theirs)]
+    return {ours: next((name for name in theirs if taken.count(name) == 1), ours) for ours, theirs in behaviors.items()}
 
 
 def label_tracks(
@@ -80,6 +96,7 @@ def label_tracks(
     for ours, theirs in behaviors.items():
         for name in theirs:
             _require_usable(annotations, ours, name)
+        _require_their_names(annotations, ours, behaviors)
     return {
         recording: _label_track(annotation, behaviors, n_frames[recording])
         for recording, annotation in annotations.items()
@@ -116,6 +133,21 @@ def _require_usable(annotations: Mapping[str, RawAnnotation], ours: str, name: s
         f"files.{did_you_mean(name, known)} They have: {_per_file(annotations)}. Correct the name under "
         "`behaviors`; it must be written as in the files."
     )
+
+
+def _require_their_names(
+    annotations: Mapping[str, RawAnnotation], ours: str, behaviors: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse a file that has a behavior under our name alone: its bouts would silently be read as none."""
+    if any(ours in theirs for theirs in behaviors.values()):
+        return
+    for recording, annotation in annotations.items():
+        if ours in annotation.behaviors and not set(behaviors[ours]) & set(annotation.behaviors):
+            raise InputError(
+                f"{annotation.path.name} (recording {recording!r}) has {ours!r}, which is our name for "
+                f"{listing(behaviors[ours])}, but not that name itself. If both are one behavior, rename it in the "
+                f"file; if not, give the behavior another name than {ours!r} under `behaviors`."
+            )
 
 
 def _per_file(annotations: Mapping[str, RawAnnotation]) -> str:

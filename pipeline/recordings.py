@@ -6,6 +6,7 @@ spaces are accepted. Pairing is by this table, never by sort order.
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Recording:
     has_blob_poses: bool = False
 
 
-def read_recordings(csv_path: Path) -> list[Recording]:
+def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
     """Read the table of recordings.
 
     Parameters
@@ -71,6 +72,9 @@ def read_recordings(csv_path: Path) -> list[Recording]:
     csv_path : Path
         CSV with the columns in `COLUMNS`, in any order; `recording` and `video` are needed, the others
         may be left out. Paths are relative to the CSV.
+    on_bad_row : callable, optional
+        Called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then
+        left out; without it the first such row is the end.
 
     Returns
     -------
@@ -92,25 +96,42 @@ def read_recordings(csv_path: Path) -> list[Recording]:
     seen_ids: dict[str, int] = {}
     seen_files: dict[str, int] = {}
     for row, cells in rows[1:]:
-        fields = _Row(csv_path, row, _by_name(csv_path, row, names, cells))
-        recording = _recording(fields)
-        _require_new(fields, "recording", recording.id.casefold(), recording.id, seen_ids)
-        _require_new(fields, "video", str(recording.video_path), recording.video_path.name, seen_files)
-        for annotator, path in recording.annotation_paths.items():
-            # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
-            # export of several observations or subjects serves several recordings, each with its part.
-            part = replace(recording.annotation_choices[annotator], format="")
-            if part != AnnotationChoice():
-                _require_new(fields, "annotations", f"{path} {part}", path.name, seen_files)
-            elif not is_project(path):
-                _require_new(fields, "annotations", str(path), path.name, seen_files)
-        if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
-            _require_new(fields, "poses", str(recording.pose_path), recording.pose_path.name, seen_files)
-        recordings.append(recording)
-    if not recordings:
+        try:
+            fields = _Row(csv_path, row, _by_name(csv_path, row, names, cells))
+            recording = _recording(fields)
+            _require_all_new(fields, recording, seen_ids, seen_files)
+            recordings.append(recording)
+        except InputError as error:
+            if on_bad_row is None:
+                raise
+            on_bad_row(dict(zip(names, cells, strict=False)).get("recording") or f"row {row}", error)
+    if len(rows) == 1:
         raise InputError(f"{csv_path.name} has a header but no recordings. Add a row for each video.")
-    _require_one_side(csv_path, recordings)
+    try:
+        _require_one_side(csv_path, recordings)
+    except InputError as error:
+        if on_bad_row is None:
+            raise
+        on_bad_row("", error)
     return recordings
+
+
+def _require_all_new(
+    fields: "_Row", recording: Recording, seen_ids: dict[str, int], seen_files: dict[str, int]
+) -> None:
+    """Refuse an id or a file that an earlier row has."""
+    _require_new(fields, "recording", recording.id.casefold(), recording.id, seen_ids)
+    _require_new(fields, "video", str(recording.video_path), recording.video_path.name, seen_files)
+    for annotator, path in recording.annotation_paths.items():
+        # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
+        # export of several observations or subjects serves several recordings, each with its part.
+        part = replace(recording.annotation_choices[annotator], format="")
+        if part != AnnotationChoice():
+            _require_new(fields, "annotations", f"{path} {part}", path.name, seen_files)
+        elif not is_project(path):
+            _require_new(fields, "annotations", str(path), path.name, seen_files)
+    if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
+        _require_new(fields, "poses", str(recording.pose_path), recording.pose_path.name, seen_files)
 
 
 def _require_one_side(csv_path: Path, recordings: list[Recording]) -> None:

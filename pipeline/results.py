@@ -14,30 +14,30 @@ from numpy.typing import NDArray
 
 from models.bundle import update_metadata
 from pipeline import outputs
-from pipeline.agreement import AnnotatedBehavior, AnnotatorTrack, agreement_rows, write_agreement
 from pipeline.annotators import CONSENSUS_RULES
 from pipeline.choices import CHOICE_COLUMNS, Choices, choice_rows
 from pipeline.config import ExperimentConfig
 from pipeline.cross_validation import StageTwo
-from pipeline.ethology_tables import BehaviorTimelines
 from pipeline.film_strips import StripMaterial, make_film_strips
 from pipeline.fit_plan import BASELINE, HEAD, THESIS
 from pipeline.gather import CROSS_VALIDATION, PREDICT, GatheredRecording
-from pipeline.groups import MEASURES, RecordingValue, group_rows, write_groups
 from pipeline.postprocess import postprocess
 from pipeline.progress import progress_bars
 from pipeline.report.style import behavior_colors
 from pipeline.run_dir import RunDir
-from pipeline.score_tables import (
+from pipeline.scoring.agreement import AnnotatedBehavior, AnnotatorTrack, agreement_rows, write_agreement
+from pipeline.scoring.ethology_tables import BehaviorTimelines
+from pipeline.scoring.groups import MEASURES, RecordingValue, group_rows, write_groups
+from pipeline.scoring.score_tables import (
     PROTOCOL_COLUMNS,
     optimism_words,
     protocol_rows,
     write_score_tables,
     write_statistics_tables,
 )
-from pipeline.scores import FULL, RAW, PredictedRecording, score_rows, write_scores
+from pipeline.scoring.scores import FULL, RAW, PredictedRecording, score_rows, write_scores
+from pipeline.scoring.summary_table import write_summary
 from pipeline.stage_one import EmbeddedRecording
-from pipeline.summary_table import write_summary
 from pipeline.tables import Row, write_table
 
 log = logging.getLogger(__name__)

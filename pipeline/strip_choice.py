@@ -1,6 +1,6 @@
 """Which bouts a report shows as film strips, and which of their frames: decisions on timelines alone.
 
-Bouts are those of the table of bout scores (`pipeline.bout_metrics`): only frames that a human scored
+Bouts are those of the table of bout scores (`pipeline.scoring.bout_metrics`): only frames that a human scored
 and the model predicted count, and the others cut bouts. So "missed" and "invented" mean here what they
 mean there.
 """
@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from pipeline.bout_matching import best_overlaps, matched_runs
 from pipeline.bouts import runs_of_true
-from pipeline.metrics import FrameArrays
+from pipeline.scoring.bout_matching import best_overlaps, matched_runs
+from pipeline.scoring.metrics import FrameArrays
 
 Kind = Literal["missed", "invented", "correct"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -101,7 +101,7 @@ def choose_bouts(behavior: str, recordings: Sequence[RecordingFrames], n_each: i
       (the human may have seen the rest of the bout there). The highest product of mean probability and
       duration first: long, and the model was sure.
     - `correct`: pairs of a human and a predicted bout with an IoU of at least 0.5, matched as in
-      `pipeline.bout_metrics`. One from each recording before a second from any; then the highest IoU in
+      `pipeline.scoring.bout_metrics`. One from each recording before a second from any; then the highest IoU in
       tenths, then the longest, for a bout of few frames agrees fully by luck.
 
     What is equal down to hundredths (of a probability, of seconds) is taken from a recording that has

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.metrics import NO_POSITIVES
 from pipeline.postprocess import PostprocessConfig
+from pipeline.scoring.metrics import NO_POSITIVES
 from pipeline.tuning_counts import CandidateCounts, Grid, TuningRecording, count_candidates
 
 __all__ = ["NONE", "Candidate", "TuningConfig", "TuningRecording", "TuningResult", "grid_of", "tune_postprocess"]

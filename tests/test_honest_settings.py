@@ -10,11 +10,11 @@ import pytest
 from pipeline.command_line import main
 from tests.lab import BEHAVIORS, known_labels, make_embedded_lab, write_labels
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("honest")]
 
 ARGUMENTS = [
     "--set", "postprocess=tune", "--set", "calibration=temperature", "--set", "tuning.inner_folds=2",
-    "--set", "protocol=compare",
+    "--set", "baseline=none",
 ]  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def lab(tmp_path_factory) -> tuple[Path, Path]:
     """A lab's experiment and its finished run with tuned post-processing."""
     folder = tmp_path_factory.mktemp("honest")
     config = make_embedded_lab(folder)
-    assert main([str(config), *ARGUMENTS]) == 0
+    assert main([str(config), *ARGUMENTS, "--set", "protocol=compare"]) == 0
     return config, folder / "runs" / "tiny"
 
 
@@ -112,6 +112,14 @@ def test_a_bundle_carries_the_settings_that_were_chosen_on_all_training_recordin
         assert metadata["postprocess"]["threshold"] == pytest.approx(float(row["threshold"]))
         assert metadata["postprocess"]["min_bout_s"] == pytest.approx(float(row["min_bout_s"]))
         assert metadata["calibration"]["kind"] == "temperature"
+
+
+def test_predict_reads_probabilities_as_the_run_read_those_of_its_test_recording(lab, tmp_path: Path):
+    config, run = lab
+    table = str(config.parent / "recordings.csv")
+    assert main(["predict", str(run), "--recordings", table, "--output", str(tmp_path / "new")]) == 0
+    for folder in ("predictions", "uncalibrated_predictions", "bouts"):
+        assert (tmp_path / "new" / folder / "r4.csv").read_bytes() == (run / folder / "r4.csv").read_bytes()
 
 
 def test_the_optimism_of_the_thesis_protocol_is_a_number(lab):

@@ -11,6 +11,7 @@ placed has no score: its likelihood is 1.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -67,7 +68,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         ) from error
     if not all(nodes):
         raise InputError(f"{path.name} has a node without a name. Name all nodes of the skeleton in SLEAP.")
-    return settle(path, nodes, xy_px, likelihood)
+    return replace(settle(path, nodes, xy_px, likelihood), ends_with_last_seen=True)
 
 
 def _dims(tracks: h5py.Dataset, n_nodes: int) -> tuple[str, ...]:

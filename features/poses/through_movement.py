@@ -5,6 +5,7 @@ into which its users can bring anything that it reads. `movement` is an optional
 only when such a file is read.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def read(path: Path, individual: str | None) -> PoseTrack:
             f"{path.name} looks like {_WHAT[source]}, but movement can't read it ({' '.join(str(error).split())})."
         ) from error
     try:
-        return _track(path, dataset, individual)
+        # A SLEAP project ends with the last frame in which anything was found.
+        return replace(_track(path, dataset, individual), ends_with_last_seen=source == "SLEAP")
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"What movement reads from {path.name} is no track of keypoints ({' '.join(str(error).split())})."

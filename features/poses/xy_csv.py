@@ -2,10 +2,10 @@
 
 For trackers that follow the animal as a whole. Frames are counted from 0 and may stand in any order;
 those that have no row are missing. The point is called `center` (see `features.centers`). Other columns
-are left out. The last row should be that of the video's last frame: how many follow it, the file can't tell.
+are left out. How many frames of the video follow the last row, the file can't tell.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,8 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     numbers = np.fromiter(frames, dtype=np.int64)
     table = np.full((int(numbers.max()) + 1, 3), np.nan)
     table[numbers] = values
-    return settle(path, ("center",), table[:, None, :2].copy(), table[:, 2:].copy())
+    track = settle(path, ("center",), table[:, None, :2].copy(), table[:, 2:].copy())
+    return replace(track, ends_with_last_seen=True)
 
 
 def _read_header(path: Path) -> _Header | None:

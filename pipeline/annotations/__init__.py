@@ -73,10 +73,11 @@ def read_annotation(
     choice: AnnotationChoice | None = None,
     video_name: str = "",
     behaviors: Iterable[str] = (),
+    tolerance_frames: int = 0,
 ) -> RawAnnotation:
     """Read an annotation file.
 
-    Whether its span fits the video is checked where pose rows are known too (`pipeline.audit`), and
+    Whether its span fits the video is checked where pose rows are known too (`pipeline.audit.frames_agree`), and
     again when labels are made of it.
 
     Parameters
@@ -96,6 +97,8 @@ def read_annotation(
         File name of the video, by which it is found among the media of a BORIS file; "" = unknown.
     behaviors : iterable of str
         The annotators' names for the behaviors of the experiment, by which a subject may be told.
+    tolerance_frames : int
+        By so much the video may differ in length from the one that was scored (BORIS writes its length down).
 
     Returns
     -------
@@ -107,7 +110,7 @@ def read_annotation(
         Missing, empty or damaged file, unknown or ambiguous format, and whatever a reader finds wrong.
     """
     choice = choice or AnnotationChoice()
-    wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors))
+    wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
     head = read_head(path)
     if named := format or choice.format:
         require_format(named)

@@ -172,6 +172,8 @@ class Wanted:
         What the user named.
     behaviors : frozenset of str
         Their names that the experiment uses, by which a subject may be told; empty = unknown.
+    tolerance_frames : int
+        By so much the video may differ in length from the one that was scored, beside what rounding makes.
     """
 
     n_frames: int
@@ -179,6 +181,7 @@ class Wanted:
     video_name: str = ""
     choice: AnnotationChoice = AnnotationChoice()
     behaviors: frozenset[str] = frozenset()
+    tolerance_frames: int = 0
 
     @property
     def media_name(self) -> str:

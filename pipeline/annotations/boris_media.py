@@ -158,7 +158,8 @@ def require_same_rate(head: FileHead, row: int, rates: Iterable[float | None], f
 
 def require_same_length(head: FileHead, row: int, length_s: float | None, wanted: Wanted) -> None:
     """Raise where the video's length in the file (None = not given) is more than a frame off."""
-    if length_s is None or abs(length_s * wanted.fps - wanted.n_frames) <= TOLERANCE_FRAMES:
+    tolerance_frames = TOLERANCE_FRAMES + wanted.tolerance_frames
+    if length_s is None or abs(length_s * wanted.fps - wanted.n_frames) <= tolerance_frames:
         return
     raise InputError(
         f"{head.at(row)}, was scored on a video of {length_s:g} s, that is "

@@ -8,6 +8,7 @@ state or a point event stands in the ethogram (``behaviors_conf``).
 import gzip
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,7 +126,14 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
         raise unpaired(head, left_open[0], "START", "after it")
     faults = {**point_faults(head, points), **faults}
     watched = part.watched or _watched(observation.interval_s, part, wanted)
-    return collect_bouts(head, "boris_project", found, faults, (), watched)
+    scored = collect_bouts(head, "boris_project", found, faults, (), watched)
+    # What the ethogram has and nobody pressed was watched for, and did not happen.
+    never = [code for code in _state_codes(project) if code not in (*scored.behaviors, *faults)]
+    return replace(scored, behaviors=(*scored.behaviors, *never))
+
+
+def _state_codes(project: _Project) -> list[str]:
+    return [behavior.code for behavior in project.behaviors_conf.values() if "state" in behavior.type.casefold()]
 
 
 def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], list[Event], dict[str, str]]:

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from pipeline.agreement import HUMAN_HUMAN, MODEL_CONSENSUS, MODEL_HUMAN
 from pipeline.report.run_files import SUBSET_WORDS, Run
 from pipeline.report.style import GRID, INK, MUTED, UNSCORED, Drawing, behavior_colors, new_figure, shorten
-from pipeline.scores import POOLED
+from pipeline.scoring.agreement import HUMAN_HUMAN, MODEL_CONSENSUS, MODEL_HUMAN
+from pipeline.scoring.scores import POOLED
 
 MEASURES = {
     "kappa": "Cohen's kappa",

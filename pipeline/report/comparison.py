@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.intervals import DEFAULT_RESAMPLES
-from pipeline.paired import MAX_CLUSTERS_FOR_EXACT_P, RANDOM_SIGN_FLIPS
 from pipeline.report.comparison_differences import ALPHA, SCORES
 from pipeline.report.comparison_figures import SCORE_TITLES, draw_comparison
 from pipeline.report.comparison_runs import Comparison, compare_runs
@@ -22,6 +20,8 @@ from pipeline.report.style import FigureFile, behavior_colors
 from pipeline.report.thesis import EXPERIMENTS
 from pipeline.report.wording import FILTERS
 from pipeline.run_dir import write_text
+from pipeline.scoring.intervals import DEFAULT_RESAMPLES
+from pipeline.scoring.paired import MAX_CLUSTERS_FOR_EXACT_P, RANDOM_SIGN_FLIPS
 
 _TEMPLATES_PATH = Path(__file__).parent / "templates"
 _FILES = {

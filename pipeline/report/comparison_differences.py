@@ -23,13 +23,13 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.bout_metrics import BoutCounts
-from pipeline.bout_scores import pooled_bout_counts
-from pipeline.groups import holm
-from pipeline.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
-from pipeline.metrics import Counts, FrameArrays, confusion_counts
-from pipeline.paired import PairedDifference, paired_weighted_difference
 from pipeline.report.comparison_pairs import Contender, Pair, pair_runs, pair_with_baseline
+from pipeline.scoring.bout_metrics import BoutCounts
+from pipeline.scoring.bout_scores import pooled_bout_counts
+from pipeline.scoring.groups import holm
+from pipeline.scoring.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
+from pipeline.scoring.metrics import Counts, FrameArrays, confusion_counts
+from pipeline.scoring.paired import PairedDifference, paired_weighted_difference
 
 AVERAGE_PRECISION = "average_precision"
 F1 = "f1"
@@ -64,7 +64,7 @@ class Difference:
     low, high : float or None
         95 % interval of it, over individuals.
     p : float or None
-        Sign-flip p over individuals, see `pipeline.paired`.
+        Sign-flip p over individuals, see `pipeline.scoring.paired`.
     p_holm : float or None
         The same, corrected for `n_comparisons`.
     p_smallest : float or None

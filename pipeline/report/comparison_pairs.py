@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.metrics import FrameArrays
 from pipeline.report.run_files import RecordingRow, Run
+from pipeline.scoring.metrics import FrameArrays
 
 
 @dataclass(frozen=True)

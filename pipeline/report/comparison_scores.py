@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from pipeline.bout_scores import reasons_undefined
-from pipeline.metrics import pooled_frame_scores, reason_undefined
 from pipeline.report.comparison_differences import AVERAGE_PRECISION, BOUT_F1, F1
 from pipeline.report.comparison_pairs import Contender, scored_arrays, shared_recordings
 from pipeline.report.run_files import CROSS_VALIDATION, EVALUATION, TEST, Run
-from pipeline.scores import FULL, RAW
+from pipeline.scoring.bout_scores import reasons_undefined
+from pipeline.scoring.metrics import pooled_frame_scores, reason_undefined
+from pipeline.scoring.scores import FULL, RAW
 
 BASELINE_AVERAGE_PRECISION = "baseline_average_precision"
 CHANCE_AVERAGE_PRECISION = "chance_average_precision"

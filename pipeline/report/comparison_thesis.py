@@ -10,11 +10,11 @@ from typing import cast
 
 import numpy as np
 
-from pipeline.metrics import FrameScores, pooled_frame_scores
 from pipeline.report.comparison_pairs import Contender, scored_arrays
 from pipeline.report.run_files import CROSS_VALIDATION, TEST, Run, section
 from pipeline.report.thesis import EXPERIMENTS, METRIC_WORDS, METRICS, ThesisTable, thesis_table
-from pipeline.scores import RAW
+from pipeline.scoring.metrics import FrameScores, pooled_frame_scores
+from pipeline.scoring.scores import RAW
 
 THRESHOLD = 0.5
 

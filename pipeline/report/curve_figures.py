@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
-from pipeline.metrics import FrameArrays, PrecisionRecall, precision_recall_curve
 from pipeline.report.run_files import SUBSET_WORDS, Run
 from pipeline.report.score_figures import number
 from pipeline.report.style import (
@@ -24,8 +23,9 @@ from pipeline.report.style import (
     panels,
     shorten,
 )
-from pipeline.score_tables import AS_USED, BEFORE_CALIBRATION
-from pipeline.scores import FULL, RAW, ScoreRow
+from pipeline.scoring.metrics import FrameArrays, PrecisionRecall, precision_recall_curve
+from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
+from pipeline.scoring.scores import FULL, RAW, ScoreRow
 
 _MAX_CURVE_POINTS = 600
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.agreement import HUMAN_HUMAN, MODEL_HUMAN
-from pipeline.ethology_tables import HUMAN, PREDICTED
 from pipeline.postprocess import describe_postprocess
 from pipeline.report.agreement_figures import MEASURES, pooled_agreement
 from pipeline.report.run_files import SUBSET_WORDS, Run
 from pipeline.report.run_tables import FINAL, ChoiceRow
-from pipeline.score_tables import AS_USED, BEFORE_CALIBRATION
-from pipeline.scores import FULL, POOLED
+from pipeline.scoring.agreement import HUMAN_HUMAN, MODEL_HUMAN
+from pipeline.scoring.ethology_tables import HUMAN, PREDICTED
+from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
+from pipeline.scoring.scores import FULL, POOLED
 from pipeline.tables import Row
 
 STATISTIC_WORDS = {

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from pipeline.agreement import RULES
-from pipeline.bout_metrics import MATCHED_IOU
-from pipeline.intervals import DEFAULT_RESAMPLES, MIN_CLUSTERS
 from pipeline.postprocess import describe_postprocess
 from pipeline.report.run_files import CROSS_VALIDATION, EVALUATION, TEST, Run
 from pipeline.report.run_tables import FINAL
-from pipeline.scores import CLOSED
+from pipeline.scoring.agreement import RULES
+from pipeline.scoring.bout_metrics import MATCHED_IOU
+from pipeline.scoring.intervals import DEFAULT_RESAMPLES, MIN_CLUSTERS
+from pipeline.scoring.scores import CLOSED
 
 _OBJECTIVES = {"mean": "the mean of frame F1 and bout F1 at IoU 0.5", "frame_f1": "frame F1"}
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.bout_scores import bout_score_row_cells, pooled_bout_counts
-from pipeline.metrics import pooled_frame_scores
 from pipeline.report.run_files import SUBSET_WORDS, Run
-from pipeline.scores import FULL, score_cells
+from pipeline.scoring.bout_scores import bout_score_row_cells, pooled_bout_counts
+from pipeline.scoring.metrics import pooled_frame_scores
+from pipeline.scoring.scores import FULL, score_cells
 
 # Scores are written with six decimals.
 _ROUNDING = 2e-6

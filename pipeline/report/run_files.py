@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from features.errors import InputError
-from pipeline.metrics import FrameArrays
 from pipeline.report.reading import checked, optional
 from pipeline.report.run_tables import Tables, read_tables
 from pipeline.run_dir import RunDir
-from pipeline.scores import POOLED, ScoreRow, read_scores
+from pipeline.scoring.metrics import FrameArrays
+from pipeline.scoring.scores import POOLED, ScoreRow, read_scores
 from pipeline.tables import read_table
 
 CROSS_VALIDATION = "cross_validation"
@@ -109,6 +109,14 @@ class Run:
     def head_name(self) -> str:
         """Name of the head, e.g. `lstm`."""
         return str(section(self.config, "head").get("name", "head"))
+
+    @property
+    def their_names(self) -> dict[str, list[str]]:
+        """For each behavior its names in the annotations; its own where another program's output was evaluated."""
+        if "head" not in self.config:
+            return {behavior: [behavior] for behavior in self.behaviors}
+        named = section(self.config, "behaviors")
+        return {ours: [names] if isinstance(names, str) else list(names) for ours, names in named.items()}
 
     @property
     def subsets(self) -> tuple[str, ...]:

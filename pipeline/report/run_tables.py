@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.agreement import read_agreement
-from pipeline.bout_scores import read_bout_scores
-from pipeline.ethology_tables import (
+from pipeline.postprocess import PostprocessConfig
+from pipeline.report.reading import optional
+from pipeline.run_dir import RunDir
+from pipeline.scoring.agreement import read_agreement
+from pipeline.scoring.bout_scores import read_bout_scores
+from pipeline.scoring.ethology_tables import (
     read_statistics,
     read_statistics_agreement,
     read_statistics_bins,
 )
-from pipeline.groups import read_groups
-from pipeline.postprocess import PostprocessConfig
-from pipeline.report.reading import optional
-from pipeline.run_dir import RunDir
-from pipeline.score_tables import CALIBRATION_COLUMNS, INTERVAL_COLUMNS, PROTOCOL_COLUMNS
-from pipeline.scores import FULL
-from pipeline.summary_table import read_summary
+from pipeline.scoring.groups import read_groups
+from pipeline.scoring.score_tables import CALIBRATION_COLUMNS, INTERVAL_COLUMNS, PROTOCOL_COLUMNS
+from pipeline.scoring.scores import FULL
+from pipeline.scoring.summary_table import read_summary
 from pipeline.tables import Row, read_rows, read_table
 
 FINAL = "final"

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from pipeline.agreement import HumanCeiling, human_ceiling
 from pipeline.report.run_files import SUBSET_WORDS, Run
 from pipeline.report.style import (
     BASELINE,
@@ -21,7 +20,8 @@ from pipeline.report.style import (
     new_figure,
     shorten,
 )
-from pipeline.scores import CLOSED, FULL, POOLED, RAW, WAYS
+from pipeline.scoring.agreement import HumanCeiling, human_ceiling
+from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, WAYS
 
 AVERAGE_PRECISION = "average_precision"
 FRAME_F1 = "f1"

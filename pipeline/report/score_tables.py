@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.bout_scores import reasons_undefined
-from pipeline.metrics import reason_undefined
 from pipeline.report.bout_figures import bout_durations_s
 from pipeline.report.run_files import SUBSET_WORDS, Run
 from pipeline.report.score_figures import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, number
 from pipeline.report.thesis import METRIC_WORDS, METRICS, ThesisTable, thesis_table
 from pipeline.report.wording import ratio
-from pipeline.scores import CLOSED, FULL, POOLED, RAW, WAYS, ScoreRow
+from pipeline.scoring.bout_scores import reasons_undefined
+from pipeline.scoring.metrics import reason_undefined
+from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, WAYS, ScoreRow
 from pipeline.tables import Row
 
 # In the order of the page: what misleads for a rare behavior comes last.

@@ -7,9 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from pipeline.ethology import behavior_statistics
-from pipeline.ethology_tables import HUMAN, PREDICTED
-from pipeline.groups import individual_values, recording_values
 from pipeline.report.run_files import SUBSET_WORDS, Run
 from pipeline.report.style import (
     INK,
@@ -21,6 +18,9 @@ from pipeline.report.style import (
     panels,
     shorten,
 )
+from pipeline.scoring.ethology import behavior_statistics
+from pipeline.scoring.ethology_tables import HUMAN, PREDICTED
+from pipeline.scoring.groups import individual_values, recording_values
 
 MEASURES = {"total_s": "total time (s)", "n_bouts": "number of bouts"}
 _GROUP_MEASURES = {"total_s": "total time (s)", "fraction": "fraction of time", "n_bouts": "number of bouts"}

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline.agreement import MODEL_HUMAN, HumanCeiling
 from pipeline.report.agreement_figures import pooled_agreement
 from pipeline.report.run_files import CROSS_VALIDATION, SUBSET_WORDS, Run, section
 from pipeline.report.score_figures import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, ceiling_of, number, score_value
 from pipeline.report.verdict import FEW_POSITIVE_FRAMES, Bouts, Estimate, Evidence, Verdict, judge
 from pipeline.report.wording import count, decimal, percent, ratio
-from pipeline.scores import FULL, RAW
+from pipeline.scoring.agreement import MODEL_HUMAN, HumanCeiling
+from pipeline.scoring.scores import FULL, RAW
 
 # One kind of wrong frame is "mostly" when it is at least so many times the other.
 _MOSTLY = 2.0

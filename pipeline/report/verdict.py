@@ -7,9 +7,9 @@ closeness to the one human; with few frames, few individuals or a wide interval 
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.agreement import HumanCeiling
-from pipeline.intervals import MIN_CLUSTERS
 from pipeline.report.wording import percent, ratio
+from pipeline.scoring.agreement import HumanCeiling
+from pipeline.scoring.intervals import MIN_CLUSTERS
 
 Level = Literal["good", "fair", "poor", "unknown"]
 

@@ -1,5 +1,4 @@
 import json
-import logging
 from pathlib import Path
 
 import cv2
@@ -22,12 +21,14 @@ class FakeCapture:
 
     def __init__(self, fps: float = 10.0, header: float = 5.0, n_frames: int = 5) -> None:
         self.properties = {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FRAME_COUNT: header, cv2.CAP_PROP_FOURCC: 0x34363248}
-        self.left = n_frames
+        self.n_frames = self.left = n_frames
 
     def isOpened(self) -> bool:  # noqa: N802
         return True
 
     def get(self, which: int) -> float:
+        if which == cv2.CAP_PROP_POS_MSEC:
+            return 100.0 * (self.n_frames - self.left - 1)
         return self.properties[which]
 
     def grab(self) -> bool:
@@ -137,33 +138,44 @@ def test_undecodable_frame_is_told_by_number(clip: Path, monkeypatch: pytest.Mon
         list(iter_frames(clip))
 
 
-def test_cut_off_video_is_counted_and_warned_of(tmp_path: Path, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_cut_off_video_is_counted(tmp_path: Path, clip: Path) -> None:
     whole = clip.read_bytes()
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole[: len(whole) // 2])
-    with caplog.at_level(logging.WARNING):
-        video = inspect_video(cut, tmp_path / "index.json")
+    video = inspect_video(cut, tmp_path / "index.json")
     assert 0 < video.n_frames < 40 == video.n_frames_header
     assert video.n_frames == sum(1 for _ in iter_frames(cut))
-    assert f"promises 40 frames, but only {video.n_frames}" in caplog.text
-    caplog.clear()
-    with caplog.at_level(logging.WARNING):
-        inspect_video(cut, tmp_path / "index.json")
-    assert "promises 40" in caplog.text, "a remembered outcome must warn as well"
+    assert video.n_missing_frames == 40 - video.n_frames
+    remembered = inspect_video(cut, tmp_path / "index.json")
+    assert remembered.n_missing_frames == 40 - video.n_frames, "a remembered outcome must tell as well"
 
 
 @pytest.mark.parametrize("header", [-1.0, 0.0, float("nan"), float("-inf")])
-def test_header_without_count_is_no_reason_to_warn(
-    clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, header: float
+def test_header_without_count_says_nothing_of_missing_frames(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, header: float
 ) -> None:
     with_capture(monkeypatch, FakeCapture(header=header))
     video = inspect_video(clip)
-    assert (video.n_frames, video.n_frames_header) == (5, 0)
-    assert not caplog.records
+    assert (video.n_frames, video.n_frames_header, video.n_missing_frames) == (5, 0, 0)
+
+
+def test_a_header_that_is_a_little_off_is_nothing(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_capture(monkeypatch, FakeCapture(header=8.0))
+    assert inspect_video(clip).n_missing_frames == 0
+    with_capture(monkeypatch, FakeCapture(header=9.0))
+    assert inspect_video(clip).n_missing_frames == 4
+
+
+def test_progress_is_told_while_decoding_and_not_from_the_index(clip: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    inspect_video(clip, tmp_path / "index.json", lambda done, total: told.append((done, total)))
+    assert told == [(25, 40)]
+    inspect_video(clip, tmp_path / "index.json", lambda done, total: told.append((done, total)))
+    assert len(told) == 1
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> None:
+    def refuse(*arguments: object) -> None:
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(video_module, "_inspect", refuse)
@@ -202,7 +214,7 @@ def test_damaged_index_is_made_anew(clip: Path, tmp_path: Path, content: str) ->
     assert str(clip.resolve()) in json.loads(index.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("change", [{"n_frames": "40"}, {"sha256": 5}, {"fps": None}, {"codec": None}])
+@pytest.mark.parametrize("change", [{"n_frames": "40"}, {"sha256": 5}, {"fps": None}, {"codec": None}, {"quality": {}}])
 def test_damaged_entry_is_not_believed(clip: Path, tmp_path: Path, change: dict[str, object]) -> None:
     index = tmp_path / "videos.json"
     video = inspect_video(clip, index)
@@ -210,6 +222,27 @@ def test_damaged_entry_is_not_believed(clip: Path, tmp_path: Path, change: dict[
     entries[str(clip.resolve())] |= change
     index.write_text(json.dumps(entries), encoding="utf-8")
     assert inspect_video(clip, index) == video
+
+
+def test_entry_of_an_earlier_version_is_completed(clip: Path, tmp_path: Path) -> None:
+    index = tmp_path / "videos.json"
+    video = inspect_video(clip, index)
+    entries = json.loads(index.read_text(encoding="utf-8"))
+    del entries[str(clip.resolve())]["quality"], entries[str(clip.resolve())]["quality_version"]
+    index.write_text(json.dumps(entries), encoding="utf-8")
+    assert inspect_video(clip, index) == video
+    assert "quality" in json.loads(index.read_text(encoding="utf-8"))[str(clip.resolve())]
+
+
+def test_mp4_without_its_index_is_told_from_other_damage(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", 60, codec="mp4v").read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut off.*'moov'.*Copy it again"):
+        inspect_video(cut)
+    (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
+    with pytest.raises(InputError, match="can't be opened as a video"):
+        inspect_video(tmp_path / "noise.mp4")
 
 
 def test_unwritable_index_does_not_stop_anything(clip: Path, tmp_path: Path) -> None:

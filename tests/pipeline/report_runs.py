@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.agreement import AnnotatedBehavior, AnnotatorTrack, agreement_rows, write_agreement
 from pipeline.choices import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_ways
-from pipeline.ethology_tables import BehaviorTimelines
-from pipeline.groups import MEASURES, RecordingValue, group_rows, write_groups
 from pipeline.postprocess import PostprocessConfig, postprocess
 from pipeline.run_dir import RunDir
-from pipeline.score_tables import PROTOCOL_COLUMNS, protocol_rows, write_score_tables, write_statistics_tables
-from pipeline.scores import PredictedRecording, score_rows, write_scores
+from pipeline.scoring.agreement import AnnotatedBehavior, AnnotatorTrack, agreement_rows, write_agreement
+from pipeline.scoring.ethology_tables import BehaviorTimelines
+from pipeline.scoring.groups import MEASURES, RecordingValue, group_rows, write_groups
+from pipeline.scoring.score_tables import PROTOCOL_COLUMNS, protocol_rows, write_score_tables, write_statistics_tables
+from pipeline.scoring.scores import PredictedRecording, score_rows, write_scores
 from pipeline.tables import write_lines, write_table
 
 BEHAVIORS = ("grooming", "mid_rearing", "wall_rearing")

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, f1_score, precision_score, recall_score
 
-from pipeline.agreement import (
+from pipeline.annotations import read_annotation
+from pipeline.labels import label_tracks
+from pipeline.recordings import read_recordings
+from pipeline.scoring.agreement import (
     AGREEMENT_COLUMNS,
     CONSENSUS,
     FIRST_SAW_NOTHING,
@@ -31,9 +34,6 @@ from pipeline.agreement import (
     read_agreement,
     write_agreement,
 )
-from pipeline.annotations import read_annotation
-from pipeline.labels import label_tracks
-from pipeline.recordings import read_recordings
 
 # Per annotator what a frame may hold: seen, not seen, not scored (and what it says there).
 FRAMES = st.lists(

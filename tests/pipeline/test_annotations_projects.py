@@ -78,7 +78,7 @@ def test_modifiers_are_paired_apart_and_known_with_and_without(tmp_path):
         press(4, modifier="free"),
     ]
     found = read(tmp_path, project(o=observation(*events, press(5, modifier="None"), press(6, modifier="None"))))
-    assert found.behaviors == ("groom", "groom (wall)", "groom (free)")
+    assert found.behaviors == ("groom", "groom (wall)", "groom (free)", "rear")
     assert [b for b in found.bouts if b.behavior == "groom"] == [Bout("groom", 10, 40), Bout("groom", 50, 60)]
     assert Bout("groom (wall)", 10, 30) in found.bouts and Bout("groom (free)", 20, 40) in found.bouts
 
@@ -91,7 +91,7 @@ def test_a_late_overlap_of_modifiers_needs_no_room(tmp_path):
 
 def test_a_code_that_the_ethogram_lacks_is_a_fault_under_its_name(tmp_path):
     found = read(tmp_path, project(o=observation(press(1.0), press(2.0), press(3.0, "sniff"))))
-    assert found.behaviors == ("groom",) and "does not know 'sniff'" in found.faults["sniff"]
+    assert found.behaviors == ("groom", "rear") and "does not know 'sniff'" in found.faults["sniff"]
 
 
 def test_only_the_observation_time_interval_was_watched(tmp_path):
@@ -319,3 +319,10 @@ def test_bouts_come_back_from_a_project(tmp_path, tracks, fps, with_index):
     content = project(o=observation(*events, lengths={}))
     content["behaviors_conf"]["9"] = {"code": "Prüfen µ", "type": "State event"}
     assert sorted(read(tmp_path, content, 61, fps).bouts) == sorted(bouts)
+
+
+def test_a_behavior_of_the_ethogram_that_nobody_pressed_did_not_happen(tmp_path):
+    found = read(tmp_path, project(o=observation(press(1.0), press(2.0))))
+    active, scored = found.frames_of("rear", 100)
+    assert not active.any() and scored.all()
+    assert "rear" in found.behaviors and "sniff" not in found.behaviors

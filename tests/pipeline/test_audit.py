@@ -2,7 +2,7 @@ import pytest
 
 from features.errors import InputError
 from pipeline.annotations import LabelSpan
-from pipeline.audit import check_frames_agree
+from pipeline.audit.frames_agree import check_frames_agree
 
 ROWS = LabelSpan(100, True, "m1.csv")
 BOUTS = LabelSpan(90, False, "m1.csv, row 7")

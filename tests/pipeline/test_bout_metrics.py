@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.bout_matching import best_overlaps, segment_edits
-from pipeline.bout_metrics import (
+from pipeline.bouts import frames_from_runs
+from pipeline.scoring.bout_matching import best_overlaps, segment_edits
+from pipeline.scoring.bout_metrics import (
     IOU_THRESHOLDS,
     MATCHED_IOU,
     NO_END_SEEN,
@@ -17,8 +18,7 @@ from pipeline.bout_metrics import (
     BoutMatches,
     bout_counts,
 )
-from pipeline.bouts import frames_from_runs
-from pipeline.metrics import NO_FRAMES
+from pipeline.scoring.metrics import NO_FRAMES
 
 # Both timelines and the scored mask of one recording, frame by frame.
 recordings = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=60).map(

@@ -3,8 +3,15 @@ import csv
 import numpy as np
 import pytest
 
-from pipeline.bout_metrics import NO_END_SEEN, NO_MATCHED_BOUT, NO_PREDICTED_BOUT, NO_TRUE_BOUT, BoutCounts, bout_counts
-from pipeline.bout_scores import (
+from pipeline.scoring.bout_metrics import (
+    NO_END_SEEN,
+    NO_MATCHED_BOUT,
+    NO_PREDICTED_BOUT,
+    NO_TRUE_BOUT,
+    BoutCounts,
+    bout_counts,
+)
+from pipeline.scoring.bout_scores import (
     BOUT_SCORE_COLUMNS,
     bout_score_row_cells,
     pooled_bout_counts,
@@ -12,7 +19,7 @@ from pipeline.bout_scores import (
     reasons_undefined,
     write_bout_scores,
 )
-from pipeline.metrics import NO_FRAMES, FrameArrays
+from pipeline.scoring.metrics import NO_FRAMES, FrameArrays
 
 CONTRACT = (
     "behavior,subset,recording,postprocessed,n_true,n_predicted,"

@@ -20,8 +20,8 @@ from pipeline.calibration import (
     fit_isotonic,
     fit_temperature,
 )
-from pipeline.metrics import NO_FRAMES, NO_NEGATIVES, NO_POSITIVES
-from pipeline.reliability import compare_calibration, reliability
+from pipeline.scoring.metrics import NO_FRAMES, NO_NEGATIVES, NO_POSITIVES
+from pipeline.scoring.reliability import compare_calibration, reliability
 
 CURVES = [
     TemperatureCalibration(temperature=1.7, shift=-2.0),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from features.errors import InputError
-from pipeline.compare_command import run_compare_command
+from pipeline.commands.compare import run_compare_command
 from pipeline.postprocess import PostprocessConfig
 from pipeline.report import latex
 from pipeline.report.comparison import write_comparison
@@ -25,6 +25,8 @@ from pipeline.report.run_files import read_run
 from pipeline.report.thesis import TABLES
 from tests.pipeline import report_runs
 from tests.pipeline.report_runs import make_run
+
+pytestmark = pytest.mark.xdist_group("compare")
 
 SHAPE: dict[str, Any] = {"n_train": 4, "n_test": 1, "n_frames": 400, "behaviors": ("grooming", "turning & co")}
 OTHER = "50%_own <b>"

@@ -11,8 +11,6 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from features.errors import InputError
 from pipeline.choices import fixed_ways
-from pipeline.intervals import Interval
-from pipeline.paired import PairedDifference
 from pipeline.postprocess import PostprocessConfig
 from pipeline.report.comparison_differences import (
     AVERAGE_PRECISION,
@@ -35,8 +33,10 @@ from pipeline.report.comparison_runs import Comparison, compare_runs
 from pipeline.report.comparison_words import verdict_lines
 from pipeline.report.run_files import RecordingRow, Run, Timelines
 from pipeline.report.run_tables import Tables
-from pipeline.score_tables import bout_rows
-from pipeline.scores import PredictedRecording, score_rows
+from pipeline.scoring.intervals import Interval
+from pipeline.scoring.paired import PairedDifference
+from pipeline.scoring.score_tables import bout_rows
+from pipeline.scoring.scores import PredictedRecording, score_rows
 
 SETTINGS = PostprocessConfig(max_gap_s=0.0, min_bout_s=0.0)
 CV = "cross_validation"

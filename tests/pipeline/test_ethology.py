@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.ethology import (
+from pipeline.scoring.ethology import (
     NO_BOUT,
     NO_KNOWN_FRAMES,
     NO_RECORDINGS,
@@ -17,7 +17,7 @@ from pipeline.ethology import (
     statistic_agreement,
     time_bins,
 )
-from pipeline.ethology_tables import (
+from pipeline.scoring.ethology_tables import (
     STATISTICS_AGREEMENT_COLUMNS,
     STATISTICS_BIN_COLUMNS,
     STATISTICS_COLUMNS,

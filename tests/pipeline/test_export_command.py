@@ -1,23 +1,27 @@
 """The export command on a run folder, and corrections made in BORIS on their way back."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from features.errors import InputError
 from pipeline.annotations import EventList, read_annotation
 from pipeline.bouts import Bout
-from pipeline.export_command import run_export_command, run_recordings
+from pipeline.commands.export import run_export_command, run_recordings
 from pipeline.exports import EXPORTS
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import HUMAN, PREDICTED, ExportRecording
+from pipeline.labels import label_tracks
 from pipeline.recordings import read_recordings
 from pipeline.report.run_files import read_run
 from pipeline.run_dir import RunDir
 from pipeline.tables import read_table, write_lines
+from pipeline.yaml_text import dump_yaml
 from tests.pipeline.report_runs import make_run
 
 N_FRAMES = 300
@@ -205,3 +209,32 @@ def test_keys_and_colors_of_the_ethogram_tell_behaviors_apart() -> None:
 
 def test_the_formats_say_what_they_are() -> None:
     assert all(module.DESCRIPTION and module.DESCRIPTION[-1] != "." for module in EXPORTS.values())
+
+
+@pytest.mark.parametrize("key", ["boris", "bouts", "frames"])
+def test_a_run_with_names_of_its_own_reads_its_exports_back(tmp_path: Path, key: str) -> None:
+    theirs = {"grooming": ["Putzen"], "mid_rearing": ["mid left", "mid right"], "wall_rearing": ["wall", "mid left"]}
+    run_dir = make_run(tmp_path / "r", n_train=1, n_test=0, n_frames=N_FRAMES, unscored=slice(250, N_FRAMES), seed=2)
+    config = run_dir / "config.yaml"
+    tree = YAML(typ="safe", pure=True).load(config.read_text(encoding="utf-8"))
+    config.write_text(dump_yaml(tree | {"behaviors": theirs, "head": {"name": "lstm"}}), encoding="utf-8")
+    run_export_command([str(run_dir), "--format", key])
+    cell = {
+        "boris": "exports/exp1.boris#observation=mouse_01 (human)",
+        "bouts": "exports/bouts/mouse_01 (human).csv",
+        "frames": "exports/frames/mouse_01 (human).csv",
+    }[key]
+    write_lines(run_dir / "mine.csv", [["recording", "video", "annotations"], ["m", "m.mp4", cell]])
+    (run_dir / "m.mp4").write_bytes(b"no video is decoded here")
+    [row] = read_recordings(run_dir / "mine.csv")
+    choice = row.annotation_choices[""]
+    found = read_annotation(row.annotation_paths[""], N_FRAMES, 10, choice=choice, video_name="mouse_01.mp4")
+    # In a bout CSV alone, what never happens is unknown: another file must name it.
+    spoken = replace(found, behaviors=tuple(dict.fromkeys((*found.behaviors, "mid left")))) if key == "bouts" else found
+    track = label_tracks({"m": spoken}, theirs, {"m": N_FRAMES})["m"]
+    labels = read_table(RunDir(run_dir).labels_path("mouse_01"))
+    for column, behavior in enumerate(theirs):
+        active = np.array([line[behavior] == "1" for line in labels])
+        assert np.array_equal(track.active[:250, column], active[:250])
+    if key == "frames":
+        assert track.scored[:250].all() and not track.scored[250:].any()

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.bout_metrics import bout_counts
 from pipeline.film_strips import (
     COLUMNS,
     STRIP_HEIGHT_PX,
@@ -25,9 +24,12 @@ from pipeline.film_strips import (
     strip_width_px,
     write_film_strips,
 )
-from pipeline.metrics import FrameArrays
+from pipeline.scoring.bout_metrics import bout_counts
+from pipeline.scoring.metrics import FrameArrays
 from pipeline.strip_choice import BoutChoice, RecordingFrames, choose_bouts, frames_to_show, plan_strip
 from pipeline.tables import read_table
+
+pytestmark = pytest.mark.xdist_group("film_strips")
 
 FPS = 10.0
 SIDE_PX = 112

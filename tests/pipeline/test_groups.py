@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.groups import (
+from pipeline.scoring.groups import (
     GROUP_COLUMNS,
     IN_BOTH_GROUPS,
     NO_VARIANCE,

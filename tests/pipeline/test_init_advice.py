@@ -9,9 +9,9 @@ from pipeline.annotations import EventList, FrameTable
 from pipeline.annotations.base import LabelSpan
 from pipeline.bouts import Bout
 from pipeline.config import load_config
-from pipeline.init_labels import BehaviorTally, choose_annotator, tally_behaviors
-from pipeline.init_poses import PoseAdvice, advise_on_poses, choose_center
-from pipeline.starter_yaml import StarterFacts, starter_yaml
+from pipeline.init.labels import BehaviorTally, choose_annotator, tally_behaviors
+from pipeline.init.poses import PoseAdvice, advise_on_poses, choose_center
+from pipeline.init.starter_yaml import StarterFacts, starter_yaml
 
 
 def write_mouse(path: Path, length_px: float, n_frames: int = 200, likelihood: float = 0.9) -> Path:

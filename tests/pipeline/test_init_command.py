@@ -7,10 +7,10 @@ import pytest
 
 from features.errors import InputError
 from pipeline.command_line import main
+from pipeline.commands.init import run_init_command
 from pipeline.config import load_config
 from pipeline.gather import gather
-from pipeline.init_command import run_init_command
-from pipeline.init_table import guess_individuals, recording_ids, safe_name
+from pipeline.init.table import guess_individuals, recording_ids, safe_name
 from pipeline.recordings import Recording, read_recordings
 from tests.lab import N_FRAMES, known_labels, write_labels, write_poses, write_video
 
@@ -107,7 +107,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path):
 
 def test_both_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     lab = make_messy_lab(tmp_path / "lab")
-    monkeypatch.setattr("pipeline.init_command.starter_yaml", lambda facts: "name: [")
+    monkeypatch.setattr("pipeline.commands.init.starter_yaml", lambda facts: "name: [")
     before = set(lab.rglob("*"))
     with pytest.raises(InputError, match="not valid YAML"):
         run_init_command([str(lab)])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from pipeline.intervals import (
+from pipeline.scoring.intervals import (
     MIN_CLUSTERS,
     MOSTLY_UNDEFINED,
     TOO_FEW_CLUSTERS,
@@ -18,8 +18,8 @@ from pipeline.intervals import (
     bootstrap_interval,
     gather_clusters,
 )
-from pipeline.metrics import Counts, average_precision
-from pipeline.paired import (
+from pipeline.scoring.metrics import Counts, average_precision
+from pipeline.scoring.paired import (
     TOO_FEW_DIFFERENCES,
     UNDEFINED,
     paired_average_precision,
@@ -94,7 +94,7 @@ def test_the_fast_interval_equals_the_generic_one():
 def test_many_batches_give_what_one_gives(monkeypatch):
     clusters = noisy_clusters(5, 60, 0.3, seed=2)
     whole = bootstrap_average_precision(clusters, n_resamples=101)
-    monkeypatch.setattr("pipeline.intervals._BATCH_ELEMENTS", 64)
+    monkeypatch.setattr("pipeline.scoring.intervals._BATCH_ELEMENTS", 64)
     batched = bootstrap_average_precision(clusters, n_resamples=101)
     assert (batched.low, batched.high) == (pytest.approx(whole.low), pytest.approx(whole.high))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from features.errors import InputError
-from pipeline import lab_folder
-from pipeline.init_observations import sources_of
-from pipeline.lab_folder import recognise, scan_folder
+from pipeline.init import lab_folder
+from pipeline.init.lab_folder import recognise, scan_folder
+from pipeline.init.observations import sources_of
 from tests.lab import known_labels, write_labels, write_poses, write_video
 
 PROJECT = {

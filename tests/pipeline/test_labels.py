@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.errors import InputError
 from pipeline.annotations import EventList, FrameTable, LabelSpan, RawAnnotation
 from pipeline.bouts import Bout
-from pipeline.labels import label_tracks
+from pipeline.labels import label_tracks, names_in_annotations
 
 
 def events(*bouts: Bout, name="e.csv", **other) -> EventList:
@@ -106,3 +106,16 @@ def test_faults_matter_only_under_a_name_that_is_asked_for():
 def test_labels_must_fit_the_video(annotation, says):
     with pytest.raises(InputError, match=says):
         label_tracks({"m1": annotation}, {"g": ["g"]}, {"m1": 5})
+
+
+def test_names_that_the_same_yaml_reads_back():
+    found = names_in_annotations({"rear": ["wall", "mid"], "mid rear": ["mid"], "groom": ["groom"]})
+    assert found == {"rear": "wall", "mid rear": "mid rear", "groom": "groom"}
+
+
+def test_our_name_in_a_file_is_not_silently_read_as_no_bout():
+    annotations: dict[str, RawAnnotation] = {"a": events(Bout("wall", 0, 1)), "b": events(Bout("rear", 0, 1), name="b")}
+    with pytest.raises(InputError, match=r"b \(recording 'b'\) has 'rear', which is our name for wall"):
+        label_tracks(annotations, {"rear": ["wall"]}, {"a": 2, "b": 2})
+    merged = label_tracks(annotations, {"rear": ["wall", "rear"]}, {"a": 2, "b": 2})
+    assert merged["b"].active[:, 0].tolist() == [True, False]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from pipeline.bouts import runs_of_true
-from pipeline.metrics import (
+from pipeline.postprocess import PostprocessConfig, postprocess
+from pipeline.scoring.metrics import (
     NO_FRAMES,
     NO_NEGATIVES,
     NO_POSITIVES,
@@ -22,7 +23,6 @@ from pipeline.metrics import (
     precision_recall_curve,
     roc_auc,
 )
-from pipeline.postprocess import PostprocessConfig, postprocess
 
 frames = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.5, 0.7, 1.0])), min_size=1, max_size=80

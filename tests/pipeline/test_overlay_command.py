@@ -14,13 +14,13 @@ from features.errors import InputError
 from features.tracks import CenterTrack
 from features.video import iter_bgr_frames
 from pipeline.command_line import main
+from pipeline.commands.overlay import run_overlay_command
 from pipeline.exports.browser_video import plays_in_browsers
 from pipeline.exports.overlay_layout import plan_layout
 from pipeline.exports.overlay_text import bgr
 from pipeline.exports.overlay_video import make_overlay_video, overlay_material
 from pipeline.labels import LabelTrack
 from pipeline.outputs import RECORDING_COLUMNS, write_centers, write_labels, write_predictions
-from pipeline.overlay_command import run_overlay_command
 from pipeline.postprocess import PostprocessConfig
 from pipeline.report.run_files import read_run
 from pipeline.report.style import INK, PALETTE
@@ -28,6 +28,8 @@ from pipeline.run_dir import RunDir
 from pipeline.tables import write_table
 from tests.features.test_frame_exactness import number_of, numbered_frame
 from tests.pipeline.report_runs import make_run
+
+pytestmark = pytest.mark.xdist_group("overlay")
 
 BEHAVIORS = ("Aufbäumen", "θ-κίνηση")
 FPS = 10.0

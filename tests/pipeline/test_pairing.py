@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.init_names import annotator_of, is_derived_video, pose_cores
-from pipeline.pairing import AnnotationSource, Pairing, find_poses, pair_files
+from pipeline.init.names import annotator_of, is_derived_video, pose_cores
+from pipeline.init.pairing import AnnotationSource, Pairing, find_poses, pair_files
 
 DLC = "DLC_resnet50_openfieldOct30shuffle1_100000"
 

@@ -11,10 +11,9 @@ import pytest
 from pipeline.command_line import main
 from pipeline.config import load_config
 from pipeline.run_dir import RunDir
-from pipeline.trained_run import open_trained_run
-from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab, write_poses, write_video
+from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_poses, write_video
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("predict")]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -135,7 +134,7 @@ def test_one_bad_video_is_reported_and_the_rest_is_predicted(lab, tmp_path, caps
 
 
 def test_an_unexpected_fault_in_one_recording_does_not_stop_the_rest(lab, tmp_path, monkeypatch):
-    from pipeline import predict as module
+    from pipeline.prediction import predict as module
 
     real = module.gather_recordings
 
@@ -233,16 +232,16 @@ def test_an_unfinished_run_is_refused(lab, tmp_path, capsys):
     assert "no folder of a run" in capsys.readouterr().err
 
 
-def test_tuned_settings_and_calibration_are_carried_over(tmp_path):
-    config = make_embedded_lab(tmp_path / "lab")
-    changes = ("postprocess=tune", "calibration=temperature", "training.epochs=2")
-    assert main([str(config), *(word for change in changes for word in ("--set", change))]) == 0
-    run = tmp_path / "lab" / "runs" / "tiny"
-    table = str(tmp_path / "lab" / "recordings.csv")
-    assert main(["predict", str(run), "--recordings", table, "--output", str(tmp_path / "new")]) == 0
-    for folder in ("predictions", "uncalibrated_predictions", "bouts"):
-        assert (tmp_path / "new" / folder / "r4.csv").read_bytes() == (run / folder / "r4.csv").read_bytes()
-    assert open_trained_run(run).choice("grooming").calibration is not None
+def test_a_shift_of_the_training_is_not_put_on_new_videos(lab, tmp_path):
+    run = without_cache(lab, tmp_path)
+    path = run / "config.yaml"
+    shift = "frames: {policy: shift, by_frames: 3, of: poses}"
+    path.write_text(path.read_text(encoding="utf-8").replace("frames: strict", shift), encoding="utf-8")
+    assert load_config(path).frames != "strict"
+    assert main(["predict", str(run), str(lab / "neu ü.avi"), "--output", str(tmp_path / "new")]) == 0
+    assert load_config(tmp_path / "new" / "config.yaml").frames == "strict"
+    expected = (lab / "runs" / "tiny" / "predictions" / "neu.csv").read_bytes()
+    assert (tmp_path / "new" / "predictions" / "neu ü.csv").read_bytes() == expected
 
 
 def test_other_frame_rates_and_sizes_are_remarked_upon(lab, tmp_path):

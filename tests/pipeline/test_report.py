@@ -11,11 +11,13 @@ from urllib.parse import unquote
 import pytest
 
 from features.errors import InputError
-from pipeline.bout_scores import write_bout_scores
 from pipeline.report.html import write_report
 from pipeline.report.recompute import recompute_scores
 from pipeline.report.run_files import read_run
+from pipeline.scoring.bout_scores import write_bout_scores
 from tests.pipeline.report_runs import make_run
+
+pytestmark = pytest.mark.xdist_group("report")
 
 VOID = {"meta", "link", "img", "br"}
 FIGURES = {

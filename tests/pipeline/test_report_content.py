@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.evaluate import run_evaluate_command
+from pipeline.commands.evaluate import run_evaluate_command
 from pipeline.film_strips import FilmStrip, write_film_strips
 from pipeline.report.figures import PAINTERS
 from pipeline.report.html import write_report
@@ -17,6 +17,8 @@ from pipeline.report.score_tables import harm_done, score_lines
 from pipeline.report.style import figure_style
 from tests.pipeline.report_runs import make_run
 from tests.pipeline.test_report import Page
+
+pytestmark = pytest.mark.xdist_group("report_content")
 
 TABLES = {
     "agreement.csv": {"agreement"},

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from pipeline.metrics import average_precision, precision_recall_curve
 from pipeline.report.agreement_figures import draw_agreement
 from pipeline.report.bout_figures import bout_durations_s, draw_bout_lengths, draw_class_balance
 from pipeline.report.curve_figures import draw_calibration, draw_confusion, draw_precision_recall, thin_curve
@@ -19,6 +18,7 @@ from pipeline.report.score_figures import draw_score_overview, draw_ways
 from pipeline.report.statistics_figures import draw_groups, draw_statistics, draw_time_bins
 from pipeline.report.style import PALETTE, behavior_colors, figure_style, new_figure, save_figure, shorten
 from pipeline.report.training_figures import draw_stages, draw_training
+from pipeline.scoring.metrics import average_precision, precision_recall_curve
 from tests.pipeline.report_runs import make_run
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.agreement import human_ceiling
 from pipeline.postprocess import PostprocessConfig, postprocess
 from pipeline.report.agreement_figures import draw_agreement
 from pipeline.report.bout_figures import bout_durations_s, draw_bout_lengths, draw_class_balance
@@ -17,6 +16,7 @@ from pipeline.report.score_figures import draw_score_overview, draw_ways
 from pipeline.report.statistics_figures import draw_groups, draw_statistics, draw_time_bins
 from pipeline.report.style import Drawing, new_figure, save_figure
 from pipeline.report.training_figures import draw_training
+from pipeline.scoring.agreement import human_ceiling
 from tests.pipeline.report_runs import make_run
 
 

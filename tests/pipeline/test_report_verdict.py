@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.agreement import HumanCeiling
 from pipeline.report.verdict import RULES, Bouts, Estimate, Evidence, judge
+from pipeline.scoring.agreement import HumanCeiling
 
 # 1,000 positive of 10,000 frames in six individuals: firm, and chance is 0.1.
 FIRM = Evidence(

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.choices import fixed_ways
 from pipeline.postprocess import PostprocessConfig, close_gaps, drop_short_bouts
-from pipeline.scores import SCORE_COLUMNS, PredictedRecording, read_scores, score_rows, write_scores
+from pipeline.scoring.scores import SCORE_COLUMNS, PredictedRecording, read_scores, score_rows, write_scores
 
 CONTRACT = (
     "behavior,subset,recording,postprocessed,n_frames,n_positive,threshold,"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.bouts import runs_of_true
-from pipeline.metrics import NO_POSITIVES
 from pipeline.postprocess import PostprocessConfig, postprocess
+from pipeline.scoring.metrics import NO_POSITIVES
 from pipeline.tuning import (
     NONE,
     NOTHING_TO_TUNE_ON,

@@ -1,0 +1,78 @@
+"""What is odd about a recording's poses."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.centers import WHOLE_ANIMAL, CenterConfig
+from features.suggestions import listing
+from features.tracks import CenterTrack, PoseTrack
+from features.video import VideoInfo
+from pipeline.audit.findings import Finding
+
+MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
+
+
+def pose_findings(
+    recording: str, pose: PoseTrack, centers: CenterTrack, config: CenterConfig, video: VideoInfo | None
+) -> list[Finding]:
+    """What is odd about poses that can be used."""
+    name = pose.source_path.name
+    oddities: list[tuple[str, str, str]] = []
+    outside = 0.0 if video is None else outside_share(pose, config, video)
+    if video is not None and outside > MANY_OUTSIDE:
+        oddities.append(
+            (
+                f"{outside:.1%} of the positions in {name} lie outside the picture of {video.width_px} x "
+                f"{video.height_px} px.",
+                "The poses were tracked in a larger or differently cropped video: crops are cut beside the animal.",
+                "Track this very file, or use the video that was tracked.",
+            )
+        )
+    unsure = low_likelihood_share(pose, config)
+    if unsure > MANY_UNSURE:
+        oddities.append(
+            (
+                f"{unsure:.0%} of the positions of {listing(center_keypoints(pose, config))} in {name} are missing or "
+                f"below the likelihood {config.min_likelihood:g}.",
+                "The crop's place is guessed there from the frames around.",
+                "Name other keypoints in center.keypoints (several are averaged), or label more frames of this kind "
+                "for the tracker.",
+            )
+        )
+    unobserved = float((~centers.observed).mean()) if centers.n_frames else 0.0
+    if unobserved > MANY_UNOBSERVED:
+        oddities.append(
+            (
+                f"In {unobserved:.0%} of the frames the animal is not observed: no good pose for more than "
+                f"{config.max_gap_s:g} s.",
+                "The crop is held where the animal was last seen. These frames are not trained on, but scored.",
+                "Look at the video there: is the animal hidden or out of the picture? If not, name other keypoints in "
+                "center.keypoints.",
+            )
+        )
+    return [Finding("warning", recording, *words) for words in oddities]
+
+
+def center_keypoints(pose: PoseTrack, config: CenterConfig) -> Sequence[str]:
+    """The keypoints that the center is made of, of those that the file has."""
+    if len(pose.keypoints) == 1 and pose.keypoints[0] in WHOLE_ANIMAL:
+        return pose.keypoints
+    return [name for name in config.keypoint_names if name in pose.keypoints]
+
+
+def low_likelihood_share(pose: PoseTrack, config: CenterConfig) -> float:
+    """Share of the center's keypoints that are missing or unsure, over all frames; in [0, 1]."""
+    columns = [pose.keypoints.index(name) for name in center_keypoints(pose, config)]
+    if not columns or not pose.n_frames:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        return float((~(pose.likelihood[:, columns] >= config.min_likelihood)).mean())
+
+
+def outside_share(pose: PoseTrack, config: CenterConfig, video: VideoInfo) -> float:
+    """Share of positions that are seen, and not in the picture; in [0, 1]."""
+    with np.errstate(invalid="ignore"):
+        seen = (pose.likelihood >= config.min_likelihood) & np.isfinite(pose.xy_px).all(axis=2)
+        outside = ((pose.xy_px < -1) | (pose.xy_px > (video.width_px, video.height_px))).any(axis=2)
+    return float((outside & seen).sum() / seen.sum()) if seen.any() else 0.0

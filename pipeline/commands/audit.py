@@ -1,0 +1,163 @@
+"""`python run_experiment.py audit recordings.csv`: can these recordings be analysed, and what is odd about them?"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from features.errors import InputError
+from pipeline.audit.findings import Finding
+from pipeline.audit.recording import Audit, audit_table
+from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
+from pipeline.config import load_config
+from pipeline.readings import ReadingSettings
+from pipeline.run_dir import write_text
+
+_DESCRIPTION = """Looks at every video, pose file and annotation file of a table, whatever is wrong with some of them,
+and says what was found, what it does to the results, and what to do about it. Nothing is changed. Videos are decoded
+once; a run after the audit does not decode them again."""
+_EPILOG = """exit code: 0 = nothing that would stop a run (there may be warnings); 2 = something would.
+
+examples:
+  python run_experiment.py audit my/recordings.csv
+        before anything else: do video, poses and labels fit together?
+  python run_experiment.py audit my/recordings.csv --config experiments/exp1.yaml
+        with the keypoints, behaviors and frame policy of an experiment
+"""
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def run_audit_command(arguments: Sequence[str]) -> int:
+    """Audit a table of recordings; returns the exit code (2 when something would stop a run)."""
+    options = _parser().parse_args(arguments)
+    if options.config is None and options.table is not None and options.table.suffix.casefold() in (".yaml", ".yml"):
+        options.config, options.table = options.table, None
+    table_path, settings = _what_to_audit(options)
+    audit = audit_table(table_path, settings, is_experiment=options.config is not None)
+    write_audit_tables(audit, options.output)
+    page = write_audit_page(audit, options.output / "audit.html", str(options.config or "defaults"))
+    console = Console()
+    print_audit(audit, console)
+    console.print(f"{verdict(audit)} All of it: {page}", soft_wrap=True, highlight=False)
+    return 2 if audit.n_findings("error") else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_experiment.py audit",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("table", nargs="?", type=Path, metavar="recordings.csv", help="or the YAML of an experiment")
+    parser.add_argument(
+        "--config", type=Path, metavar="CONFIG.yaml", help="experiment whose keypoints, behaviors and policies are used"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="change a key of the YAML"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("audit"), metavar="DIR", help="folder of the results (default: audit)"
+    )
+    return parser
+
+
+def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings]:
+    """The table, and how its files are read."""
+    table: Path | None = options.table
+    if options.config is None:
+        if options.overrides:
+            raise InputError(
+                f"--set {options.overrides[0]} changes a key of an experiment, but none is named. Add --config "
+                "CONFIG.yaml."
+            )
+        if table is None:
+            raise InputError("Name what to audit: a table of recordings, or an experiment with --config CONFIG.yaml.")
+        return table, replace(ReadingSettings(), table_folder=table.parent)
+    from pipeline.gather import recordings_csv
+
+    config = load_config(options.config, options.overrides)
+    if table is None:
+        return recordings_csv(config), ReadingSettings.of(config)
+    return table, replace(ReadingSettings.of(config), table_folder=table.parent)
+
+
+def write_audit_page(audit: Audit, path: Path, experiment: str) -> Path:
+    """Write the page that a person reads; `experiment` names the settings it was made with."""
+    from pipeline.report.html import render
+
+    measured = [item.measured for item in audit.recordings if item.measured is not None]
+    context = {
+        "audit": audit,
+        "verdict": verdict(audit),
+        "rows": [recording_row(item) for item in audit.recordings],
+        "behaviors": [row for item in audit.recordings for row in behavior_rows(item)],
+        "n_frames": sum(found.n_frames for found in measured),
+        "seconds": sum(found.n_frames / found.fps for found in measured),
+        "experiment": experiment,
+    }
+    write_text(path, render("data_audit.html.j2", context))
+    return path
+
+
+def verdict(audit: Audit) -> str:
+    """The outcome in a sentence or two."""
+    n_errors, n_warnings = audit.n_findings("error"), audit.n_findings("warning")
+    stops = f"{_counted(n_errors, 'error')} would stop a run." if n_errors else "Nothing would stop a run."
+    if n_warnings:
+        return f"{stops} {_counted(n_warnings, 'warning')}: look at {'it' if n_warnings == 1 else 'them'} first."
+    return stops
+
+
+def print_audit(audit: Audit, console: Console) -> None:
+    """Show the recordings and what was found on the terminal."""
+    table = Table(title=f"Audit of {audit.table_path}", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("recording", overflow="fold", min_width=12)
+    for name in (
+        "frames",
+        "frames\n/s",
+        "pose\nrows",
+        "not ob-\nserved",
+        "labelled",
+        "not\nscored",
+        "errors",
+        "warn-\nings",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for item in audit.recordings:
+        row = recording_row(item)
+        first, last = row["first_labelled_frame"], row["last_labelled_frame"]
+        cells = (row["n_frames"], _rate(row["fps"]), row["n_pose_rows"], _percent(row["unobserved_share"]),
+                 "" if first is None else f"{first}–{last}", _percent(row["unscored_share"]),
+                 row["n_errors"] or "", row["n_warnings"] or "")  # fmt: skip
+        table.add_row(escape(item.id), *("" if cell is None else str(cell) for cell in cells))
+    console.print(table)
+    for severity, style in _STYLES.items():
+        for finding in audit.findings:
+            if finding.severity == severity:
+                console.print(_words(finding, style), soft_wrap=True, highlight=False)
+
+
+def _words(finding: Finding, style: str) -> str:
+    where = escape(finding.recording or "all recordings")
+    lead = f"[{style}]{finding.severity}[/] [bold]{where}[/]: {escape(finding.found)}"
+    if finding.severity == "note":
+        return lead
+    return f"{lead} {escape(finding.consequence)}\n    [cyan]{escape(finding.remedy)}[/]"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _rate(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else ""
+
+
+def _percent(value: object) -> str:
+    return f"{value:.1%}" if isinstance(value, float) else ""

@@ -1,0 +1,175 @@
+"""`python run_experiment.py compare runs/a runs/b ...`: which run is best, and whether that is real.
+
+Everything is read from the runs' folders, so that runs can be compared whenever they are finished, also
+those of other machines. The comparison is computed anew each time.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from features.errors import InputError
+from features.suggestions import listing
+from pipeline.report.reading import checked
+from pipeline.run_dir import RunDir
+from pipeline.scoring.scores import FULL, SCORE_COLUMNS
+from pipeline.tables import read_table
+
+_DESCRIPTION = """Compares finished runs: per behavior, which one is best, paired over the recordings that both
+scored, with intervals and whether the difference is real; beside the thesis' tables. Writes one page
+(comparison.html), tables (CSV and LaTeX) and figures."""
+_EXAMPLE = """examples:
+  python run_experiment.py compare runs/exp1 runs/exp3
+  python run_experiment.py compare runs
+        all finished runs that lie in one folder
+  python run_experiment.py compare runs --reference exp1 --output paper/comparison
+        also against exp1; give a reference that you chose before you saw the numbers
+"""
+
+
+def run_compare_command(arguments: Sequence[str]) -> int:
+    """Carry out the command; returns the exit code.
+
+    Raises
+    ------
+    InputError
+        When a folder is no run, a run is not finished, or fewer than two runs or nothing comparable is given.
+    """
+    options = _parser().parse_args(arguments)
+    run_dirs, unfinished = _find_runs(options.runs)
+    for path in unfinished:
+        print(f"Left out: {path} is not finished.")
+    if len(run_dirs) < 2:
+        raise InputError(
+            f"compare needs at least two finished runs; found {listing([str(path) for path in run_dirs]) or 'none'} in "
+            f"{listing([str(path) for path in options.runs])}. Give several run folders, or a folder that holds them."
+        )
+    for path in run_dirs:
+        _require_this_format(path)
+    folder = options.output or _common_parent(run_dirs) / "comparison"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--output names a folder for the comparison, but {folder} is a file. Choose another place.")
+    if _is_run(folder):
+        raise InputError(
+            f"{folder} is itself the folder of a run. Choose another folder for the comparison with --output."
+        )
+    _compare(run_dirs, folder, options.reference)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_experiment.py compare",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders that hold runs")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for page, tables and figures (default: comparison, beside the runs)",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="RUN",
+        help="compare every run with this one, too (its name or folder; default: the best)",
+    )
+    return parser
+
+
+def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> None:
+    # Drawing takes a second to import: errors in the arguments come before it.
+    from pipeline.report.comparison import write_comparison_files
+    from pipeline.report.comparison_pairs import name_contenders
+    from pipeline.report.comparison_runs import compare_runs
+    from pipeline.report.run_files import read_run
+    from pipeline.report.terminal import print_comparison
+
+    runs = [read_run(path) for path in run_dirs]
+    if reference is not None:
+        # A folder is as good as a name.
+        by_folder = {c.run.path.resolve(): c.name for c in name_contenders(runs)}
+        reference = by_folder.get(Path(reference).resolve(), reference)
+    comparison = compare_runs(runs, reference)
+    names = listing([contender.name for contender in comparison.contenders])
+    if not any(sum(behavior in run.behaviors for run in runs) > 1 for behavior in comparison.behaviors):
+        raise InputError(
+            f"The runs {names} have no behavior in common, so that there is nothing to compare. Behaviors are the same "
+            "when their names under `behaviors:` are."
+        )
+    if not any(item.n_recordings for item in comparison.differences):
+        raise InputError(
+            f"The runs {names} have no recording in common that two of them scored against the same human labels, so "
+            "that there is nothing to compare. Recordings are the same when their ids, their subset (cross-validation "
+            "or test) and their labels are; run the experiments on one recordings table."
+        )
+    page = folder / "comparison.html"
+    write_comparison_files(comparison, page, folder)
+    print_comparison(comparison)
+    print(f"Comparison: {page}")
+
+
+def _find_runs(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Run folders, each once, in the order given; and unfinished ones inside of a folder of runs."""
+    found: dict[Path, Path] = {}
+    unfinished = []
+    for path in given:
+        if _is_run(path):
+            if not _is_finished(path):
+                raise InputError(
+                    f"{path} is not a finished run: its scores are not complete. Run its experiment again (what is "
+                    "done is kept), or leave it out."
+                )
+            found.setdefault(path.resolve(), path)
+            continue
+        children = sorted(child for child in path.iterdir() if _is_run(child)) if path.is_dir() else []
+        # A finished run that is being replaced is kept beside the new one under this name.
+        children = [child for child in children if child.suffix != ".previous"]
+        if not children:
+            what = "it does not exist" if not path.exists() else "it has no config.yaml, nor has a folder in it"
+            raise InputError(
+                f"{path} should be the folder of a run (for example runs/exp1) or hold such folders, but {what}."
+            )
+        unfinished += [child for child in children if not _is_finished(child)]
+        for child in children:
+            if _is_finished(child):
+                found.setdefault(child.resolve(), child)
+    return list(found.values()), unfinished
+
+
+def _is_run(path: Path) -> bool:
+    return RunDir(path).config_path.is_file()
+
+
+def _is_finished(path: Path) -> bool:
+    """Whether all scores are there; the report of a run may be missing."""
+    run = RunDir(path)
+    return bool(run.read_provenance().get("finished")) and run.scores_path.is_file()
+
+
+def _require_this_format(path: Path) -> None:
+    rows = checked(RunDir(path).scores_path, read_table)
+    lacks = [column for column in SCORE_COLUMNS if rows and column not in rows[0]]
+    if not lacks and any(row["postprocessed"] == FULL for row in rows):
+        return
+    what = f"lacks the column(s) {listing(lacks)}" if lacks else f"has no rows of scores after all steps ({FULL!r})"
+    raise InputError(
+        f"{path} cannot be compared: its scores.csv {what}. It was made by an earlier version of Rearview or cut "
+        "short; run its experiment again with --overwrite (embeddings are taken from the cache)."
+    )
+
+
+def _common_parent(run_dirs: Sequence[Path]) -> Path:
+    """The deepest folder that holds all runs, written as the user wrote it where they lie side by side."""
+    parents = {path.resolve().parent for path in run_dirs}
+    if parents == {run_dirs[0].parent.resolve()}:
+        return run_dirs[0].parent
+    try:
+        return Path(os.path.commonpath(parents))
+    except ValueError:
+        raise InputError(
+            "The runs lie on different drives. Say with --output where the comparison should go."
+        ) from None

@@ -1,0 +1,324 @@
+"""`python run_experiment.py evaluate FILE.csv ...`: score any model's probabilities against labels.
+
+The file has a row per frame, with a column of labels and one of probabilities for each behavior, from
+whatever program. Out come the same tables and the same report as of an experiment.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.delimited import find_dialect, iter_rows, require_file
+from features.errors import InputError
+from features.suggestions import did_you_mean, listing
+from pipeline import outputs
+from pipeline.choices import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_ways
+from pipeline.labels import LabelTrack
+from pipeline.names import unsafe_name_reason
+from pipeline.postprocess import PostprocessConfig
+from pipeline.provenance import begin_evaluation, now
+from pipeline.run_dir import RunDir, write_text
+from pipeline.scoring.ethology_tables import BehaviorTimelines
+from pipeline.scoring.score_tables import write_score_tables, write_statistics_tables
+from pipeline.scoring.scores import FULL, PredictedRecording, Ways
+from pipeline.tables import write_table
+from pipeline.yaml_text import dump_yaml
+
+EVALUATION = "evaluation"
+
+_DESCRIPTION = """Scores probabilities that any program wrote against a human's labels: per frame and per bout, before
+and after post-processing, with the report of an experiment. Each FILE.csv is one recording with a row
+per frame; labels are 1 or 0 (empty or -1 = not scored), probabilities lie between 0 and 1 (empty = not
+predicted)."""
+_EXAMPLE = """example:
+  python run_experiment.py evaluate predictions.csv --behavior grooming=groom_human,groom_model \\
+         --behavior rearing=rear_human,rear_model --fps 25 --output runs/other_model
+"""
+
+
+@dataclass(frozen=True)
+class BehaviorColumns:
+    """In which columns one behavior's labels and probabilities stand."""
+
+    behavior: str
+    label: str
+    probability: str
+
+
+def run_evaluate_command(arguments: Sequence[str]) -> int:
+    """Carry out the command; returns the exit code."""
+    from pipeline.report.html import write_report
+
+    options = _parser().parse_args(arguments)
+    if not (np.isfinite(options.fps) and options.fps > 0):
+        raise InputError(f"--fps expects the frames per second of the video, above 0; found {options.fps:g}.")
+    settings = _settings(options)
+    columns = [_behavior_columns(text) for text in options.behavior]
+    _require_distinct([c.behavior for c in columns], "--behavior names")
+    _require_distinct([path.stem for path in options.files], "The files have the names")
+    ways = tuple(fixed_ways(settings) for _ in columns)
+    individuals = options.individual or [path.stem for path in options.files]
+    if len(individuals) != len(options.files):
+        raise InputError(
+            f"--individual is given once for each file, in their order: expected {len(options.files)}, found "
+            f"{len(individuals)}. Leave it out where every file shows an animal of its own."
+        )
+    recordings = [
+        _read(path, individual, columns, options.frame, options.fps, ways)
+        for path, individual in zip(options.files, individuals, strict=True)
+    ]
+    run = RunDir(options.output)
+    run.claim()
+    try:
+        if run.holds_anything():
+            if not options.overwrite:
+                raise InputError(
+                    f"{run.path} already holds results. Choose another folder with --output, or add --overwrite to "
+                    "replace them."
+                )
+            run.set_aside()
+        _write(run, options, settings, columns, recordings)
+        write_report(run.path)
+        run.drop_set_aside()
+    finally:
+        run.release()
+    print(f"Scores: {run.scores_path}\nReport: {run.report_path}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_experiment.py evaluate",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.csv", help="one recording each")
+    parser.add_argument(
+        "--behavior",
+        action="append",
+        required=True,
+        metavar="NAME=LABEL_COLUMN,PROBABILITY_COLUMN",
+        help="a behavior and the two columns it stands in (given once for each behavior)",
+    )
+    parser.add_argument("--fps", type=float, required=True, help="frames per second of the video")
+    parser.add_argument("--frame", metavar="COLUMN", help="column of frame numbers, to check that none is missing")
+    parser.add_argument(
+        "--individual",
+        action="append",
+        metavar="NAME",
+        help="whose recording a file is, once for each file in their order: intervals are over individuals "
+        "(default: every file is one of its own)",
+    )
+    parser.add_argument("--threshold", type=float, default=0.5, help="active from this probability on (default: 0.5)")
+    parser.add_argument(
+        "--max-gap-frames", type=int, default=10, metavar="N", help="fill gaps up to this long (default: 10; 0 = off)"
+    )
+    parser.add_argument(
+        "--min-bout-frames", type=int, default=0, metavar="N", help="drop shorter bouts (default: 0 = off)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for tables and report")
+    parser.add_argument("--overwrite", action="store_true", help="replace what lies in the folder already")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> PostprocessConfig:
+    if not 0 <= options.threshold <= 1:
+        raise InputError(f"--threshold expects a probability between 0 and 1; found {options.threshold:g}.")
+    for name in ("max_gap_frames", "min_bout_frames"):
+        if getattr(options, name) < 0:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} expects a number of frames, 0 or more; found {getattr(options, name)}.")
+    return PostprocessConfig(
+        # Probabilities are kept as float32: .7 must reach a threshold of .7 there too.
+        threshold=min(1.0, float(np.float32(options.threshold))),
+        max_gap_s=options.max_gap_frames / options.fps,
+        min_bout_s=options.min_bout_frames / options.fps,
+    )
+
+
+def _behavior_columns(text: str) -> BehaviorColumns:
+    name, equals, columns = text.partition("=")
+    label, comma, probability = (part.strip() for part in columns.partition(","))
+    name = name.strip()
+    if not (equals and comma and name and label and probability):
+        raise InputError(
+            f"--behavior expects NAME=LABEL_COLUMN,PROBABILITY_COLUMN (for example grooming=human,model); "
+            f"found {text!r}."
+        )
+    reason = unsafe_name_reason(name)
+    if reason:
+        raise InputError(f"--behavior {text!r}: the name {name!r} cannot be used in file names: {reason}.")
+    return BehaviorColumns(name, label, probability)
+
+
+def _require_distinct(names: Sequence[str], what: str) -> None:
+    folded = [name.casefold() for name in names]
+    doubled = [name for name in names if folded.count(name.casefold()) > 1]
+    if doubled:
+        raise InputError(f"{what} {doubled[0]!r} twice. Each needs a name of its own.")
+
+
+def _read(
+    path: Path,
+    individual: str,
+    columns: Sequence[BehaviorColumns],
+    frame: str | None,
+    fps: float,
+    ways: tuple[Ways, ...],
+) -> PredictedRecording:
+    table = _Table.read(path)
+    if frame is not None:
+        table.check_frames(frame)
+    labels = [table.numbers(c.label, "a label (1, 0, or -1 or empty = not scored)", (-1, 0, 1)) for c in columns]
+    probabilities = [table.numbers(c.probability, "a probability between 0 and 1, or empty", None) for c in columns]
+    label = np.stack(labels, axis=1)
+    return PredictedRecording(
+        path.stem,
+        EVALUATION,
+        label == 1,
+        (label == 0) | (label == 1),
+        np.stack(probabilities, axis=1).astype(np.float32),
+        fps,
+        ways,
+        individual,
+    )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of text with a header, and the number of each row as a spreadsheet shows it."""
+
+    path: Path
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    may_have_decimal_commas: bool
+
+    @classmethod
+    def read(cls, path: Path) -> "_Table":
+        require_file(path, "table of labels and probabilities")
+        # A row of empty cells is a frame that nobody scored or predicted; only blank lines are none.
+        dialect = find_dialect(path)
+        rows = [(row, cells) for row, cells in iter_rows(path, dialect) if any(cells) or len(cells) > 1]
+        while rows and not any(rows[-1][1]):
+            rows.pop()
+        while rows and not any(rows[0][1]):
+            rows.pop(0)
+        if len(rows) < 2:
+            raise InputError(f"{path.name} should have a header and a row per frame; found {len(rows)} row(s).")
+        return cls(path, rows[0][1], rows[1:], dialect.delimiter != ",")
+
+    def _cells(self, column: str) -> list[tuple[int, str]]:
+        if self.header.count(column) != 1:
+            found = "twice" if column in self.header else "not at all"
+            raise InputError(
+                f"{self.path.name} should have the column {column!r} once; it is there {found}."
+                f"{did_you_mean(column, self.header)} Its columns: {listing([name for name in self.header if name])}."
+            )
+        place = self.header.index(column)
+        return [(row, cells[place] if place < len(cells) else "") for row, cells in self.rows]
+
+    def numbers(self, column: str, wanted: str, allowed: tuple[int, ...] | None) -> NDArray[np.float64]:
+        """Cells as numbers, NaN where empty; refuses what is neither allowed nor (None) within [0, 1]."""
+        values = np.full(len(self.rows), np.nan)
+        for i, (row, text) in enumerate(self._cells(column)):
+            if text.casefold() in ("", "nan", "na", "n/a"):
+                continue
+            try:
+                # Excel in half of Europe writes 0,5 and separates cells by semicolons.
+                value = float(text.replace(",", ".") if self.may_have_decimal_commas else text)
+            except ValueError:
+                value = np.nan
+            if not (value in allowed if allowed is not None else 0 <= value <= 1):
+                raise InputError(f"{self.path.name}, row {row}, column {column!r}: expected {wanted}, found {text!r}.")
+            values[i] = value
+        return values
+
+    def check_frames(self, column: str) -> None:
+        """Refuse a table in which a frame is missing or out of order."""
+        cells = self._cells(column)
+        first = _whole_number(cells[0][1])
+        for i, (row, text) in enumerate(cells):
+            expected = (first or 0) + i
+            if _whole_number(text) != expected:
+                raise InputError(
+                    f"{self.path.name}, row {row}, column {column!r}: expected frame {expected} (one row per frame, in "
+                    f"order), found {text!r}."
+                )
+
+
+def _whole_number(text: str) -> int | None:
+    """A frame number, also as pandas writes it (`7.0`); None for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if np.isfinite(value) and value == int(value) and value >= 0 else None
+
+
+def _behavior_timelines(recording: PredictedRecording, behaviors: Sequence[str]) -> list[BehaviorTimelines]:
+    parts = [recording.arrays(column, FULL) for column in range(len(behaviors))]
+    return [
+        BehaviorTimelines(
+            recording.recording, EVALUATION, b, recording.fps, p.true, p.scored, p.predicted, ~np.isnan(p.probability)
+        )
+        for b, p in zip(behaviors, parts, strict=True)
+    ]
+
+
+def _write(
+    run: RunDir,
+    options: argparse.Namespace,
+    settings: PostprocessConfig,
+    columns: Sequence[BehaviorColumns],
+    recordings: Sequence[PredictedRecording],
+) -> None:
+    behaviors = [c.behavior for c in columns]
+    tree = {
+        "name": run.path.name,
+        "description": "Probabilities that another program wrote, scored",
+        "files": [path.name for path in options.files],
+        "behaviors": {c.behavior: [c.label, c.probability] for c in columns},
+        "fps": options.fps,
+        "postprocess": settings.model_dump(mode="json"),
+    }
+    write_text(run.config_path, dump_yaml(tree))
+    provenance = begin_evaluation()
+    run.write_provenance(provenance)
+    rows = [
+        {
+            "recording": r.recording,
+            "subset": EVALUATION,
+            "individual": r.individual,
+            "group": "",
+            "video": "",
+            "fps": r.fps,
+            "n_frames": len(r.active),
+            "n_unobserved": None,
+            "width_px": None,
+            "height_px": None,
+            "video_path": "",
+            "video_sha256": "",
+        }
+        for r in recordings
+    ]
+    write_table(run.recordings_path, outputs.RECORDING_COLUMNS, rows)
+    choices = Choices(final={b: Choice(fixed_ways(settings)) for b in behaviors})
+    write_table(run.choices_path, CHOICE_COLUMNS, choice_rows(choices, behaviors, [r.recording for r in recordings]))
+    for r in recordings:
+        outputs.write_labels(run.labels_path(r.recording), LabelTrack(tuple(behaviors), r.active, r.scored))
+        outputs.write_predictions(
+            run,
+            r.recording,
+            r.fps,
+            {b: r.probability[:, i] for i, b in enumerate(behaviors)},
+            {b: r.ways[i][FULL] for i, b in enumerate(behaviors)},
+        )
+    write_statistics_tables(run, [line for r in recordings for line in _behavior_timelines(r, behaviors)])
+    write_score_tables(run, recordings, behaviors)
+    provenance["finished"] = now()
+    run.write_provenance(provenance)

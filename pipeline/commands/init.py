@@ -1,0 +1,124 @@
+"""`python run_experiment.py init FOLDER`: a lab's folder becomes `recordings.csv` and a starter experiment."""
+
+import argparse
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from features.errors import InputError
+from pipeline.config import load_config
+from pipeline.init.findings import Findings, find_recordings
+from pipeline.init.lab_folder import LabFolder, scan_folder
+from pipeline.init.printing import print_findings
+from pipeline.init.starter_yaml import starter_yaml
+from pipeline.init.table import safe_name
+from pipeline.names import unsafe_name_reason
+from pipeline.recordings import COLUMNS, read_recordings
+from pipeline.tables import write_table
+
+_DESCRIPTION = """Looks through a folder for videos, pose files and annotation files (told by what is in them), pairs
+them by name, and writes recordings.csv and a starter experiment. What is not clear is left out and said. Nothing
+that is there is changed."""
+
+
+def run_init_command(arguments: Sequence[str]) -> int:
+    """Carry out `init`; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    folder: Path = options.folder
+    if not folder.is_dir():
+        found = "a file" if folder.is_file() else "nothing"
+        raise InputError(
+            f"Expected a folder with videos at {folder}, found {found}. Check the spelling (in {Path.cwd()})."
+        )
+    output: Path = (options.output or folder).resolve()
+    name = options.name or safe_name(folder.resolve().name, "experiment")
+    if reason := unsafe_name_reason(name):
+        raise InputError(f"--name {name!r} can't be used, because files and a folder get that name and {reason}.")
+    table_path, experiment_path = output / "recordings.csv", output / f"{name}.yaml"
+    if not options.overwrite:
+        _require_new(table_path, experiment_path)
+    lab = scan_folder(folder)
+    if not lab.videos:
+        raise InputError(_no_videos(lab))
+    with _quiet_readers():
+        findings = find_recordings(lab, table_path, experiment_path, name, options.blob)
+    write_findings(findings)
+    print_findings(findings)
+    return 0
+
+
+def write_findings(findings: Findings) -> None:
+    """Write table and experiment, both or none, after reading them back.
+
+    Raises
+    ------
+    InputError
+        They can't be written, or what was found does not fit into one table (naming the row).
+    """
+    mark = uuid.uuid4().hex[:8]
+    drafts = {
+        path.with_name(f".{path.stem}.{mark}{path.suffix}"): path
+        for path in (findings.table_path, findings.experiment_path)
+    }
+    table_draft, experiment_draft = drafts
+    try:
+        write_table(table_draft, COLUMNS, [recording.cells for recording in findings.recordings])
+        experiment_draft.write_text(starter_yaml(findings.facts), encoding="utf-8")
+        read_recordings(table_draft)
+        load_config(experiment_draft)
+        for draft, path in drafts.items():
+            draft.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"Cannot write into {findings.table_path.parent}: {error.strerror or error}. Name a folder that you may "
+            "write with --output."
+        ) from None
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet_readers() -> Iterator[None]:
+    """What the readers remark on a file is printed with it, if it is used."""
+    readers = logging.getLogger("pipeline.annotations")
+    level = readers.level
+    readers.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        readers.setLevel(level)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run_experiment.py init", description=_DESCRIPTION)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="with everything, or with folders of it")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: into FOLDER)")
+    parser.add_argument("--name", metavar="NAME", help="of the experiment and its YAML (default: the folder's name)")
+    parser.add_argument("--blob", action="store_true", help="track the animal in videos that have no pose file")
+    parser.add_argument("--overwrite", action="store_true", help="replace a recordings.csv and a YAML that are there")
+    return parser
+
+
+def _require_new(*paths: Path) -> None:
+    there = [path for path in paths if path.exists()]
+    if there:
+        raise InputError(
+            f"{' and '.join(path.name for path in there)} already lies in {there[0].parent} and is not overwritten. "
+            "Name another folder with --output, or give --overwrite to replace it."
+        )
+
+
+def _no_videos(lab: LabFolder) -> str:
+    aside = (
+        f" {len(lab.aside)} files and folders were left aside, the first: {lab.aside[0].path.name}, "
+        if lab.aside
+        else ""
+    )
+    reason = f"{lab.aside[0].reason}." if lab.aside else ""
+    return (
+        f"Expected videos (.mp4, .avi, .mov, .mkv, …) in {lab.root} and the folders in it, found none among "
+        f"{lab.n_files} files.{aside}{reason} Name the folder that holds your videos."
+    )

@@ -1,0 +1,99 @@
+"""`python run_experiment.py predict RUN VIDEO ...`: a trained run on new videos."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from features.errors import InputError
+from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
+from pipeline.recordings import Recording, read_recordings
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTION = """Predicts new videos by the heads of a finished run: frames are cropped and embedded exactly as those
+that the heads were trained on, and probabilities are post-processed by the settings that the run chose. Out come the
+tables of a run, a report, and summary.csv with a row for each video and behavior. A bad video is reported at the end
+and does not stop the others (the exit code is 2 then)."""
+_EXAMPLES = """examples:
+  python run_experiment.py predict runs/exp1 "new videos" --output runs/new
+        every video of a folder; the pose file of each lies beside it and begins with the video's name
+  python run_experiment.py predict runs/exp1 m1.mp4 m2.mp4 --poses m1DLC.h5 m2DLC.h5
+        two videos, and their pose files in the same order
+  python run_experiment.py predict runs/exp1 m1.mp4 --poses blob
+        no pose file: a single animal is tracked by how it differs from the background
+  python run_experiment.py predict runs/exp1 --recordings new.csv
+        a table as for an experiment, with individuals and groups
+"""
+
+
+def run_predict_command(arguments: Sequence[str]) -> int:
+    """Carry out the command; returns the exit code: 0, or 2 when some recordings could not be predicted."""
+    options = _parser().parse_intermixed_args(arguments)
+    from pipeline.prediction.predict import PredictOptions, predict_recordings
+    from pipeline.prediction.trained_run import open_trained_run
+
+    trained = open_trained_run(options.run)
+    recordings = _recordings(options)
+    output = options.output or options.run.resolve().with_name(f"{options.run.resolve().name}_predicted")
+    outcome = predict_recordings(trained, recordings, PredictOptions(output, options.overwrite, options.recordings))
+    _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures)
+    return 2 if outcome.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_experiment.py predict",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run, such as runs/exp1")
+    parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO", help="videos, or folders of videos")
+    parser.add_argument(
+        "--poses",
+        nargs="+",
+        default=[POSES_BESIDE],
+        metavar="POSES",
+        help="a pose file for each video, in the same order; or one folder in which they lie; or `blob`. Without it, "
+        "they are looked for beside the videos",
+    )
+    parser.add_argument("--recordings", type=Path, metavar="CSV", help="a table of recordings in place of videos")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the results (default: beside the run, RUN_predicted)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace predictions that lie in the folder already")
+    return parser
+
+
+def _recordings(options: argparse.Namespace) -> list[Recording]:
+    if bool(options.videos) == bool(options.recordings):
+        raise InputError(
+            "predict expects either videos (or folders of videos) or a table with --recordings, and one of them only. "
+            "For example: predict runs/exp1 new.mp4, or predict runs/exp1 --recordings new.csv."
+        )
+    if options.recordings:
+        if options.poses != [POSES_BESIDE]:
+            raise InputError("--poses goes with videos; a table of recordings names the poses in its column `poses`.")
+        return read_recordings(options.recordings)
+    recordings, notes = recordings_of_videos(options.videos, options.poses)
+    for note in notes:
+        log.info("%s", note)
+    return recordings
+
+
+def _show(folder: Path, predicted: Sequence[str], failures: Sequence[tuple[Recording, str]]) -> None:
+    console = Console()
+    if failures:
+        table = Table(title=f"{len(failures)} of {len(failures) + len(predicted)} recordings were not predicted")
+        table.add_column("recording", overflow="fold")
+        table.add_column("why", overflow="fold")
+        for recording, reason in failures:
+            table.add_row(escape(recording.id), escape(reason))
+        console.print(table)
+    print(f"{len(predicted)} recordings predicted. Summary: {folder / 'summary.csv'}")
+    print(f"Report: {folder / 'report.html'}")

@@ -1,0 +1,60 @@
+"""`python run_experiment.py review runs/exp1`: look at a run's predictions in the videos, and correct them."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from features.errors import InputError
+from pipeline.progress import progress_bars
+from pipeline.review.pages import Review, write_pages
+from pipeline.review.ranking import rank
+from pipeline.review.run_reading import read_review_run
+from pipeline.review.server import serve
+from pipeline.review.videos import find_videos, page_video
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTION = """Writes a page for each recording: the video, below it the bouts of human and model and the
+probabilities, and a list of the places where a look is worth most. Bouts can be corrected there and saved as CSV and
+as a BORIS project. The pages need no network; they open from the disk, or with --serve from this computer."""
+
+
+def run_review_command(arguments: Sequence[str]) -> int:
+    """Carry out the review command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.videos is not None and not options.videos.is_dir():
+        raise InputError(f"There is no folder {options.videos}. Give the folder with the videos: --videos FOLDER.")
+    run = read_review_run(options.run, options.recordings)
+    folder: Path = options.output or options.run / "review"
+    moved = find_videos(options.videos) if options.videos else {}
+    reviews = []
+    with progress_bars() as bars:
+        bar = bars.add("Preparing videos", total=None)
+        for recording in run.recordings:
+            bar.update(0, recording.n_frames, f"Video of {recording.recording}")
+            video = page_video(recording, folder, moved, bar)
+            bar.update(recording.n_frames, recording.n_frames)
+            if video.note:
+                log.warning("%s: %s", recording.recording, video.note)
+            reviews.append(Review(recording, rank(recording.timelines), video))
+    page = write_pages(run, reviews, folder)
+    print(f"Review: {page}")
+    if options.serve:
+        corrections = options.output / "corrections" if options.output else options.run / "corrections"
+        serve(run, reviews, folder, corrections, port=options.port, open_browser=not options.no_browser)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run_experiment.py review", description=_DESCRIPTION)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, for example runs/exp1")
+    parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="only these (default: all)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the pages (default: RUN/review)")
+    parser.add_argument("--videos", type=Path, metavar="FOLDER", help="where the videos lie now, if they were moved")
+    parser.add_argument(
+        "--serve", action="store_true", help="open the pages from this computer; corrections go to RUN/corrections"
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port for --serve (default: a free one)")
+    parser.add_argument("--no-browser", action="store_true", help="with --serve: only print the address")
+    return parser

@@ -1,0 +1,288 @@
+"""A trained run on new videos: the same recipe, the same heads, the same post-processing.
+
+Recordings are read, embedded and predicted one by one, so that a bad one is reported at the end and does
+not stop the others. What comes out has the form of a run's folder.
+"""
+
+import errno
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import models.errors
+from features.errors import InputError
+from models.inference import TrainedHead
+from models.threads import load_tensorflow
+from pipeline.choices import Choices
+from pipeline.config import ExperimentConfig, dump_config
+from pipeline.cross_validation import StageTwo
+from pipeline.fit_plan import HEAD
+from pipeline.gather import GatheredRecording, gather_recordings, summarise
+from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
+from pipeline.prediction.trained_run import TrainedRun, measured_scores, resolve_as_trained
+from pipeline.progress import Bar, progress_bars
+from pipeline.provenance import Clock, begin_evaluation, log_file, now
+from pipeline.quiet import quiet_native_output
+from pipeline.recordings import Recording
+from pipeline.report.html import write_report
+from pipeline.results import write_results
+from pipeline.run_dir import PREDICTION, RunDir, write_text
+from pipeline.stage_one import EmbeddedRecording, Embedder
+from pipeline.tables import write_table
+
+log = logging.getLogger(__name__)
+
+FAILURE_COLUMNS = ("recording", "video", "reason")
+_OUT_OF_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_Done = TypeVar("_Done")
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How new videos are predicted; none of it changes a probability.
+
+    Attributes
+    ----------
+    output : Path
+        Folder of the results.
+    overwrite : bool
+        Replace what lies there.
+    table : Path or None
+        The table of recordings that was given; None where videos were named one by one.
+    """
+
+    output: Path
+    overwrite: bool = False
+    table: Path | None = None
+
+
+@dataclass
+class Outcome:
+    """What came of the recordings: those that were predicted, and why the others were not."""
+
+    run: RunDir
+    embedded: list[EmbeddedRecording] = field(default_factory=list)
+    failures: list[tuple[Recording, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def predict_recordings(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions) -> Outcome:
+    """Predict recordings by the final heads of a run.
+
+    Parameters
+    ----------
+    trained : TrainedRun
+    recordings : sequence of Recording
+        Their split does not matter, but for `test`: those that have labels and that the heads did not learn from
+        are scored.
+    options : PredictOptions
+
+    Returns
+    -------
+    Outcome
+        `run` is the folder of the results. It is written only if at least one recording could be predicted.
+
+    Raises
+    ------
+    InputError
+        If the recipe differs, the folder holds other results, or no recording at all could be predicted.
+    """
+    run = RunDir(options.output)
+    run.claim()
+    try:
+        if run.holds_anything():
+            _require_replaceable(run, options)
+            # Of predictions that were interrupted, the long part lies in the cache of embeddings.
+            run.set_aside()
+        with log_file(run.log_path):
+            outcome = _carry_out(trained, recordings, options, run)
+        run.drop_set_aside()
+        return outcome
+    finally:
+        run.release()
+
+
+def _require_replaceable(run: RunDir, options: PredictOptions) -> None:
+    if not run.is_prediction():
+        raise InputError(
+            f"{run.path} holds a run, not predictions. Choose another folder with --output: new predictions are kept "
+            "apart from it."
+        )
+    if run.is_finished() and not options.overwrite:
+        raise InputError(
+            f"{run.path} already holds predictions. Choose another folder with --output, or add --overwrite to replace "
+            "them."
+        )
+
+
+def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions, run: RunDir) -> Outcome:
+    config = _config_of_predictions(trained, options)
+    write_text(run.config_path, dump_config(config))
+    provenance = _begin_provenance(trained)
+    run.write_provenance(provenance)
+    clock = Clock()
+    provenance["stages"] = clock.stages
+    outcome = Outcome(run)
+    learned_from = read_learned_from(trained.path)
+    resolved = resolve_as_trained(trained)
+    with quiet_native_output():
+        load_tensorflow()
+    heads = {behavior: trained.head(behavior) for behavior in trained.bundles}
+    gathered = _gather_all(config, recordings, learned_from, outcome)
+    summarise(gathered, config.behavior_names())
+    clock.stop("check inputs", sum(item.n_frames for item in gathered))
+    stage_two = StageTwo({HEAD: {}})
+    embedder = Embedder(config, resolved, only_cached=False)
+    _embed_and_predict(embedder, heads, gathered, stage_two, outcome)
+    clock.stop("features and heads", sum(item.gathered.n_frames for item in outcome.embedded))
+    write_table(run.failures_path, FAILURE_COLUMNS, _failure_rows(outcome))
+    if not outcome.embedded:
+        raise InputError(_nothing_predicted(outcome))
+    choices = Choices(final={behavior: trained.choice(behavior) for behavior in trained.bundles})
+    notes = write_results(config, run, outcome.embedded, stage_two, choices)
+    provenance["notes"] = [
+        *trained.version_notes(),
+        *(note for item in outcome.embedded for note in learned_from.notes(item.gathered)),
+        *(note for item in outcome.embedded for note in item.gathered.notes),
+        *outcome.notes,
+        *notes,
+    ]
+    provenance["finished"] = now()
+    run.write_provenance(provenance)
+    write_report(run.path)
+    clock.stop("tables and report", None)
+    run.write_provenance(provenance)
+    return outcome
+
+
+def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> ExperimentConfig:
+    """The run's settings, for other recordings."""
+    changes: dict[str, Any] = {
+        "name": options.output.name,
+        "description": f"New videos, predicted by the heads of {trained.config.name}",
+        # Embeddings computed elsewhere are found beside the table of recordings.
+        "recordings": str(options.table or Path("recordings.csv")),
+        "protocol": "nested",
+    }
+    if trained.config.frames != "strict" and trained.config.frames.policy == "shift":
+        # By how much the files of the training were off says nothing about new ones.
+        changes["frames"] = "strict"
+    return trained.config.model_copy(update=changes)
+
+
+def _begin_provenance(trained: TrainedRun) -> dict[str, Any]:
+    first = next(iter(trained.metadata.values()))
+    return begin_evaluation() | {
+        "kind": PREDICTION,
+        "seed": trained.config.seed,
+        "backbone": dict(trained.recipe["backbone"]),
+        "trained_run": {
+            "path": str(trained.path.resolve()),
+            "name": trained.config.name,
+            "finished": RunDir(trained.path).read_provenance().get("finished"),
+            "rearview_version": first.get("rearview_version"),
+            "packages": first.get("packages", {}),
+            "scores": measured_scores(trained),
+        },
+    }
+
+
+def _gather_all(
+    config: ExperimentConfig, recordings: Sequence[Recording], learned_from: LearnedFrom, outcome: Outcome
+) -> list[GatheredRecording]:
+    """Read every recording's files; those that are wrong are put down as failures."""
+    gathered = []
+    for number, recording in enumerate(recordings, start=1):
+        log.debug("Checking %s (%d of %d)", recording.id, number, len(recordings))
+        found = _attempt(recording, outcome, partial(_gather, config, recording, outcome))
+        for item in found or ():
+            # What was learned from, or is not held out by its table, is predicted but not scored.
+            is_test = recording.split == "test" and not learned_from.knows(item)
+            gathered.append(replace(item, recording=replace(recording, split="test" if is_test else "")))
+    return gathered
+
+
+def _gather(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[GatheredRecording]:
+    """Read one recording's files; labels that are wrong cost it its labels only."""
+    try:
+        return gather_recordings(config, [recording])
+    except InputError as error:
+        if not recording.annotation_paths:
+            raise
+        found = gather_recordings(config, [replace(recording, annotation_paths={}, annotation_choices={})])
+        note = f"{recording.id} is predicted without its labels, which cannot be used: {error}"
+        log.warning("%s", note)
+        outcome.notes.append(note)
+        return found
+
+
+def _embed_and_predict(
+    embedder: Embedder,
+    heads: Mapping[str, TrainedHead],
+    gathered: Sequence[GatheredRecording],
+    stage_two: StageTwo,
+    outcome: Outcome,
+) -> None:
+    with progress_bars() as bars:
+        videos = bars.add("Predicting videos", total=len(gathered))
+        frames = bars.add("")
+        for number, item in enumerate(gathered):
+            videos.update(number, len(gathered), f"Predicting {item.id}")
+
+            done = _attempt(item.recording, outcome, partial(_predict, embedder, heads, item, frames))
+            if done is not None:
+                embedded, stage_two.probabilities[HEAD][item.id] = done
+                outcome.embedded.append(embedded)
+        videos.update(len(gathered))
+
+
+def _predict(
+    embedder: Embedder, heads: Mapping[str, TrainedHead], item: GatheredRecording, bar: Bar
+) -> tuple[EmbeddedRecording, dict[str, NDArray[np.float32]]]:
+    embedded = embedder.embed(item, bar)
+    embeddings = embedded.source.load()
+    return embedded, {behavior: head.predict(embeddings) for behavior, head in heads.items()}
+
+
+def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) -> _Done | None:
+    """Do something for one recording; a failure is put down, and the next recording's turn comes.
+
+    A full disk is not one recording's: nothing after it could be written.
+    """
+    try:
+        return work()
+    except (InputError, models.errors.InputError) as error:
+        reason = str(error)
+    except OSError as error:
+        if error.errno in _OUT_OF_ROOM:
+            raise
+        reason = f"{error.strerror or error} ({error.filename or recording.video_path})"
+    except Exception as error:  # A night's other videos must not be lost to a bug of ours.
+        log.debug("Where it happened:", exc_info=True)
+        reason = f"unexpected {type(error).__name__}: {error}. This is a fault of Rearview; log.txt says where."
+        log.error("%s: unexpected %s", recording.id, type(error).__name__, exc_info=True)
+    log.warning("%s is left out: %s", recording.id, reason)
+    outcome.failures.append((recording, reason))
+    return None
+
+
+def _failure_rows(outcome: Outcome) -> list[dict[str, object]]:
+    return [
+        {"recording": recording.id, "video": str(recording.video_path), "reason": reason}
+        for recording, reason in outcome.failures
+    ]
+
+
+def _nothing_predicted(outcome: Outcome) -> str:
+    if len(outcome.failures) == 1:
+        return outcome.failures[0][1]
+    return (
+        f"None of {len(outcome.failures)} recordings could be predicted. The first, {outcome.failures[0][0].id}: "
+        f"{outcome.failures[0][1]} The others are in {outcome.run.failures_path}."
+    )

@@ -1,0 +1,255 @@
+"""A finished run as something to use: its settings, its heads, and the recipe that new videos must share."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from features.backbones.base import ImageNetConfig, NetworkConfig
+from features.backbones.compact import CompactConfig
+from features.backbones.resolve import ResolvedBackbone, resolve_backbone
+from features.errors import InputError
+from models.bundle import load_bundle, read_metadata
+from models.inference import TrainedHead
+from pipeline.calibration import calibration_from_json
+from pipeline.choices import Choice, fixed_ways, tuned_ways
+from pipeline.compute import package_versions
+from pipeline.config import ExperimentConfig, load_config
+from pipeline.postprocess import PostprocessConfig
+from pipeline.report.run_files import read_run
+from pipeline.run_dir import RunDir
+from pipeline.scoring.scores import FULL, RAW
+
+log = logging.getLogger(__name__)
+
+# Other versions of these can change the last digits of a probability.
+_NUMERIC_PACKAGES = ("tensorflow", "keras", "keras-tcn", "opencv-python-headless", "opencv-python", "numpy")
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What is needed of a run to predict new videos.
+
+    Attributes
+    ----------
+    path : Path
+        The run's folder.
+    config : ExperimentConfig
+        As the run was made; `recordings` still names the table that was trained on.
+    bundles : mapping of str to Path
+        Folder of the final head of each behavior, in the order of the run.
+    metadata : mapping of str to dict
+        What each bundle says of itself.
+    """
+
+    path: Path
+    config: ExperimentConfig
+    bundles: Mapping[str, Path]
+    metadata: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """By what the embeddings were made that the heads learned from."""
+        recipe: Mapping[str, Any] = next(iter(self.metadata.values()))["recipe"]
+        return recipe
+
+    def head(self, behavior: str) -> TrainedHead:
+        """Load the head of one behavior, in Keras' safe mode.
+
+        Raises
+        ------
+        InputError
+            If the bundle is damaged or was made by versions that this one cannot read.
+        """
+        return load_bundle(self.bundles[behavior])[0]
+
+    def choice(self, behavior: str) -> Choice:
+        """Calibration and post-processing of one behavior, as chosen on all training recordings.
+
+        Raises
+        ------
+        InputError
+            If the bundle does not say them.
+        """
+        metadata = self.metadata[behavior]
+        try:
+            settings = PostprocessConfig.model_validate(metadata["postprocess"])
+            given = metadata["calibration"]
+            calibration = None if given is None else calibration_from_json(given)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"The trained head in {self.bundles[behavior]} does not say how its probabilities are post-processed "
+                f"({error}). The run {self.path} was perhaps interrupted before its end: run it again."
+            ) from None
+        reference_s = self.config.tuning.reference_max_gap_s
+        ways = tuned_ways(settings, reference_s) if self.config.postprocess == "tune" else fixed_ways(settings)
+        return Choice(ways, calibration)
+
+    def version_notes(self) -> Iterator[str]:
+        """Yield what differs between the packages of the training and of now."""
+        then, now = next(iter(self.metadata.values())).get("packages", {}), package_versions()
+        differing = [
+            f"{name} {then[name]} there, {now[name]} here"
+            for name in _NUMERIC_PACKAGES
+            if name in then and name in now and then[name] != now[name]
+        ]
+        if differing:
+            yield (
+                f"The heads were trained with other versions ({'; '.join(differing)}): probabilities can differ from "
+                "those of the run in their last digits."
+            )
+
+
+def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
+    """What the run says of its own heads, by behavior: its first scored subset, pooled; {} where it scored nothing.
+
+    Keys: `subset`, `n_individuals`, `average_precision` (of the bare threshold), `f1`, `bout_f1` (after
+    post-processing), `unsure_fraction` (the highest of a recording of that subset).
+
+    Raises
+    ------
+    InputError
+        If a table of the run cannot be read.
+    """
+    run = read_run(trained.path, only=())
+    if not run.subsets:
+        return {}
+    subset = run.subsets[0]
+    members = {member.recording: member.individual for member in run.members(subset)}
+    found = {}
+    for behavior in run.behaviors:
+        raw, full = run.score(behavior, subset, RAW), run.score(behavior, subset, FULL)
+        bouts = run.tables.bout_score(behavior, subset, FULL)
+        rows = [row for row in run.tables.summary if row["behavior"] == behavior and row["recording"] in members]
+        unsure = [row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None]
+        found[behavior] = {
+            "subset": subset,
+            "n_individuals": len(set(members.values())),
+            "average_precision": raw["average_precision"] if raw else None,
+            "f1": full["f1"] if full else None,
+            "bout_f1": bouts["bout_f1_iou50"] if bouts else None,
+            "unsure_fraction": max(unsure, key=lambda value: float(str(value)), default=None),
+        }
+    return found
+
+
+def open_trained_run(path: Path) -> TrainedRun:
+    """Read a finished run's settings and what its heads say of themselves.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run, a head is missing or damaged, or its heads do not belong to its settings.
+    """
+    run = RunDir(path)
+    if not run.config_path.is_file():
+        raise InputError(
+            f"{path} is no folder of a run: it holds no config.yaml. Give the folder in which a finished experiment "
+            "lies, such as runs/exp1."
+        )
+    if run.is_prediction():
+        raise InputError(
+            f"{path} holds predictions, not trained heads. Give the run that made them: "
+            f"{run.read_provenance().get('trained_run', {}).get('path', 'runs/NAME')}."
+        )
+    config = load_config(run.config_path)
+    bundles = {behavior: run.head_path(behavior) for behavior in config.behavior_names()}
+    missing = [behavior for behavior, folder in bundles.items() if not folder.is_dir()]
+    if missing or not run.read_provenance().get("finished"):
+        what = f"has no head for {missing[0]!r} in {bundles[missing[0]]}" if missing else "did not come to its end"
+        raise InputError(
+            f"The run {path} {what}. Start the experiment again (it goes on where it stopped), then predict."
+        )
+    trained = TrainedRun(path, config, bundles, {b: read_metadata(folder) for b, folder in bundles.items()})
+    _require_whole_recipes(trained)
+    settings = _settings_recipe(config)
+    differing = list(_differences(settings, {key: trained.recipe.get(key) for key in settings}))
+    if differing:
+        raise _recipe_error(trained, differing, f"{run.config_path.name} says")
+    return trained
+
+
+def resolve_as_trained(trained: TrainedRun) -> ResolvedBackbone | None:
+    """The very network that made the embeddings of the run; None where they were computed elsewhere.
+
+    A run that had to fall back to another network is followed: what was asked for then does not matter now.
+
+    Raises
+    ------
+    InputError
+        If these weights cannot be had, or are others now, by name.
+    """
+    config = trained.config.backbone
+    if not isinstance(config, NetworkConfig):
+        return None
+    used = trained.recipe["backbone"]
+    wanted: NetworkConfig = config
+    if isinstance(config, ImageNetConfig):
+        if used["used"] == CompactConfig().name:
+            wanted = CompactConfig()
+        elif used["weights"] == "random":
+            wanted = config.model_copy(update={"weights": "random"})
+        else:
+            # Predictions by another network than the heads know would be noise.
+            wanted = config.model_copy(update={"weights_if_unavailable": "error"})
+    resolved = resolve_backbone(wanted, trained.config.seed)
+    now = {
+        "backbone": {
+            "used": resolved.config.name,
+            "weights_sha256": resolved.weights_sha256,
+            "input_px": resolved.config.network_input_px,
+            "precision": trained.config.precision,
+        }
+    }
+    differing = list(_differences(now, {"backbone": {key: used.get(key) for key in now["backbone"]}}))
+    if differing:
+        raise _recipe_error(trained, differing, "here it is")
+    return resolved
+
+
+def _settings_recipe(config: ExperimentConfig) -> dict[str, Any]:
+    """The part of the recipe that config.yaml determines."""
+    return {
+        "center": config.center.model_dump(mode="json"),
+        "crop": config.crop.model_dump(mode="json"),
+        "frame_step": config.frame_step,
+    }
+
+
+def _require_whole_recipes(trained: TrainedRun) -> None:
+    recipes = {behavior: metadata.get("recipe") for behavior, metadata in trained.metadata.items()}
+    for behavior, recipe in recipes.items():
+        if not isinstance(recipe, Mapping) or not isinstance(recipe.get("backbone"), Mapping):
+            raise InputError(
+                f"The trained head in {trained.bundles[behavior]} does not say how its embeddings were made. Copy the "
+                "whole folder again from where it was trained, or train it again."
+            )
+    first, *others = recipes.items()
+    for behavior, recipe in others:
+        differing = list(_differences(recipe, first[1]))
+        if differing:
+            key, one, other = differing[0]
+            raise InputError(
+                f"The heads of {trained.path} were not trained on the same embeddings: {key} is {other!r} for "
+                f"{first[0]!r} and {one!r} for {behavior!r}. Copy the whole run again, or train it again."
+            )
+
+
+def _differences(found: Any, wanted: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (key, found, wanted) of every setting that differs."""
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        for name in dict.fromkeys((*found, *wanted)):
+            yield from _differences(found.get(name), wanted.get(name), f"{key}.{name}" if key else str(name))
+    elif found != wanted:
+        yield key, found, wanted
+
+
+def _recipe_error(trained: TrainedRun, differing: list[tuple[str, Any, Any]], who: str) -> InputError:
+    listed = "; ".join(
+        f"{key} was {wanted!r} when the heads were trained, {who} {found!r}" for key, found, wanted in differing
+    )
+    return InputError(
+        f"New videos must be embedded by the recipe that the heads of {trained.path} were trained on, but it differs: "
+        f"{listed}. Restore what was used then (for weights: the same file), or train again with what is here."
+    )

@@ -1,0 +1,131 @@
+"""Corrected bouts: as a page hands them over, and as they are kept beside a run."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.bouts import Bout
+from pipeline.exports.boris_project import boris_project
+from pipeline.exports.recording import PREDICTED, ExportRecording
+from pipeline.review.run_reading import ReviewRecording, ReviewRun
+from pipeline.run_dir import write_text
+from pipeline.tables import write_table
+
+COLUMNS = ("behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "origin")
+ORIGINS = ("model", "human", "edited")
+
+
+class CorrectedBout(NamedTuple):
+    """A bout, and whether it is as the model or the human had it, or was set by hand."""
+
+    bout: Bout
+    origin: str
+
+
+def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> list[CorrectedBout]:
+    """Check what a page sent.
+
+    Parameters
+    ----------
+    found : object
+        Should be a list of [behavior, start_frame, stop_frame, origin].
+    behaviors : sequence of str
+        Those of the run.
+    n_frames : int
+        Frames of the video.
+
+    Returns
+    -------
+    list of CorrectedBout
+        In order of time.
+
+    Raises
+    ------
+    ValueError
+        When it is something else, a bout lies outside the video, or two of one behavior overlap.
+    """
+    if not isinstance(found, list):
+        raise ValueError(f"Expected a list of bouts. Received: {type(found).__name__}")
+    corrected = []
+    for item in found:
+        if not (isinstance(item, list) and len(item) == 4):
+            raise ValueError(f"Expected [behavior, start_frame, stop_frame, origin]. Received: {item!r:.80}")
+        behavior, start, stop, origin = item
+        if behavior not in behaviors or origin not in ORIGINS:
+            raise ValueError(f"Expected a behavior of the run and one of {ORIGINS}. Received: {item!r:.80}")
+        if type(start) is not int or type(stop) is not int or not 0 <= start < stop <= n_frames:
+            raise ValueError(f"Expected frames within 0 and {n_frames}. Received: {item!r:.80}")
+        corrected.append(CorrectedBout(Bout(behavior, start, stop), origin))
+    by_behavior = sorted(corrected)
+    for first, second in pairwise(by_behavior):
+        if first.bout.behavior == second.bout.behavior and second.bout.start_frame < first.bout.stop_frame:
+            raise ValueError(f"Two bouts of one behavior overlap. Received: {first.bout}, {second.bout}")
+    return sorted(corrected, key=lambda item: (item.bout.start_frame, item.bout.behavior))
+
+
+def boris_tree(
+    run: ReviewRun, recording: ReviewRecording, video_path: Path | None, bouts: Sequence[Bout] = ()
+) -> dict[str, Any]:
+    """A BORIS project with one observation of the corrected bouts, named as the recording.
+
+    Without bouts it is the frame that a page fills in.
+    """
+    exported = ExportRecording(
+        recording.recording,
+        video_path,
+        recording.fps,
+        recording.n_frames,
+        {PREDICTED: [replace(bout, behavior=run.annotated_as(bout.behavior)) for bout in bouts]},
+    )
+    tree = boris_project(
+        [exported], [run.annotated_as(b) for b in run.behaviors], f"{run.name} {recording.recording} corrected"
+    )
+    tree["project_description"] = f"Corrected bouts of {recording.recording} (run {run.name}), reviewed in Rearview."
+    tree["observations"][recording.recording]["description"] = "Corrected bouts, reviewed in Rearview."
+    return tree
+
+
+def write_corrections(
+    folder: Path,
+    run: ReviewRun,
+    recording: ReviewRecording,
+    video_path: Path | None,
+    corrected: Sequence[CorrectedBout],
+) -> list[Path]:
+    """Write `<recording>.csv` and `<recording>.boris`, each in one step.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written.
+    """
+    rows = [
+        {
+            "behavior": run.annotated_as(bout.behavior),
+            "start_frame": bout.start_frame,
+            "stop_frame": bout.stop_frame,
+            "start_s": bout.start_frame / recording.fps,
+            "stop_s": bout.stop_frame / recording.fps,
+            "duration_s": bout.n_frames / recording.fps,
+            "origin": origin,
+        }
+        for bout, origin in corrected
+    ]
+    csv_path = folder / f"{recording.recording}.csv"
+    write_table(csv_path, COLUMNS, rows)
+    boris_path = folder / f"{recording.recording}.boris"
+    tree = boris_tree(run, recording, video_path, [item.bout for item in corrected])
+    write_text(boris_path, json.dumps(tree, indent=1) + "\n")
+    return [csv_path, boris_path]
+
+
+def draft_path(folder: Path, recording: str) -> Path:
+    """What a served page keeps of unfinished work."""
+    return folder / f"{recording}.draft.json"

@@ -1,0 +1,72 @@
+"""Why a place is worth a look, in words that need no statistics."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def missed_reason(probability: NDArray[np.float64], fps: float) -> str:
+    """A bout that only the human saw; its probabilities, shape (n_frames,)."""
+    return (
+        f"The human saw {_span(len(probability), fps)}, the model none (probability at most {probability.max():.2f})."
+    )
+
+
+def invented_reason(probability: NDArray[np.float64], fps: float) -> str:
+    """A bout that only the model sees; its probabilities, shape (n_frames,)."""
+    return f"The model sees {_span(len(probability), fps)} (mean probability {probability.mean():.2f}), the human none."
+
+
+def several_reason(n_human: int, n_model: int, wrong_s: float) -> str:
+    """Bouts that are not one to one."""
+    return f"{_bouts(n_human)} for the human, {n_model} for the model; they differ in {wrong_s:.1f} s."
+
+
+def edge_reason(edge: str, n_frames_later: int, fps: float) -> str:
+    """A start or stop that the model has so many frames later than the human (earlier when negative)."""
+    verb = "starts" if edge == "start" else "ends"
+    when = "later" if n_frames_later > 0 else "earlier"
+    return f"The model {verb} {_span(abs(n_frames_later), fps)} {when} than the human."
+
+
+def short_reason(n_frames: int, min_bout_s: float, fps: float) -> str:
+    """A bout that was only just long enough to be kept."""
+    return f"Only {_span(n_frames, fps)} long; below {min_bout_s:g} s it would have been dropped."
+
+
+def doubt_reason(kind: str, probability: NDArray[np.float64], threshold: float, fps: float) -> str:
+    """A stretch in which the model is not sure.
+
+    Parameters
+    ----------
+    kind : {"unsure", "near", "dip", "gap", "edge"}
+    probability : ndarray of float64, shape (n_frames,)
+        Of the stretch.
+    threshold : float
+    fps : float
+    """
+    above = probability >= threshold
+    n_crossings = int(np.count_nonzero(above[1:] != above[:-1]))
+    length = _span(len(probability), fps)
+    limit = f"threshold {threshold:.2f}"
+    flickers = f" It crosses the threshold {n_crossings} times." if n_crossings > 2 else ""
+    if kind == "near" and above.any():
+        n_above = int(above.sum())
+        return f"Above the threshold for {_span(n_above, fps)}, but too short or too scattered for a bout.{flickers}"
+    if kind == "near":
+        return f"Almost a bout: for {length} the probability comes near, up to {probability.max():.2f} ({limit})."
+    if kind == "dip":
+        return f"Inside the bout the probability falls to {probability.min():.2f} ({limit}): one bout or two?{flickers}"
+    if kind == "gap":
+        return f"Between two bouts the probability stays near the threshold for {length}: one bout or two?{flickers}"
+    if kind == "edge":
+        return f"Where the bout begins or ends is unclear for {length}.{flickers}"
+    return f"The model is unsure for {length}: mean probability {probability.mean():.2f} ({limit}).{flickers}"
+
+
+def _span(n_frames: int, fps: float) -> str:
+    seconds = n_frames / fps
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{n_frames} frame{'s' if n_frames != 1 else ''}"
+
+
+def _bouts(n: int) -> str:
+    return "One bout" if n == 1 else f"{n} bouts"

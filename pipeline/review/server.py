@@ -1,0 +1,282 @@
+"""Offers the pages on this computer alone, and keeps what is corrected in them.
+
+It listens on 127.0.0.1, answers under a secret path only (other people's programs on the same computer don't
+know it), and has a fixed list of what it gives out: nothing is ever looked up by a path from outside. A page of
+another site can't use it: requests must name this host, and writing needs the secret in a header, which a
+foreign page can neither know nor send.
+"""
+
+import hmac
+import json
+import logging
+import secrets
+import sys
+import webbrowser
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote
+
+from features.errors import InputError
+from pipeline.review.byte_ranges import requested_range
+from pipeline.review.corrections import draft_path, parse_corrections, write_corrections
+from pipeline.review.pages import INDEX_PAGE, Review, media_name, original_video, page_name
+from pipeline.review.run_reading import ReviewRun
+from pipeline.run_dir import write_text
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+TOKEN_HEADER = "X-Rearview-Token"
+MOST_BYTES = 20_000_000
+_CHUNK_BYTES = 1 << 18
+_TYPES = {".html": "text/html; charset=utf-8", ".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
+_GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """All that the server gives out and takes.
+
+    Attributes
+    ----------
+    files : mapping of str to Path
+        By address below the secret path.
+    reviews : mapping of str to Review
+        Recordings whose corrections are taken.
+    corrections : Path
+        Folder for them.
+    token : str
+        The secret.
+    """
+
+    run: ReviewRun
+    files: Mapping[str, Path]
+    reviews: Mapping[str, Review]
+    corrections: Path
+    token: str = field(default_factory=partial(secrets.token_urlsafe, 24))
+
+
+def make_offer(run: ReviewRun, reviews: Sequence[Review], folder: Path, corrections: Path) -> Offer:
+    """List the pages and videos of some recordings."""
+    files = {"": folder / INDEX_PAGE, INDEX_PAGE: folder / INDEX_PAGE}
+    for review in reviews:
+        name = review.recording.recording
+        files[page_name(name)] = folder / page_name(name)
+        if review.video.path is not None:
+            files[media_name(name)] = review.video.path
+    return Offer(run, files, {review.recording.recording: review for review in reviews}, corrections)
+
+
+def make_server(offer: Offer, port: int = 0) -> ThreadingHTTPServer:
+    """A server that is ready to run.
+
+    Parameters
+    ----------
+    offer : Offer
+    port : int
+        0 = a free one.
+
+    Raises
+    ------
+    InputError
+        When the port is taken or none.
+    """
+    try:
+        return _Server((HOST, port), partial(_Handler, offer))
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"Port {port} of this computer can't be used ({getattr(error, 'strerror', None) or error}). Leave --port "
+            "out, and a free one is taken."
+        ) from None
+
+
+def address(server: ThreadingHTTPServer, offer: Offer) -> str:
+    """Where the list of recordings is, for a browser."""
+    return f"http://{HOST}:{server.server_port}/{offer.token}/"
+
+
+def serve(
+    run: ReviewRun, reviews: Sequence[Review], folder: Path, corrections: Path, port: int, open_browser: bool
+) -> None:
+    """Offer the pages until Ctrl-C."""
+    offer = make_offer(run, reviews, folder, corrections)
+    with make_server(offer, port) as server:
+        url = address(server, offer)
+        print(f"Open {url}\nCorrections are saved in {corrections}. Ctrl-C ends it.", flush=True)
+        if open_browser:
+            webbrowser.open(url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("\nEnded. What was saved is in the folder of corrections.")
+
+
+class _Server(ThreadingHTTPServer):
+    """Ends with the command, whatever a browser still waits for."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing where a browser went away; the rest is ours to mend."""
+        if not isinstance(sys.exc_info()[1], (*_GONE, TimeoutError)):
+            log.error("A request failed:", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request after the other on a connection."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    def __init__(self, offer: Offer, *arguments: Any) -> None:
+        self.offer = offer
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        """Give out a page, a video or part of one, or a draft."""
+        name = self._name()
+        if name is None:
+            return
+        recording = name.removeprefix("draft/")
+        if name != recording and recording in self.offer.reviews:
+            self._send_draft(recording)
+        elif name in self.offer.files:
+            self._send_file(self.offer.files[name])
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
+
+    def do_HEAD(self) -> None:
+        """The same without its content."""
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        """Take corrections (`save/`) or unfinished work (`draft/`)."""
+        name = self._name()
+        if name is None:
+            return
+        what, _, recording = name.partition("/")
+        if not hmac.compare_digest(self.headers.get(TOKEN_HEADER, "").encode(), self.offer.token.encode()):
+            self._refuse(HTTPStatus.FORBIDDEN, "Only the review page may save.")
+        elif what not in ("save", "draft") or recording not in self.offer.reviews:
+            self._refuse(HTTPStatus.NOT_FOUND, "There is no such recording.")
+        else:
+            self._take(what, self.offer.reviews[recording])
+
+    def _name(self) -> str | None:
+        """What is asked for, below the secret path; None where the request was refused."""
+        port = cast(ThreadingHTTPServer, self.server).server_port
+        if self.headers.get("Host", "") not in (f"{HOST}:{port}", f"localhost:{port}"):
+            self._refuse(HTTPStatus.FORBIDDEN, "This server answers to its own name only.")
+            return None
+        token, slash, name = self.path.partition("?")[0].removeprefix("/").partition("/")
+        if not slash or not hmac.compare_digest(token.encode(), self.offer.token.encode()):
+            self._refuse(HTTPStatus.NOT_FOUND, "There is no such page. Open the address that the command printed.")
+            return None
+        return unquote(name)
+
+    def _take(self, what: str, review: Review) -> None:
+        size = self.headers.get("Content-Length", "")
+        if not size.isdecimal() or int(size) > MOST_BYTES:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MOST_BYTES} bytes.")
+            return
+        recording = review.recording
+        folder = self.offer.corrections
+        try:
+            content = json.loads(self.rfile.read(int(size)))
+            corrected = parse_corrections(content["bouts"], self.offer.run.behaviors, recording.n_frames)
+            if what == "draft":
+                write_text(draft_path(folder, recording.recording), json.dumps(content, ensure_ascii=False) + "\n")
+                self._send_json({"saved": []})
+                return
+            paths = write_corrections(folder, self.offer.run, recording, original_video(review), corrected)
+        except (ValueError, KeyError, TypeError) as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"These are no corrections: {error}", keep=True)
+        except InputError as error:
+            log.error("%s", error)
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), keep=True)
+        else:
+            log.info("%s: %d corrected bouts saved in %s", recording.recording, len(corrected), folder)
+            self._send_json({"saved": [path.name for path in paths], "folder": str(folder)})
+
+    def _send_draft(self, recording: str) -> None:
+        try:
+            found = json.loads(draft_path(self.offer.corrections, recording).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = None
+        self._send_json({"draft": found})
+
+    def _send_json(self, content: Any) -> None:
+        body = json.dumps(content, ensure_ascii=False).encode("utf-8")
+        self._begin(HTTPStatus.OK, "application/json", len(body))
+        self._write(body)
+
+    def _refuse(self, status: HTTPStatus, words: str, keep: bool = False) -> None:
+        """Answer with an error; the connection ends unless the request was read to its end."""
+        body = words.encode("utf-8")
+        self.close_connection = self.close_connection or not keep
+        self._begin(status, "text/plain; charset=utf-8", len(body))
+        self._write(body)
+
+    def _send_file(self, path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                size = path.stat().st_size
+                found = requested_range(self.headers.get("Range", ""), size)
+                if found is None:
+                    extra = {"Content-Range": f"bytes */{size}"}
+                    self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain", 0, extra)
+                    return
+                start, stop = found
+                extra = {"Accept-Ranges": "bytes"}
+                status = HTTPStatus.OK
+                if self.headers.get("Range") and (start, stop) != (0, size):
+                    status = HTTPStatus.PARTIAL_CONTENT
+                    extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+                self._begin(status, _TYPES.get(path.suffix.lower(), "application/octet-stream"), stop - start, extra)
+                file.seek(start)
+                left = stop - start
+                while left > 0 and self.command != "HEAD":
+                    chunk = file.read(min(left, _CHUNK_BYTES))
+                    if not chunk or not self._write(chunk):
+                        # Fewer bytes than promised: the browser must not wait for the rest.
+                        self.close_connection = True
+                        return
+                    left -= len(chunk)
+        except OSError as error:
+            log.warning("%s can't be read: %s", path, error.strerror or error)
+            self._refuse(HTTPStatus.NOT_FOUND, f"{path.name} can't be read.")
+
+    def _begin(self, status: HTTPStatus, kind: str, size: int, extra: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        headers = {
+            "Content-Type": kind,
+            "Content-Length": str(size),
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        for name, value in (headers | dict(extra or {})).items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def _write(self, content: bytes) -> bool:
+        """Send; False where the browser went away, as it does when it seeks."""
+        try:
+            if self.command != "HEAD":
+                self.wfile.write(content)
+        except _GONE:
+            return False
+        return True
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing of single requests on the terminal."""
+        log.debug(format, *arguments)

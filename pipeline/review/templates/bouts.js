@@ -1,0 +1,71 @@
+// Bouts as values: { id, behavior (its number), start, stop, origin }, half-open, never changed once made.
+// Lists are in order of time. Bouts of one behavior never overlap or touch: those that would are joined.
+
+let lastId = 0;
+
+export function makeBout(behavior, start, stop, origin) {
+  lastId += 1;
+  return Object.freeze({ id: lastId, behavior, start, stop, origin });
+}
+
+// runs: for each behavior a list of [start, stop].
+export function boutsFromRuns(runs, origin) {
+  return sorted(runs.flatMap((own, behavior) => own.map(([start, stop]) => makeBout(behavior, start, stop, origin))));
+}
+
+export function sorted(bouts) {
+  return [...bouts].sort((a, b) => a.start - b.start || a.behavior - b.behavior);
+}
+
+export function without(bouts, id) {
+  return bouts.filter((bout) => bout.id !== id);
+}
+
+// Puts a bout in, in place of the one with its id; what it overlaps or touches becomes part of it.
+export function put(bouts, bout) {
+  const near = (other) =>
+    other.id !== bout.id && other.behavior === bout.behavior && other.start <= bout.stop && bout.start <= other.stop;
+  const met = bouts.filter(near);
+  const joined = Object.freeze({
+    ...bout,
+    start: Math.min(bout.start, ...met.map((other) => other.start)),
+    stop: Math.max(bout.stop, ...met.map((other) => other.stop)),
+  });
+  return { bouts: sorted([...bouts.filter((other) => !near(other) && other.id !== bout.id), joined]), joined: met.length };
+}
+
+// Within [start, stop), one behavior becomes what `runs` says; outside it stays.
+export function replaceSpan(bouts, behavior, start, stop, runs, origin) {
+  let result = bouts.filter((bout) => bout.behavior !== behavior || bout.stop <= start || bout.start >= stop);
+  for (const bout of bouts.filter((own) => !result.includes(own))) {
+    if (bout.start < start) result.push(makeBout(behavior, bout.start, start, "edited"));
+    if (bout.stop > stop) result.push(makeBout(behavior, stop, bout.stop, "edited"));
+  }
+  for (const [first, last] of runs) {
+    const [from, to] = [Math.max(first, start), Math.min(last, stop)];
+    if (from < to) result = put(result, makeBout(behavior, from, to, "edited")).bouts;
+  }
+  // A bout that is now as its source has it keeps that origin.
+  const same = (bout) => runs.some(([first, last]) => first === bout.start && last === bout.stop);
+  const settled = (bout) => (bout.behavior === behavior && same(bout) ? Object.freeze({ ...bout, origin }) : bout);
+  return sorted(result.map(settled));
+}
+
+export function boutAt(bouts, behavior, frame) {
+  return bouts.find((bout) => bout.behavior === behavior && bout.start <= frame && frame < bout.stop) ?? null;
+}
+
+export function runAt(runs, frame) {
+  return runs.find(([start, stop]) => start <= frame && frame < stop) ?? null;
+}
+
+// The bout that begins next (direction 1) or before (-1) a frame.
+export function neighbor(bouts, frame, direction) {
+  if (direction > 0) return bouts.find((bout) => bout.start > frame) ?? null;
+  return bouts.findLast((bout) => bout.start < frame) ?? null;
+}
+
+export function sameBouts(ours, theirs) {
+  const text = (bouts) => JSON.stringify(bouts.map((bout) => [bout.behavior, bout.start, bout.stop]));
+  return text(ours) === text(theirs);
+}

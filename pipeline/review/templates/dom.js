@@ -1,0 +1,43 @@
+// Finding and making elements. Text is only ever set as text, never as HTML.
+
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+// element("button", { class: "small", title: "…", onclick: f }, "text", otherElement)
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "color") made.style.setProperty("--color", value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+export function embedded(id) {
+  return JSON.parse(byId(id).textContent);
+}
+
+// Says something that goes away by itself.
+export function say(words) {
+  const line = byId("said");
+  line.textContent = words;
+  line.classList.add("shown");
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => line.classList.remove("shown"), 3500);
+}
+
+// Says something that stays until it is closed or settled; the same key replaces what was said under it.
+export function notify(key, words, actions = [], kind = "") {
+  byId("notices").querySelector(`[data-key="${key}"]`)?.remove();
+  const notice = element("div", { class: `notice ${kind}`, role: "status", "data-key": key }, element("p", {}, words));
+  const row = element("div", { class: "actions" });
+  for (const [text, action] of [...actions, ["Close", () => {}]]) {
+    row.append(element("button", { type: "button", onclick: () => (notice.remove(), action()) }, text));
+  }
+  notice.append(row);
+  byId("notices").append(notice);
+}

@@ -1,0 +1,52 @@
+// The corrected bouts as files that Rearview and BORIS read.
+
+import { element } from "./dom.js";
+
+const COLUMNS = ["behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "origin"];
+const TOUCHING_COMMENT = "end; the next bout begins here";
+
+export function csvText(content, bouts) {
+  const { fps, behaviors } = content;
+  const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const rows = bouts.map(({ behavior, start, stop, origin }) => [
+    quoted(behaviors[behavior].annotated_as),
+    start,
+    stop,
+    (start / fps).toFixed(6),
+    (stop / fps).toFixed(6),
+    ((stop - start) / fps).toFixed(6),
+    origin,
+  ]);
+  return [COLUMNS, ...rows].map((row) => `${row.join(",")}\n`).join("");
+}
+
+// The page carries a project without events; here they are filled in, two for a bout, by time.
+export function borisText(content, bouts) {
+  const { fps, behaviors } = content;
+  const time = (frame) => Math.round((frame / fps) * 1000) / 1000;
+  const starts = new Set(bouts.map((bout) => `${bout.behavior} ${bout.start}`));
+  const events = bouts.flatMap(({ behavior, start, stop }) => {
+    const name = behaviors[behavior].annotated_as;
+    const comment = starts.has(`${behavior} ${stop}`) ? TOUCHING_COMMENT : "";
+    return [
+      [time(start), "", name, "", "", start],
+      [time(stop), "", name, "", comment, stop],
+    ];
+  });
+  const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  events.sort((a, b) => a[0] - b[0] || compare(a[2], b[2]) || compare(a[4], b[4]) || a[5] - b[5]);
+  const tree = structuredClone(content.boris);
+  tree.observations[content.recording].events = events;
+  // BORIS opens the file in the system's encoding, so that only ASCII is safe.
+  const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `${JSON.stringify(tree, null, 1).replace(/[\u007f-\uffff]/g, escaped)}\n`;
+}
+
+export function download(name, text, type) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = element("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+}

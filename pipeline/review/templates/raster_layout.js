@@ -1,0 +1,72 @@
+// Where things stand in the raster, in pixels from its top, and which shapes they have.
+
+const GROUP = { least: 62, most: 92 };
+const RULER = 26;
+const ROOMY = { corrected: 16, other: 10 };
+const TIGHT = { corrected: 13, other: 8 };
+const TIGHT_BELOW = 76;
+const GAP = 2;
+
+// For each behavior its lanes: [top, bottom] of corrected, model, human (null where nobody scored), probability.
+export function rasterLayout(nBehaviors, hasHuman, spaceForAll) {
+  const group = Math.round(Math.max(GROUP.least, Math.min(GROUP.most, (spaceForAll - RULER) / nBehaviors)));
+  const size = group < TIGHT_BELOW ? TIGHT : ROOMY;
+  const rows = [];
+  for (let behavior = 0; behavior < nBehaviors; behavior += 1) {
+    let top = behavior * group + 5;
+    const lane = (height) => {
+      const found = [top, top + height];
+      top += height + GAP;
+      return found;
+    };
+    const corrected = lane(size.corrected);
+    const model = lane(size.other);
+    const human = hasHuman ? lane(size.other) : null;
+    rows.push({ top: behavior * group, bottom: (behavior + 1) * group, corrected, model, human, probability: [top + 2, (behavior + 1) * group - 5] });
+  }
+  return { rows, group, ruler: RULER, height: nBehaviors * group + RULER };
+}
+
+// Rectangles as one closed line each, so that hundreds of bouts are one trace.
+export function boxes(runs, [top, bottom]) {
+  const x = [];
+  const y = [];
+  for (const [start, stop] of runs) {
+    x.push(start, start, stop, stop, start, null);
+    y.push(top, bottom, bottom, top, top, null);
+  }
+  return { x, y };
+}
+
+export function together(shapes) {
+  return { x: shapes.flatMap(({ x }) => x), y: shapes.flatMap(({ y }) => y) };
+}
+
+// A line of probabilities in a lane: its own outline, and the area below it.
+export function curve({ x, y }, [top, bottom]) {
+  const level = (value) => (value === null ? null : bottom - value * (bottom - top));
+  const line = { x, y: y.map(level) };
+  const area = { x: [], y: [] };
+  let from = 0;
+  for (let i = 0; i <= x.length; i += 1) {
+    if (i < x.length && line.y[i] !== null) continue;
+    if (i > from) {
+      area.x.push(x[from], ...x.slice(from, i), x[i - 1], null);
+      area.y.push(bottom, ...line.y.slice(from, i), bottom, null);
+    }
+    from = i + 1;
+  }
+  return { line, area };
+}
+
+const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+
+// Seconds that get a label, about one in 110 pixels.
+export function ticks(clock, first, last, widthPx) {
+  const span = clock.seconds(last - first);
+  const wanted = (span / Math.max(1, widthPx)) * 110;
+  const step = STEPS_S.find((candidate) => candidate >= wanted) ?? STEPS_S.at(-1) * Math.ceil(wanted / STEPS_S.at(-1));
+  const values = [];
+  for (let n = Math.ceil(clock.seconds(first) / step - 1e-9); n * step <= clock.seconds(last) + 1e-9; n += 1) values.push(n * step);
+  return { step, seconds: values, frames: values.map((second) => clock.frames(second)) };
+}

@@ -1,0 +1,71 @@
+// Keeping the work in the browser, so that a closed window, a crash or an empty battery loses nothing.
+
+import { makeBout, sorted } from "./bouts.js";
+
+const VERSION = 1;
+
+// The document as text can hold it; behaviors by name, so that another order of them does no harm.
+export function toState(doc, names) {
+  return {
+    version: VERSION,
+    changed_at: new Date().toISOString(),
+    started_from: doc.startedFrom,
+    unsaved: doc.unsaved,
+    done: [...doc.done],
+    bouts: doc.bouts.map((bout) => [names[bout.behavior], bout.start, bout.stop, bout.origin]),
+  };
+}
+
+// Fills the document; false where the state is not one of this recording.
+export function fromState(doc, state, names, nFrames) {
+  if (state?.version !== VERSION || !Array.isArray(state.bouts)) return false;
+  const fits = ([name, start, stop]) =>
+    names.includes(name) && Number.isInteger(start) && Number.isInteger(stop) && 0 <= start && start < stop && stop <= nFrames;
+  if (!state.bouts.every(fits)) return false;
+  doc.bouts = sorted(state.bouts.map(([name, start, stop, origin]) => makeBout(names.indexOf(name), start, stop, origin)));
+  doc.startedFrom = state.started_from;
+  doc.unsaved = Boolean(state.unsaved);
+  doc.done = new Set(state.done);
+  doc.past = [];
+  doc.future = [];
+  doc.tell("bouts");
+  return true;
+}
+
+// False where the browser keeps nothing (private windows, a full disk).
+export function keep(key, state) {
+  try {
+    localStorage.setItem(key, JSON.stringify(state));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function kept(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null;
+  }
+}
+
+// Corrections of the same recording that began from other predictions, the latest first.
+export function keptElsewhere(key) {
+  const prefix = key.slice(0, key.lastIndexOf(":") + 1);
+  const found = [];
+  try {
+    for (const other of Object.keys(localStorage)) {
+      if (other !== key && other.startsWith(prefix) && !other.slice(prefix.length).includes(":")) found.push(kept(other));
+    }
+  } catch {
+    return [];
+  }
+  const whole = found.filter((state) => state?.version === VERSION && state.bouts);
+  return whole.sort((a, b) => (a.changed_at < b.changed_at ? 1 : -1));
+}
+
+export function later(ours, theirs) {
+  if (!ours || !theirs) return ours ?? theirs ?? null;
+  return ours.changed_at >= theirs.changed_at ? ours : theirs;
+}

@@ -1,0 +1,143 @@
+"""The video of a recording as a page can play it: found, checked, and copied where browsers need that."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from pipeline.exports.browser_video import make_browser_video, plays_in_browsers
+from pipeline.review.run_reading import ReviewRecording
+from pipeline.run_dir import write_text
+
+log = logging.getLogger(__name__)
+
+_STATE_SUFFIX = ".source.json"
+
+
+@dataclass(frozen=True)
+class PageVideo:
+    """What a page plays.
+
+    Attributes
+    ----------
+    path : Path or None
+        A file that browsers play; None where there is no video to show.
+    note : str
+        What the expert should know about it; "" = nothing.
+    """
+
+    path: Path | None
+    note: str = ""
+
+
+def find_videos(folder: Path) -> dict[str, list[Path]]:
+    """All files below a folder by their name, case-folded, in order of path.
+
+    Parameters
+    ----------
+    folder : Path
+        Where videos lie that were moved.
+
+    Returns
+    -------
+    dict of str to list of Path
+    """
+    found: dict[str, list[Path]] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.setdefault(path.name.casefold(), []).append(path)
+    return found
+
+
+def page_video(
+    recording: ReviewRecording, folder: Path, moved: Mapping[str, Sequence[Path]], progress: Callable[[int, int], None]
+) -> PageVideo:
+    """Find a recording's video, and copy it into a form that browsers play where they don't.
+
+    Parameters
+    ----------
+    recording : ReviewRecording
+    folder : Path
+        Where a copy is put, as `<recording>.mp4`. One that was made from the same video is used again.
+    moved : mapping of str to sequence of Path
+        Videos by case-folded name (`find_videos`), looked at where the run's own path leads nowhere.
+    progress : callable
+        Called with frames done and all frames, where a copy is made.
+
+    Returns
+    -------
+    PageVideo
+
+    Raises
+    ------
+    InputError
+        When the video cannot be read or the copy not be written.
+    """
+    if recording.video_path is None:
+        return PageVideo(None, "This run knows no video of the recording, so only the timelines are shown.")
+    # A run of another system writes its paths in its own way.
+    name = str(recording.video_path).replace("\\", "/").rsplit("/", 1)[-1]
+    source, note = recording.video_path, ""
+    if not source.is_file() and name.casefold() in moved:
+        source, note = _moved(recording, moved[name.casefold()])
+    copy = folder / f"{recording.recording}.mp4"
+    if not source.is_file():
+        if copy.is_file() and recording.video_sha256 and _state(copy).get("video_sha256") == recording.video_sha256:
+            return PageVideo(copy)
+        return PageVideo(
+            None,
+            f"The video {name} is not where the run found it, so only the timelines are shown. "
+            "Say where it is now: --videos FOLDER.",
+        )
+    if plays_in_browsers(source):
+        return PageVideo(source, note)
+    state = _state_of(recording, source)
+    if not copy.is_file() or _state(copy) != state | {"copy_bytes": copy.stat().st_size}:
+        make_browser_video(source, copy, progress, fps=recording.fps, n_frames=recording.n_frames)
+        write_text(_state_path(copy), json.dumps(state | {"copy_bytes": copy.stat().st_size}, indent=1) + "\n")
+    return PageVideo(copy, note)
+
+
+def _moved(recording: ReviewRecording, candidates: Sequence[Path]) -> tuple[Path, str]:
+    """The one that is the run's video to the byte, else the first with a word about it."""
+    if not recording.video_sha256:
+        return candidates[0], ""
+    for path in candidates:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == recording.video_sha256:
+                return path, ""
+    return candidates[0], (
+        f"{candidates[0]} is not the same file as the video of the run, though it has its name. "
+        "If it was converted or cut, frames may not fit."
+    )
+
+
+def relative_url(path: Path, folder: Path) -> str:
+    """The address of a file for a page in a folder, escaped; absolute where no relative one exists (other drives)."""
+    try:
+        return quote(Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())
+    except ValueError:
+        return path.resolve().as_uri()
+
+
+def _state_of(recording: ReviewRecording, source: Path) -> dict[str, object]:
+    """What must be equal for a copy to be of this video."""
+    status = source.stat()
+    state: dict[str, object] = {"video_sha256": recording.video_sha256, "fps": f"{recording.fps:.6f}"}
+    # The run's hash is of the video as it was; size and time tell whether it was replaced since.
+    return state | {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def _state(copy: Path) -> dict[str, object]:
+    try:
+        found = json.loads(_state_path(copy).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _state_path(copy: Path) -> Path:
+    return copy.with_name(copy.name + _STATE_SUFFIX)

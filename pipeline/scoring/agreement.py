@@ -1,0 +1,343 @@
+"""Several annotators: their labels merged, and how far they agree with each other and with the model.
+
+Everyone is a track: what they saw, and in which frames they looked. Two tracks are compared on the frames
+that both scored (for the model: predicted), in frames and in bouts. How well two humans agree is what a
+model can be expected to reach: the human ceiling.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.scoring.bout_metrics import BoutCounts, bout_counts
+from pipeline.scoring.metrics import Counts, confusion_counts
+from pipeline.scoring.scores import POOLED
+from pipeline.tables import Row, read_rows, write_table
+
+MAJORITY = "majority"
+UNION = "union"
+INTERSECTION = "intersection"
+RULES = (MAJORITY, UNION, INTERSECTION)
+
+MODEL = "model"
+CONSENSUS = "consensus"
+HUMAN_HUMAN = "human-human"
+MODEL_HUMAN = "model-human"
+MODEL_CONSENSUS = "model-consensus"
+
+NO_COMMON_FRAMES = "no frame was scored by both"
+SAME_SINGLE_CLASS = "both put all frames in one and the same class"
+NOT_SEEN = "the behavior is not seen by the one that is compared with"
+NOT_SEEN_BY_EITHER = "the behavior is seen by neither"
+FIRST_SAW_NOTHING = "the first never sees the behavior"
+NO_MATCHED_ENDS = "no two bouts match whose onsets were both seen"
+
+BOUT_IOU = 0.5
+
+
+class AnnotatorTrack(NamedTuple):
+    """What one annotator (or the model) says of one behavior in one recording.
+
+    Both bool, shape (n_frames,): `active`, which does not count where not `scored`, and `scored` (for the
+    model: where it gave a probability).
+    """
+
+    active: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+
+
+class MergedTrack(NamedTuple):
+    """Labels of several annotators as one, each bool, shape (n_frames,).
+
+    `active` is False where not `scored`; `disagree` marks frames on which those who scored them differ.
+    """
+
+    active: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    disagree: NDArray[np.bool_]
+
+
+def merge_annotators(tracks: Sequence[AnnotatorTrack], rule: str) -> MergedTrack:
+    """Merge the labels of several annotators, frame by frame, among those who scored the frame.
+
+    - `majority`: what more than half of them say. A tie is not scored: unknown, never negative.
+    - `union`: active where any of them says so; else not active.
+    - `intersection`: active where all of them say so; else not active.
+
+    A frame that nobody scored is not scored under any rule.
+
+    Parameters
+    ----------
+    tracks : sequence of AnnotatorTrack
+        At least one, of one length.
+    rule : str
+        One of `RULES`.
+
+    Returns
+    -------
+    MergedTrack
+
+    Raises
+    ------
+    ValueError
+        When there is no track, the rule is unknown, or lengths differ.
+    """
+    if rule not in RULES or not tracks:
+        raise ValueError(f"Expected tracks and a rule among {RULES}. Received: {len(tracks)} tracks, rule={rule!r}")
+    _require_one_length(tracks)
+    scored = np.array([track.scored for track in tracks], dtype=bool)
+    active = np.array([track.active for track in tracks], dtype=bool) & scored
+    n_scored, n_active = scored.sum(axis=0), active.sum(axis=0)
+    disagree = (n_active > 0) & (n_active < n_scored)
+    if rule == MAJORITY:
+        return MergedTrack(2 * n_active > n_scored, (n_scored > 0) & (2 * n_active != n_scored), disagree)
+    if rule == UNION:
+        return MergedTrack(n_active > 0, n_scored > 0, disagree)
+    return MergedTrack((n_scored > 0) & (n_active == n_scored), n_scored > 0, disagree)
+
+
+@dataclass(frozen=True)
+class PairAgreement:
+    """How far two tracks of one behavior agree; those of recordings add up.
+
+    Precision, recall and F1 take the second for the truth when it is compared with (a model with a human).
+    Of two humans neither is the truth: their F1 is the mean of both directions. (In frames, and in bouts
+    at this IoU, both directions have the same F1, unless only one of the two saw the behavior: then it is
+    0.) Onsets of two humans are those of the bouts that match in either direction.
+
+    Attributes
+    ----------
+    frames : Counts
+        Frames that both scored; the second taken for the truth.
+    bouts : BoutCounts
+        Bouts of the first matched to those of the second, cut at frames that not both scored.
+    mirrored_bouts : BoutCounts
+        The same with their places changed.
+    n_recordings : int
+    """
+
+    frames: Counts = field(default_factory=lambda: Counts(0, 0, 0, 0))
+    bouts: BoutCounts = field(default_factory=BoutCounts)
+    mirrored_bouts: BoutCounts = field(default_factory=BoutCounts)
+    n_recordings: int = 0
+
+    def __add__(self, other: "PairAgreement") -> "PairAgreement":
+        return PairAgreement(
+            self.frames + other.frames,
+            self.bouts + other.bouts,
+            self.mirrored_bouts + other.mirrored_bouts,
+            self.n_recordings + other.n_recordings,
+        )
+
+
+def compare_tracks(first: AnnotatorTrack, second: AnnotatorTrack, fps: float) -> PairAgreement:
+    """Compare two tracks of one behavior in one recording, on the frames that both scored.
+
+    Parameters
+    ----------
+    first, second : AnnotatorTrack
+        Of one length.
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    PairAgreement
+
+    Raises
+    ------
+    ValueError
+        When lengths differ or fps is not a positive number.
+    """
+    _require_one_length((first, second))
+    both = np.asarray(first.scored, dtype=bool) & np.asarray(second.scored, dtype=bool)
+    ours, theirs = np.asarray(first.active, dtype=bool), np.asarray(second.active, dtype=bool)
+    return PairAgreement(
+        frames=confusion_counts(theirs[both], ours[both]),
+        bouts=bout_counts(theirs, ours, fps, both),
+        mirrored_bouts=bout_counts(ours, theirs, fps, both),
+        n_recordings=1,
+    )
+
+
+def _require_one_length(tracks: Sequence[AnnotatorTrack]) -> None:
+    shapes = {np.shape(array) for track in tracks for array in track}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        raise ValueError(f"Expected tracks of one length, shape (n_frames,). Received: {sorted(shapes)}")
+
+
+_COUNT_COLUMNS = ("n_recordings", "n_frames", "n_active_first", "n_active_second", "n_bouts_first", "n_bouts_second")
+_RATIO_COLUMNS = ("kappa", "f1", "precision", "recall", "bout_f1_iou50", "onset_difference_s")
+AGREEMENT_COLUMNS = (
+    "behavior", "subset", "recording", "first", "second", "kind", *_COUNT_COLUMNS, *_RATIO_COLUMNS, "reason",
+)  # fmt: skip
+
+
+def agreement_cells(pair: PairAgreement, kind: str) -> Row:
+    """Counts and measures of a row of agreement.csv, and why some of them are None.
+
+    `onset_difference_s` is the median size of the difference of onsets of matched bouts (matched as for the
+    onset errors of `pipeline.scoring.bout_metrics`), in seconds.
+    """
+    frames, bouts = pair.frames, pair.bouts
+    saw_it = bool(frames.n_positive)
+    if kind == HUMAN_HUMAN:
+        # Both directions have the same denominator, so that their mean is the ratio of their sums.
+        frames_f1 = (frames + Counts(frames.tp, frames.fn, frames.fp, frames.tn)).f1
+        bouts = bouts + pair.mirrored_bouts
+        saw_it = saw_it or bool(frames.n_predicted)
+    else:
+        frames_f1 = frames.f1
+    ratios = {
+        "kappa": frames.cohen_kappa,
+        "f1": frames_f1,
+        "precision": frames.precision,
+        "recall": frames.recall,
+        "bout_f1_iou50": bouts.predicted_to_true(BOUT_IOU).f1,
+        "onset_difference_s": bouts.onset_error_s,
+    }
+    not_seen = NOT_SEEN_BY_EITHER if kind == HUMAN_HUMAN else NOT_SEEN
+    why = {
+        "kappa": SAME_SINGLE_CLASS,
+        "f1": not_seen,
+        "precision": FIRST_SAW_NOTHING,
+        "recall": NOT_SEEN,
+        "bout_f1_iou50": not_seen,
+        "onset_difference_s": NO_MATCHED_ENDS if saw_it else not_seen,
+    }
+    reasons = dict.fromkeys(why[name] for name, ratio in ratios.items() if ratio is None)
+    counts = {
+        "n_recordings": pair.n_recordings,
+        "n_frames": frames.n_frames,
+        "n_active_first": frames.n_predicted,
+        "n_active_second": frames.n_positive,
+        "n_bouts_first": pair.bouts.n_predicted,
+        "n_bouts_second": pair.bouts.n_true,
+    }
+    return {**counts, **ratios, "reason": "; ".join(reasons) if frames.n_frames else NO_COMMON_FRAMES}
+
+
+@dataclass(frozen=True)
+class AnnotatedBehavior:
+    """One behavior in one recording, as everyone has it, each an AnnotatorTrack of one length.
+
+    Attributes
+    ----------
+    recording, subset, behavior : str
+    fps : float
+        Frames per second.
+    annotators : mapping of str to AnnotatorTrack
+        By name; not `model` or `consensus`.
+    model : AnnotatorTrack or None
+        After post-processing; scored = has a probability.
+    consensus : AnnotatorTrack or None
+        The annotators merged; None where there is no consensus to compare with.
+    """
+
+    recording: str
+    subset: str
+    behavior: str
+    fps: float
+    annotators: Mapping[str, AnnotatorTrack]
+    model: AnnotatorTrack | None = None
+    consensus: AnnotatorTrack | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse annotators who could not be told from the model or the consensus in the table."""
+        taken = {MODEL, CONSENSUS} & set(self.annotators)
+        if taken:
+            raise ValueError(f"Expected annotators called neither {MODEL} nor {CONSENSUS}. Received: {sorted(taken)}")
+
+    def pairs(self) -> Iterator[tuple[str, str, str, AnnotatorTrack, AnnotatorTrack]]:
+        """Yield (kind, first, second, their tracks): humans, then the model with each, then consensus."""
+        # Sorted, so that a pair is the same pair in every recording, however its table lists the two.
+        for first, second in combinations(sorted(self.annotators), 2):
+            yield HUMAN_HUMAN, first, second, self.annotators[first], self.annotators[second]
+        if self.model is not None:
+            for name in sorted(self.annotators):
+                yield MODEL_HUMAN, MODEL, name, self.model, self.annotators[name]
+            if self.consensus is not None:
+                yield MODEL_CONSENSUS, MODEL, CONSENSUS, self.model, self.consensus
+
+
+def agreement_rows(parts: Iterable[AnnotatedBehavior]) -> list[Row]:
+    """Rows of agreement.csv: who agrees with whom, pooled and per recording.
+
+    Parameters
+    ----------
+    parts : iterable of AnnotatedBehavior
+        Annotators may differ between recordings; a pair is pooled over those that both annotated.
+
+    Returns
+    -------
+    list of dict
+        Keys are `AGREEMENT_COLUMNS`. By behavior and subset in order of appearance, then pooled before the
+        recordings, then pairs of humans, the model with each human, the model with the consensus.
+    """
+    kinds = (HUMAN_HUMAN, MODEL_HUMAN, MODEL_CONSENSUS)
+    tables: dict[tuple[str, str], dict[str, dict[tuple[str, str, str], PairAgreement]]] = {}
+    for part in parts:
+        table = tables.setdefault((part.behavior, part.subset), {POOLED: {}})
+        pooled, own = table[POOLED], table.setdefault(part.recording, {})
+        for kind, first, second, first_track, second_track in part.pairs():
+            agreement = compare_tracks(first_track, second_track, part.fps)
+            own[kind, first, second] = agreement
+            pooled[kind, first, second] = pooled.get((kind, first, second), PairAgreement()) + agreement
+    return [
+        {"behavior": behavior, "subset": subset, "recording": recording, "first": first, "second": second, "kind": kind}
+        | agreement_cells(agreement, kind)
+        for (behavior, subset), table in tables.items()
+        for recording, pairs in table.items()
+        for (kind, first, second), agreement in sorted(
+            pairs.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1:])
+        )
+    ]
+
+
+class HumanCeiling(NamedTuple):
+    """Agreement of human pairs in one measure: mean, least and largest, and how many pairs."""
+
+    mean: float
+    low: float
+    high: float
+    n_pairs: int
+
+
+def human_ceiling(rows: Iterable[Row], behavior: str, subset: str, measure: str = "f1") -> HumanCeiling | None:
+    """How far humans agree, over pairs of annotators, each pooled over its recordings.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Of agreement.csv.
+    behavior, subset : str
+    measure : str
+        A measure among `AGREEMENT_COLUMNS`.
+
+    Returns
+    -------
+    HumanCeiling or None
+        The mean counts every pair once; None where no pair has a value.
+    """
+    wanted = (behavior, subset, POOLED, HUMAN_HUMAN)
+    values = [
+        float(str(row[measure]))
+        for row in rows
+        if (row["behavior"], row["subset"], row["recording"], row["kind"]) == wanted and row[measure] is not None
+    ]
+    return HumanCeiling(sum(values) / len(values), min(values), max(values), len(values)) if values else None
+
+
+def write_agreement(path: Path, rows: Iterable[Row]) -> None:
+    """Write agreement.csv; equal rows give equal bytes."""
+    write_table(path, AGREEMENT_COLUMNS, rows)
+
+
+def read_agreement(path: Path) -> list[Row]:
+    """Read agreement.csv back: see `pipeline.tables.read_rows`."""
+    return read_rows(path, AGREEMENT_COLUMNS, _COUNT_COLUMNS, _RATIO_COLUMNS)
