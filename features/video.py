@@ -39,6 +39,10 @@ TEXT_CODECS = ("ansi", "bintext", "xbin", "idf")
 """What FFmpeg makes of text files: a film of the text."""
 
 
+class UnreadableVideoError(InputError):
+    """A video that isn't there, may not be read or can't be decoded; others may be read all the same."""
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What one video file holds.
@@ -167,7 +171,7 @@ def iter_bgr_frames(path: Path, frame_step: int = 1, first_frame: int = 0) -> It
 @contextmanager
 def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """Open a video, or say in one paragraph why it can't be."""
-    _check_file(path)
+    check_video_file(path)
     has_ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
     # Other backends open still images and count differently; they are for builds without FFmpeg alone.
     # Its warnings on a file that doesn't open say less than the error below.
@@ -180,13 +184,13 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     try:
         if not capture.isOpened() or _codec_name(int(capture.get(cv2.CAP_PROP_FOURCC))) in TEXT_CODECS:
             if _lacks_index(path):
-                raise InputError(
+                raise UnreadableVideoError(
                     f"{path} was cut off: it has {path.stat().st_size:,} bytes of an MP4 or MOV, but not the index "
                     "('moov') that is written last, without which no frame can be found. The camera lost power, its "
                     "disk was full, or copying was interrupted. Copy it again from its source; if that lacks the index "
                     "too, a repair program can rebuild it from a whole video of the same camera."
                 )
-            raise InputError(
+            raise UnreadableVideoError(
                 f"{path} can't be opened as a video (it has {path.stat().st_size:,} bytes). Expected a file "
                 "that FFmpeg reads, such as .mp4 or .avi. Does it play in a video player? A recording that "
                 "was cut off while it was written often lacks its index and must be repaired or copied anew."
@@ -200,6 +204,8 @@ def _lacks_index(path: Path) -> bool:
     """Whether this begins as an MP4 or MOV and nowhere has the part `moov`; parts are a size and a name each."""
     with path.open("rb") as file:
         place, size = 0, path.stat().st_size
+        if size < 8:  # Too short for even one part: of what kind it was, nobody can tell.
+            return False
         while place + 8 <= size:
             file.seek(place)
             head = file.read(16)
@@ -216,16 +222,39 @@ def _lacks_index(path: Path) -> bool:
     return True
 
 
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise InputError(
-            f"There is no video at {path}. Check the column `video` of recordings.csv: "
-            "paths are relative to that file's folder."
-        )
-    if not path.is_file():
-        raise InputError(f"{path} is a folder, not a video. Name the video file itself.")
-    if path.stat().st_size == 0:
-        raise InputError(f"The video {path} is empty (0 bytes). Copy it anew from its source.")
+def is_there(path: Path) -> bool:
+    """Whether there is such a file, as far as we may look."""
+    try:
+        return path.is_file()
+    except OSError:  # Of a folder that may not be looked into.
+        return False
+
+
+def check_video_file(path: Path) -> None:
+    """Raise unless there is a file that may be read; what is in it is not looked at.
+
+    Raises
+    ------
+    UnreadableVideoError
+        When it is missing, a folder, empty, or the system doesn't let us read it.
+    """
+    try:
+        if not path.exists():
+            raise UnreadableVideoError(
+                f"There is no video at {path}. Check the column `video` of recordings.csv: "
+                "paths are relative to that file's folder."
+            )
+        if not path.is_file():
+            raise UnreadableVideoError(f"{path} is a folder, not a video. Name the video file itself.")
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as error:
+        raise UnreadableVideoError(
+            f"The video {path} can't be read: {error.strerror or error}. Check that your user may read the file and "
+            "its folder and that the disk or network share is connected, or copy the file to a place that is yours."
+        ) from None
+    if is_empty:
+        raise UnreadableVideoError(f"The video {path} is empty (0 bytes). Copy it anew from its source.")
 
 
 def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
@@ -249,12 +278,12 @@ def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
             if meter.n_frames % _PROGRESS_FRAMES == 0:
                 progress(meter.n_frames, max(n_frames_header, meter.n_frames))
     if meter.n_frames == 0:
-        raise InputError(
+        raise UnreadableVideoError(
             f"No frame of {path} can be decoded, though it looks like a video (codec {codec}). "
             "Does it play in a video player? If it does, re-encode it, for example as H.264 in an .mp4."
         )
     if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
-        raise InputError(
+        raise UnreadableVideoError(
             f"The header of {path} gives {fps:g} frames per second; expected more than 0 and at most "
             f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true "
             "frame rate."
@@ -265,8 +294,8 @@ def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
     return VideoInfo(path, fps, meter.n_frames, n_frames_header, width_px, height_px, codec, sha256, quality)
 
 
-def _undecodable(path: Path, frame_number: int) -> InputError:
-    return InputError(
+def _undecodable(path: Path, frame_number: int) -> UnreadableVideoError:
+    return UnreadableVideoError(
         f"Frame {frame_number} of {path} can't be decoded. Does the file play to its end "
         "in a video player? If not, copy it anew from its source or re-encode it."
     )
@@ -283,7 +312,7 @@ _REMEMBERED = ("fps", "n_frames", "n_frames_header", "width_px", "height_px", "c
 
 def _index_key(path: Path) -> dict[str, Any]:
     """What must be equal for a remembered outcome to hold: another OpenCV may decode otherwise."""
-    _check_file(path)
+    check_video_file(path)
     status = path.stat()
     return {
         "path": str(path.resolve()),

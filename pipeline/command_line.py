@@ -28,6 +28,8 @@ _EXAMPLES = """examples:
         which is better, per behavior, and whether the difference is real
   python run_experiment.py evaluate predictions.csv --behavior grooming=human,model --fps 25 --output runs/other
         score any program's probabilities against labels
+  python run_experiment.py predict runs/exp1 "new videos"
+        a trained run on new videos: predictions, a summary table, a report
   python run_experiment.py export runs/exp1
         bouts for BORIS (a project to correct them in) and spreadsheets
   python run_experiment.py overlay runs/exp1
@@ -90,7 +92,8 @@ def _experiment_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run_experiment.py",
         description="Turns videos of mice into behavior labels: crops every frame around the animal, runs a frozen "
-        "network once, trains a head per behavior with leave-one-video-out cross-validation, and writes a report.",
+        "network once, trains a head per behavior with leave-one-video-out cross-validation, and writes a report. "
+        f"Commands beside that: {', '.join(sorted(_COMMANDS))} (each with a --help of its own).",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -114,6 +117,19 @@ def _experiment_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _require_no_misspelt_command(first: Path) -> None:
+    if first.suffix or first.exists():
+        return
+    from features.errors import InputError
+    from features.suggestions import did_you_mean
+
+    hint = did_you_mean(first.name, _COMMANDS)
+    if hint:
+        raise InputError(
+            f"{first} is neither a command nor an experiment's YAML.{hint} Commands: {', '.join(_COMMANDS)}."
+        )
+
+
 def _experiments(arguments: Sequence[str]) -> int:
     options = _experiment_parser().parse_args(arguments)
     _set_up_logging(options.verbose)
@@ -121,6 +137,7 @@ def _experiments(arguments: Sequence[str]) -> int:
     from pipeline.config import load_config
     from pipeline.experiment import RunOptions, run_experiment
 
+    _require_no_misspelt_command(options.configs[0])
     configs = [load_config(path, options.overrides) for path in options.configs]
     if options.output is not None and len(configs) > 1:
         raise InputError(

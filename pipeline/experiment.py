@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from features.errors import InputError
+from features.suggestions import listing
 from pipeline.choices import make_choices
 from pipeline.config import ExperimentConfig, dump_config
 from pipeline.cross_validation import plan_folds, run_stage_two
-from pipeline.gather import gather, summarise
+from pipeline.gather import gather, input_fingerprints, summarise
 from pipeline.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, log_file, now
 from pipeline.report.html import write_report
 from pipeline.results import write_results
@@ -67,6 +68,9 @@ def run_experiment(config: ExperimentConfig, options: RunOptions) -> RunDir:
         with log_file(run.log_path):
             _carry_out(config, options, run)
         return run
+    except InputError:
+        run.discard_new()
+        raise
     finally:
         run.release()
 
@@ -79,6 +83,7 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
     provenance["stages"] = clock.stages
     gathered = gather(config)
     summarise(gathered, config.behavior_names())
+    provenance["inputs"] = input_fingerprints(gathered)
     folds = plan_folds(config, gathered)
     clock.stop("check inputs", sum(item.n_frames for item in gathered))
     stage_one = run_stage_one(config, gathered, only_cached=options.stage == "heads")
@@ -124,12 +129,32 @@ def _is_done_already(run: RunDir, config: ExperimentConfig, options: RunOptions)
         log.info("%s was begun before; what it finished with the same settings is used again.", run.path)
         return False
     if run.config_path.is_file() and run.config_path.read_text(encoding="utf-8") == dump_config(config):
+        _require_same_inputs(run, config)
         log.info("%s is finished already, with the same settings. Add --overwrite to run it again.", run.path)
         return True
     raise InputError(
         f"{run.path} already holds a finished run with other settings ({run.config_path} differs from what was asked "
         "for now). Choose another folder with --output or another `name:`, or add --overwrite to replace it."
     )
+
+
+def _require_same_inputs(run: RunDir, config: ExperimentConfig) -> None:
+    """Refuse to call a run finished whose labels, poses, videos or table have changed since."""
+    then = run.read_provenance().get("inputs")
+    if not isinstance(then, dict):
+        return
+    try:
+        now = input_fingerprints(gather(config))
+    except InputError as error:
+        log.warning("Whether the recordings of %s have changed since cannot be told: %s", run.path, error)
+        return
+    changed = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+    if changed:
+        raise InputError(
+            f"{run.path} is finished, but its recordings have changed since: {listing(changed, 5)} (the row in the "
+            "table, the video, poses or annotations). Choose another folder with --output or another `name:` to keep "
+            "both, or add --overwrite to replace it; what lies in its folders corrections and exports stays."
+        )
 
 
 def _report_again(run: RunDir) -> RunDir:

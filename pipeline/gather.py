@@ -1,5 +1,6 @@
 """Reads everything the user gave and checks that it fits together, before anything long begins."""
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,8 +125,21 @@ def nothing_to_learn_from(table: Path) -> str:
     )
 
 
-def gather_recordings(config: ExperimentConfig, recordings: Sequence[Recording]) -> list[GatheredRecording]:
+def gather_recordings(
+    config: ExperimentConfig, recordings: Sequence[Recording], are_behaviors_known: bool = False
+) -> list[GatheredRecording]:
     """The same for recordings that need not be of the experiment's own table.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    recordings : sequence of Recording
+    are_behaviors_known : bool
+        The behaviors' names are known from elsewhere, so that one may be in none of these annotations.
+
+    Returns
+    -------
+    list of GatheredRecording
 
     Raises
     ------
@@ -142,7 +156,7 @@ def gather_recordings(config: ExperimentConfig, recordings: Sequence[Recording])
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
             read[recording.id] = _read(recording, settings, frames)
-    labels = _labels(read, config)
+    labels = _labels(read, config, are_behaviors_known)
     return [_gathered(recording, read[recording.id], labels.get(recording.id)) for recording in recordings]
 
 
@@ -207,13 +221,14 @@ class _Source(NamedTuple):
         return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
 
 
-def _labels(read: Mapping[str, _Read], config: ExperimentConfig) -> dict[str, ChosenLabels]:
+def _labels(read: Mapping[str, _Read], config: ExperimentConfig, are_behaviors_known: bool) -> dict[str, ChosenLabels]:
     """Labels of every annotated recording, whoever's the experiment wants."""
     sources = [_Source(recording, name) for recording, found in read.items() for name in found.annotations]
     tracks = label_tracks(
         {str(source): read[source.recording].annotations[source.annotator] for source in sources},
         config.their_names(),
         {str(source): read[source.recording].measured.n_frames for source in sources},
+        are_behaviors_known,
     )
     by_recording: dict[str, dict[str, LabelTrack]] = {}
     for source in sources:
@@ -256,3 +271,21 @@ def summarise(recordings: Sequence[GatheredRecording], behaviors: Sequence[str])
             "%s: %s, %d frames at %g fps, %d unobserved%s",
             item.id, item.subset, item.n_frames, item.fps, unobserved, f"; {positives}" if positives else "",
         )  # fmt: skip
+
+
+def input_fingerprints(recordings: Sequence[GatheredRecording]) -> dict[str, str]:
+    """Hash of all that was read of each recording, by its id: two runs are of the same inputs when these are equal."""
+    return {item.id: _input_fingerprint(item) for item in recordings}
+
+
+def _input_fingerprint(item: GatheredRecording) -> str:
+    row = item.recording
+    digest = hashlib.sha256(repr((row.individual, row.group, row.split, item.n_frames, item.fps)).encode("utf-8"))
+    digest.update((item.video.sha256 if item.video else str(item.embeddings_path)).encode("utf-8"))
+    if item.centers is not None:
+        digest.update(item.centers.xy_px.tobytes() + item.centers.observed.tobytes())
+    for name, labels in sorted({"": item.labels, **item.annotators}.items()):
+        if labels is not None:
+            digest.update(repr((name, labels.behaviors)).encode("utf-8"))
+            digest.update(labels.active.tobytes() + labels.scored.tobytes())
+    return digest.hexdigest()

@@ -61,6 +61,7 @@ def label_tracks(
     annotations: Mapping[str, RawAnnotation],
     behaviors: Mapping[str, Sequence[str]],
     n_frames: Mapping[str, int],
+    is_known: bool = False,
 ) -> dict[str, LabelTrack]:
     """Make the labels of all recordings, by one annotator.
 
@@ -77,6 +78,9 @@ def label_tracks(
         The experiment's ethogram; other behaviors of the files are ignored.
     n_frames : mapping of recording id to int
         Decoded frames.
+    is_known : bool
+        Their names are known from other files (a trained run): one that none of these files has is no error, as long
+        as none of them has a name so like it that it may be a misspelling.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def label_tracks(
         check_frames_agree(recording, n_frames[recording], label_span=annotation.span)
     for ours, theirs in behaviors.items():
         for name in theirs:
-            _require_usable(annotations, ours, name)
+            _require_usable(annotations, ours, name, behaviors if is_known else None)
         _require_their_names(annotations, ours, behaviors)
     return {
         recording: _label_track(annotation, behaviors, n_frames[recording])
@@ -114,8 +118,10 @@ def _label_track(annotation: RawAnnotation, behaviors: Mapping[str, Sequence[str
     return LabelTrack(tuple(behaviors), active, scored)
 
 
-def _require_usable(annotations: Mapping[str, RawAnnotation], ours: str, name: str) -> None:
-    """Raise unless some file knows the name, and none has a fault under it."""
+def _require_usable(
+    annotations: Mapping[str, RawAnnotation], ours: str, name: str, known_behaviors: Mapping[str, Sequence[str]] | None
+) -> None:
+    """Raise unless some file knows the name (or it is known anyway), and none has a fault under it."""
     for recording, annotation in annotations.items():
         if name in annotation.faults:
             raise InputError(
@@ -127,6 +133,10 @@ def _require_usable(annotations: Mapping[str, RawAnnotation], ours: str, name: s
     known = dict.fromkeys(
         word for annotation in annotations.values() for word in (*annotation.behaviors, *annotation.faults)
     )
+    if known_behaviors is not None:
+        wanted = {word for theirs in known_behaviors.values() for word in theirs}
+        if not did_you_mean(name, set(known) - wanted):
+            return
     as_ours = "" if ours == name else f" (for {ours!r})"
     raise InputError(
         f"Behavior {name!r}{as_ours} is in none of the {len(annotations)} annotation "

@@ -118,9 +118,9 @@ def read_recording_poses(
         return cached_blob_track(video, settings.cache_dir, progress)
     if recording.pose_path is None:
         raise InputError(
-            f"Recording {recording.id} has no file in the column `poses` of the recordings table, but its frames are "
-            "cropped around the animal. Name the video's pose file there, or write `blob` to have a single animal "
-            "tracked by how it differs from the background."
+            f"Recording {recording.id} has no pose file, but its frames are cropped around the animal. Name the file "
+            "in the column `poses` of the recordings table (to `predict`, with --poses), or write `blob` there to have "
+            "a single animal tracked by how it differs from the background."
         )
     return read_poses(recording.pose_path, settings.center.individual)
 

@@ -5,11 +5,14 @@ provenance says so; a finished run is never overwritten unless asked, and even t
 kept aside until the new one is finished.
 """
 
+import contextlib
 import json
 import logging
 import os
 import shutil
 import uuid
+from collections.abc import Iterable, Iterator
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,11 @@ log = logging.getLogger(__name__)
 
 # What provenance.json calls a folder of predictions by heads that were trained elsewhere.
 PREDICTION = "prediction"
+# What a human made in a run's folder: it outlives the run.
+HUMAN_FOLDERS = ("corrections", "exports")
+# What lies in a folder before its provenance does.
+_EARLY = {"config.yaml", "log.txt", "fits", *HUMAN_FOLDERS}
+_STUB = {"config.yaml", "log.txt", "provenance.json"}
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,7 +53,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise InputError(
             f"Cannot write {path}: {error.strerror or error}. Check that the folder may be written and that the disk "
             "is not full, or choose another place with --output; then start again, finished work is kept."
@@ -80,7 +89,11 @@ class RunDir:
         self.summary_path = path / "summary.csv"
         self.failures_path = path / "failures.csv"
         self.annotators_path = path / "annotators"
-        self._lock = FileLock(str(path.with_name(f".{path.name}.lock")))
+        # A path such as `.` has no name of its own.
+        self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+        self._lock = FileLock(str(self._whole_path.parent / f".{self._whole_path.name}.lock"))
+        self._kept: Path | None = None
+        self._is_new = False
 
     def labels_path(self, recording: str) -> Path:
         """Human labels of a recording, frame by frame."""
@@ -144,11 +157,13 @@ class RunDir:
         Raises
         ------
         InputError
-            If the folder cannot be made or another process is working in it.
+            If the folder cannot be made, another process is working in it, or it holds something else than a run.
         """
+        self._require_no_other_files()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            self._is_new = not self.path.exists()
             self.path.mkdir(exist_ok=True)
         except Timeout:
             raise InputError(
@@ -162,24 +177,84 @@ class RunDir:
             ) from None
 
     def release(self) -> None:
-        """Let other processes in again."""
-        self._lock.release()
+        """Let other processes in again; an earlier run comes back where the new one did not get anywhere."""
+        try:
+            if self._kept is not None and not self.is_finished() and not self.fits_path.exists():
+                self._put_back(self._kept)
+        finally:
+            self._lock.release()
+
+    def discard_new(self) -> None:
+        """Delete a folder that this claim made and in which nothing came of anything."""
+        if self._is_new and all(entry.name in _STUB for entry in self.path.iterdir()):
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def holds_anything(self) -> bool:
         """Whether an earlier run left something here."""
         return self.config_path.exists() or self.provenance_path.exists()
 
     def set_aside(self) -> None:
-        """Move an earlier run out of the way; `drop_set_aside` deletes it once the new one is finished."""
-        self.drop_set_aside()
-        self.path.replace(self._aside)
+        """Move an earlier run out of the way; `drop_set_aside` deletes it once the new one is finished.
+
+        What a human corrected stays where it is: the new run may read it. Nothing is deleted here, not even
+        what an earlier attempt set aside.
+        """
+        self._kept = next(path for path in self._asides() if not path.exists())
+        self.path.replace(self._kept)
         self.path.mkdir()
-        log.info("The earlier run is kept in %s until this one is finished.", self._aside)
+        _move(HUMAN_FOLDERS, self._kept, self.path)
+        log.info("The earlier run is kept in %s until this one is finished.", self._kept)
 
     def drop_set_aside(self) -> None:
-        """Delete what `set_aside` kept."""
-        shutil.rmtree(self._aside, ignore_errors=True)
+        """Delete what `set_aside` kept, now and in earlier attempts; never what a human made."""
+        for kept in takewhile(Path.exists, self._asides()):
+            _move(HUMAN_FOLDERS, kept, self.path)
+            for entry in kept.iterdir():
+                if entry.name not in HUMAN_FOLDERS:
+                    _remove(entry)
+            try:
+                kept.rmdir()
+            except OSError:
+                log.warning("%s holds corrections or exports that %s has as well; it is kept.", kept, self.path)
+        self._kept = None
 
-    @property
-    def _aside(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.previous")
+    def _asides(self) -> Iterator[Path]:
+        """Yield where earlier runs are kept: as a rule the first, more after attempts that were cut off."""
+        yield self._whole_path.with_name(f"{self._whole_path.name}.previous")
+        yield from (self._whole_path.with_name(f"{self._whole_path.name}.previous-{n}") for n in count(2))
+
+    def _put_back(self, kept: Path) -> None:
+        _move(HUMAN_FOLDERS, self.path, kept)
+        if any((self.path / name).exists() for name in HUMAN_FOLDERS):
+            return
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            kept.replace(self.path)
+            log.info("Nothing was done; the earlier run is back in %s.", self.path)
+        self._kept = None
+
+    def _require_no_other_files(self) -> None:
+        """Results are never mixed with a lab's own files, which would be overwritten or deleted."""
+        if not self.path.is_dir() or (self.provenance_path.exists() and self.config_path.exists()):
+            return
+        others = [e.name for e in sorted(self.path.iterdir()) if e.name not in _EARLY and not e.name.startswith(".")]
+        if others:
+            shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+            raise InputError(
+                f"The folder {self.path} holds other files ({shown}), and no run of Rearview. Results would be "
+                "mixed with them: choose a new folder with --output."
+            )
+
+
+def _move(names: Iterable[str], source: Path, target: Path) -> None:
+    """Move folders that are there and have no namesake where they go."""
+    for name in names:
+        if (source / name).is_dir() and not (target / name).exists():
+            (source / name).replace(target / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

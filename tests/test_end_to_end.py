@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from pipeline.command_line import main
 from pipeline.run_dir import RunDir
-from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab
+from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab, write_labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
@@ -201,3 +202,35 @@ def test_one_bad_experiment_of_several_does_not_stop_the_others(finished, tmp_pa
     captured = capsys.readouterr()
     assert "the experiment bad was not finished" in captured.err and "nobody" in captured.err
     assert "Comparison:" in captured.out
+
+
+def test_a_finished_run_notices_that_its_labels_have_changed(tmp_path: Path, capsys):
+    config = make_embedded_lab(tmp_path / "lab", n_train=3, n_test=0)
+    arguments = [str(config), "--set", "training.epochs=1", "--set", "baseline=none", "--output", str(tmp_path / "run")]
+    assert main(arguments) == 0
+    assert main(arguments) == 0
+    assert "finished already" in capsys.readouterr().err
+    write_labels(tmp_path / "lab" / "r1 labels.csv", ~known_labels(1))
+    before = (tmp_path / "run" / "scores.csv").read_bytes()
+    assert main(arguments) == 2
+    assert "have changed since: r1" in " ".join(capsys.readouterr().err.split())
+    assert (tmp_path / "run" / "scores.csv").read_bytes() == before
+    # Corrections in the run's own folder can be learned from when it is replaced.
+    corrections = tmp_path / "run" / "corrections"
+    corrections.mkdir()
+    shutil.copy(tmp_path / "lab" / "r1 labels.csv", corrections / "r1.csv")
+    table = tmp_path / "lab" / "recordings.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("r1 labels.csv", "../run/corrections/r1.csv"), "utf-8")
+    assert main([*arguments, "--overwrite"]) == 0
+    assert (corrections / "r1.csv").is_file()
+
+
+def test_an_experiment_that_cannot_begin_leaves_no_folder(tmp_path: Path):
+    config = make_embedded_lab(tmp_path / "lab")
+    assert main([str(config), "--set", "behaviors={rearing: climbing}", "--output", str(tmp_path / "run")]) == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_misspelt_command_is_told(capsys):
+    assert main(["reveiw", "runs/exp1"]) == 2
+    assert "Did you mean 'review'?" in capsys.readouterr().err

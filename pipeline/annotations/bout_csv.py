@@ -39,6 +39,8 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
     columns = required_columns(head, _NAMES, DESCRIPTION)
     times = find_columns(head, _TIMES)
     found = []
+    origins: list[str] = []
+    folded = [name.casefold() for name in head.names]
     for row, behavior, cells in iter_bouts(head, columns):
         start = frame_number(head, row, columns.start_name, cell(cells, columns.start))
         stop = frame_number(head, row, columns.stop_name, cell(cells, columns.stop))
@@ -50,7 +52,20 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
         if times is not None:
             _require_same_times(head, row, cells, times, (start, stop), wanted.fps)
         found.append(FoundBout(row, behavior, start, stop))
-    return collect_bouts(head, "bout_csv", found, {})
+        if "origin" in folded:
+            origins.append(cell(cells, folded.index("origin")).casefold())
+    return collect_bouts(head, "bout_csv", found, {}, _notes_on_origins(head, origins))
+
+
+def _notes_on_origins(head: FileHead, origins: list[str]) -> tuple[str, ...]:
+    """Corrections of a model's bouts are labels; bouts that nobody changed are still the model's."""
+    n_model = origins.count("model")
+    if not n_model:
+        return ()
+    return (
+        f"{n_model} of {len(origins)} bouts in {head.path.name} are a model's, left as they were (column origin). As "
+        "far as nobody looked at them, what learns from them, or is scored against them, is compared with a model.",
+    )
 
 
 def _require_same_times(

@@ -20,6 +20,13 @@ MANY_REPEATS, STILL_S = 0.05, 1.0
 DARK_LEVEL, MANY_SATURATED = 30.0, 0.25
 NTSC = 1000 / 1001
 _ROUNDED = 1e-4
+USUAL_RATES = {f"{rate:g}": float(rate) for rate in (5, 10, 12, 12.5, 15, 20, 24, 25, 30, 40, 48, 50, 60, 75, 90, 100,
+                                                     120, 150, 200, 240, 250, 300, 480, 500, 1000)} | {
+    f"{base}000/1001": base * 1000 / 1001 for base in (24, 30, 60, 120)
+}  # fmt: skip
+"""Frames per second that cameras write, as FFmpeg is told them."""
+_STAMP_S, _EXACT_S = 0.001, 1e-5
+"""Some formats round time stamps to milliseconds, others hardly at all."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +101,8 @@ def _rate(recording: str, video: VideoInfo) -> list[Finding]:
         )
         remedy = (
             "Convert it to a constant rate that keeps the times: ffmpeg -i "
-            f"{name} -vf fps={_usual_rate(times)} -crf 16 constant.mp4. Labels in seconds stay right; track the poses "
-            "again in the new file, and score it anew where labels are by frame."
+            f"{name} -vf fps={usual_rate(times, video.fps)} -crf 16 constant.mp4. Labels in seconds stay right; track "
+            "the poses again in the new file, and score it anew where labels are by frame."
         )
     else:
         found = (
@@ -115,10 +122,20 @@ def _irregular(times: FrameTimes, video: VideoInfo) -> str:
     )
 
 
-def _usual_rate(times: FrameTimes) -> str:
-    """The rate of the usual step, as a whole number where it is near one."""
-    rate = 1 / times.usual_step_s if times.usual_step_s > 0 else times.fps
-    return f"{round(rate)}" if abs(rate - round(rate)) < 0.02 * rate else f"{rate:.3f}"
+def usual_rate(times: FrameTimes, fps_header: float) -> str:
+    """The rate of the usual step, as FFmpeg is told it.
+
+    Stamps of whole milliseconds say 33 or 34 ms where a camera took 30 frames/s: of the usual rates whose step is
+    as near as that, it is the header's, else the one that fits exactly, else the nearest whole one.
+    """
+    step_s = times.usual_step_s if times.usual_step_s > 0 else 1 / times.fps
+    off_s = {name: abs(1 / rate - step_s) for name, rate in USUAL_RATES.items()}
+    near = [name for name, off in off_s.items() if off < _STAMP_S]
+    headers = [name for name in near if abs(USUAL_RATES[name] - fps_header) < _ROUNDED * fps_header]
+    exact = [name for name in near if off_s[name] < _EXACT_S]
+    whole = [name for name in near if "/" not in name]
+    found = headers or exact or whole
+    return min(found, key=off_s.__getitem__) if found else f"{1 / step_s:.3f}"
 
 
 def rounded_rate(fps_header: float, fps_measured: float) -> float | None:

@@ -37,9 +37,10 @@ def run_compare_command(arguments: Sequence[str]) -> int:
         When a folder is no run, a run is not finished, or fewer than two runs or nothing comparable is given.
     """
     options = _parser().parse_args(arguments)
-    run_dirs, unfinished = _find_runs(options.runs)
-    for path in unfinished:
-        print(f"Left out: {path} is not finished.")
+    run_dirs, left_out = _find_runs(options.runs)
+    for path in left_out:
+        why = "holds predictions without scores" if RunDir(path).is_prediction() else "has no scores"
+        print(f"Left out: {path} {why if _is_finished(path) else 'is not finished'}.")
     if len(run_dirs) < 2:
         raise InputError(
             f"compare needs at least two finished runs; found {listing([str(path) for path in run_dirs]) or 'none'} in "
@@ -113,9 +114,9 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
 
 
 def _find_runs(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Run folders, each once, in the order given; and unfinished ones inside of a folder of runs."""
+    """Run folders, each once, in the order given; and those inside of a folder of runs that have no scores (yet)."""
     found: dict[Path, Path] = {}
-    unfinished = []
+    left_out = []
     for path in given:
         if _is_run(path):
             if not _is_finished(path):
@@ -133,11 +134,12 @@ def _find_runs(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             raise InputError(
                 f"{path} should be the folder of a run (for example runs/exp1) or hold such folders, but {what}."
             )
-        unfinished += [child for child in children if not _is_finished(child)]
         for child in children:
-            if _is_finished(child):
+            if _is_finished(child) and _scores(child):
                 found.setdefault(child.resolve(), child)
-    return list(found.values()), unfinished
+            else:
+                left_out.append(child)
+    return list(found.values()), left_out
 
 
 def _is_run(path: Path) -> bool:
@@ -150,9 +152,19 @@ def _is_finished(path: Path) -> bool:
     return bool(run.read_provenance().get("finished")) and run.scores_path.is_file()
 
 
+def _scores(path: Path) -> list[dict[str, str]]:
+    return checked(RunDir(path).scores_path, read_table)
+
+
 def _require_this_format(path: Path) -> None:
-    rows = checked(RunDir(path).scores_path, read_table)
-    lacks = [column for column in SCORE_COLUMNS if rows and column not in rows[0]]
+    rows = _scores(path)
+    if not rows:
+        what = "predictions of videos" if RunDir(path).is_prediction() else "a run"
+        raise InputError(
+            f"{path} cannot be compared: it holds {what} without human labels, so there are no scores. Give folders of "
+            "runs whose recordings have labels (for example runs/exp1), or predict recordings that have some."
+        )
+    lacks = [column for column in SCORE_COLUMNS if column not in rows[0]]
     if not lacks and any(row["postprocessed"] == FULL for row in rows):
         return
     what = f"lacks the column(s) {listing(lacks)}" if lacks else f"has no rows of scores after all steps ({FULL!r})"

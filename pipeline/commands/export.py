@@ -20,7 +20,6 @@ from pipeline.bouts import Bout, bouts_from_frames
 from pipeline.exports import EXPORTS
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.recording import HUMAN, NO_DATE, PREDICTED, ExportRecording, name_of
-from pipeline.labels import names_in_annotations
 from pipeline.names import unsafe_name_reason
 from pipeline.report.run_files import RecordingRow, Run, Timelines, read_run
 from pipeline.run_dir import write_bytes
@@ -40,7 +39,7 @@ def run_export_command(arguments: Sequence[str]) -> int:
     folder: Path = options.output or options.run / "exports"
     name = run.path.resolve().name if unsafe_name_reason(run.name) else run.name
     found = {
-        key: list(EXPORTS[key].files(recordings, _ethogram(run), name, _date(run.provenance)))
+        key: list(EXPORTS[key].files(recordings, run.ethogram, name, _date(run.provenance)))
         for key in dict.fromkeys(options.format)
     }
     files = [file for of_format in found.values() for file in of_format]
@@ -94,16 +93,9 @@ def run_recordings(run: Run, named: Sequence[str] = ()) -> list[ExportRecording]
     return recordings
 
 
-def _ethogram(run: Run) -> list[str]:
-    """All behaviors that an export names. Merged ones are all there, or the frames of those missing were unknown."""
-    theirs = run.their_names
-    first = names_in_annotations(theirs)
-    return list(dict.fromkeys(name for ours in theirs for name in (first[ours], *theirs[ours])))
-
-
 def _recording(row: RecordingRow, lines: Timelines, run: Run) -> ExportRecording:
     theirs = run.their_names
-    names = names_in_annotations(theirs)
+    names = run.names_in_annotations
     first = [names[behavior] for behavior in run.behaviors]
     bouts = {PREDICTED: [bout for i, b in enumerate(first) for bout in bouts_from_frames(lines.predicted[:, i], b)]}
     unscored: dict[str, list[Bout]] = {}

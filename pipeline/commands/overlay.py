@@ -24,7 +24,7 @@ Without RECORDING it shows the first test recording, which no head has learned f
 none, the first recording."""
 _EXAMPLE = """examples:
   python run_experiment.py overlay runs/exp1
-        the first test recording, from beginning to end: runs/exp1/overlays/<recording>.mp4
+        the first test recording, from beginning to end: runs/exp1/overlays/<recording>_overlay.mp4
   python run_experiment.py overlay runs/exp1 HD_sim_07 WT_sim_08 --from 60 --to 90
         half a minute of two recordings
   python run_experiment.py overlay runs/exp1 --all --videos /media/disk/videos
@@ -43,20 +43,35 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     InputError
         When the run, a recording, its video or the stretch can't be used as they are.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     _check(options)
     # Reading tables takes a second to import: errors in the arguments come before it.
     from pipeline.report.run_files import read_run
 
-    rows = _chosen(read_run(options.run, only=()), options.recordings, options.all)
-    found = [(row, find_video(row, options.run, options.videos)) for row in rows]
+    whole = read_run(options.run, only=())
+    rows = _chosen(whole, options.recordings, options.all)
+    videos = [find_video(row, options.run, options.videos) for row in rows]
+    folder: Path = options.output or options.run / "overlays"
+    stretch = _stretch_name(options.start_s, options.stop_s)
+    paths = [folder / f"{row.recording}_overlay{stretch}.mp4" for row in rows]
+    _check_files(videos, paths, [row.video_path for row in whole.recordings if row.video_path])
     run = read_run(options.run, only=[row.recording for row in rows])
-    folder = options.output or options.run / "overlays"
-    for row, video_path in found:
-        path = folder / f"{row.recording}{_stretch_name(options.start_s, options.stop_s)}.mp4"
+    for row, video_path, path in zip(rows, videos, paths, strict=True):
         _make(run, row, video_path, path, options)
         print(f"Overlay: {path}")
     return 0
+
+
+def _check_files(videos: Sequence[Path], paths: Sequence[Path], originals: Sequence[Path]) -> None:
+    """All videos can be read, and nothing is lost by writing, before hours are spent on the first."""
+    from features.video import check_video_file
+    from pipeline.exports.output_guard import require_made_here, require_no_original
+
+    for video in videos:
+        check_video_file(video)
+    for path in paths:
+        require_no_original(path, [*videos, *originals])
+        require_made_here(path)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,6 +165,8 @@ def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path
     InputError
         When the recording never had a video, or it lies at neither place.
     """
+    from features.video import is_there
+
     if not row.video:
         raise InputError(
             f"The recording {row.recording} of {run_path} has no video: its embeddings or predictions were computed "
@@ -159,11 +176,11 @@ def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path
         name = Path(row.video).name
         direct = folder / name
         # Not the name as a pattern: brackets in file names are common.
-        places = [direct] if direct.is_file() else sorted(path for path in folder.rglob("*") if path.name == name)
+        places = [direct] if is_there(direct) else sorted(path for path in folder.rglob("*") if path.name == name)
         if places:
             same = (path for path in places if len(places) > 1 and _sha256(path) == row.video_sha256)
             return next(same, places[0])
-    if row.video_path is not None and row.video_path.is_file():
+    if row.video_path is not None and is_there(row.video_path):
         return row.video_path
     where = f"at {row.video_path}" if row.video_path else f"in {run_path / 'recordings.csv'}, which gives no path"
     raise InputError(
@@ -173,8 +190,12 @@ def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The hash of a file; "" where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options: argparse.Namespace) -> None:

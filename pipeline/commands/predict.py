@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +13,9 @@ from rich.table import Table
 from features.errors import InputError
 from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
 from pipeline.recordings import Recording, read_recordings
+
+if TYPE_CHECKING:
+    from pipeline.prediction.predict import Failure
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +38,20 @@ _EXAMPLES = """examples:
 def run_predict_command(arguments: Sequence[str]) -> int:
     """Carry out the command; returns the exit code: 0, or 2 when some recordings could not be predicted."""
     options = _parser().parse_intermixed_args(arguments)
+    from pipeline.config import load_config
     from pipeline.prediction.predict import PredictOptions, predict_recordings
     from pipeline.prediction.trained_run import open_trained_run
 
     trained = open_trained_run(options.run)
-    recordings = _recordings(options)
+    frames = None
+    if options.frames is not None:
+        frames = load_config(options.run / "config.yaml", [f"frames={options.frames}"]).frames
+    bad_rows: list[tuple[str, str]] = []
+    recordings = _recordings(options, bad_rows)
     output = options.output or options.run.resolve().with_name(f"{options.run.resolve().name}_predicted")
-    outcome = predict_recordings(trained, recordings, PredictOptions(output, options.overwrite, options.recordings))
+    outcome = predict_recordings(
+        trained, recordings, PredictOptions(output, options.overwrite, options.recordings, frames), bad_rows
+    )
     _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures)
     return 2 if outcome.failures else 0
 
@@ -66,11 +77,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder of the results (default: beside the run, RUN_predicted)"
     )
+    parser.add_argument(
+        "--frames",
+        metavar="POLICY",
+        help="what to do where a video, its poses and labels are not of the same frames, in the form of the YAML's "
+        '`frames:`, e.g. "{policy: trim_to_shortest, at_most_frames: 3}" (default: as in training, but nothing is '
+        "shifted)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace predictions that lie in the folder already")
     return parser
 
 
-def _recordings(options: argparse.Namespace) -> list[Recording]:
+def _recordings(options: argparse.Namespace, bad_rows: list[tuple[str, str]]) -> list[Recording]:
     if bool(options.videos) == bool(options.recordings):
         raise InputError(
             "predict expects either videos (or folders of videos) or a table with --recordings, and one of them only. "
@@ -79,21 +97,26 @@ def _recordings(options: argparse.Namespace) -> list[Recording]:
     if options.recordings:
         if options.poses != [POSES_BESIDE]:
             raise InputError("--poses goes with videos; a table of recordings names the poses in its column `poses`.")
-        return read_recordings(options.recordings)
+        return read_recordings(options.recordings, lambda name, error: bad_rows.append((name, str(error))))
     recordings, notes = recordings_of_videos(options.videos, options.poses)
     for note in notes:
         log.info("%s", note)
     return recordings
 
 
-def _show(folder: Path, predicted: Sequence[str], failures: Sequence[tuple[Recording, str]]) -> None:
+def _show(folder: Path, predicted: Sequence[str], failures: Sequence["Failure"]) -> None:
     console = Console()
     if failures:
         table = Table(title=f"{len(failures)} of {len(failures) + len(predicted)} recordings were not predicted")
         table.add_column("recording", overflow="fold")
         table.add_column("why", overflow="fold")
-        for recording, reason in failures:
-            table.add_row(escape(recording.id), escape(reason))
+        for failure in failures:
+            table.add_row(escape(failure.recording), escape(failure.reason))
         console.print(table)
-    print(f"{len(predicted)} recordings predicted. Summary: {folder / 'summary.csv'}")
+        if any("`frames:`" in failure.reason for failure in failures):
+            print("A policy for `frames:` is given to predict as --frames, for example")
+            print('  --frames "{policy: trim_to_shortest, at_most_frames: 3}"')
+    print(
+        f"{len(predicted)} recording{'' if len(predicted) == 1 else 's'} predicted. Summary: {folder / 'summary.csv'}"
+    )
     print(f"Report: {folder / 'report.html'}")

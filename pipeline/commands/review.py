@@ -22,7 +22,7 @@ as a BORIS project. The pages need no network; they open from the disk, or with 
 
 def run_review_command(arguments: Sequence[str]) -> int:
     """Carry out the review command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     if options.videos is not None and not options.videos.is_dir():
         raise InputError(f"There is no folder {options.videos}. Give the folder with the videos: --videos FOLDER.")
     run = read_review_run(options.run, options.recordings)
@@ -33,7 +33,7 @@ def run_review_command(arguments: Sequence[str]) -> int:
         bar = bars.add("Preparing videos", total=None)
         for recording in run.recordings:
             bar.update(0, recording.n_frames, f"Video of {recording.recording}")
-            video = page_video(recording, folder, moved, bar)
+            video = page_video(recording, folder, moved, bar, run.video_paths)
             bar.update(recording.n_frames, recording.n_frames)
             if video.note:
                 log.warning("%s: %s", recording.recording, video.note)

@@ -27,7 +27,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from features.video import MAX_FPS, iter_bgr_frames
+from features.video import MAX_FPS, UnreadableVideoError, iter_bgr_frames
+from pipeline.exports.output_guard import MADE_BY, require_no_original
 
 ENCODERS: dict[str, dict[str, str]] = {
     "libx264": {"preset": "veryfast", "crf": "22", "bf": "0"},
@@ -103,9 +104,12 @@ class BrowserVideoWriter:
         Ends in .mp4; its folder is made when missing, an old file is replaced.
     fps : float
         Frames per second; frame i is shown from i/fps on.
+    source : Path, optional
+        The video that frames are taken from. It is never written over: `InputError`.
     """
 
-    def __init__(self, out_path: Path, fps: float) -> None:
+    def __init__(self, out_path: Path, fps: float, source: Path | None = None) -> None:
+        require_no_original(out_path, [] if source is None else [source])
         self.out_path = out_path
         self.rate = exact_rate(fps)
         self.n_frames = 0
@@ -118,6 +122,7 @@ class BrowserVideoWriter:
             self.out_path.parent.mkdir(parents=True, exist_ok=True)
             _drop_abandoned(self.out_path)
             self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
+            self._container.metadata["comment"] = MADE_BY
         except OSError as error:
             raise self._not_writable(error) from None
         return self
@@ -220,7 +225,7 @@ def make_browser_video(
     ----------
     video_path : Path
     out_path : Path
-        The .mp4 to write; appears when it is complete.
+        The .mp4 to write, another file than `video_path`; appears when it is complete.
     progress : callable
         Called with frames written and frames to write.
     max_width_px : int, optional
@@ -238,10 +243,10 @@ def make_browser_video(
     frames = iter_bgr_frames(video_path)
     first = next(frames, None)
     if first is None:
-        raise InputError(f"No frame of {video_path} can be decoded. Does it play in a video player?")
+        raise UnreadableVideoError(f"No frame of {video_path} can be decoded. Does it play in a video player?")
     header_fps, header_n_frames = _header(video_path)
     total = n_frames or header_n_frames
-    with BrowserVideoWriter(out_path, fps if fps is not None else header_fps) as writer:
+    with BrowserVideoWriter(out_path, fps if fps is not None else header_fps, video_path) as writer:
         for frame in _narrowed(chain([first], frames), max_width_px):
             writer.write(frame)
             if writer.n_frames % _REPORT_EVERY_FRAMES == 0:

@@ -1,12 +1,14 @@
 """Frame CSV: ``frame`` and a column of 1 and 0 per behavior, our own form, a row per frame; empty = not scored.
 
-Two bouts of one behavior that touch are one here. It is the only form that says frame by frame what nobody scored.
+Where a behavior is called ``frame``, the frame numbers have another name. Two bouts of one behavior that touch are one
+here. It is the only form that says frame by frame what nobody scored.
 """
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pipeline.annotations.frame_table import INDEX_NAMES
 from pipeline.exports.base import ExportedFile, csv_bytes
 from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
 
@@ -31,4 +33,9 @@ def _table(recording: ExportRecording, source: str, behaviors: Sequence[str]) ->
         for stretch in stretches:
             texts[stretch.start_frame : stretch.stop_frame, behaviors.index(stretch.behavior)] = text
     rows = ((frame, *row) for frame, row in enumerate(texts.tolist()))
-    return csv_bytes(("frame", *behaviors), rows)
+    return csv_bytes((_index_name(behaviors), *behaviors), rows)
+
+
+def _index_name(behaviors: Sequence[str]) -> str:
+    """What the column of frame numbers is called: a name that it is known by and that no behavior has."""
+    return next(name for name in ("frame", *filter(None, INDEX_NAMES), "") if name not in behaviors)

@@ -135,7 +135,7 @@ def make_overlay_video(
     ----------
     material : OverlayMaterial
     out_path : Path
-        Appears when it is complete; an old file is replaced.
+        Appears when it is complete; an old file is replaced, but never the video itself.
     progress : callable
         Called with frames written and frames to write.
     start_s, stop_s : float
@@ -154,7 +154,7 @@ def make_overlay_video(
         When the stretch or the video doesn't fit the recording, or a file can't be read or written.
     """
     frames = stretch_frames(material.timelines, start_s, stop_s)
-    with BrowserVideoWriter(out_path, material.timelines.fps) as writer:
+    with BrowserVideoWriter(out_path, material.timelines.fps, material.video_path) as writer:
         painter: FramePainter | None = None
         pictures = iter_bgr_frames(material.video_path, first_frame=frames.start)
         # `frames` first: a `zip` that ends with the pictures would have decoded one too many.

@@ -55,12 +55,15 @@ class BehaviorTally:
     n_bouts, n_frames : int
     recordings : tuple of str
         Where it occurs.
+    short_frames : int
+        One bout in twenty is no longer than this; 0 without a bout.
     """
 
     names: tuple[str, ...]
     n_bouts: int
     n_frames: int
     recordings: tuple[str, ...]
+    short_frames: int = field(default=0, compare=False)
 
     @property
     def is_nothing(self) -> bool:
@@ -146,6 +149,7 @@ def tally_behaviors(labels: Mapping[str, Mapping[str, RawAnnotation]], annotator
         Whose labels count where several annotated; the first one's where he has none.
     """
     counts: dict[tuple[str, ...], dict[str, list[tuple[str, int, int]]]] = {}
+    lengths: dict[str, list[int]] = {}
     for recording, by_annotator in labels.items():
         annotation = by_annotator.get(annotator or "") or next(iter(by_annotator.values()), None)
         if annotation is None:
@@ -153,13 +157,17 @@ def tally_behaviors(labels: Mapping[str, Mapping[str, RawAnnotation]], annotator
         for name in _plain_names(annotation):
             runs = runs_of_true(_active(annotation, name, annotation.span.n_frames))
             entry = (recording, len(runs), sum(stop - start for start, stop in runs))
+            lengths.setdefault(name, []).extend(stop - start for start, stop in runs)
             counts.setdefault(words_of(name) or (name,), {}).setdefault(name, []).append(entry)
     tallies = []
     for by_name in counts.values():
         names = sorted(by_name, key=lambda name: (-sum(n for _, _, n in by_name[name]), name))
         entries = [entry for name in names for entry in by_name[name]]
         where = tuple(recording for recording in labels if any(e[0] == recording and e[1] for e in entries))
-        tallies.append(BehaviorTally(tuple(names), sum(e[1] for e in entries), sum(e[2] for e in entries), where))
+        sorted_lengths = sorted(length for name in names for length in lengths[name])
+        short = sorted_lengths[len(sorted_lengths) // 20] if sorted_lengths else 0
+        n_bouts, n_frames = sum(e[1] for e in entries), sum(e[2] for e in entries)
+        tallies.append(BehaviorTally(tuple(names), n_bouts, n_frames, where, short))
     return sorted(tallies, key=lambda tally: (-tally.n_frames, tally.names))
 
 

@@ -111,6 +111,11 @@ def _checks(findings: Findings) -> list[str]:
         lines.append(
             f"The pose files hold several animals ({_some(facts.poses.individuals)}): name one in center.individual."
         )
+    if facts.poses.crop_px is None:
+        lines.append(
+            "`crop: size_px` in the YAML: how large your animal is could not be told from the poses. Measure it in a "
+            "frame, without its tail, and write 1.5 to 2 times that; in too large a crop the network hardly sees it."
+        )
     if facts.point_events:
         lines.append(f"Point events have no duration and can't be behaviors: {_some(facts.point_events)}.")
     return lines

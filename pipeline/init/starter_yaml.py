@@ -70,6 +70,7 @@ def starter_yaml(facts: StarterFacts) -> str:
         _frame_step_lines(facts.fps),
         _LEARNING.splitlines(),
         _cross_validation_lines(facts),
+        _postprocess_lines(facts),
         _END.splitlines(),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -131,6 +132,21 @@ def _behavior_lines(facts: StarterFacts) -> list[str]:
         shown = ", ".join(facts.other_columns[:12]) + (" and more" if len(facts.other_columns) > 12 else "")
         lines.append(f"  # Columns that hold something else than 1, 0 or empty: {_comment(shown)}")
     return lines
+
+
+def _postprocess_lines(facts: StarterFacts) -> list[str]:
+    """Fixed settings, with a shortest bout that does not drop what the humans themselves call one."""
+    shortest_s = min(
+        (tally.short_frames / facts.fps for tally in facts.behaviors if tally.n_bouts and facts.fps), default=0.5
+    )
+    min_bout_s = min(0.5, int(shortest_s * 20) / 20)
+    why = "shorter bouts are dropped" + ("; one in twenty of yours is hardly longer" if min_bout_s < 0.5 else "")
+    return [
+        "postprocess:                  # or: postprocess: tune",
+        "  threshold: 0.5",
+        "  max_gap_s: 0.3              # shorter gaps within a bout are closed",
+        f"  min_bout_s: {min_bout_s:<15g} # {why}",
+    ]
 
 
 def _key(name: str, taken: set[str]) -> str:
@@ -251,10 +267,4 @@ training:
   patience: 5
   learning_rate: 0.001"""
 
-_END = """\
-postprocess:                  # or: postprocess: tune
-  threshold: 0.5
-  max_gap_s: 0.3              # shorter gaps within a bout are closed
-  min_bout_s: 0.5             # shorter bouts are dropped
-
-seed: 0"""
+_END = "seed: 0"

@@ -1,19 +1,17 @@
 """Videos named on the command line, or by their folder, as recordings to predict."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from features.errors import InputError
+from pipeline.init.names import is_derived_video
 from pipeline.init.pairing import find_poses
-from pipeline.names import unsafe_name_reason
+from pipeline.init.table import guess_individuals, recording_ids
 from pipeline.recordings import BLOB, Recording
 
 POSES_BESIDE = "beside the video"
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg")
 _POSE_SUFFIXES = (".csv", ".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
-_LONGEST_ID_BYTES = 100
 
 
 def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[list[Recording], list[str]]:
@@ -30,7 +28,7 @@ def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[
     Returns
     -------
     recordings : list of Recording
-        To predict only; their ids are the videos' names.
+        To predict only; ids and individuals as `init` makes them of the videos' names.
     notes : list of str
         Which pose file was taken where there were several.
 
@@ -39,23 +37,33 @@ def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[
     InputError
         If a video, a folder or a pose file does not exist, or there are not as many pose files as videos.
     """
-    paths = [path for given in videos for path in _videos_in(given)]
-    pose_paths, notes = _poses_of(paths, poses)
+    notes: list[str] = []
+    # A folder and a video of it name the video once.
+    paths = list({path.resolve(): path for given in videos for path in _videos_in(given, notes)}.values())
+    pose_paths = _poses_of(paths, poses, notes)
+    ids = recording_ids(paths)
+    individuals = guess_individuals(ids)
+    if any(individuals[video] != ids[video] for video in paths):
+        notes.append("Individuals are guessed from the videos' names; a table with --recordings says them for sure.")
     is_blob = list(poses) == [BLOB] and not Path(BLOB).is_file()
     recordings = [
-        Recording(name, video, pose, {}, name, "", "", has_blob_poses=is_blob)
-        for name, video, pose in zip(_ids(paths), paths, pose_paths, strict=True)
+        Recording(ids[video], video, pose, {}, individuals[video], "", "", has_blob_poses=is_blob)
+        for video, pose in zip(paths, pose_paths, strict=True)
     ]
     return recordings, notes
 
 
-def _videos_in(path: Path) -> list[Path]:
+def _videos_in(path: Path, notes: list[str]) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise InputError(f"There is no video {path}. Name videos, or folders of videos, that exist (in {Path.cwd()}).")
     found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.casefold() in VIDEO_SUFFIXES)
     found = [file for file in found if not file.name.startswith(".")]
+    stems = [file.stem for file in found]
+    derived = [file for file in found if is_derived_video(file.stem, [stem for stem in stems if stem != file.stem])]
+    notes += [f"{file.name} is left out: it was drawn from another video (name it to predict it)." for file in derived]
+    found = [file for file in found if file not in derived]
     if not found:
         raise InputError(
             f"The folder {path} holds no video: no file ends in {', '.join(VIDEO_SUFFIXES)}. Name another folder, "
@@ -64,12 +72,12 @@ def _videos_in(path: Path) -> list[Path]:
     return found
 
 
-def _poses_of(videos: Sequence[Path], poses: Sequence[str]) -> tuple[list[Path | None], list[str]]:
+def _poses_of(videos: Sequence[Path], poses: Sequence[str], notes: list[str]) -> list[Path | None]:
     if list(poses) == [BLOB] and not Path(BLOB).is_file():
-        return [None] * len(videos), []
+        return [None] * len(videos)
     if list(poses) == [POSES_BESIDE] or (len(poses) == 1 and Path(poses[0]).is_dir()):
         folder = None if list(poses) == [POSES_BESIDE] else Path(poses[0])
-        return _found_poses(videos, folder)
+        return _found_poses(videos, folder, notes)
     if len(poses) != len(videos):
         raise InputError(
             f"--poses expects a pose file for each of the {len(videos)} videos, in the same order, or one folder in "
@@ -78,13 +86,17 @@ def _poses_of(videos: Sequence[Path], poses: Sequence[str]) -> tuple[list[Path |
     for text in poses:
         if not Path(text).is_file():
             raise InputError(f"--poses: there is no file {text} (in {Path.cwd()}).")
-    return [Path(text) for text in poses], []
+    for video, text in zip(videos, poses, strict=True):
+        if not find_poses(video, [Path(text)]):
+            notes.append(
+                f"{video.name} is read with {Path(text).name}, whose name does not fit: are they of one video?"
+            )
+    return [Path(text) for text in poses]
 
 
-def _found_poses(videos: Sequence[Path], folder: Path | None) -> tuple[list[Path | None], list[str]]:
+def _found_poses(videos: Sequence[Path], folder: Path | None, notes: list[str]) -> list[Path | None]:
     """The pose file of each video by its name; None where there is none, which is that recording's own error."""
     found: list[Path | None] = []
-    notes = []
     candidates: dict[Path, list[Path]] = {}
     for video in videos:
         place = folder or video.parent
@@ -97,25 +109,10 @@ def _found_poses(videos: Sequence[Path], folder: Path | None) -> tuple[list[Path
         if len(fitting) > 1:
             others = ", ".join(path.name for path in fitting[1:])
             notes.append(f"{video.name}: poses are read from {fitting[0].name} (there are also {others}).")
-    return found, notes
-
-
-def _ids(videos: Sequence[Path]) -> list[str]:
-    """Names of the videos, made safe as file names and told apart by folder or number."""
-    ids: list[str] = []
-    seen: set[str] = set()
-    for video in videos:
-        plain = _safe(video.stem)
-        choices = [plain, _safe(f"{video.resolve().parent.name} {video.stem}")]
-        choices += [f"{plain} {number}" for number in range(2, len(videos) + 2)]
-        name = next(choice for choice in choices if choice.casefold() not in seen)
-        seen.add(name.casefold())
-        ids.append(name)
-    return ids
-
-
-def _safe(stem: str) -> str:
-    name = _UNSAFE.sub("_", stem).strip(" .")
-    while len(name.encode("utf-8")) > _LONGEST_ID_BYTES:
-        name = name[:-1].rstrip(" .")
-    return name if not unsafe_name_reason(name) and name.casefold() != "pooled" else f"video {name}".strip()
+    for path in {path for path in found if path is not None and found.count(path) > 1}:
+        sharing = [video.name for video, pose in zip(videos, found, strict=True) if pose == path]
+        notes.append(
+            f"{path.name} fits {', '.join(sharing)} alike, so it is given to none of them: name the video that was "
+            "tracked, with --poses."
+        )
+    return [path if found.count(path) == 1 else None for path in found]

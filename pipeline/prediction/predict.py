@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from pipeline.choices import Choices
 from pipeline.config import ExperimentConfig, dump_config
 from pipeline.cross_validation import StageTwo
 from pipeline.fit_plan import HEAD
+from pipeline.frame_policy import FramesSetting
 from pipeline.gather import GatheredRecording, gather_recordings, summarise
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, measured_scores, resolve_as_trained
@@ -38,7 +39,6 @@ from pipeline.tables import write_table
 
 log = logging.getLogger(__name__)
 
-FAILURE_COLUMNS = ("recording", "video", "reason")
 _OUT_OF_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _Done = TypeVar("_Done")
 
@@ -55,11 +55,23 @@ class PredictOptions:
         Replace what lies there.
     table : Path or None
         The table of recordings that was given; None where videos were named one by one.
+    frames : FramesConfig, str or None
+        What to do where a new video, its poses and labels are not of the same frames; None = as in training, but
+        nothing is shifted.
     """
 
     output: Path
     overwrite: bool = False
     table: Path | None = None
+    frames: FramesSetting | None = None
+
+
+class Failure(NamedTuple):
+    """A recording that could not be predicted, and why."""
+
+    recording: str
+    video: str
+    reason: str
 
 
 @dataclass
@@ -68,11 +80,16 @@ class Outcome:
 
     run: RunDir
     embedded: list[EmbeddedRecording] = field(default_factory=list)
-    failures: list[tuple[Recording, str]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def predict_recordings(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions) -> Outcome:
+def predict_recordings(
+    trained: TrainedRun,
+    recordings: Sequence[Recording],
+    options: PredictOptions,
+    bad_rows: Sequence[tuple[str, str]] = (),
+) -> Outcome:
     """Predict recordings by the final heads of a run.
 
     Parameters
@@ -82,6 +99,8 @@ def predict_recordings(trained: TrainedRun, recordings: Sequence[Recording], opt
         Their split does not matter, but for `test`: those that have labels and that the heads did not learn from
         are scored.
     options : PredictOptions
+    bad_rows : sequence of (str, str)
+        Ids and errors of recordings that the table could not give: they are reported with the rest.
 
     Returns
     -------
@@ -101,9 +120,13 @@ def predict_recordings(trained: TrainedRun, recordings: Sequence[Recording], opt
             # Of predictions that were interrupted, the long part lies in the cache of embeddings.
             run.set_aside()
         with log_file(run.log_path):
-            outcome = _carry_out(trained, recordings, options, run)
+            outcome = Outcome(run, failures=[Failure(name, "", reason) for name, reason in bad_rows])
+            _carry_out(trained, recordings, options, outcome)
         run.drop_set_aside()
         return outcome
+    except (InputError, models.errors.InputError):
+        run.discard_new()
+        raise
     finally:
         run.release()
 
@@ -121,14 +144,14 @@ def _require_replaceable(run: RunDir, options: PredictOptions) -> None:
         )
 
 
-def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions, run: RunDir) -> Outcome:
+def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions, outcome: Outcome) -> None:
+    run = outcome.run
     config = _config_of_predictions(trained, options)
     write_text(run.config_path, dump_config(config))
     provenance = _begin_provenance(trained)
     run.write_provenance(provenance)
     clock = Clock()
     provenance["stages"] = clock.stages
-    outcome = Outcome(run)
     learned_from = read_learned_from(trained.path)
     resolved = resolve_as_trained(trained)
     with quiet_native_output():
@@ -141,7 +164,8 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     embedder = Embedder(config, resolved, only_cached=False)
     _embed_and_predict(embedder, heads, gathered, stage_two, outcome)
     clock.stop("features and heads", sum(item.gathered.n_frames for item in outcome.embedded))
-    write_table(run.failures_path, FAILURE_COLUMNS, _failure_rows(outcome))
+    if outcome.embedded or len(outcome.failures) > 1:
+        write_table(run.failures_path, Failure._fields, (failure._asdict() for failure in outcome.failures))
     if not outcome.embedded:
         raise InputError(_nothing_predicted(outcome))
     choices = Choices(final={behavior: trained.choice(behavior) for behavior in trained.bundles})
@@ -158,7 +182,6 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     write_report(run.path)
     clock.stop("tables and report", None)
     run.write_provenance(provenance)
-    return outcome
 
 
 def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> ExperimentConfig:
@@ -170,7 +193,9 @@ def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> Expe
         "recordings": str(options.table or Path("recordings.csv")),
         "protocol": "nested",
     }
-    if trained.config.frames != "strict" and trained.config.frames.policy == "shift":
+    if options.frames is not None:
+        changes["frames"] = options.frames
+    elif trained.config.frames != "strict" and trained.config.frames.policy == "shift":
         # By how much the files of the training were off says nothing about new ones.
         changes["frames"] = "strict"
     return trained.config.model_copy(update=changes)
@@ -202,16 +227,17 @@ def _gather_all(
         log.debug("Checking %s (%d of %d)", recording.id, number, len(recordings))
         found = _attempt(recording, outcome, partial(_gather, config, recording, outcome))
         for item in found or ():
-            # What was learned from, or is not held out by its table, is predicted but not scored.
+            # What was learned from is predicted, but never compared with its labels.
             is_test = recording.split == "test" and not learned_from.knows(item)
-            gathered.append(replace(item, recording=replace(recording, split="test" if is_test else "")))
+            known = replace(item, recording=replace(recording, split="test" if is_test else ""))
+            gathered.append(replace(known, labels=None, annotators={}) if learned_from.knows(item) else known)
     return gathered
 
 
 def _gather(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[GatheredRecording]:
     """Read one recording's files; labels that are wrong cost it its labels only."""
     try:
-        return gather_recordings(config, [recording])
+        return gather_recordings(config, [recording], are_behaviors_known=True)
     except InputError as error:
         if not recording.annotation_paths:
             raise
@@ -268,21 +294,14 @@ def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) 
         reason = f"unexpected {type(error).__name__}: {error}. This is a fault of Rearview; log.txt says where."
         log.error("%s: unexpected %s", recording.id, type(error).__name__, exc_info=True)
     log.warning("%s is left out: %s", recording.id, reason)
-    outcome.failures.append((recording, reason))
+    outcome.failures.append(Failure(recording.id, str(recording.video_path), reason))
     return None
-
-
-def _failure_rows(outcome: Outcome) -> list[dict[str, object]]:
-    return [
-        {"recording": recording.id, "video": str(recording.video_path), "reason": reason}
-        for recording, reason in outcome.failures
-    ]
 
 
 def _nothing_predicted(outcome: Outcome) -> str:
     if len(outcome.failures) == 1:
-        return outcome.failures[0][1]
+        return outcome.failures[0].reason
     return (
-        f"None of {len(outcome.failures)} recordings could be predicted. The first, {outcome.failures[0][0].id}: "
-        f"{outcome.failures[0][1]} The others are in {outcome.run.failures_path}."
+        f"None of {len(outcome.failures)} recordings could be predicted. The first, {outcome.failures[0].recording}: "
+        f"{outcome.failures[0].reason} The others are in {outcome.run.failures_path}."
     )

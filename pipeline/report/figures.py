@@ -21,14 +21,16 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "scores": (
         "Scores at a glance",
-        "Large mark: pooled over recordings, with its 95 % interval over individuals; dots: single recordings. Beside "
+        "Large mark: pooled over recordings, with its 95 % interval where there are individuals enough; dots: single "
+        "recordings. Beside "
         "them what a score must be read against: chance (the share of positive frames) and the baseline for average "
         "precision, pairs of humans for F1 where several annotated.",
     ),
     "ways": (
         "What post-processing did",
         "Raw: the threshold alone; closed only: threshold, then gaps filled; all steps: the full chain. Above: F1 of "
-        "frames and of bouts, pooled, with 95 % intervals. Below: predicted bouts per human bout; 1 is right. A line "
+        "frames and of bouts, pooled, with 95 % intervals where there are individuals enough. Below: predicted bouts "
+        "per human bout; 1 is right. A line "
         "that falls from raw to closed only shows that closing did harm.",
     ),
     "class_balance": (

@@ -194,7 +194,8 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "protocol": tables.protocol,
         "training": "training" in figures,
         "cost": context["stages"],
-        "thesis": context["thesis"] and not context["found"],
+        # Beside a lab's own mice the numbers of other mice would only mislead.
+        "thesis": context["thesis"] and not context["found"] and run.config.get("recordings", "demo") == "demo",
         "settings": section(run.config, "behaviors"),
     }
     return {name: title for name, title in _SECTIONS.items() if needs.get(name, True)}

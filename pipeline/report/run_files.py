@@ -1,6 +1,7 @@
 """Read a run folder back: the report knows nothing that is not in these files."""
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from features.errors import InputError
+from features.video import MAX_FPS
+from pipeline.labels import names_in_annotations
 from pipeline.report.reading import checked, optional
 from pipeline.report.run_tables import Tables, read_tables
 from pipeline.run_dir import RunDir
@@ -119,6 +122,20 @@ class Run:
         return {ours: [names] if isinstance(names, str) else list(names) for ours, names in named.items()}
 
     @property
+    def names_in_annotations(self) -> dict[str, str]:
+        """For each behavior the name under which it leaves Rearview."""
+        return names_in_annotations(self.their_names)
+
+    @property
+    def ethogram(self) -> tuple[str, ...]:
+        """All behaviors that files for annotators name.
+
+        Merged ones are all there: where a name is missing, its frames would be read back as unknown.
+        """
+        theirs, first = self.their_names, self.names_in_annotations
+        return tuple(dict.fromkeys(name for ours in theirs for name in (first[ours], *theirs[ours])))
+
+    @property
     def subsets(self) -> tuple[str, ...]:
         """Subsets that have scores, cross-validation first."""
         present = {row["subset"] for row in self.scores}
@@ -188,12 +205,7 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
     folder = RunDir(run_dir)
     config_text = checked(folder.config_path, lambda path: path.read_text(encoding="utf-8"))
     config = checked(folder.config_path, lambda _: _parse_yaml(config_text))
-    behaviors = tuple(str(name) for name in section(config, "behaviors"))
-    if not behaviors:
-        raise InputError(
-            f"{folder.config_path} should name the behaviors under `behaviors:`, but it names none. "
-            "Restore the file or run the experiment again."
-        )
+    behaviors = _behaviors(folder.config_path, config)
     recordings = checked(folder.recordings_path, _read_recordings)
     timelines: dict[str, Timelines] = {}
     for row in recordings:
@@ -231,9 +243,35 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return tree
 
 
+def _behaviors(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The run's behaviors; raises unless every one has its name, or names, in the annotations."""
+    behaviors = section(config, "behaviors")
+    if not behaviors:
+        raise InputError(
+            f"{path} should name the behaviors under `behaviors:`, but it names none. "
+            "Restore the file or run the experiment again."
+        )
+    # Where another program's output was evaluated, columns stand there.
+    for name, theirs in behaviors.items() if "head" in config else ():
+        words = theirs if isinstance(theirs, list) and theirs else [theirs]
+        if not all(isinstance(word, str) and word for word in (name, *words)):
+            raise InputError(
+                f"{path} should give each behavior the name that it has in the annotations, or a list of such names "
+                f"(`grooming: groom` or `grooming: [groom, wash]`), but under `behaviors:` it says `{name}: {theirs}`. "
+                "Correct it (a name that looks like a number stands in quotes), or restore the file."
+            )
+    return tuple(str(name) for name in behaviors)
+
+
 def _read_recordings(path: Path) -> tuple[RecordingRow, ...]:
     rows = []
-    for cells in read_table(path):
+    for number, cells in enumerate(read_table(path), start=2):
+        fps = _number(path, number, cells, "fps")
+        n_frames = _number(path, number, cells, "n_frames")
+        if not 0 < fps <= MAX_FPS:
+            raise _no_number(path, number, cells, "fps", f"more than 0 and at most {MAX_FPS:g}")
+        if n_frames < 1 or n_frames != int(n_frames):
+            raise _no_number(path, number, cells, "n_frames", "a whole number, at least 1")
         rows.append(
             RecordingRow(
                 recording=cells["recording"],
@@ -241,8 +279,8 @@ def _read_recordings(path: Path) -> tuple[RecordingRow, ...]:
                 individual=cells.get("individual", ""),
                 group=cells.get("group", ""),
                 video=cells.get("video", ""),
-                fps=float(cells["fps"]),
-                n_frames=int(cells["n_frames"]),
+                fps=fps,
+                n_frames=int(n_frames),
                 n_unobserved=_whole(cells.get("n_unobserved", "")),
                 width_px=_whole(cells.get("width_px", "")),
                 height_px=_whole(cells.get("height_px", "")),
@@ -250,7 +288,30 @@ def _read_recordings(path: Path) -> tuple[RecordingRow, ...]:
                 video_sha256=cells.get("video_sha256", ""),
             )
         )
+    if not rows:
+        raise InputError(
+            f"{path} should have a row for each recording of the run, but it has none. Restore the file or run the "
+            "experiment again with --overwrite."
+        )
     return tuple(rows)
+
+
+def _number(path: Path, row: int, cells: Mapping[str, str], column: str) -> float:
+    """A finite number of a row that must have one."""
+    try:
+        value = float(cells[column])
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise _no_number(path, row, cells, column, "a number")
+    return value
+
+
+def _no_number(path: Path, row: int, cells: Mapping[str, str], column: str, expected: str) -> InputError:
+    return InputError(
+        f"{path}, row {row} (recording {cells['recording']}): `{column}` should be {expected}, but it is "
+        f"{cells[column]!r}. Was the file edited by hand? Restore it or run the experiment again with --overwrite."
+    )
 
 
 def _whole(text: str) -> int | None:

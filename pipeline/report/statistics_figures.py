@@ -147,7 +147,8 @@ def draw_time_bins(run: Run) -> Drawing | None:
         axes.set_title(shorten(behavior))
         axes.set_xlabel("time (min)")
         axes.set_ylabel("% of time" if axes is all_axes[0] else "")
-        axes.set_ylim(bottom=0)
+        # Room above the highest point; an axis for nothing at all would be in hundredths of a percent.
+        axes.set_ylim(0, max(1.0, 1.06 * axes.get_ylim()[1]))
         axes.set_xlim(left=0)
         axes.grid(axis="y")
     legend = [

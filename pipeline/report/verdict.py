@@ -25,6 +25,7 @@ FOUND_RECALL = 0.7
 TOO_MANY_BOUTS = 1.5
 TOO_FEW_BOUTS = 1 / TOO_MANY_BOUTS
 FAR_BELOW = 0.15
+_BESIDE_BASELINE = ("Below the baseline: do not use", "No better than the baseline: do not use")
 
 RULES = (
     "It is judged by the first subset that has scores: cross-validation, else test. The first rule that applies "
@@ -42,7 +43,7 @@ RULES = (
     f"Not firm: fewer than {FEW_POSITIVE_FRAMES} positive frames or {FEW_BOUTS} human bouts, fewer than "
     f"{FEW_INDIVIDUALS} individuals that show the behavior, a 95 % interval of F1 wider than {WIDE_INTERVAL}, or a "
     f"further subset (test) whose frame F1 lies {FAR_BELOW} or more below. "
-    "What is not firm is never called good.",
+    f"What is not firm is never called good, nor useless for lying less than {FAR_BELOW} below the baseline.",
 )
 
 
@@ -153,7 +154,14 @@ def judge(evidence: Evidence) -> Verdict:
     cautions = doubts + tuple(_warnings(evidence))
     if verdict.level == "good" and doubts:
         return Verdict("fair", f"{verdict.headline}, but not firm", verdict.reason, cautions)
+    if verdict.headline in _BESIDE_BASELINE and doubts and not _is_far_below(evidence):
+        return Verdict("fair", "Not better than the baseline, but too little to tell", verdict.reason, cautions)
     return Verdict(verdict.level, verdict.headline, verdict.reason, cautions)
+
+
+def _is_far_below(evidence: Evidence) -> bool:
+    value, baseline = evidence.average_precision.value, evidence.baseline
+    return value is not None and baseline is not None and baseline - value >= FAR_BELOW
 
 
 def _headline(evidence: Evidence) -> Verdict:
@@ -168,9 +176,10 @@ def _headline(evidence: Evidence) -> Verdict:
         reason = f"Average precision {ratio(value)}; guessing reaches {ratio(chance)}."
         return Verdict("poor", "No better than guessing: do not use", reason)
     if evidence.baseline is not None and value <= evidence.baseline:
-        words = "Below the baseline" if value < evidence.baseline else "No better than the baseline"
+        below, equal = _BESIDE_BASELINE
+        headline = below if value < evidence.baseline else equal
         reason = f"Average precision {ratio(value)}; the baseline, without memory, reaches {ratio(evidence.baseline)}."
-        return Verdict("poor", f"{words}: do not use", reason)
+        return Verdict("poor", headline, reason)
     if evidence.human_f1 is not None and evidence.model_f1 is not None:
         return _beside_humans(evidence, evidence.human_f1, evidence.model_f1)
     return _beside_one_human(evidence)

@@ -1,6 +1,7 @@
 """Corrected bouts: as a page hands them over, and as they are kept beside a run."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -80,9 +81,7 @@ def boris_tree(
         recording.n_frames,
         {PREDICTED: [replace(bout, behavior=run.annotated_as(bout.behavior)) for bout in bouts]},
     )
-    tree = boris_project(
-        [exported], [run.annotated_as(b) for b in run.behaviors], f"{run.name} {recording.recording} corrected"
-    )
+    tree = boris_project([exported], run.ethogram, f"{run.name} {recording.recording} corrected")
     tree["project_description"] = f"Corrected bouts of {recording.recording} (run {run.name}), reviewed in Rearview."
     tree["observations"][recording.recording]["description"] = "Corrected bouts, reviewed in Rearview."
     return tree
@@ -95,11 +94,12 @@ def write_corrections(
     video_path: Path | None,
     corrected: Sequence[CorrectedBout],
 ) -> list[Path]:
-    """Write `<recording>.csv` and `<recording>.boris`, each in one step.
+    """Write `<recording>.boris` and `<recording>.csv`, each in one step.
 
     Returns
     -------
     list of Path
+        The project first: it alone names the behaviors that don't occur.
 
     Raises
     ------
@@ -123,9 +123,39 @@ def write_corrections(
     boris_path = folder / f"{recording.recording}.boris"
     tree = boris_tree(run, recording, video_path, [item.bout for item in corrected])
     write_text(boris_path, json.dumps(tree, indent=1) + "\n")
-    return [csv_path, boris_path]
+    return [boris_path, csv_path]
 
 
-def draft_path(folder: Path, recording: str) -> Path:
-    """What a served page keeps of unfinished work."""
-    return folder / f"{recording}.draft.json"
+def annotations_cell(folder: Path, recording: str) -> str:
+    """How the column `annotations` of a table beside the folder names a recording's corrections."""
+    return f"{folder.name}/{recording}.boris#observation={recording}"
+
+
+def draft_path(folder: Path, recording: ReviewRecording) -> Path:
+    """Where a served page keeps unfinished work, apart from that on other predictions of the recording."""
+    return folder / f"{recording.recording}.{recording.fingerprint}.draft.json"
+
+
+def read_drafts(folder: Path, recording: ReviewRecording) -> dict[str, Any]:
+    """Unfinished work on a recording.
+
+    Returns
+    -------
+    dict
+        `draft`: what began from these predictions; `earlier`: the latest that began from others, or from nobody
+        knows which. None where there is none that can be read.
+    """
+    ours = draft_path(folder, recording)
+    pattern = re.compile(re.escape(recording.recording) + r"(\.[0-9a-f]{16})?\.draft\.json")
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    others = [_draft(path) for path in paths if path != ours and pattern.fullmatch(path.name)]
+    earlier = max((found for found in others if found), key=lambda found: str(found.get("changed_at")), default=None)
+    return {"draft": _draft(ours), "earlier": earlier}
+
+
+def _draft(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -14,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from features.errors import InputError
+from features.video import is_there
 from pipeline.bouts import runs_of_true
 from pipeline.exports.browser_video import exact_rate
 from pipeline.report.run_files import SUBSET_WORDS
@@ -28,6 +30,7 @@ from pipeline.run_dir import write_text
 INDEX_PAGE = "index.html"
 _NOT_PREDICTED = 65535
 _LEVELS = 65534
+_IS_PAGE = b'<link rel="icon" href="data:,">'
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,9 @@ def write_pages(run: ReviewRun, reviews: Sequence[Review], folder: Path) -> Path
     Raises
     ------
     InputError
-        When the folder cannot be written.
+        When the folder cannot be written, or holds other files of these names.
     """
+    _require_pages(folder, reviews)
     ordered = sorted(reviews, key=lambda review: -gain_s(review.candidates))
     for place, review in enumerate(ordered):
         neighbors = {"previous": ordered[place - 1] if place else None}
@@ -78,6 +82,17 @@ def write_pages(run: ReviewRun, reviews: Sequence[Review], folder: Path) -> Path
         write_text(folder / page_name(review.recording.recording), text)
     write_text(folder / INDEX_PAGE, _index_page(run, ordered))
     return folder / INDEX_PAGE
+
+
+def _require_pages(folder: Path, reviews: Sequence[Review]) -> None:
+    """Raise where a page would be written over something that is none."""
+    for name in (INDEX_PAGE, *(page_name(review.recording.recording) for review in reviews)):
+        path = folder / name
+        if path.exists() and not (path.is_file() and _IS_PAGE in path.read_bytes()):
+            raise InputError(
+                f"The review would write its page {path}, but a file that is no such page is there. Move it away or "
+                "choose another folder with --output."
+            )
 
 
 def safe_json(content: Any) -> Markup:
@@ -217,7 +232,7 @@ def page_content(run: ReviewRun, review: Review, folder: Path) -> dict[str, Any]
 def original_video(review: Review) -> Path | None:
     """The video that the bouts are of: what other programs should open, not our copy for browsers."""
     original = review.recording.video_path
-    return original if original is not None and original.is_file() else review.video.path
+    return original if original is not None and is_there(original) else review.video.path
 
 
 def _packed(probability: NDArray[np.floating]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from features.errors import InputError
 from features.suggestions import did_you_mean, listing
 from pipeline.fit_plan import FINAL
-from pipeline.labels import names_in_annotations
 from pipeline.postprocess import PostprocessConfig
 from pipeline.report.run_files import RecordingRow, Run, Timelines, read_run, section
 from pipeline.review.ranking import BehaviorTimeline
@@ -25,7 +24,11 @@ class ReviewRun:
     name: str
     behaviors: tuple[str, ...]
     recordings: tuple["ReviewRecording", ...]
-    names_in_annotations: Mapping[str, str] = field(default_factory=dict)
+    names_in_annotations: Mapping[str, str]
+    ethogram: tuple[str, ...]
+    """All names that annotations of the run's behaviors have."""
+    video_paths: tuple[Path, ...]
+    """Where the run found the videos of all its recordings, also of those that are not reviewed."""
 
     def annotated_as(self, behavior: str) -> str:
         """The name under which corrections are written: that of the experiment's own annotations."""
@@ -105,7 +108,15 @@ def read_review_run(run_dir: Path, names: Collection[str] = ()) -> ReviewRun:
             f"Expected predictions to review in {RunDir(run_dir).predictions_path('RECORDING').parent}, found none for "
             f"{listing(list(names) or known)}. Give the folder of a run that is finished, or run it again."
         )
-    return ReviewRun(run_dir, run.name, run.behaviors, recordings, names_in_annotations(run.their_names))
+    return ReviewRun(
+        run_dir,
+        run.name,
+        run.behaviors,
+        recordings,
+        run.names_in_annotations,
+        run.ethogram,
+        tuple(row.video_path for row in run.recordings if row.video_path),
+    )
 
 
 def _review_recording(run: Run, row: RecordingRow, lines: Timelines) -> ReviewRecording:

@@ -9,6 +9,7 @@ foreign page can neither know nor send.
 import hmac
 import json
 import logging
+import os
 import secrets
 import sys
 import webbrowser
@@ -18,12 +19,18 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
 from features.errors import InputError
 from pipeline.review.byte_ranges import requested_range
-from pipeline.review.corrections import draft_path, parse_corrections, write_corrections
+from pipeline.review.corrections import (
+    annotations_cell,
+    draft_path,
+    parse_corrections,
+    read_drafts,
+    write_corrections,
+)
 from pipeline.review.pages import INDEX_PAGE, Review, media_name, original_video, page_name
 from pipeline.review.run_reading import ReviewRun
 from pipeline.run_dir import write_text
@@ -144,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         recording = name.removeprefix("draft/")
         if name != recording and recording in self.offer.reviews:
-            self._send_draft(recording)
+            self._send_json(read_drafts(self.offer.corrections, self.offer.reviews[recording].recording))
         elif name in self.offer.files:
             self._send_file(self.offer.files[name])
         else:
@@ -190,25 +197,25 @@ class _Handler(BaseHTTPRequestHandler):
             content = json.loads(self.rfile.read(int(size)))
             corrected = parse_corrections(content["bouts"], self.offer.run.behaviors, recording.n_frames)
             if what == "draft":
-                write_text(draft_path(folder, recording.recording), json.dumps(content, ensure_ascii=False) + "\n")
+                write_text(draft_path(folder, recording), json.dumps(content, ensure_ascii=False) + "\n")
                 self._send_json({"saved": []})
                 return
             paths = write_corrections(folder, self.offer.run, recording, original_video(review), corrected)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._refuse(HTTPStatus.BAD_REQUEST, f"These are no corrections: {error}", keep=True)
         except InputError as error:
             log.error("%s", error)
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), keep=True)
         else:
-            log.info("%s: %d corrected bouts saved in %s", recording.recording, len(corrected), folder)
-            self._send_json({"saved": [path.name for path in paths], "folder": str(folder)})
-
-    def _send_draft(self, recording: str) -> None:
-        try:
-            found = json.loads(draft_path(self.offer.corrections, recording).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            found = None
-        self._send_json({"draft": found})
+            cell = annotations_cell(folder, recording.recording)
+            log.info(
+                "%s: %d corrected bouts saved in %s, as annotations: %s",
+                recording.recording,
+                len(corrected),
+                folder,
+                cell,
+            )
+            self._send_json({"saved": [path.name for path in paths], "folder": str(folder), "cell": cell})
 
     def _send_json(self, content: Any) -> None:
         body = json.dumps(content, ensure_ascii=False).encode("utf-8")
@@ -224,32 +231,41 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, path: Path) -> None:
         try:
-            with path.open("rb") as file:
-                size = path.stat().st_size
-                found = requested_range(self.headers.get("Range", ""), size)
-                if found is None:
-                    extra = {"Content-Range": f"bytes */{size}"}
-                    self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain", 0, extra)
-                    return
-                start, stop = found
-                extra = {"Accept-Ranges": "bytes"}
-                status = HTTPStatus.OK
-                if self.headers.get("Range") and (start, stop) != (0, size):
-                    status = HTTPStatus.PARTIAL_CONTENT
-                    extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-                self._begin(status, _TYPES.get(path.suffix.lower(), "application/octet-stream"), stop - start, extra)
-                file.seek(start)
-                left = stop - start
-                while left > 0 and self.command != "HEAD":
-                    chunk = file.read(min(left, _CHUNK_BYTES))
-                    if not chunk or not self._write(chunk):
-                        # Fewer bytes than promised: the browser must not wait for the rest.
-                        self.close_connection = True
-                        return
-                    left -= len(chunk)
+            file = path.open("rb")
         except OSError as error:
             log.warning("%s can't be read: %s", path, error.strerror or error)
             self._refuse(HTTPStatus.NOT_FOUND, f"{path.name} can't be read.")
+            return
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            found = requested_range(self.headers.get("Range", ""), size)
+            if found is None:
+                extra = {"Content-Range": f"bytes */{size}"}
+                self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain", 0, extra)
+                return
+            start, stop = found
+            extra = {"Accept-Ranges": "bytes"}
+            status = HTTPStatus.OK
+            if self.headers.get("Range") and (start, stop) != (0, size):
+                status = HTTPStatus.PARTIAL_CONTENT
+                extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+            self._begin(status, _TYPES.get(path.suffix.lower(), "application/octet-stream"), stop - start, extra)
+            if self.command != "HEAD":
+                self._copy(file, start, stop, path)
+
+    def _copy(self, file: BinaryIO, start: int, stop: int, path: Path) -> None:
+        """Send a part of a file whose size was promised: whatever goes wrong now, there is no second answer."""
+        try:
+            file.seek(start)
+            while start < stop:
+                chunk = file.read(min(stop - start, _CHUNK_BYTES))
+                if not chunk or not self._write(chunk):
+                    break
+                start += len(chunk)
+        except OSError as error:
+            log.warning("%s can't be read to its end: %s", path, error.strerror or error)
+        # Fewer bytes than promised: the browser must not wait for the rest.
+        self.close_connection = self.close_connection or start < stop
 
     def _begin(self, status: HTTPStatus, kind: str, size: int, extra: Mapping[str, str] | None = None) -> None:
         self.send_response(status)

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from features.errors import InputError
+from features.video import UnreadableVideoError, check_video_file, is_there
 from pipeline.exports.browser_video import make_browser_video, plays_in_browsers
+from pipeline.exports.output_guard import require_no_original
 from pipeline.review.run_reading import ReviewRecording
 from pipeline.run_dir import write_text
 
@@ -53,7 +56,11 @@ def find_videos(folder: Path) -> dict[str, list[Path]]:
 
 
 def page_video(
-    recording: ReviewRecording, folder: Path, moved: Mapping[str, Sequence[Path]], progress: Callable[[int, int], None]
+    recording: ReviewRecording,
+    folder: Path,
+    moved: Mapping[str, Sequence[Path]],
+    progress: Callable[[int, int], None],
+    originals: Sequence[Path] = (),
 ) -> PageVideo:
     """Find a recording's video, and copy it into a form that browsers play where they don't.
 
@@ -66,39 +73,65 @@ def page_video(
         Videos by case-folded name (`find_videos`), looked at where the run's own path leads nowhere.
     progress : callable
         Called with frames done and all frames, where a copy is made.
+    originals : sequence of Path
+        Videos of the run: none of them is written over.
 
     Returns
     -------
     PageVideo
+        Without a video, and with a note that says why, where it is gone or can't be read.
 
     Raises
     ------
     InputError
-        When the video cannot be read or the copy not be written.
+        When the copy cannot be written, or a file stands in its place that is not such a copy.
     """
     if recording.video_path is None:
         return PageVideo(None, "This run knows no video of the recording, so only the timelines are shown.")
     # A run of another system writes its paths in its own way.
     name = str(recording.video_path).replace("\\", "/").rsplit("/", 1)[-1]
     source, note = recording.video_path, ""
-    if not source.is_file() and name.casefold() in moved:
+    if not is_there(source) and name.casefold() in moved:
         source, note = _moved(recording, moved[name.casefold()])
     copy = folder / f"{recording.recording}.mp4"
-    if not source.is_file():
+    try:
+        check_video_file(source)
+        if plays_in_browsers(source):
+            return PageVideo(source, note)
+        _make_copy(recording, source, copy, progress, originals)
+    except UnreadableVideoError as error:
         if copy.is_file() and recording.video_sha256 and _state(copy).get("video_sha256") == recording.video_sha256:
             return PageVideo(copy)
-        return PageVideo(
-            None,
-            f"The video {name} is not where the run found it, so only the timelines are shown. "
-            "Say where it is now: --videos FOLDER.",
-        )
-    if plays_in_browsers(source):
-        return PageVideo(source, note)
-    state = _state_of(recording, source)
-    if not copy.is_file() or _state(copy) != state | {"copy_bytes": copy.stat().st_size}:
-        make_browser_video(source, copy, progress, fps=recording.fps, n_frames=recording.n_frames)
-        write_text(_state_path(copy), json.dumps(state | {"copy_bytes": copy.stat().st_size}, indent=1) + "\n")
+        return PageVideo(None, f"{error if is_there(source) else _is_gone(name)} So only the timelines are shown.")
     return PageVideo(copy, note)
+
+
+def _is_gone(name: str) -> str:
+    return f"The video {name} is not where the run found it. Say where it is now: --videos FOLDER."
+
+
+def _make_copy(
+    recording: ReviewRecording,
+    source: Path,
+    copy: Path,
+    progress: Callable[[int, int], None],
+    originals: Sequence[Path],
+) -> None:
+    """Bring the copy up to date; its state beside it tells that it is one."""
+    require_no_original(copy, [source, *originals])
+    if copy.exists() and not _state_path(copy).exists():
+        raise InputError(
+            f"A copy of {source.name} that browsers play would be written to {copy}, but a file that is no such copy "
+            "is there; it is left as it is. Move it away or choose another folder for the pages with --output."
+        )
+    state = _state_of(recording, source)
+    if copy.is_file() and _state(copy) == state | {"copy_bytes": copy.stat().st_size}:
+        return
+    if not copy.exists():
+        # Said before the copy appears: one that nothing is known of could never be replaced.
+        write_text(_state_path(copy), json.dumps(state, indent=1) + "\n")
+    make_browser_video(source, copy, progress, fps=recording.fps, n_frames=recording.n_frames)
+    write_text(_state_path(copy), json.dumps(state | {"copy_bytes": copy.stat().st_size}, indent=1) + "\n")
 
 
 def _moved(recording: ReviewRecording, candidates: Sequence[Path]) -> tuple[Path, str]:
@@ -106,9 +139,12 @@ def _moved(recording: ReviewRecording, candidates: Sequence[Path]) -> tuple[Path
     if not recording.video_sha256:
         return candidates[0], ""
     for path in candidates:
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == recording.video_sha256:
-                return path, ""
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == recording.video_sha256:
+                    return path, ""
+        except OSError:
+            continue  # Another one may be readable.
     return candidates[0], (
         f"{candidates[0]} is not the same file as the video of the run, though it has its name. "
         "If it was converted or cut, frames may not fit."

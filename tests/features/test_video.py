@@ -245,6 +245,26 @@ def test_mp4_without_its_index_is_told_from_other_damage(tmp_path: Path) -> None
         inspect_video(tmp_path / "noise.mp4")
 
 
+@pytest.mark.parametrize("content", [b"\0", b"\0\0\0\x20fty", b"\0\0\0\x20junkjunkjunk"])
+def test_what_does_not_begin_as_an_mp4_was_not_cut_off(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="can't be opened as a video"):
+        inspect_video(path)
+
+
+@pytest.mark.parametrize("method", ["open", "exists"])
+def test_a_video_that_may_not_be_read_is_said(clip: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(InputError, match=r"can't be read: Permission denied\. Check that your user may read"):
+        inspect_video(clip)
+    with pytest.raises(InputError, match="can't be read"):
+        next(iter_frames(clip))
+
+
 def test_unwritable_index_does_not_stop_anything(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert inspect_video(clip, tmp_path / "file" / "videos.json").n_frames == 40

@@ -356,3 +356,12 @@ def test_other_zip_files_are_refused(tmp_path):
         archive.writestr("content.xml", "<x/>")
     with pytest.raises(InputError, match="no Excel workbook"):
         read_annotation(path, 20, FPS)
+
+
+def test_bouts_that_are_a_models_are_told_from_corrected_ones(tmp_path):
+    header = "behavior,start_frame,stop_frame,origin"
+    found = events(tmp_path, [header, "groom,1,3,model", "groom,5,9,edited", "groom,12,13,model", "groom,15,16,human"])
+    assert len(found.bouts) == 4
+    (note,) = found.notes
+    assert note.startswith("2 of 4 bouts in labels.csv are a model's")
+    assert events(tmp_path, [header, "groom,5,9,edited"]).notes == ()

@@ -215,6 +215,19 @@ def test_what_is_no_video_is_refused_and_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["text.avi"]
 
 
+@pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
+def test_the_source_is_never_written_over(tmp_path, link):
+    source = tmp_path / "m1.mp4"
+    shutil.copy(DATA / "numbered_h264_250.mp4", source)
+    out = source if link is None else tmp_path / "other.mp4"
+    if link:
+        getattr(out, link)(source)
+    before = source.read_bytes()
+    with pytest.raises(InputError, match="is an original video"):
+        make_browser_video(source, out, ignore)
+    assert source.read_bytes() == out.read_bytes() == before
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "folder").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match=r"Cannot write the video .*played\.mp4"):

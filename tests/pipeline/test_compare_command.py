@@ -1,6 +1,7 @@
 """The command, and the files it leaves: page, CSV and LaTeX tables, figures."""
 
 import csv
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -309,6 +310,23 @@ def test_the_latex_tables_are_balanced_and_complete(output):
     assert rf"exp1 & \textbf{{{numbers[0]}}} {{\scriptsize[{numbers[1]}, {numbers[2]}]}}" in tables[0]
     assert r"\cmidrule(lr){2-3}" in tables[-1]
     assert "Binary accuracy & 0.902 &" in tables[-1]
+
+
+@pytest.mark.parametrize("kind", ["prediction", "run"])
+def test_a_folder_without_scores_is_left_out_or_named(runs, tmp_path, capsys, kind):
+    for name in ("exp1", "exp3", "new"):
+        shutil.copytree(runs / name.replace("new", "exp1"), tmp_path / name)
+    new = tmp_path / "new"
+    header = (new / "scores.csv").read_text(encoding="utf-8").splitlines()[0]
+    (new / "scores.csv").write_text(header + "\n", encoding="utf-8")
+    provenance = json.loads((new / "provenance.json").read_text(encoding="utf-8"))
+    (new / "provenance.json").write_text(json.dumps(provenance | {"kind": kind}), encoding="utf-8")
+    with pytest.raises(InputError, match="without human labels, so there are no scores") as caught:
+        run_compare_command([str(tmp_path / "exp1"), str(new)])
+    assert ("predictions of videos" in str(caught.value)) == (kind == "prediction")
+    run_compare_command([str(tmp_path)])
+    words = "holds predictions without scores." if kind == "prediction" else "has no scores."
+    assert f"Left out: {new} {words}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_terminal_says_who_is_best_and_where_the_page_lies(runs, tmp_path, capsys):

@@ -13,7 +13,7 @@ from features.errors import InputError
 from pipeline.annotations import EventList, read_annotation
 from pipeline.bouts import Bout
 from pipeline.commands.export import run_export_command, run_recordings
-from pipeline.exports import EXPORTS
+from pipeline.exports import EXPORTS, frame_csv
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import HUMAN, PREDICTED, ExportRecording
 from pipeline.labels import label_tracks
@@ -209,6 +209,16 @@ def test_keys_and_colors_of_the_ethogram_tell_behaviors_apart() -> None:
 
 def test_the_formats_say_what_they_are() -> None:
     assert all(module.DESCRIPTION and module.DESCRIPTION[-1] != "." for module in EXPORTS.values())
+
+
+def test_a_behavior_that_is_called_as_the_frame_numbers_reads_back(tmp_path: Path) -> None:
+    recording = ExportRecording("m1", Path("m1.mp4"), 25, 9, {PREDICTED: [Bout("frame", 2, 5), Bout("index", 0, 1)]})
+    [file] = frame_csv.files([recording], ("index", "frame"), "run")
+    (tmp_path / "m1.csv").write_bytes(file.content)
+    found = read_annotation(tmp_path / "m1.csv", 9, 25)
+    assert found.behaviors == ("index", "frame")
+    frames = found.frames_of("frame", 9)
+    assert frames is not None and np.flatnonzero(frames[0]).tolist() == [2, 3, 4] and frames[1].all()
 
 
 @pytest.mark.parametrize("key", ["boris", "bouts", "frames"])

@@ -150,3 +150,25 @@ def test_whatever_the_names_are_the_starter_can_be_loaded(tmp_path_factory, beha
     assert [names[0] for names in config.their_names().values()] == (expected or ["my_behavior"])
     if keypoints:
         assert list(config.center.keypoint_names) == keypoints
+
+
+def test_the_shortest_bout_of_the_starter_lets_the_humans_own_bouts_through(tmp_path: Path):
+    def shortest(*short_frames: int, fps: float = 30.0) -> float:
+        tallies = tuple(BehaviorTally((f"b{i}",), 20, 400, ("m",), n) for i, n in enumerate(short_frames))
+        path = tmp_path / "starter.yaml"
+        path.write_text(starter_yaml(StarterFacts("x", "r.csv", tallies, fps=fps)), encoding="utf-8")
+        settings = load_config(path).postprocess
+        assert not isinstance(settings, str)
+        return settings.min_bout_s
+
+    assert shortest(60, 90) == 0.5
+    assert shortest(60, 10) == 0.3
+    assert shortest(1) == 0.0
+    assert shortest(5, fps=0.0) == 0.5
+
+
+def test_one_bout_in_twenty_is_no_longer_than_the_short_length():
+    bouts = tuple(Bout("rear", 100 * i, 100 * i + i + 1) for i in range(40))
+    events = EventList(Path("b.csv"), "bout_csv", ("rear",), bouts, LabelSpan(4000, False, "b.csv"))
+    (tally,) = tally_behaviors({"a": {"": events}}, None)
+    assert tally.short_frames == 3

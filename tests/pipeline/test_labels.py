@@ -119,3 +119,15 @@ def test_our_name_in_a_file_is_not_silently_read_as_no_bout():
         label_tracks(annotations, {"rear": ["wall"]}, {"a": 2, "b": 2})
     merged = label_tracks(annotations, {"rear": ["wall", "rear"]}, {"a": 2, "b": 2})
     assert merged["b"].active[:, 0].tolist() == [True, False]
+
+
+def test_a_name_that_is_known_anyway_may_be_in_none_of_the_files():
+    annotations: dict[str, RawAnnotation] = {"a": events(Bout("g", 0, 1)), "b": frames({"g": [0, 1]})}
+    behaviors = {"groom": ["g"], "rear": ["wall"]}
+    with pytest.raises(InputError, match="'wall'"):
+        label_tracks(annotations, behaviors, {"a": 2, "b": 2})
+    tracks = label_tracks(annotations, behaviors, {"a": 2, "b": 2}, is_known=True)
+    assert tracks["a"].scored.all() and not tracks["a"].active[:, 1].any()
+    assert not tracks["b"].scored[:, 1].any()
+    with pytest.raises(InputError, match="Did you mean 'Wall'"):
+        label_tracks({"a": events(Bout("Wall", 0, 1))}, {"rear": ["wall"]}, {"a": 2}, is_known=True)

@@ -100,8 +100,8 @@ def shown_numbers(path: Path) -> list[int]:
 
 def test_without_a_name_it_shows_the_first_test_recording(run_path, capsys):
     assert main(["overlay", str(run_path)]) == 0
-    path = run_path / "overlays" / "mouse_03.mp4"
-    assert [item.name for item in path.parent.iterdir()] == ["mouse_03.mp4"]
+    path = run_path / "overlays" / "mouse_03_overlay.mp4"
+    assert [item.name for item in path.parent.iterdir()] == ["mouse_03_overlay.mp4"]
     assert str(path) in capsys.readouterr().out
     assert plays_in_browsers(path)
     with av.open(str(path)) as container:
@@ -119,7 +119,7 @@ def test_every_frame_of_the_video_shows_what_was_predicted_of_it(run_path):
     colors = np.array([bgr(INK), bgr(PALETTE[0])], dtype=np.float64)
     seen = [
         int(np.argmin(np.abs(frame[y - 1 : y + 2, layout.now_px].mean(axis=0) - colors).sum(axis=1))) == 1
-        for frame in iter_bgr_frames(run_path / "overlays" / "mouse_01.mp4")
+        for frame in iter_bgr_frames(run_path / "overlays" / "mouse_01_overlay.mp4")
     ]
     assert np.flatnonzero(seen).tolist() == list(range(ACTIVE.start, ACTIVE.stop))
 
@@ -127,18 +127,21 @@ def test_every_frame_of_the_video_shows_what_was_predicted_of_it(run_path):
 def test_a_stretch_shows_its_own_frames_and_does_not_replace_the_whole(run_path):
     (run_path / "centers" / "mouse_01.csv").unlink()
     run_overlay_command([str(run_path), "mouse_01", "--from", "2.5", "--to", "4", "--scale", "1"])
-    assert shown_numbers(run_path / "overlays" / "mouse_01_2.5-4s.mp4") == list(range(25, 40))
+    assert shown_numbers(run_path / "overlays" / "mouse_01_overlay_2.5-4s.mp4") == list(range(25, 40))
     run_overlay_command([str(run_path), "mouse_01", "--from", "7.3", "--scale", "1"])
-    assert shown_numbers(run_path / "overlays" / "mouse_01_7.3-end.mp4") == list(range(73, 80))
+    assert shown_numbers(run_path / "overlays" / "mouse_01_overlay_7.3-end.mp4") == list(range(73, 80))
     run_overlay_command([str(run_path), "mouse_01", "--to", "0.3", "--scale", "1"])
-    assert shown_numbers(run_path / "overlays" / "mouse_01_0-0.3s.mp4") == [0, 1, 2]
+    assert shown_numbers(run_path / "overlays" / "mouse_01_overlay_0-0.3s.mp4") == [0, 1, 2]
 
 
 def test_several_or_all_recordings_into_another_folder(run_path, tmp_path):
     run_overlay_command(
         [str(run_path), "mouse_02", "mouse_01", "mouse_02", "--to", "1", "--output", str(tmp_path / "a")]
     )
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["mouse_01_0-1s.mp4", "mouse_02_0-1s.mp4"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
+        "mouse_01_overlay_0-1s.mp4",
+        "mouse_02_overlay_0-1s.mp4",
+    ]
     run_overlay_command([str(run_path), "--all", "--to", "1", "--output", str(tmp_path / "b")])
     assert len(list((tmp_path / "b").iterdir())) == 3
 
@@ -147,7 +150,7 @@ def test_a_run_that_only_predicts_has_no_labels_and_no_test_recordings(run_path)
     rewrite_recordings(run_path, subset="predict")
     shutil.rmtree(run_path / "labels")
     run_overlay_command([str(run_path), "--to", "1"])
-    assert (run_path / "overlays" / "mouse_01_0-1s.mp4").is_file()
+    assert (run_path / "overlays" / "mouse_01_overlay_0-1s.mp4").is_file()
 
 
 def test_a_video_that_was_moved_is_named_and_found_by_its_name(run_path, made, tmp_path, caplog):
@@ -164,7 +167,7 @@ def test_a_video_that_was_moved_is_named_and_found_by_its_name(run_path, made, t
     rewrite_recordings(run_path, video_sha256=hashlib.sha256((deep / "mouse_01.avi").read_bytes()).hexdigest())
     with caplog.at_level(logging.WARNING):
         run_overlay_command([str(run_path), "mouse_01", "--to", "1", "--videos", str(tmp_path / "disk")])
-    assert (run_path / "overlays" / "mouse_01_0-1s.mp4").is_file()
+    assert (run_path / "overlays" / "mouse_01_overlay_0-1s.mp4").is_file()
     assert not caplog.records
 
 
@@ -173,7 +176,7 @@ def test_of_several_videos_of_one_name_the_one_of_the_run_is_taken(run_path, mad
         write_video(tmp_path / "disk" / folder / "mouse_01.avi", n_frames=5)
     shutil.copy(made / "videos" / "mouse_01.avi", tmp_path / "disk" / "b" / "mouse_01.avi")
     run_overlay_command([str(run_path), "mouse_01", "--videos", str(tmp_path / "disk")])
-    assert len(list(iter_bgr_frames(run_path / "overlays" / "mouse_01.mp4"))) == N_FRAMES
+    assert len(list(iter_bgr_frames(run_path / "overlays" / "mouse_01_overlay.mp4"))) == N_FRAMES
 
 
 def test_another_file_under_the_same_name_is_used_with_a_warning(run_path, tmp_path, caplog):
@@ -181,7 +184,7 @@ def test_another_file_under_the_same_name_is_used_with_a_warning(run_path, tmp_p
     with caplog.at_level(logging.WARNING):
         run_overlay_command([str(run_path), "mouse_01", "--videos", str(tmp_path / "disk")])
     assert "is not the file that the run was made from" in caplog.text
-    assert len(list(iter_bgr_frames(run_path / "overlays" / "mouse_01.mp4"))) == N_FRAMES
+    assert len(list(iter_bgr_frames(run_path / "overlays" / "mouse_01_overlay.mp4"))) == N_FRAMES
 
 
 @pytest.mark.parametrize(
@@ -253,6 +256,45 @@ def test_what_cannot_be_done_is_said(run_path, arguments, message):
     with pytest.raises(InputError, match=message):
         run_overlay_command([str(run_path), *arguments])
     assert not list(run_path.glob("overlays/*"))
+
+
+@pytest.mark.parametrize("name", ["mouse_01.mp4", "mouse_01_overlay.mp4"])
+def test_no_original_is_written_over_in_the_folder_of_the_videos(run_path, made, tmp_path, name):
+    video = tmp_path / "videos" / name
+    video.parent.mkdir()
+    shutil.copy(made / "videos" / "mouse_01.avi", video)
+    before = video.read_bytes()
+    rewrite_recordings(run_path, video=name, video_path=str(video))
+    arguments = [str(run_path), "mouse_01", "--output", str(video.parent)]
+    if name == "mouse_01.mp4":
+        run_overlay_command(arguments)
+        assert {path.name for path in video.parent.iterdir()} == {name, "mouse_01_overlay.mp4"}
+        run_overlay_command(arguments)  # What was made here is made anew.
+    else:
+        with pytest.raises(InputError, match=r"mouse_01_overlay\.mp4 is an original video"):
+            run_overlay_command(arguments)
+        shutil.copy(video, tmp_path / name)
+        with pytest.raises(InputError, match="was not written by Rearview"):
+            run_overlay_command([str(run_path), "mouse_01", "--output", str(tmp_path)])
+    assert video.read_bytes() == before
+
+
+def test_options_may_stand_before_recordings(run_path, tmp_path):
+    run_overlay_command([str(run_path), "--to", "1", "mouse_02", "--output", str(tmp_path / "o")])
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["mouse_02_overlay_0-1s.mp4"]
+
+
+def test_a_video_that_may_not_be_read_is_said_before_anything_is_made(run_path, monkeypatch):
+    whole_open = Path.open
+
+    def refuse(path, *arguments, **options):
+        if path.suffix == ".avi":
+            raise PermissionError(13, "Permission denied")
+        return whole_open(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"mouse_01\.avi can't be read: Permission denied\. Check that your user"):
+        run_overlay_command([str(run_path), "mouse_01"])
 
 
 def test_a_folder_that_is_no_run_is_said(tmp_path):

@@ -59,7 +59,7 @@ def test_predict_gives_exactly_the_probabilities_of_the_run(lab, tmp_path):
     run = without_cache(lab, tmp_path)
     videos = [str(lab / "held out.avi"), str(lab / "neu ü.avi")]
     assert main(["predict", str(run), *videos, "--output", str(tmp_path / "new")]) == 0
-    for ours, theirs in (("held", "held out"), ("neu", "neu ü")):
+    for ours, theirs in (("held", "held_out"), ("neu", "neu_ü")):
         for kind in ("predictions", "bouts"):
             expected = (lab / "runs" / "tiny" / kind / f"{ours}.csv").read_bytes()
             assert (tmp_path / "new" / kind / f"{theirs}.csv").read_bytes() == expected
@@ -95,9 +95,9 @@ def test_an_individual_that_was_learned_from_is_not_scored(lab, tmp_path):
 def test_the_summary_is_the_predictions_summed_up(lab, tmp_path):
     assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
     summary = rows_of(tmp_path / "new" / "summary.csv")
-    assert [(row["recording"], row["behavior"]) for row in summary] == [("neu ü", b) for b in BEHAVIORS]
-    frames = rows_of(tmp_path / "new" / "predictions" / "neu ü.csv")
-    bouts = rows_of(tmp_path / "new" / "bouts" / "neu ü.csv")
+    assert [(row["recording"], row["behavior"]) for row in summary] == [("neu_ü", b) for b in BEHAVIORS]
+    frames = rows_of(tmp_path / "new" / "predictions" / "neu_ü.csv")
+    bouts = rows_of(tmp_path / "new" / "bouts" / "neu_ü.csv")
     for row in summary:
         active = np.array([int(frame[row["behavior"]]) for frame in frames])
         probability = np.array([float(frame[f"{row['behavior']}_probability"]) for frame in frames])
@@ -124,11 +124,11 @@ def test_one_bad_video_is_reported_and_the_rest_is_predicted(lab, tmp_path, caps
     write_poses(folder / "shorter posesDLC.csv", N_FRAMES - 7)
     shutil.copy(lab / "neu ü.avi", folder / "no poses.avi")
     assert predict(lab, tmp_path / "new", str(folder)) == 2
-    assert {row["recording"] for row in rows_of(tmp_path / "new" / "summary.csv")} == {"held out", "neu ü"}
+    assert {row["recording"] for row in rows_of(tmp_path / "new" / "summary.csv")} == {"held_out", "neu_ü"}
     failures = {row["recording"]: row["reason"] for row in rows_of(tmp_path / "new" / "failures.csv")}
-    assert set(failures) == {"broken", "shorter poses", "no poses"}
-    assert "113" in failures["shorter poses"] and "120" in failures["shorter poses"]
-    assert "pose" in failures["no poses"]
+    assert set(failures) == {"broken", "shorter_poses", "no_poses"}
+    assert "113" in failures["shorter_poses"] and "120" in failures["shorter_poses"]
+    assert "pose" in failures["no_poses"]
     assert RunDir(tmp_path / "new").is_finished()
     assert "3 of 5 recordings were not predicted" in " ".join(capsys.readouterr().out.split())
 
@@ -138,10 +138,10 @@ def test_an_unexpected_fault_in_one_recording_does_not_stop_the_rest(lab, tmp_pa
 
     real = module.gather_recordings
 
-    def faulty(config, recordings):
-        if recordings[0].id == "held out":
+    def faulty(config, recordings, **more):
+        if recordings[0].id == "held_out":
             raise ZeroDivisionError("a bug")
-        return real(config, recordings)
+        return real(config, recordings, **more)
 
     monkeypatch.setattr(module, "gather_recordings", faulty)
     assert predict(lab, tmp_path / "new", str(lab / "held out.avi"), str(lab / "neu ü.avi")) == 2
@@ -216,7 +216,7 @@ def test_finished_predictions_and_runs_are_not_overwritten_unasked(lab, tmp_path
     assert "already holds predictions" in capsys.readouterr().err
     assert (tmp_path / "new" / "summary.csv").read_bytes() == before
     assert predict(lab, tmp_path / "new", str(lab / "held out.avi"), "--overwrite") == 0
-    assert [path.stem for path in (tmp_path / "new" / "predictions").iterdir()] == ["held out"]
+    assert [path.stem for path in (tmp_path / "new" / "predictions").iterdir()] == ["held_out"]
     assert predict(lab, lab / "runs" / "tiny", video, "--overwrite") == 2
     assert "holds a run, not predictions" in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "new"), video, "--output", str(tmp_path / "newer")]) == 2
@@ -241,7 +241,7 @@ def test_a_shift_of_the_training_is_not_put_on_new_videos(lab, tmp_path):
     assert main(["predict", str(run), str(lab / "neu ü.avi"), "--output", str(tmp_path / "new")]) == 0
     assert load_config(tmp_path / "new" / "config.yaml").frames == "strict"
     expected = (lab / "runs" / "tiny" / "predictions" / "neu.csv").read_bytes()
-    assert (tmp_path / "new" / "predictions" / "neu ü.csv").read_bytes() == expected
+    assert (tmp_path / "new" / "predictions" / "neu_ü.csv").read_bytes() == expected
 
 
 def test_other_frame_rates_and_sizes_are_remarked_upon(lab, tmp_path):
@@ -251,6 +251,109 @@ def test_other_frame_rates_and_sizes_are_remarked_upon(lab, tmp_path):
     notes = json.loads((tmp_path / "new" / "provenance.json").read_text(encoding="utf-8"))["notes"]
     assert any("25 frames per second, the training videos 10" in note for note in notes)
     assert any("96 px wide" in note for note in notes)
+
+
+def test_a_behavior_that_never_occurs_in_the_labels_is_scored_as_absent(lab, tmp_path):
+    table = lab / "never rears.csv"
+    (lab / "bouts.csv").write_text("behavior,start_frame,stop_frame\ngrooming,10,30\n", encoding="utf-8")
+    header = "recording,video,poses,annotations,individual,group,split\n"
+    table.write_text(header + "x,held out.avi,held outDLC_resnet50.csv,bouts.csv,m,,test\n", encoding="utf-8")
+    assert predict(lab, tmp_path / "new", "--recordings", str(table)) == 0
+    positive = {
+        r["behavior"]: r["n_positive"] for r in rows_of(tmp_path / "new" / "scores.csv") if r["recording"] == "x"
+    }
+    assert positive == {"grooming": "20", "rearing": "0"}
+
+
+def test_a_name_like_the_one_that_is_missing_may_be_a_misspelling(lab, tmp_path):
+    table = lab / "misspelt.csv"
+    text = "behavior,start_frame,stop_frame\ngrooming,10,30\nRearing,40,50\n"
+    (lab / "misspelt bouts.csv").write_text(text, encoding="utf-8")
+    header = "recording,video,poses,annotations,individual,group,split\n"
+    table.write_text(header + "x,held out.avi,held outDLC_resnet50.csv,misspelt bouts.csv,m,,test\n", encoding="utf-8")
+    assert predict(lab, tmp_path / "new", "--recordings", str(table)) == 0
+    notes = json.loads((tmp_path / "new" / "provenance.json").read_text(encoding="utf-8"))["notes"]
+    assert any("without its labels" in note and "Did you mean 'Rearing'" in note for note in notes)
+
+
+def test_labels_of_what_was_learned_from_are_not_compared_with(lab, tmp_path):
+    table = lab / "all test.csv"
+    rows = (lab / "recordings.csv").read_text(encoding="utf-8").replace(",train", ",test")
+    table.write_text(rows, encoding="utf-8")
+    assert predict(lab, tmp_path / "new", "--recordings", str(table)) == 0
+    compared = rows_of(tmp_path / "new" / "statistics_agreement.csv")
+    assert {(row["subset"], row["n_recordings"]) for row in compared if row["statistic"] == "total_s"} == {
+        ("test", "1")
+    }
+    human = {row["recording"] for row in rows_of(tmp_path / "new" / "statistics.csv") if row["source"] == "human"}
+    assert human == {"held"}
+
+
+def test_a_bad_row_of_the_table_stops_only_itself(lab, tmp_path):
+    table = lab / "one missing.csv"
+    header = "recording,video,poses,annotations,individual,group,split\n"
+    rows = "a,nowhere.avi,,,,,\nb,neu ü.avi,neu üDLC_resnet50.csv,,,,\n"
+    table.write_text(header + rows, encoding="utf-8")
+    assert predict(lab, tmp_path / "new", "--recordings", str(table)) == 2
+    assert {row["recording"] for row in rows_of(tmp_path / "new" / "summary.csv")} == {"b"}
+    (failure,) = rows_of(tmp_path / "new" / "failures.csv")
+    assert failure["recording"] == "a" and "nowhere.avi" in failure["reason"]
+
+
+def test_a_policy_for_frames_can_be_given(lab, tmp_path, capsys):
+    shutil.copy(lab / "neu ü.avi", tmp_path / "s.avi")
+    write_poses(tmp_path / "sDLC.csv", N_FRAMES - 2)
+    assert predict(lab, tmp_path / "new", str(tmp_path / "s.avi")) == 2
+    policy = "{policy: trim_to_shortest, at_most_frames: 2}"
+    assert predict(lab, tmp_path / "new", str(tmp_path / "s.avi"), "--frames", policy) == 0
+    (row,) = rows_of(tmp_path / "new" / "recordings.csv")
+    assert row["n_unobserved"] == "2"
+    assert predict(lab, tmp_path / "newer", str(tmp_path / "s.avi"), "--frames", "trim") == 2
+    assert "frames" in capsys.readouterr().err
+
+
+def test_pose_files_of_another_name_are_remarked_upon_and_individuals_are_guessed(lab, tmp_path, capsys):
+    shutil.copy(lab / "neu ü.avi", tmp_path / "day1 480A.avi")
+    poses = str(lab / "neu üDLC_resnet50.csv")
+    assert predict(lab, tmp_path / "new", str(tmp_path / "day1 480A.avi"), "--poses", poses) == 0
+    (row,) = rows_of(tmp_path / "new" / "recordings.csv")
+    assert (row["recording"], row["individual"]) == ("day1_480A", "480A")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "whose name does not fit" in said and "guessed" in said
+
+
+def test_derived_videos_copies_and_shared_poses(lab, tmp_path, capsys):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    for name in ("a.avi", "aDLC_resnet50_labeled.avi", "b.avi", "b.mp4"):
+        shutil.copy(lab / "neu ü.avi", folder / name)
+    for name in ("a", "b"):
+        write_poses(folder / f"{name}DLC_resnet50.csv", N_FRAMES)
+    assert predict(lab, tmp_path / "out", str(folder), str(folder / "a.avi")) == 2
+    assert {row["recording"] for row in rows_of(tmp_path / "out" / "summary.csv")} == {"a"}
+    assert len(rows_of(tmp_path / "out" / "failures.csv")) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "labeled.avi is left out" in said and "fits b.avi, b.mp4 alike" in said
+
+
+def test_results_are_never_mixed_with_a_labs_own_files(lab, tmp_path, capsys):
+    before = {path: path.read_bytes() for path in lab.iterdir() if path.is_file()}
+    assert predict(lab, lab, str(lab / "neu ü.avi")) == 2
+    assert "holds other files" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in lab.iterdir() if path.is_file()} == before
+
+
+def test_predictions_that_fail_leave_the_earlier_ones(lab, tmp_path):
+    assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
+    (tmp_path / "new" / "corrections").mkdir()
+    (tmp_path / "new" / "corrections" / "m.csv").write_text("mine", encoding="utf-8")
+    (tmp_path / "broken.avi").write_bytes(b"RIFF")
+    for _ in range(2):
+        assert predict(lab, tmp_path / "new", str(tmp_path / "broken.avi"), "--overwrite") == 2
+        assert RunDir(tmp_path / "new").is_finished()
+        assert (tmp_path / "new" / "corrections" / "m.csv").is_file()
+    assert predict(lab, tmp_path / "stub", str(tmp_path / "broken.avi")) == 2
+    assert not (tmp_path / "stub").exists()
 
 
 @pytest.mark.shared

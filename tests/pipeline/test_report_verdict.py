@@ -106,6 +106,14 @@ def test_what_is_not_firm_is_never_called_good(change, words):
     assert verdict.cautions[0] == f"Not firm: {words}."
 
 
+def test_a_little_below_the_baseline_is_no_verdict_where_nothing_is_firm():
+    few = replace(FIRM, n_individuals=3, average_precision=Estimate(0.9), baseline=0.932)
+    verdict = judge(few)
+    assert (verdict.level, verdict.headline) == ("fair", "Not better than the baseline, but too little to tell")
+    assert judge(replace(few, n_individuals=6)).level == "poor"
+    assert judge(replace(few, average_precision=Estimate(0.7))).level == "poor"
+
+
 def test_a_further_subset_that_falls_far_below_takes_the_firmness_away():
     below = judge(replace(FIRM, elsewhere=(("test", 0.6),)))
     assert (below.level, below.headline) == ("fair", "Close to the human, in frames and in bouts, but not firm")

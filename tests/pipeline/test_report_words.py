@@ -173,7 +173,7 @@ def test_a_head_that_does_not_beat_the_baseline_is_called_out(tmp_path):
     found = [notice for notice in notices(read_run(folder)) if notice.title == "Not better than the baseline"]
     assert len(found) == 1
     assert "rear, cross-validation" in found[0].text
-    assert summarize(read_run(folder))[0].verdict.headline == "No better than the baseline: do not use"
+    assert summarize(read_run(folder))[0].verdict.headline == "Not better than the baseline, but too little to tell"
 
 
 def test_notes_and_left_out_counts_are_shown(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.annotations import EventList, read_annotation
 from pipeline.command_line import main
+from pipeline.review.corrections import draft_path
 from pipeline.review.pages import Review
 from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
@@ -56,6 +57,7 @@ def lab(tmp_path_factory) -> Path:
         "mouse 1": (Scene(), write_browser_video(folder / "videos" / "mouse 1.mp4")),
         "old": (Scene(human=None, fps=29.97003), write_old_video(folder / "videos" / "old.avi", fps=30000 / 1001)),
         "blind": (Scene(), None),
+        "partly": (Scene(unscored=(130, 260)), None),
     }
     make_review_run(folder / "run é", recordings)
     assert main(["review", str(folder / "run é")]) == 0
@@ -416,6 +418,56 @@ def test_begin_from_the_humans_bouts(page):
     assert page.locator("#start-from").input_value() == "model"
 
 
+def test_what_the_human_did_not_score_stays_as_the_model_has_it(context, lab):
+    page = open_page(context, (lab / "run é" / "review" / "partly.html").as_uri())
+    page.locator("#tab-bouts").click()
+    page.locator("#start-from").select_option("human")
+    # Frames 130 to 259 are unscored: of the model's 120 to 149 the human denies the first ten only.
+    mixed = [MODEL[0], ("grooming", 80, 100), ("grooming", 130, 150), MODEL[2]]
+    assert bouts(page) == mixed
+    rows = page.locator("#bouts li[data-id]").evaluate_all("rows => rows.map(row => row.dataset.origin)")
+    assert rows == ["human", "human", "edited", "model"]
+    assert "where the human did not score, the model's stay" in page.locator("#said").text_content()
+    # A doubt wholly within what is unscored.
+    page.locator("#tab-places").click()
+    page.locator("#places li", has_text="almost a bout").click()
+    done = page.locator("#places li.is-done").count()
+    page.evaluate("document.activeElement.blur()")
+    press(page, "h")
+    assert bouts(page) == mixed
+    assert page.locator("#places li.is-done").count() == done + 1
+    assert page.complaints == []
+
+
+def test_a_human_who_did_not_score_a_place_has_no_version_of_it(context, lab):
+    page_path = lab / "run é" / "review" / "partly.html"
+    copy = page_path.with_name("unscored.html")
+    # The place at 270 to 279 was not scored either.
+    text = page_path.read_text(encoding="utf-8").replace("[130,260]", "[130,290]")
+    copy.write_text(text.replace('"model":[[[20,60],[120,150]]', '"model":[[[20,60],[120,150],[265,285]]'), "utf-8")
+    page = open_page(context, copy.as_uri())
+    copy.unlink()
+    before = bouts(page)
+    assert ("grooming", 265, 285) in before
+    page.locator("#places li", has_text="almost a bout").click()
+    press(page, "h")
+    assert bouts(page) == before
+    assert "did not score this stretch" in page.locator("#said").text_content()
+    assert page.locator("#places li.is-done").count() == 0
+
+
+def test_drafts_of_other_predictions_are_offered_by_the_server(context, served, lab):
+    draft = lab / "run é" / "corrections" / "blind.draft.json"
+    draft.parent.mkdir(exist_ok=True)
+    state = {"version": 1, "changed_at": "2026-01-02T03:04:05Z", "started_from": "model", "unsaved": True, "done": []}
+    draft.write_text(json.dumps(state | {"bouts": [["grooming", 3, 9, "edited"]]}), encoding="utf-8")
+    page = open_page(context, f"{served}blind.html")
+    assert bouts(page) == MODEL
+    page.get_by_text("Go on with them").click()
+    assert bouts(page) == [("grooming", 3, 9)]
+    assert page.complaints == []
+
+
 def test_help_tells_the_keys(page):
     press(page, "?")
     assert page.locator("#help").is_visible()
@@ -468,7 +520,8 @@ def test_a_served_page_saves_beside_the_run(browser, context, served, lab):
     page = open_page(context, f"{served}mouse%201.html")
     drag(page, spot(page, 150), spot(page, 172))
     press(page, "Control+s")
-    wait_until(page, "document.getElementById('said').textContent.startsWith('Saved mouse 1.csv')")
+    wait_until(page, "document.getElementById('said').textContent.startsWith('Saved mouse 1.boris and')")
+    assert "corrections/mouse 1.boris#observation=mouse 1" in page.locator('[data-key="cell"]').text_content()
     folder = lab / "run é" / "corrections"
     assert read_back(folder / "mouse 1.csv") == read_back(folder / "mouse 1.boris") == sorted(bouts(page))
     with page.expect_download() as download:
@@ -479,7 +532,8 @@ def test_a_served_page_saves_beside_the_run(browser, context, served, lab):
     trees = [json.loads(path.read_bytes()) for path in (Path(download.value.path()), folder / "mouse 1.boris")]
     assert trees[0] == trees[1]
     press(page, "2", "Home", "a")
-    draft = folder / "mouse 1.draft.json"
+    (recording,) = read_review_run(lab / "run é", ["mouse 1"]).recordings
+    draft = draft_path(folder, recording)
     for _ in range(200):
         if draft.exists() and json.loads(draft.read_text(encoding="utf-8"))["unsaved"]:
             break

@@ -12,16 +12,22 @@ import numpy as np
 import pytest
 
 from features.errors import InputError
+from pipeline.annotations import read_annotation
+from pipeline.annotations.base import AnnotationChoice
 from pipeline.choices import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_ways
 from pipeline.command_line import main
+from pipeline.labels import label_tracks
 from pipeline.postprocess import PostprocessConfig
 from pipeline.review import scripts
+from pipeline.review.corrections import parse_corrections, write_corrections
 from pipeline.review.pages import content_policy, page_name, safe_json
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.videos import find_videos, page_video, relative_url
 from pipeline.tables import write_table
+from pipeline.yaml_text import dump_yaml
 from tests.pipeline.review_runs import (
     BEHAVIORS,
+    FPS,
     N_FRAMES,
     Scene,
     make_review_run,
@@ -151,6 +157,54 @@ def test_another_video_or_a_damaged_copy_is_copied_anew(tmp_path):
     source.unlink()
     assert not copy(replace(recording, video_sha256="another"))
     assert page_video(recording, tmp_path, {}, lambda *_: None).path is None
+
+
+def test_a_video_in_the_place_of_the_copy_is_not_written_over(tmp_path, capsys):
+    for name in ("a", "b"):
+        write_old_video(tmp_path / "videos" / f"{name}.avi")
+    # Its codec is none that browsers play: it would be copied over itself.
+    a = (tmp_path / "videos" / "a.avi").rename(tmp_path / "videos" / "a.mp4")
+    (tmp_path / "videos" / "b.mp4").write_bytes(b"what nobody knows")
+    recordings = {"a": (Scene(), a), "b": (Scene(), tmp_path / "videos" / "b.avi")}
+    folder = make_review_run(tmp_path / "run", recordings)
+    before = {path: path.read_bytes() for path in (tmp_path / "videos").iterdir()}
+    for name, words in (("a", "a.mp4 is an original video"), ("b", "a file that is no such copy is there")):
+        assert main(["review", str(folder), name, "--output", str(tmp_path / "videos")]) == 2
+        assert words in " ".join(capsys.readouterr().err.split())
+    # Not even where a state lies beside it, or the run knows it as the video of another recording.
+    (tmp_path / "videos" / "a.mp4.source.json").write_text("{}", encoding="utf-8")
+    assert main(["review", str(folder), "a", "--output", str(tmp_path / "videos")]) == 2
+    assert {path: path.read_bytes() for path in before} == before
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "index.html").write_text("the lab's own", encoding="utf-8")
+    assert main(["review", str(folder), "b", "--output", str(tmp_path / "pages")]) == 2
+    assert (tmp_path / "pages" / "index.html").read_text(encoding="utf-8") == "the lab's own"
+
+
+def test_a_video_that_cannot_be_read_leaves_its_page_without_one(tmp_path, capsys):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    recordings = {"bad": (Scene(), bad), "good": (Scene(), write_browser_video(tmp_path / "good.mp4"))}
+    folder = make_review_run(tmp_path / "run", recordings)
+    assert main(["review", str(folder), "--output", str(tmp_path / "pages"), "bad", "good"]) == 0
+    found = content_of(tmp_path / "pages" / "bad.html")["video"]
+    assert found["file"] is None
+    assert "bad.mp4 can't be opened as a video" in found["note"] and "only the timelines" in found["note"]
+    assert content_of(tmp_path / "pages" / "good.html")["video"]["file"] == "../good.mp4"
+
+
+def test_corrections_of_merged_behaviors_read_back_though_they_never_occur(tmp_path):
+    folder = make_review_run(tmp_path / "run", {"m1": (Scene(), None)}, behaviors=("rearing", "grooming"))
+    config = folder / "config.yaml"
+    theirs = {"rearing": ["mid", "wall"], "grooming": ["groom"]}
+    config.write_text(dump_yaml({"name": "r", "behaviors": theirs, "head": {"name": "lstm"}}), encoding="utf-8")
+    run = read_review_run(folder)
+    corrected = parse_corrections([["rearing", 5, 9, "edited"]], run.behaviors, N_FRAMES)
+    path, _ = write_corrections(tmp_path / "corrections", run, run.recordings[0], None, corrected)
+    found = read_annotation(path, N_FRAMES, FPS, choice=AnnotationChoice(observation="m1"))
+    track = label_tracks({"m1": found}, theirs, {"m1": N_FRAMES})["m1"]
+    assert track.scored.all()
+    assert np.flatnonzero(track.active[:, 0]).tolist() == [5, 6, 7, 8] and not track.active[:, 1].any()
 
 
 def test_a_video_that_moved_is_found_by_its_name(lab, tmp_path):

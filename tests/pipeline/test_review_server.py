@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import pipeline.review.server as server_module
 from pipeline.annotations import EventList, read_annotation
 from pipeline.review.byte_ranges import requested_range
 from pipeline.review.corrections import parse_corrections
@@ -165,7 +167,8 @@ def test_saved_corrections_read_back(place):
     bouts = [["grooming", 20, 61, "edited"], [BEHAVIORS[1], 200, 300, "human"], ["grooming", 0, 5, "model"]]
     status, _, content = client.post("save/mouse%201", {"bouts": bouts})
     assert status == 200
-    assert json.loads(content)["saved"] == ["mouse 1.csv", "mouse 1.boris"]
+    assert json.loads(content)["saved"] == ["mouse 1.boris", "mouse 1.csv"]
+    assert json.loads(content)["cell"] == "corrections/mouse 1.boris#observation=mouse 1"
     expected = sorted((name, start, stop) for name, start, stop, _ in bouts)
     for name in ("mouse 1.csv", "mouse 1.boris"):
         found = read_annotation(folder / "run" / "corrections" / name, N_FRAMES, FPS, video_name="m.mp4")
@@ -181,11 +184,51 @@ def test_saved_corrections_read_back(place):
 
 def test_drafts_are_kept_and_given_back(place):
     folder, client = place
-    assert json.loads(client.get("draft/other")[2]) == {"draft": None}
+    assert json.loads(client.get("draft/other")[2]) == {"draft": None, "earlier": None}
     draft = {"version": 1, "bouts": [[BEHAVIORS[1], 1, 5, "edited"]], "done": ["é"]}
     assert client.post("draft/other", draft)[0] == 200
-    assert json.loads(client.get("draft/other")[2]) == {"draft": draft}
+    assert json.loads(client.get("draft/other")[2]) == {"draft": draft, "earlier": None}
     assert not (folder / "run" / "corrections" / "other.csv").exists()
+
+
+def test_drafts_of_other_predictions_are_kept_apart(place):
+    folder, client = place
+    corrections = folder / "run" / "corrections"
+    corrections.mkdir(exist_ok=True)
+    draft = {"version": 1, "bouts": [["grooming", 1, 5, "edited"]], "changed_at": "2026-02-02"}
+    for name, changed_at in (("", "2026-01-01"), (".0123456789abcdef", "2026-01-03"), (".broken", "2026-01-04")):
+        text = json.dumps(draft | {"changed_at": changed_at})
+        (corrections / f"mouse 1{name}.draft.json").write_text(text, encoding="utf-8")
+    found = json.loads(client.get("draft/mouse%201")[2])
+    assert found == {"draft": None, "earlier": draft | {"changed_at": "2026-01-03"}}
+    assert client.post("draft/mouse%201", draft)[0] == 200
+    found = json.loads(client.get("draft/mouse%201")[2])
+    assert found == {"draft": draft, "earlier": draft | {"changed_at": "2026-01-03"}}
+    assert len(list(corrections.glob("mouse 1*.draft.json"))) == 4
+
+
+@pytest.mark.parametrize("what", ["save", "draft"])
+def test_json_that_is_nested_without_end_is_refused(place, what):
+    _, client = place
+    headers = {TOKEN_HEADER: client.token}
+    for body in ("[" * 200_000, '{"bouts": [], "a": ' + "[" * 200_000 + "]" * 200_000 + "}"):
+        status, _, words = client.ask(f"/{client.token}/{what}/mouse%201", "POST", body, **headers)
+        assert (status, words[:25]) == (400, b"These are no corrections:")
+
+
+def test_a_file_that_breaks_off_has_one_answer(place, monkeypatch):
+    _, client = place
+    monkeypatch.setattr(server_module._Handler, "_write", fail_to_write)
+    with socket.create_connection((client.host, client.port), timeout=10) as connection:
+        request = f"GET /{client.token}/media/mouse%201 HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n\r\n"
+        connection.sendall(request.encode())
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def fail_to_write(handler, content):
+    raise TimeoutError("the disk or the browser")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +264,7 @@ def test_other_requests_are_refused(place):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to consoles, not to processes")
 def test_the_command_serves_until_ctrl_c(place):
     folder, _ = place
-    command = [sys.executable, "run_experiment.py", "review", str(folder / "run"), "--serve", "--no-browser"]
+    command = [sys.executable, "run_experiment.py", "review", str(folder / "run"), "--serve", "--no-browser", "mouse 1"]
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -68,3 +68,108 @@ def test_damaged_provenance_counts_as_unfinished(tmp_path: Path):
     run = RunDir(tmp_path)
     run.provenance_path.write_text('{"finished": "2026', encoding="utf-8")
     assert not run.is_finished()
+
+
+def finished_run(folder: Path, what: str = "first") -> RunDir:
+    run = RunDir(folder)
+    run.claim()
+    write_text(run.config_path, what)
+    run.write_provenance({"finished": what})
+    write_text(run.report_path, "<html>")
+    run.release()
+    return run
+
+
+def test_what_a_human_made_outlives_the_run(tmp_path: Path):
+    finished_run(tmp_path / "exp1")
+    for folder in ("corrections", "exports"):
+        write_text(tmp_path / "exp1" / folder / "m1.csv", folder)
+    run = RunDir(tmp_path / "exp1")
+    run.claim()
+    run.set_aside()
+    # The new run may learn from them.
+    assert (tmp_path / "exp1" / "corrections" / "m1.csv").read_text(encoding="utf-8") == "corrections"
+    run.drop_set_aside()
+    run.release()
+    assert (tmp_path / "exp1" / "exports" / "m1.csv").is_file()
+    assert not (tmp_path / "exp1.previous").exists()
+
+
+def test_a_run_that_got_nowhere_gives_way_to_the_earlier_one_however_often_it_is_tried(tmp_path: Path):
+    finished_run(tmp_path / "exp1")
+    write_text(tmp_path / "exp1" / "corrections" / "m1.csv", "mine")
+    for _ in range(3):
+        run = RunDir(tmp_path / "exp1")
+        run.claim()
+        run.set_aside()
+        write_text(run.config_path, "second")
+        run.release()
+        assert run.config_path.read_text(encoding="utf-8") == "first" and run.is_finished()
+        assert (tmp_path / "exp1" / "corrections" / "m1.csv").is_file()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["exp1"]
+
+
+def test_attempts_that_were_killed_lose_no_finished_run(tmp_path: Path):
+    finished_run(tmp_path / "exp1")
+    write_text(tmp_path / "exp1" / "corrections" / "m1.csv", "mine")
+    for n in range(2):
+        killed = RunDir(tmp_path / "exp1")
+        killed.claim()
+        killed.set_aside()
+        write_text(killed.config_path, f"killed {n}")
+        killed._lock.release()  # as the system does when a process ends
+        assert (tmp_path / "exp1.previous" / "config.yaml").read_text(encoding="utf-8") == "first"
+    last = RunDir(tmp_path / "exp1")
+    last.claim()
+    last.set_aside()
+    write_text(last.config_path, "done")
+    last.write_provenance({"finished": "now"})
+    write_text(last.report_path, "<html>")
+    last.drop_set_aside()
+    last.release()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["exp1"]
+    assert last.config_path.read_text(encoding="utf-8") == "done"
+    assert (tmp_path / "exp1" / "corrections" / "m1.csv").is_file()
+
+
+def test_corrections_of_two_runs_are_both_kept(tmp_path: Path):
+    finished_run(tmp_path / "exp1")
+    write_text(tmp_path / "exp1.previous" / "corrections" / "m1.csv", "older")
+    write_text(tmp_path / "exp1" / "corrections" / "m1.csv", "newer")
+    run = RunDir(tmp_path / "exp1")
+    run.drop_set_aside()
+    assert (tmp_path / "exp1.previous" / "corrections" / "m1.csv").read_text(encoding="utf-8") == "older"
+    assert (tmp_path / "exp1" / "corrections" / "m1.csv").read_text(encoding="utf-8") == "newer"
+
+
+@pytest.mark.parametrize("name", ["recordings.csv", "m1.mp4", "videos/m1.mp4"])
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str):
+    # A project of DeepLabCut has a config.yaml, too.
+    write_text(tmp_path / "lab" / "config.yaml", "Task: openfield")
+    write_text(tmp_path / "lab" / name, "mine")
+    with pytest.raises(InputError, match="holds other files"):
+        RunDir(tmp_path / "lab").claim()
+    assert (tmp_path / "lab" / name).read_text(encoding="utf-8") == "mine"
+
+
+def test_an_unfinished_run_and_hidden_files_are_no_other_files(tmp_path: Path):
+    for name in ("config.yaml", "log.txt", "fits/a.npz", ".DS_Store"):
+        write_text(tmp_path / "exp1" / name, "x")
+    run = RunDir(tmp_path / "exp1")
+    run.claim()
+    run.release()
+
+
+def test_the_working_folder_can_be_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    finished_run(tmp_path / "exp1")
+    monkeypatch.chdir(tmp_path / "exp1")
+    run = RunDir(Path())
+    run.claim()
+    assert run.is_finished()
+    run.release()
+
+
+def test_a_file_in_place_of_the_folder_is_an_input_error(tmp_path: Path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(InputError, match="Cannot write"):
+        write_text(tmp_path / "file" / "below.csv", "y")

@@ -51,6 +51,18 @@ export function replaceSpan(bouts, behavior, start, stop, runs, origin) {
   return sorted(result.map(settled));
 }
 
+// The pieces of [start, stop) that lie in none of the spans, which are in order.
+export function gaps(spans, start, stop) {
+  const found = [];
+  let from = start;
+  for (const [first, last] of spans) {
+    if (from < Math.min(first, stop)) found.push([from, Math.min(first, stop)]);
+    from = Math.max(from, last);
+  }
+  if (from < stop) found.push([from, stop]);
+  return found;
+}
+
 export function boutAt(bouts, behavior, frame) {
   return bouts.find((bout) => bout.behavior === behavior && bout.start <= frame && frame < bout.stop) ?? null;
 }

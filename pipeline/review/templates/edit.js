@@ -1,7 +1,7 @@
 // What can be done to the corrected bouts. Every deed is one step that undo takes back.
 
 import { byId, element, say } from "./dom.js";
-import { boutAt, boutsFromRuns, makeBout, put, replaceSpan, sameBouts, without } from "./bouts.js";
+import { boutAt, boutsFromRuns, gaps, makeBout, put, replaceSpan, sameBouts, without } from "./bouts.js";
 
 const NEW_BOUT_S = 0.5;
 export const STARTS = { model: "the model's bouts", human: "the human's bouts", nothing: "nothing" };
@@ -98,7 +98,8 @@ export class Editing {
     say(`${this.names[bout.behavior]}: deleted the bout (undo brings it back)`);
   }
 
-  // Within a place, the model's version, the human's, or the opposite of what the model says for most of it.
+  // Within a place, the model's version, the human's, or the opposite of what the model says for most of it. False
+  // where the human has none.
   takeVersion(place, source) {
     const { behavior, start, stop } = place;
     const model = this.content.model[behavior];
@@ -106,18 +107,41 @@ export class Editing {
     const opposite = 2 * covered > stop - start ? [] : [[start, stop]];
     const runs = { model, human: this.content.human?.[behavior], opposite }[source];
     const words = source === "opposite" ? (runs.length ? "made it a bout" : "cleared it") : `took the ${source}'s version`;
-    const bouts = replaceSpan(this.doc.bouts, behavior, start, stop, runs, source === "opposite" ? "edited" : source);
+    // What the human did not score is no "no": there the bouts stay.
+    const parts = source === "human" ? gaps(this.content.unscored[behavior], start, stop) : [[start, stop]];
+    if (!parts.length) {
+      say("The human did not score this stretch, so there is no version to take: the bouts stay as they are.");
+      return false;
+    }
+    let { bouts } = this.doc;
+    for (const [from, to] of parts) {
+      bouts = replaceSpan(bouts, behavior, from, to, runs, source === "opposite" ? "edited" : source);
+    }
     if (sameBouts(bouts, this.doc.bouts)) say("The corrected bouts say so already.");
     else {
       this.doc.change(bouts, words);
       say(`${this.names[behavior]}: ${words}`);
     }
+    return true;
   }
 
   startFrom(source) {
-    const runs = { model: this.content.model, human: this.content.human, nothing: [] }[source];
-    this.doc.change(boutsFromRuns(runs, source), `began again from ${STARTS[source]}`, source);
-    say(`Corrected bouts begin again from ${STARTS[source]} (undo brings the others back)`);
+    const { model } = this.content;
+    const bouts = source === "human" ? this.humanBouts() : boutsFromRuns(source === "model" ? model : [], source);
+    this.doc.change(bouts, `began again from ${STARTS[source]}`, source);
+    const isPartial = source === "human" && this.content.unscored.some((spans) => spans.length);
+    const rest = isPartial ? "; where the human did not score, the model's stay" : "";
+    say(`Corrected bouts begin again from ${STARTS[source]}${rest} (undo brings the others back)`);
+  }
+
+  // The human's, and the model's where the human did not score.
+  humanBouts() {
+    const { model, human, unscored, n_frames } = this.content;
+    let bouts = boutsFromRuns(model, "model");
+    unscored.forEach((spans, i) => {
+      for (const [from, to] of gaps(spans, 0, n_frames)) bouts = replaceSpan(bouts, i, from, to, human[i], "human");
+    });
+    return bouts;
   }
 
   undo() {

@@ -131,8 +131,8 @@ export class Lists {
     const place = this.places[this.current];
     if (!place || (source === "human" && !this.content.human)) return;
     const isDisputed = DISPUTED.includes(place.kind);
-    this.edit.takeVersion(place, source === "opposite" && isDisputed ? "human" : source);
-    this.doc.tick(place.key, true);
+    const isTaken = this.edit.takeVersion(place, source === "opposite" && isDisputed ? "human" : source);
+    if (isTaken) this.doc.tick(place.key, true);
   }
 
   get place() {
@@ -173,7 +173,7 @@ export class Lists {
     if (byId("bouts-panel").hidden) return;
     const { frame } = this.player;
     for (const row of byId("bouts").children) {
-      row.classList.toggle("now", Number(row.dataset.start) <= frame && frame < Number(row.dataset.stop));
+      row.classList.toggle("under-playhead", Number(row.dataset.start) <= frame && frame < Number(row.dataset.stop));
     }
   }
 }

@@ -9,7 +9,7 @@ const DRAFT_AFTER_MS = 1000;
 
 export class Saving {
   constructor(content, doc) {
-    Object.assign(this, { content, doc, token: null });
+    Object.assign(this, { content, doc, token: null, servedEarlier: null, advised: false });
     this.names = content.behaviors.map(({ name }) => name);
     byId("download-csv").addEventListener("click", () => this.downloadCsv());
     byId("download-boris").addEventListener("click", () => this.downloadBoris());
@@ -38,12 +38,14 @@ export class Saving {
       return;
     }
     byId("save").hidden = false;
-    this.found = later(this.found, (await answer.json()).draft);
+    const { draft, earlier } = await answer.json();
+    this.found = later(this.found, draft);
+    this.servedEarlier = earlier;
   }
 
   restore() {
     const { found } = this;
-    const earlier = keptElsewhere(this.content.storage_key);
+    const earlier = keptElsewhere(this.content.storage_key, this.servedEarlier);
     if (found && fromState(this.doc, found, this.names, this.content.n_frames)) {
       say(`Your corrections of ${dateText(found)} are here again.`);
     } else if (earlier.length) {
@@ -113,7 +115,15 @@ export class Saving {
     if (saved === this.doc.bouts) this.doc.saved();
     byId("notices").querySelector('[data-key="not-sent"]')?.remove();
     say(`Saved ${answer.saved.join(" and ")} in ${answer.folder}`);
+    this.advise(answer.cell);
     await this.send("draft", toState(this.doc, this.names));
+  }
+
+  // Once: what becomes of the files.
+  advise(cell) {
+    if (this.advised) return;
+    this.advised = true;
+    notify("cell", `Saved. To learn from it, the column “annotations” of a recordings.csv beside that folder says ${cell} (the .boris also names the behaviors that never occur here, the .csv does not).`);
   }
 
   // The server's answer; null where it took nothing, which is said.

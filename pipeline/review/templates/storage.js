@@ -50,18 +50,19 @@ export function kept(key) {
   }
 }
 
-// Corrections of the same recording that began from other predictions, the latest first.
-export function keptElsewhere(key) {
+// Corrections of the same recording that began from other predictions, the latest first; `served` is one (or null)
+// that lies beside the run.
+export function keptElsewhere(key, served) {
   const prefix = key.slice(0, key.lastIndexOf(":") + 1);
-  const found = [];
+  const found = [served];
   try {
     for (const other of Object.keys(localStorage)) {
       if (other !== key && other.startsWith(prefix) && !other.slice(prefix.length).includes(":")) found.push(kept(other));
     }
   } catch {
-    return [];
+    // What the browser keeps can't be read; what lies beside the run is found all the same.
   }
-  const whole = found.filter((state) => state?.version === VERSION && state.bouts);
+  const whole = found.filter((state) => state?.version === VERSION && Array.isArray(state.bouts));
   return whole.sort((a, b) => (a.changed_at < b.changed_at ? 1 : -1));
 }
 
