@@ -21,8 +21,6 @@ from tests.lab import (
     write_video,
 )
 
-pytestmark = pytest.mark.xdist_group("bad_input")
-
 BORIS_HEADER = (
     "Observation id,Observation date,Description,Observation duration,Observation type,Source,Time offset (s),"
     "Media duration (s),FPS,Subject,Behavior,Behavioral category,Behavior type,Time,Media file name,Image index,"

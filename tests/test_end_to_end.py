@@ -13,7 +13,7 @@ from pipeline.command_line import main
 from pipeline.run_dir import RunDir
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab, write_labels
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.slow
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

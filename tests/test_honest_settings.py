@@ -10,7 +10,7 @@ import pytest
 from pipeline.command_line import main
 from tests.lab import BEHAVIORS, known_labels, make_embedded_lab, write_labels
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("honest")]
+pytestmark = pytest.mark.slow
 
 ARGUMENTS = [
     "--set", "postprocess=tune", "--set", "calibration=temperature", "--set", "tuning.inner_folds=2",

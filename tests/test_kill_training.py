@@ -19,7 +19,6 @@ def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("end_to_end")
 def test_kill_9_during_training_loses_only_the_fit_in_flight(tmp_path: Path):
     config = make_embedded_lab(tmp_path / "lab", n_train=3, n_test=1)
     killed, whole = tmp_path / "killed", tmp_path / "whole"

@@ -48,6 +48,7 @@ def run_export_command(arguments: Sequence[str]) -> int:
     for file in files:
         write_bytes(folder / file.path, file.content)
     _tell(folder, found, recordings)
+    _tell_of_corrections(options.run / "corrections", recordings)
     return 0
 
 
@@ -157,6 +158,12 @@ def _tell(folder: Path, found: Mapping[str, Sequence[ExportedFile]], recordings:
             f"Not every frame was scored by a human in {listing(partly)}. The frame CSV keeps that; in the other forms "
             "such a frame may be read as one without the behavior."
         )
+
+
+def _tell_of_corrections(folder: Path, recordings: Sequence[ExportRecording]) -> None:
+    corrected = [recording.id for recording in recordings if (folder / f"{recording.id}.csv").is_file()]
+    if corrected:
+        print(f"Corrections of {listing(corrected)} are not part of this: they lie in {folder} (also as .boris).")
 
 
 def _parser() -> argparse.ArgumentParser:

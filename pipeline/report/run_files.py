@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from features.errors import InputError
+from features.suggestions import did_you_mean
 from features.video import MAX_FPS
 from pipeline.labels import names_in_annotations
 from pipeline.report.reading import checked, optional
@@ -200,9 +201,10 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
     Raises
     ------
     InputError
-        When the folder is no run folder, or one of its files cannot be read.
+        When the folder is no run folder or its run never came to its end, or one of its files cannot be read.
     """
     folder = RunDir(run_dir)
+    _require_run(folder)
     config_text = checked(folder.config_path, lambda path: path.read_text(encoding="utf-8"))
     config = checked(folder.config_path, lambda _: _parse_yaml(config_text))
     behaviors = _behaviors(folder.config_path, config)
@@ -227,6 +229,27 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
         timelines=timelines,
         tables=read_tables(folder),
     )
+
+
+def _require_run(folder: RunDir) -> None:
+    """Raise where there is no folder, or where its run was never finished."""
+    path = folder.path
+    if not path.exists():
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        runs = {other.name: other for other in beside if RunDir(other).config_path.exists()}
+        hint = did_you_mean(path.name, runs)
+        meant = [run for name, run in runs.items() if hint == did_you_mean(name, [name])]
+        hint = (
+            f" Did you mean {meant[0]}?"
+            if meant
+            else " Give the folder of a run (it holds config.yaml), for example runs/exp1."
+        )
+        raise InputError(f"There is no folder {path}.{hint}")
+    if folder.config_path.exists() and not folder.recordings_path.exists():
+        raise InputError(
+            f"{path} holds no {folder.recordings_path.name}: this run never came to its end. Start the experiment "
+            "again (the same command goes on where it stopped)."
+        )
 
 
 def _parse_yaml(text: str) -> Mapping[str, Any]:

@@ -1,22 +1,29 @@
 """Corrected bouts: as a page hands them over, and as they are kept beside a run."""
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from features.errors import InputError
 from pipeline.bouts import Bout
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import PREDICTED, ExportRecording
 from pipeline.review.run_reading import ReviewRecording, ReviewRun
 from pipeline.run_dir import write_text
-from pipeline.tables import write_table
+from pipeline.tables import read_table, write_table
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "origin")
 ORIGINS = ("model", "human", "edited")
+STATE_VERSION = 1
+"""That of storage.js."""
 
 
 class CorrectedBout(NamedTuple):
@@ -68,7 +75,7 @@ def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> li
 
 
 def boris_tree(
-    run: ReviewRun, recording: ReviewRecording, video_path: Path | None, bouts: Sequence[Bout] = ()
+    run: ReviewRun, recording: ReviewRecording, video_path: Path | None, corrected: Sequence[CorrectedBout] = ()
 ) -> dict[str, Any]:
     """A BORIS project with one observation of the corrected bouts, named as the recording.
 
@@ -79,12 +86,22 @@ def boris_tree(
         video_path,
         recording.fps,
         recording.n_frames,
-        {PREDICTED: [replace(bout, behavior=run.annotated_as(bout.behavior)) for bout in bouts]},
+        {PREDICTED: [replace(bout, behavior=run.annotated_as(bout.behavior)) for bout, _ in corrected]},
     )
     tree = boris_project([exported], run.ethogram, f"{run.name} {recording.recording} corrected")
     tree["project_description"] = f"Corrected bouts of {recording.recording} (run {run.name}), reviewed in Rearview."
-    tree["observations"][recording.recording]["description"] = "Corrected bouts, reviewed in Rearview."
+    tree["observations"][recording.recording]["description"] = (
+        f"Corrected bouts, reviewed in Rearview.{_origins_text(corrected)}"
+    )
     return tree
+
+
+def _origins_text(corrected: Sequence[CorrectedBout]) -> str:
+    """Whose bouts these are; the same words as exports.js."""
+    if not corrected:
+        return ""
+    model, human, edited = (sum(item.origin == origin for item in corrected) for origin in ORIGINS)
+    return f" Of {len(corrected)} bouts: {model} the model's, unchanged; {human} a human's, unchanged; {edited} edited."
 
 
 def write_corrections(
@@ -121,7 +138,7 @@ def write_corrections(
     csv_path = folder / f"{recording.recording}.csv"
     write_table(csv_path, COLUMNS, rows)
     boris_path = folder / f"{recording.recording}.boris"
-    tree = boris_tree(run, recording, video_path, [item.bout for item in corrected])
+    tree = boris_tree(run, recording, video_path, corrected)
     write_text(boris_path, json.dumps(tree, indent=1) + "\n")
     return [boris_path, csv_path]
 
@@ -151,6 +168,59 @@ def read_drafts(folder: Path, recording: ReviewRecording) -> dict[str, Any]:
     others = [_draft(path) for path in paths if path != ours and pattern.fullmatch(path.name)]
     earlier = max((found for found in others if found), key=lambda found: str(found.get("changed_at")), default=None)
     return {"draft": _draft(ours), "earlier": earlier}
+
+
+def corrections_folder(run: ReviewRun, pages: Path) -> Path:
+    """Where the corrections lie that are made in a folder of pages."""
+    return (run.path if pages == run.path / "review" else pages) / "corrections"
+
+
+def saved_state(folder: Path, run: ReviewRun, recording: ReviewRecording) -> dict[str, Any] | None:
+    """What was last kept beside the run, as a page takes it up: the draft with its ticks, or a later CSV.
+
+    None where there is nothing, or it does not fit the recording.
+    """
+    paths = [path for path in (draft_path(folder, recording), folder / f"{recording.recording}.csv") if path.is_file()]
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        try:
+            return _csv_state(path, run, recording) if path.suffix == ".csv" else _draft_state(path, run, recording)
+        except (InputError, OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s does not fit %s and is not shown in its page: %s", path, recording.recording, error)
+    return None
+
+
+def _draft_state(path: Path, run: ReviewRun, recording: ReviewRecording) -> dict[str, Any]:
+    draft = _draft(path) or {}
+    return {
+        "version": int(draft["version"]),
+        "changed_at": str(draft["changed_at"]),
+        "started_from": str(draft["started_from"]),
+        "unsaved": bool(draft["unsaved"]),
+        "done": [str(key) for key in draft["done"]],
+        "bouts": _as_sent(parse_corrections(draft["bouts"], run.behaviors, recording.n_frames)),
+    }
+
+
+def _csv_state(path: Path, run: ReviewRun, recording: ReviewRecording) -> dict[str, Any]:
+    ours = {run.annotated_as(behavior): behavior for behavior in run.behaviors}
+    found = []
+    for cells in read_table(path):
+        start, stop = int(cells["start_frame"]), int(cells["stop_frame"])
+        if abs(float(cells["stop_s"]) * recording.fps - stop) > 1:
+            raise ValueError(f"frame {stop} is not at {cells['stop_s']} s")
+        found.append([ours[cells["behavior"]], start, stop, cells["origin"]])
+    return {
+        "version": STATE_VERSION,
+        "changed_at": datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(),
+        "started_from": "human" if any(line.scored is not None for line in recording.timelines) else "model",
+        "unsaved": False,
+        "done": [],
+        "bouts": _as_sent(parse_corrections(found, run.behaviors, recording.n_frames)),
+    }
+
+
+def _as_sent(corrected: Sequence[CorrectedBout]) -> list[list[Any]]:
+    return [[bout.behavior, bout.start_frame, bout.stop_frame, origin] for bout, origin in corrected]
 
 
 def _draft(path: Path) -> dict[str, Any] | None:

@@ -55,6 +55,8 @@ def disagreements(
     judged: NDArray[np.bool_],
     probability: NDArray[np.floating],
     fps: float,
+    threshold: float = 0.5,
+    min_bout_s: float = 0.0,
 ) -> list[Disagreement]:
     """Find the disagreements of one behavior in one recording.
 
@@ -66,6 +68,8 @@ def disagreements(
         Frames that the human scored and the model predicted; others are never a disagreement and cut bouts.
     probability : ndarray of float, shape (n_frames,)
     fps : float
+    threshold, min_bout_s : float
+        With what the model's bouts were made.
 
     Returns
     -------
@@ -77,7 +81,13 @@ def disagreements(
         human = [(start + first, stop + first) for start, stop in runs_of_true(active[first:last])]
         model = [(start + first, stop + first) for start, stop in runs_of_true(predicted[first:last])]
         for ours, theirs in _groups(human, model):
-            found += _of_group(ours, theirs, active != predicted, probability, fps)
+            if theirs:
+                found += _of_group(ours, theirs, active != predicted, probability, fps)
+                continue
+            ((start, stop),) = ours
+            values = np.asarray(probability[start:stop], dtype=np.float64)
+            reason = missed_reason(values, fps, threshold, min_bout_s)
+            found.append(Disagreement("missed", start, stop, stop - start, 1, reason))
     return found
 
 
@@ -100,8 +110,6 @@ def _of_group(
     runs = human + model
     start, stop = min(run[0] for run in runs), max(run[1] for run in runs)
     values = np.asarray(probability[start:stop], dtype=np.float64)
-    if not model:
-        return [Disagreement("missed", start, stop, stop - start, 1, missed_reason(values, fps))]
     if not human:
         return [Disagreement("invented", start, stop, stop - start, 1, invented_reason(values, fps))]
     if len(human) == len(model) == 1:

@@ -20,7 +20,7 @@ from pipeline.bouts import runs_of_true
 from pipeline.exports.browser_video import exact_rate
 from pipeline.report.run_files import SUBSET_WORDS
 from pipeline.report.style import behavior_colors
-from pipeline.review.corrections import boris_tree
+from pipeline.review.corrections import boris_tree, corrections_folder, saved_state
 from pipeline.review.ranking import BUDGET_S, Candidate, gain_s
 from pipeline.review.run_reading import ReviewRecording, ReviewRun
 from pipeline.review.scripts import FOLDER, INDEX_SCRIPTS, REVIEW_SCRIPTS, bundle
@@ -224,6 +224,7 @@ def page_content(run: ReviewRun, review: Review, folder: Path) -> dict[str, Any]
             "served": None if video is None else quote(media_name(recording.recording)),
             "note": review.video.note,
         },
+        "saved": saved_state(corrections_folder(run, folder), run, recording),
         "served": {"save": quote(f"save/{recording.recording}"), "draft": quote(f"draft/{recording.recording}")},
         "boris": boris_tree(run, recording, None if video is None else original_video(review)),
     }

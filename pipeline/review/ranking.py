@@ -186,7 +186,9 @@ def _candidates(line: BehaviorTimeline) -> list[Candidate]:
     judged = np.zeros(len(known), dtype=bool)
     if line.active is not None and line.scored is not None:
         judged = line.scored & known
-        opposed = disagreements(line.active, line.predicted, judged, line.probability, line.fps)
+        opposed = disagreements(
+            line.active, line.predicted, judged, line.probability, line.fps, line.threshold, line.min_bout_s
+        )
     disputed = np.zeros(len(known), dtype=bool)
     for place in opposed:
         disputed[place.start_frame : place.stop_frame] = True

@@ -3,12 +3,29 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.bouts import runs_of_true
 
-def missed_reason(probability: NDArray[np.float64], fps: float) -> str:
-    """A bout that only the human saw; its probabilities, shape (n_frames,)."""
-    return (
-        f"The human saw {_span(len(probability), fps)}, the model none (probability at most {probability.max():.2f})."
+
+def missed_reason(probability: NDArray[np.float64], fps: float, threshold: float, min_bout_s: float) -> str:
+    """A bout that only the human saw, or of which the model kept nothing.
+
+    Parameters
+    ----------
+    probability : ndarray of float64, shape (n_frames,)
+        Of the human's bout.
+    fps, threshold : float
+    min_bout_s : float
+        Bouts shorter than this were dropped; 0 = none.
+    """
+    seen, highest = _span(len(probability), fps), probability.max()
+    if not highest >= threshold:
+        return f"The human saw {seen}, the model none (probability at most {highest:.2f})."
+    n_longest = max(stop - start for start, stop in runs_of_true(probability >= threshold))
+    short = n_longest < min_bout_s * fps
+    why = (
+        f"is too short (under {min_bout_s:g} s) and was dropped" if short else "was dropped when bouts were made of it"
     )
+    return f"The human saw {seen}; the model's probability reaches {highest:.2f}, but what it found there {why}."
 
 
 def invented_reason(probability: NDArray[np.float64], fps: float) -> str:

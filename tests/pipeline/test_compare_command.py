@@ -27,8 +27,6 @@ from pipeline.report.thesis import TABLES
 from tests.pipeline import report_runs
 from tests.pipeline.report_runs import make_run
 
-pytestmark = pytest.mark.xdist_group("compare")
-
 SHAPE: dict[str, Any] = {"n_train": 4, "n_test": 1, "n_frames": 400, "behaviors": ("grooming", "turning & co")}
 OTHER = "50%_own <b>"
 

@@ -16,8 +16,6 @@ from pipeline.demo.body import KEYPOINTS
 from pipeline.demo.tracking import track_keypoints
 from pipeline.recordings import read_recordings
 
-pytestmark = pytest.mark.xdist_group("demo_make")
-
 SMALL = DemoConfig(n_train=2, n_test=1, n_frames=300, size_px=112, seed=4)
 
 

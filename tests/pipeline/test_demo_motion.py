@@ -12,8 +12,6 @@ from pipeline.demo.motion import simulate_motion
 from pipeline.demo.recording import render_frames, simulate_recording
 from pipeline.demo.scene import Arena
 
-pytestmark = pytest.mark.xdist_group("demo_motion")
-
 SIZE_PX = 320
 
 

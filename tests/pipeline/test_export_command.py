@@ -88,6 +88,17 @@ def test_human_bouts_are_of_scored_frames_only(run_dir: Path) -> None:
     assert "not scored" in _tree(run_dir)["observations"]["mouse_01 (human)"]["description"]
 
 
+def test_corrections_are_said_not_to_be_in_it(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_export_command([str(run_dir)])
+    assert "Corrections" not in capsys.readouterr().out
+    (run_dir / "corrections").mkdir()
+    (run_dir / "corrections" / "mouse_02.csv").write_text("behavior\n", encoding="utf-8")
+    run_export_command([str(run_dir)])
+    assert f"Corrections of mouse_02 are not part of this: they lie in {run_dir / 'corrections'}" in (
+        capsys.readouterr().out
+    )
+
+
 def test_only_what_is_asked_for(run_dir: Path, tmp_path: Path) -> None:
     run_export_command([str(run_dir), "--format", "bouts", "--output", str(tmp_path / "out"), "mouse_02"])
     written = sorted(path.name for path in (tmp_path / "out").rglob("*.*"))

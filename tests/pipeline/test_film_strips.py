@@ -29,8 +29,6 @@ from pipeline.scoring.metrics import FrameArrays
 from pipeline.strip_choice import BoutChoice, RecordingFrames, choose_bouts, frames_to_show, plan_strip
 from pipeline.tables import read_table
 
-pytestmark = pytest.mark.xdist_group("film_strips")
-
 FPS = 10.0
 SIDE_PX = 112
 N_BLOCKS = 8

@@ -29,8 +29,6 @@ from pipeline.tables import write_table
 from tests.features.test_frame_exactness import number_of, numbered_frame
 from tests.pipeline.report_runs import make_run
 
-pytestmark = pytest.mark.xdist_group("overlay")
-
 BEHAVIORS = ("Aufbäumen", "θ-κίνηση")
 FPS = 10.0
 N_FRAMES = 80

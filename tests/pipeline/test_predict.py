@@ -13,7 +13,7 @@ from pipeline.config import load_config
 from pipeline.run_dir import RunDir
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_poses, write_video
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("predict")]
+pytestmark = pytest.mark.slow
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

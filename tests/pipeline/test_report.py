@@ -17,8 +17,6 @@ from pipeline.report.run_files import read_run
 from pipeline.scoring.bout_scores import write_bout_scores
 from tests.pipeline.report_runs import make_run
 
-pytestmark = pytest.mark.xdist_group("report")
-
 VOID = {"meta", "link", "img", "br"}
 FIGURES = {
     "scores",

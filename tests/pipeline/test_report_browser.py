@@ -19,7 +19,6 @@ from tests.pipeline.report_runs import make_run
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
 pytestmark = [
-    pytest.mark.xdist_group("report_browser"),
     pytest.mark.browser,
     pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome is installed"),
 ]

@@ -18,8 +18,6 @@ from pipeline.report.style import figure_style
 from tests.pipeline.report_runs import make_run
 from tests.pipeline.test_report import Page
 
-pytestmark = pytest.mark.xdist_group("report_content")
-
 TABLES = {
     "agreement.csv": {"agreement"},
     "bout_scores.csv": {"bouts"},

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.annotations import EventList, read_annotation
 from pipeline.command_line import main
-from pipeline.review.corrections import draft_path
+from pipeline.review.corrections import draft_path, parse_corrections, write_corrections
 from pipeline.review.pages import Review
 from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
@@ -28,12 +28,12 @@ from tests.pipeline.review_runs import (
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
 pytestmark = [
-    pytest.mark.xdist_group("review_browser"),
     pytest.mark.browser,
     pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome is installed"),
 ]
 
 MODEL = [("grooming", 20, 60), ("grooming", 120, 150), (BEHAVIORS[1], 200, 240)]
+HUMAN = [("grooming", 20, 60), ("grooming", 80, 100), (BEHAVIORS[1], 200, 255)]
 # Reads back the number that `review_runs.picture` paints.
 READ_PICTURE = """() => {
   const video = document.getElementById("video");
@@ -94,10 +94,23 @@ def open_page(context, url):
 
 
 @pytest.fixture
-def page(context, lab):
+def human_page(context, lab):
     opened = open_page(context, (lab / "run é" / "review" / "mouse 1.html").as_uri())
     yield opened
     assert opened.complaints == []
+
+
+def begin_from(page, source):
+    page.locator("#tab-bouts").click()
+    page.locator("#start-from").select_option(source)
+    page.locator("#tab-places").click()
+
+
+@pytest.fixture
+def page(human_page):
+    """Begun from the model's bouts."""
+    begin_from(human_page, "model")
+    return human_page
 
 
 @pytest.fixture(scope="module")
@@ -230,9 +243,9 @@ def test_edit_add_delete_undo(page):
     assert bouts(page) == [MODEL[0], ("grooming", 125, 141), MODEL[2]]
     press(page, "Delete")
     assert bouts(page) == [MODEL[0], MODEL[2]]
-    press(page, *["Control+z"] * 5)
+    press(page, *["Control+z"] * 4, "u")
     assert bouts(page) == MODEL
-    press(page, "u", "Control+y", "Control+y", "Control+Shift+z", "Control+y", "Control+y")
+    press(page, "Control+y", "Control+y", "Control+Shift+z", "Control+y", "Control+y")
     assert bouts(page) == [MODEL[0], MODEL[2]]
     assert page.locator("#state").text_content() == "not downloaded yet"
 
@@ -341,11 +354,11 @@ def test_corrections_of_earlier_predictions_are_offered(page, context, lab):
       localStorage.removeItem(key);
     }""")
     other = open_page(context, page.url)
-    assert bouts(other) == MODEL
+    assert bouts(other) == HUMAN
     other.get_by_text("Go on with them").click()
     assert bouts(other) == expected
     press(other, "u")
-    assert bouts(other) == MODEL
+    assert bouts(other) == HUMAN
 
 
 def test_places_are_gone_through_and_decided(page):
@@ -357,17 +370,28 @@ def test_places_are_gone_through_and_decided(page):
     ]
     press(page, "j")
     assert frame(page) == 120
+    # What is decided leads on to the next place.
     press(page, "h")
     assert bouts(page) == [MODEL[0], MODEL[2]]
-    press(page, "j", "h", "j", "h")
-    assert bouts(page) == [MODEL[0], ("grooming", 80, 100), (BEHAVIORS[1], 200, 255)]
+    assert frame(page) == 80
+    press(page, "h", "Shift+h")
+    assert bouts(page) == HUMAN
+    assert frame(page) == 240
     assert page.locator("#places li.is-done").count() == 3
-    press(page, "k", "k")
+    # Undo opens the place again and goes back to it.
+    press(page, "j", "u", "u")
+    assert frame(page) == 80
+    assert bouts(page) == [MODEL[0], MODEL[2]]
+    assert page.locator("#places li.is-done").count() == 1
+    press(page, "Control+y", "Control+y")
+    assert bouts(page) == HUMAN
+    assert page.locator("#places li.is-done").count() == 3
     page.locator("#places li").first.locator("input").click()
     press(page, "k")
     assert frame(page) == 120
-    press(page, "m")
+    press(page, "Shift+m")
     assert ("grooming", 120, 150) in bouts(page)
+    assert frame(page) == 120
     page.locator("#filter input").first.uncheck()
     assert page.locator("#places li:visible").count() == 1
 
@@ -379,6 +403,8 @@ def test_a_doubt_of_the_model_is_turned_over(page):
     assert page.locator("#place").is_visible()
     row.get_by_text("Model is wrong").click()
     assert ("grooming", 270, 280) in bouts(page)
+    # It is the last of the list, so that the page stays there.
+    assert frame(page) == 270
     press(page, "m")
     assert bouts(page) == MODEL
     press(page, "x", "u")
@@ -409,24 +435,92 @@ def test_the_ruler_scrubs_and_another_size_of_window_does_no_harm(page):
     assert abs(left - spot(page, 200)[0]) < 1.5
 
 
-def test_begin_from_the_humans_bouts(page):
-    page.locator("#tab-bouts").click()
-    page.locator("#start-from").select_option("human")
-    assert bouts(page) == [MODEL[0], ("grooming", 80, 100), (BEHAVIORS[1], 200, 255)]
+def test_corrections_begin_as_the_humans_bouts(human_page):
+    page = human_page
+    assert bouts(page) == HUMAN
+    assert page.locator("#start-from").input_value() == "human"
+    assert page.locator("#bouts li").evaluate_all("rows => rows.map(row => row.dataset.origin)") == ["human"] * 3
+    assert page.locator("#state").text_content() == "no unsaved changes"
+    begin_from(page, "model")
+    assert bouts(page) == MODEL
     press(page, "Control+z")
+    assert bouts(page) == HUMAN
+    assert page.locator("#start-from").input_value() == "human"
+
+
+def test_without_human_labels_they_begin_as_the_models_and_h_says_so(context, lab):
+    page = open_page(context, (lab / "run é" / "review" / "old.html").as_uri())
     assert bouts(page) == MODEL
     assert page.locator("#start-from").input_value() == "model"
+    press(page, "j", "h")
+    assert "no human labels" in page.locator("#said").text_content()
+    assert page.locator("#places li.is-done").count() == 0
+    with page.expect_download():
+        page.click("#download-csv")
+    said = page.locator("#said").text_content()
+    assert "1 of 1 places was not looked at; what you did not change there stays as the model had it." in said
+    assert page.complaints == []
+
+
+def test_a_download_says_how_much_was_looked_at(human_page, tmp_path):
+    page = human_page
+    n_places = page.locator("#places li").count()
+    press(page, "j", "m")
+    with page.expect_download() as download:
+        page.click("#download-boris")
+    said = page.locator("#said").text_content()
+    assert said.startswith(f"Downloaded mouse 1.boris. {n_places - 1} of {n_places} places were not looked at; ")
+    assert said.endswith("there stays as the human had it.")
+    observation = json.loads(Path(download.value.path()).read_bytes())["observations"]["mouse 1"]
+    assert "Of 4 bouts: 1 the model's, unchanged; 3 a human's, unchanged; 0 edited." in observation["description"]
+    press(page, *["Enter"] * (n_places - 1))
+    with page.expect_download():
+        page.click("#download-csv")
+    assert f"All {n_places} places were looked at." in page.locator("#said").text_content()
+
+
+def test_what_the_page_says_covers_neither_lanes_nor_buttons(page):
+    said, screen = (page.locator(f"#{name}").bounding_box() for name in ("said", "screen"))
+    assert screen["y"] <= said["y"]
+    assert said["y"] + said["height"] <= screen["y"] + screen["height"]
+
+
+def test_the_row_under_the_playhead_stays_in_the_list(page):
+    press(page, "n")
+    page.locator("#tab-bouts").click()
+    row = page.locator("#bouts li.under-playhead")
+    assert row.count() == 1
+    assert row.evaluate("row => getComputedStyle(row).position") != "absolute"
+    assert row.bounding_box()["height"] < 60
+
+
+def test_saved_corrections_are_in_pages_from_the_disk(context, tmp_path):
+    folder = make_review_run(tmp_path / "run", {"blind": (Scene(), None)})
+    run = read_review_run(folder)
+    corrected = parse_corrections(
+        [["grooming", 3, 9, "edited"], [BEHAVIORS[1], 200, 255, "human"]], BEHAVIORS, N_FRAMES
+    )
+    write_corrections(folder / "corrections", run, run.recordings[0], None, corrected)
+    assert main(["review", str(folder)]) == 0
+    page = open_page(context, (folder / "review" / "blind.html").as_uri())
+    assert bouts(page) == [("grooming", 3, 9), HUMAN[2]]
+    assert page.locator("#said").text_content().startswith("Your corrections of ")
+    assert page.locator("#state").text_content() == "no unsaved changes"
+    # Unsaved work in this browser counts more.
+    press(page, "n", "Delete")
+    again = open_page(context, page.url)
+    assert bouts(again) == bouts(page) != [("grooming", 3, 9), HUMAN[2]]
+    assert page.complaints == again.complaints == []
 
 
 def test_what_the_human_did_not_score_stays_as_the_model_has_it(context, lab):
     page = open_page(context, (lab / "run é" / "review" / "partly.html").as_uri())
-    page.locator("#tab-bouts").click()
-    page.locator("#start-from").select_option("human")
     # Frames 130 to 259 are unscored: of the model's 120 to 149 the human denies the first ten only.
     mixed = [MODEL[0], ("grooming", 80, 100), ("grooming", 130, 150), MODEL[2]]
     assert bouts(page) == mixed
     rows = page.locator("#bouts li[data-id]").evaluate_all("rows => rows.map(row => row.dataset.origin)")
-    assert rows == ["human", "human", "edited", "model"]
+    assert rows == ["human", "human", "model", "model"]
+    begin_from(page, "human")
     assert "where the human did not score, the model's stay" in page.locator("#said").text_content()
     # A doubt wholly within what is unscored.
     page.locator("#tab-places").click()
@@ -462,7 +556,7 @@ def test_drafts_of_other_predictions_are_offered_by_the_server(context, served, 
     state = {"version": 1, "changed_at": "2026-01-02T03:04:05Z", "started_from": "model", "unsaved": True, "done": []}
     draft.write_text(json.dumps(state | {"bouts": [["grooming", 3, 9, "edited"]]}), encoding="utf-8")
     page = open_page(context, f"{served}blind.html")
-    assert bouts(page) == MODEL
+    assert bouts(page) == HUMAN
     page.get_by_text("Go on with them").click()
     assert bouts(page) == [("grooming", 3, 9)]
     assert page.complaints == []
@@ -484,7 +578,7 @@ def test_without_video_the_timelines_work(context, lab):
     press(page, "Space", "n")
     assert frame(page) == 20
     press(page, "Delete")
-    assert bouts(page) == MODEL[1:]
+    assert bouts(page) == HUMAN[1:]
     assert page.complaints == []
 
 
@@ -521,6 +615,7 @@ def test_a_served_page_saves_beside_the_run(browser, context, served, lab):
     drag(page, spot(page, 150), spot(page, 172))
     press(page, "Control+s")
     wait_until(page, "document.getElementById('said').textContent.startsWith('Saved mouse 1.boris and')")
+    assert "places were not looked at" in page.locator("#said").text_content()
     assert "corrections/mouse 1.boris#observation=mouse 1" in page.locator('[data-key="cell"]').text_content()
     folder = lab / "run é" / "corrections"
     assert read_back(folder / "mouse 1.csv") == read_back(folder / "mouse 1.boris") == sorted(bouts(page))

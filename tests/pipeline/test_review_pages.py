@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from dataclasses import replace
 from html import unescape
@@ -19,7 +20,7 @@ from pipeline.command_line import main
 from pipeline.labels import label_tracks
 from pipeline.postprocess import PostprocessConfig
 from pipeline.review import scripts
-from pipeline.review.corrections import parse_corrections, write_corrections
+from pipeline.review.corrections import draft_path, parse_corrections, saved_state, write_corrections
 from pipeline.review.pages import content_policy, page_name, safe_json
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.videos import find_videos, page_video, relative_url
@@ -34,8 +35,6 @@ from tests.pipeline.review_runs import (
     write_browser_video,
     write_old_video,
 )
-
-pytestmark = pytest.mark.xdist_group("review_pages")
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +204,27 @@ def test_corrections_of_merged_behaviors_read_back_though_they_never_occur(tmp_p
     track = label_tracks({"m1": found}, theirs, {"m1": N_FRAMES})["m1"]
     assert track.scored.all()
     assert np.flatnonzero(track.active[:, 0]).tolist() == [5, 6, 7, 8] and not track.active[:, 1].any()
+
+
+def test_what_was_saved_is_taken_up_where_it_fits(tmp_path, caplog):
+    run = read_review_run(make_review_run(tmp_path / "run", {"m1": (Scene(), None)}))
+    recording, folder = run.recordings[0], tmp_path / "corrections"
+    assert saved_state(folder, run, recording) is None
+    bouts = [["grooming", 0, 5, "model"], [BEHAVIORS[1], 7, 9, "human"]]
+    path, csv_path = write_corrections(folder, run, recording, None, parse_corrections(bouts, BEHAVIORS, N_FRAMES))
+    description = json.loads(path.read_bytes())["observations"]["m1"]["description"]
+    assert description.endswith("Of 2 bouts: 1 the model's, unchanged; 1 a human's, unchanged; 0 edited.")
+    found = saved_state(folder, run, recording)
+    assert (found["bouts"], found["started_from"], found["unsaved"]) == (bouts, "human", False)
+    # A draft is newer, and knows what is done.
+    draft = {"version": 1, "changed_at": "2026", "started_from": "model", "unsaved": True, "done": ["x"], "bouts": []}
+    draft_path(folder, recording).write_text(json.dumps(draft), encoding="utf-8")
+    os.utime(csv_path, (1, 1))
+    assert saved_state(folder, run, recording) == draft
+    draft_path(folder, recording).unlink()
+    for other in (replace(recording, n_frames=6), replace(recording, fps=50.0)):
+        assert saved_state(folder, run, other) is None
+        assert "does not fit m1" in caplog.messages[-1]
 
 
 def test_a_video_that_moved_is_found_by_its_name(lab, tmp_path):

@@ -48,6 +48,21 @@ def test_a_threshold_at_the_end_of_the_scale_divides_nothing_by_zero(threshold):
     assert np.isnan(wrong[3])
 
 
+def test_a_bout_that_the_model_found_and_dropped_is_no_bout_that_it_never_saw():
+    probability = np.full(300, 0.02)
+    probability[60:63] = 0.99
+    human, nothing = frames_of([(50, 70)]), np.zeros(300, dtype=bool)
+    (missed,) = rank([timeline(probability, nothing, human, min_bout_s=0.5)])
+    assert missed.reason == (
+        "The human saw 2.0 s; the model's probability reaches 0.99, "
+        "but what it found there is too short (under 0.5 s) and was dropped."
+    )
+    (missed,) = rank([timeline(probability, nothing, human, min_bout_s=0.1)])
+    assert "reaches 0.99, but what it found there was dropped" in missed.reason
+    (missed,) = rank([timeline(probability, nothing, human, threshold=0.995)])
+    assert missed.reason == "The human saw 2.0 s, the model none (probability at most 0.99)."
+
+
 def test_a_sure_model_is_not_asked_about():
     probability = np.where(frames_of([(50, 90)]), 0.97, 0.02)
     assert places(timeline(probability)) == []

@@ -9,7 +9,6 @@ from pipeline.review.scripts import bundle
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
 pytestmark = [
-    pytest.mark.xdist_group("review_scripts"),
     pytest.mark.browser,
     pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome is installed"),
 ]

@@ -23,8 +23,6 @@ from pipeline.review.server import TOKEN_HEADER, make_offer, make_server
 from pipeline.review.videos import page_video
 from tests.pipeline.review_runs import BEHAVIORS, FPS, N_FRAMES, Scene, make_review_run, write_browser_video
 
-pytestmark = pytest.mark.xdist_group("review_server")
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

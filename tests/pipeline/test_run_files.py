@@ -44,3 +44,15 @@ def test_names_that_are_none_are_said(folder, theirs):
     (folder / "config.yaml").write_text("behaviors: {5: grooming}\nhead: {name: lstm}\n", encoding="utf-8")
     with pytest.raises(InputError, match="`5: grooming`"):
         read_run(folder, only=())
+
+
+def test_a_folder_that_is_not_there_or_was_never_finished(folder):
+    (folder.parent / "runs of others").mkdir()
+    with pytest.raises(InputError) as caught:
+        read_run(folder.parent / "runn")
+    assert str(caught.value) == f"There is no folder {folder.parent / 'runn'}. Did you mean {folder}?"
+    with pytest.raises(InputError, match="Give the folder of a run"):
+        read_run(folder.parent / "no" / "such")
+    (folder / "recordings.csv").unlink()
+    with pytest.raises(InputError, match=r"never came to its end\. Start the experiment again"):
+        read_run(folder)

@@ -13,6 +13,19 @@ export function boutsFromRuns(runs, origin) {
   return sorted(runs.flatMap((own, behavior) => own.map(([start, stop]) => makeBout(behavior, start, stop, origin))));
 }
 
+// Where a correction begins: the human's bouts, and the model's where the human did not score (or there is no human).
+export function startingBouts({ model, human, unscored, n_frames }, source) {
+  if (source === "nothing") return [];
+  let bouts = boutsFromRuns(model, "model");
+  if (source === "model" || !human) return bouts;
+  unscored.forEach((spans, i) => {
+    for (const [from, to] of gaps(spans, 0, n_frames)) bouts = replaceSpan(bouts, i, from, to, human[i], "human");
+  });
+  // Nobody has edited one yet; what reaches into frames that no human scored is not all the human's.
+  const isScored = ({ behavior, start, stop }) => !unscored[behavior].some(([from, to]) => start < to && from < stop);
+  return bouts.map((bout) => Object.freeze({ ...bout, origin: isScored(bout) ? "human" : "model" }));
+}
+
 export function sorted(bouts) {
   return [...bouts].sort((a, b) => a.start - b.start || a.behavior - b.behavior);
 }
@@ -45,8 +58,9 @@ export function replaceSpan(bouts, behavior, start, stop, runs, origin) {
     const [from, to] = [Math.max(first, start), Math.min(last, stop)];
     if (from < to) result = put(result, makeBout(behavior, from, to, "edited")).bouts;
   }
-  // A bout that is now as its source has it keeps that origin.
-  const same = (bout) => runs.some(([first, last]) => first === bout.start && last === bout.stop);
+  // A bout there that is now as its source has it keeps that origin; those elsewhere are what they were.
+  const isThere = (bout) => bout.start <= stop && start <= bout.stop;
+  const same = (bout) => isThere(bout) && runs.some(([first, last]) => first === bout.start && last === bout.stop);
   const settled = (bout) => (bout.behavior === behavior && same(bout) ? Object.freeze({ ...bout, origin }) : bout);
   return sorted(result.map(settled));
 }

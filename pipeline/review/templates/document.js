@@ -2,6 +2,11 @@
 
 const MOST_STEPS = 500;
 
+// Under what a place is known to be done.
+export function placeKey(content, { behavior, kind, start, stop }) {
+  return `${content.behaviors[behavior].name}:${kind}:${start}:${stop}`;
+}
+
 export class CorrectedDocument {
   constructor(bouts, startedFrom) {
     this.bouts = bouts;
@@ -32,9 +37,9 @@ export class CorrectedDocument {
     this.tell("selection");
   }
 
-  // One step that undo takes back.
-  change(bouts, words, startedFrom = this.startedFrom) {
-    this.past.push(this.snapshot(words));
+  // One step that undo takes back. `place`: the key of the place that it settles, if any.
+  change(bouts, words, startedFrom = this.startedFrom, place = null) {
+    this.past.push(this.snapshot(words, place));
     if (this.past.length > MOST_STEPS) this.past.shift();
     this.future = [];
     this.take({ bouts, startedFrom });
@@ -48,17 +53,18 @@ export class CorrectedDocument {
     return this.travel(this.future, this.past);
   }
 
-  // Returns what the step was, null where there is none.
+  // Returns the step, null where there is none. What settled a place makes it open again, and done again.
   travel(from, to) {
     const step = from.pop();
     if (!step) return null;
-    to.push(this.snapshot(step.words));
+    to.push(this.snapshot(step.words, step.place));
     this.take(step);
-    return step.words;
+    if (step.place) this.tick(step.place, from === this.future);
+    return step;
   }
 
-  snapshot(words) {
-    return { bouts: this.bouts, startedFrom: this.startedFrom, words };
+  snapshot(words, place) {
+    return { bouts: this.bouts, startedFrom: this.startedFrom, words, place };
   }
 
   take({ bouts, startedFrom }) {

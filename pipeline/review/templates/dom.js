@@ -21,13 +21,16 @@ export function embedded(id) {
   return JSON.parse(byId(id).textContent);
 }
 
+const SAID_MS = 3500;
+const SAID_MS_PER_LETTER = 60;
+
 // Says something that goes away by itself.
 export function say(words) {
   const line = byId("said");
   line.textContent = words;
   line.classList.add("shown");
   clearTimeout(say.timer);
-  say.timer = setTimeout(() => line.classList.remove("shown"), 3500);
+  say.timer = setTimeout(() => line.classList.remove("shown"), Math.max(SAID_MS, SAID_MS_PER_LETTER * words.length));
 }
 
 // Says something that stays until it is closed or settled; the same key replaces what was said under it.

@@ -1,14 +1,14 @@
 // What can be done to the corrected bouts. Every deed is one step that undo takes back.
 
 import { byId, element, say } from "./dom.js";
-import { boutAt, boutsFromRuns, gaps, makeBout, put, replaceSpan, sameBouts, without } from "./bouts.js";
+import { boutAt, gaps, makeBout, put, replaceSpan, sameBouts, startingBouts, without } from "./bouts.js";
 
 const NEW_BOUT_S = 0.5;
 export const STARTS = { model: "the model's bouts", human: "the human's bouts", nothing: "nothing" };
 
 export class Editing {
   constructor(content, doc, player) {
-    Object.assign(this, { content, doc, player, pen: 0 });
+    Object.assign(this, { content, doc, player, pen: 0, onUndone: () => {} });
     this.names = content.behaviors.map(({ name }) => name);
     this.fillSelects();
     const connect = (id, action) => byId(id).addEventListener("click", action);
@@ -119,39 +119,28 @@ export class Editing {
     }
     if (sameBouts(bouts, this.doc.bouts)) say("The corrected bouts say so already.");
     else {
-      this.doc.change(bouts, words);
+      this.doc.change(bouts, words, this.doc.startedFrom, place.key);
       say(`${this.names[behavior]}: ${words}`);
     }
     return true;
   }
 
   startFrom(source) {
-    const { model } = this.content;
-    const bouts = source === "human" ? this.humanBouts() : boutsFromRuns(source === "model" ? model : [], source);
-    this.doc.change(bouts, `began again from ${STARTS[source]}`, source);
+    this.doc.change(startingBouts(this.content, source), `began again from ${STARTS[source]}`, source);
     const isPartial = source === "human" && this.content.unscored.some((spans) => spans.length);
     const rest = isPartial ? "; where the human did not score, the model's stay" : "";
     say(`Corrected bouts begin again from ${STARTS[source]}${rest} (undo brings the others back)`);
   }
 
-  // The human's, and the model's where the human did not score.
-  humanBouts() {
-    const { model, human, unscored, n_frames } = this.content;
-    let bouts = boutsFromRuns(model, "model");
-    unscored.forEach((spans, i) => {
-      for (const [from, to] of gaps(spans, 0, n_frames)) bouts = replaceSpan(bouts, i, from, to, human[i], "human");
-    });
-    return bouts;
-  }
-
   undo() {
-    const words = this.doc.undo();
-    say(words ? `Undone: ${words}` : "Nothing to undo.");
+    const step = this.doc.undo();
+    if (step?.place) this.onUndone(step.place);
+    say(step ? `Undone: ${step.words}` : "Nothing to undo.");
   }
 
   redo() {
-    const words = this.doc.redo();
-    say(words ? `Done again: ${words}` : "Nothing to do again.");
+    const step = this.doc.redo();
+    say(step ? `Done again: ${step.words}` : "Nothing to do again.");
   }
 
   // The selected bout; else the one at this frame, of the behavior of the pen before others.

@@ -20,6 +20,12 @@ export function csvText(content, bouts) {
   return [COLUMNS, ...rows].map((row) => `${row.join(",")}\n`).join("");
 }
 
+// Whose bouts these are; the same words as corrections.py.
+function originsText(bouts) {
+  const [model, human, edited] = ["model", "human", "edited"].map((name) => bouts.filter(({ origin }) => origin === name).length);
+  return bouts.length ? ` Of ${bouts.length} bouts: ${model} the model's, unchanged; ${human} a human's, unchanged; ${edited} edited.` : "";
+}
+
 // The page carries a project without events; here they are filled in, two for a bout, by time.
 export function borisText(content, bouts) {
   const { fps, behaviors } = content;
@@ -36,7 +42,9 @@ export function borisText(content, bouts) {
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   events.sort((a, b) => a[0] - b[0] || compare(a[2], b[2]) || compare(a[4], b[4]) || a[5] - b[5]);
   const tree = structuredClone(content.boris);
-  tree.observations[content.recording].events = events;
+  const observation = tree.observations[content.recording];
+  observation.events = events;
+  observation.description += originsText(bouts);
   // BORIS opens the file in the system's encoding, so that only ASCII is safe.
   const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return `${JSON.stringify(tree, null, 1).replace(/[\u007f-\uffff]/g, escaped)}\n`;

@@ -24,9 +24,9 @@ export function keyTable({ player, doc, edit, lists, raster, saving, clock, step
     ["Look where it counts", [
       [["j"], "J", "next place", () => lists.step(1)],
       [["k"], "K", "place before", () => lists.step(-1)],
-      [["m"], "M", "here the model is right", () => lists.take("model")],
-      [["h"], "H", "here the human is right", () => lists.take("human")],
-      [["x"], "X", "here the model is wrong: the opposite", () => lists.take("opposite")],
+      [["m"], "M", "here the model is right; on to the next place (Shift M: stay)", (_, shift) => lists.take("model", shift)],
+      [["h"], "H", "here the human is right; on (Shift H: stay)", (_, shift) => lists.take("human", shift)],
+      [["x"], "X", "here the model is wrong: the opposite; on (Shift X: stay)", (_, shift) => lists.take("opposite", shift)],
       [["Enter"], "Enter", "done, on to the next place", () => lists.tickAndGoOn()],
     ]],
     ["Correct", [
@@ -61,7 +61,7 @@ export function listenToKeys(table) {
     const action = actions.get(nameOf(event)) ?? (isDigit(event) ? actions.get("Digit") : null);
     if (!action) return;
     event.preventDefault();
-    action(Number(event.key));
+    action(Number(event.key), event.shiftKey);
   });
 }
 

@@ -1,6 +1,7 @@
 // The two lists beside the video: places that are worth a look, and the corrected bouts.
 
-import { byId, element } from "./dom.js";
+import { byId, element, say } from "./dom.js";
+import { placeKey } from "./document.js";
 import { spanText } from "./frames.js";
 
 const KINDS = {
@@ -14,7 +15,7 @@ const DISPUTED = ["missed", "invented", "split", "merged", "start", "stop"];
 export class Lists {
   constructor(content, doc, player, raster, edit) {
     Object.assign(this, { content, doc, player, raster, edit, current: null, hidden: new Set(), listeners: [] });
-    this.places = content.places.map((place) => ({ ...place, key: `${content.behaviors[place.behavior].name}:${place.kind}:${place.start}:${place.stop}` }));
+    this.places = content.places.map((place) => ({ ...place, key: placeKey(content, place) }));
     byId("tab-places").addEventListener("click", () => this.open("places"));
     byId("tab-bouts").addEventListener("click", () => this.open("bouts"));
     this.drawFilter();
@@ -27,6 +28,7 @@ export class Lists {
       if (what === "done" || what === "bouts") this.markDone();
     });
     player.onChange(() => this.markNow());
+    edit.onUndone = (key) => this.go(this.places.findIndex((place) => place.key === key));
   }
 
   onPlace(listener) {
@@ -68,7 +70,7 @@ export class Lists {
         element("span", { class: "time" }, clock.text(place.start, 1)));
       const meter = element("i", { class: "meter", title: `worth of a look: ${Math.round(place.score * 100)} of 100` });
       meter.style.setProperty("--share", `${Math.round(place.score * 100)}%`);
-      const choose = (source) => (event) => (event.stopPropagation(), this.go(i), this.take(source));
+      const choose = (source) => (event) => (event.stopPropagation(), this.go(i), this.take(source, event.shiftKey));
       const wrong = DISPUTED.includes(place.kind) ? ["human", "Human is right"] : ["opposite", "Model is wrong"];
       const choices = [["model", "Model is right"], wrong].map(([source, words]) => element("button", { type: "button", onclick: choose(source) }, words));
       const buttons = element("div", { class: "choice" }, ...choices);
@@ -126,13 +128,19 @@ export class Lists {
     this.step(1);
   }
 
-  // The expert decided for one of the two: the bouts follow, and the place is done.
-  take(source) {
+  // The expert decided for one of the two: the bouts follow, the place is done, and the next one comes (unless `stay`).
+  take(source, stay = false) {
     const place = this.places[this.current];
-    if (!place || (source === "human" && !this.content.human)) return;
+    if (!place) return;
+    if (source === "human" && !this.content.human) {
+      say("This recording has no human labels, so there is no human's version to take.");
+      return;
+    }
     const isDisputed = DISPUTED.includes(place.kind);
     const isTaken = this.edit.takeVersion(place, source === "opposite" && isDisputed ? "human" : source);
-    if (isTaken) this.doc.tick(place.key, true);
+    if (!isTaken) return;
+    this.doc.tick(place.key, true);
+    if (!stay) this.step(1);
   }
 
   get place() {

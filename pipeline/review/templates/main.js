@@ -2,7 +2,7 @@
 
 import { byId, embedded, notify } from "./dom.js";
 import { Clock, timeText } from "./frames.js";
-import { boutsFromRuns, neighbor } from "./bouts.js";
+import { neighbor, startingBouts } from "./bouts.js";
 import { CorrectedDocument } from "./document.js";
 import { unpack } from "./decimate.js";
 import { ClockPlayer, VideoPlayer } from "./player.js";
@@ -22,7 +22,7 @@ async function begin() {
   const content = embedded("content");
   const clock = new Clock(content.rate, content.n_frames);
   const probabilities = content.probability.map(unpack);
-  const doc = new CorrectedDocument(boutsFromRuns(content.model, "model"), "model");
+  const doc = newDocument(content);
   const saving = new Saving(content, doc);
   await saving.connect();
   const player = await makePlayer(content, clock, saving.token !== null);
@@ -50,6 +50,12 @@ async function begin() {
   saving.restore();
   player.seek(0);
   document.body.dataset.ready = "true";
+}
+
+// What a human labelled is the better beginning: a correction must not put unseen bouts of the model in its place.
+function newDocument(content) {
+  const source = content.human ? "human" : "model";
+  return new CorrectedDocument(startingBouts(content, source), source);
 }
 
 // A video that cannot be played leaves a page that works without.

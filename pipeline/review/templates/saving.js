@@ -3,6 +3,7 @@
 
 import { byId, notify, say } from "./dom.js";
 import { borisText, csvText, download } from "./exports.js";
+import { placeKey } from "./document.js";
 import { fromState, keep, kept, keptElsewhere, later, toState } from "./storage.js";
 
 const DRAFT_AFTER_MS = 1000;
@@ -44,7 +45,8 @@ export class Saving {
   }
 
   restore() {
-    const { found } = this;
+    // What lay beside the run when this page was written counts unless there is something newer or unsaved.
+    const found = this.found?.unsaved ? this.found : later(this.found, this.content.saved);
     const earlier = keptElsewhere(this.content.storage_key, this.servedEarlier);
     if (found && fromState(this.doc, found, this.names, this.content.n_frames)) {
       say(`Your corrections of ${dateText(found)} are here again.`);
@@ -95,11 +97,25 @@ export class Saving {
   downloadCsv() {
     download(`${this.content.recording}.csv`, csvText(this.content, this.doc.bouts), "text/csv");
     this.doc.saved();
+    say(`Downloaded ${this.content.recording}.csv.${this.lookedAt()}`);
   }
 
   downloadBoris() {
     download(`${this.content.recording}.boris`, borisText(this.content, this.doc.bouts), "application/json");
     this.doc.saved();
+    say(`Downloaded ${this.content.recording}.boris.${this.lookedAt()}`);
+  }
+
+  // How many places are behind what was written, as a sentence.
+  lookedAt() {
+    const { content, doc } = this;
+    const n = content.places.length;
+    const nOpen = content.places.filter((place) => !doc.done.has(placeKey(content, place))).length;
+    if (!nOpen) return n ? ` All ${n} places were looked at.` : "";
+    const isPartial = content.unscored.some((spans) => spans.length);
+    const whose = { model: "the model", human: isPartial ? "the human (or the model)" : "the human" }[doc.startedFrom];
+    const rest = whose ? `; what you did not change there stays as ${whose} had it` : "";
+    return ` ${nOpen} of ${n} places ${nOpen === 1 ? "was" : "were"} not looked at${rest}.`;
   }
 
   async save() {
@@ -114,7 +130,7 @@ export class Saving {
     // What was changed meanwhile is not in the files.
     if (saved === this.doc.bouts) this.doc.saved();
     byId("notices").querySelector('[data-key="not-sent"]')?.remove();
-    say(`Saved ${answer.saved.join(" and ")} in ${answer.folder}`);
+    say(`Saved ${answer.saved.join(" and ")} in ${answer.folder}.${this.lookedAt()}`);
     this.advise(answer.cell);
     await this.send("draft", toState(this.doc, this.names));
   }
