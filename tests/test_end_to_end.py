@@ -120,13 +120,15 @@ def test_same_seed_same_scores_another_seed_others(finished, tmp_path: Path):
     assert main([str(config), "--output", str(tmp_path / "again")]) == 0
     assert (tmp_path / "again" / "scores.csv").read_bytes() == (run / "scores.csv").read_bytes()
     assert (tmp_path / "again" / "predictions" / "r1.csv").read_bytes() == (run / "predictions" / "r1.csv").read_bytes()
-    assert main([str(config), "--output", str(tmp_path / "other"), "--set", "seed=1"]) == 0
+    other = ["--set", "seed=1", "--set", "baseline=none"]
+    assert main([str(config), "--output", str(tmp_path / "other"), *other]) == 0
     assert (tmp_path / "other" / "scores.csv").read_bytes() != (run / "scores.csv").read_bytes()
 
 
 def test_worker_processes_give_what_one_process_gives(finished, tmp_path: Path):
     config, run = finished
-    assert main([str(config), "--output", str(tmp_path / "two"), "--set", "workers=2"]) == 0
+    arguments = ["--set", "workers=2", "--set", "baseline=none"]
+    assert main([str(config), "--output", str(tmp_path / "two"), *arguments]) == 0
     ours = [float(row["average_precision"]) for row in rows_of(tmp_path / "two" / "scores.csv")]
     theirs = [float(row["average_precision"]) for row in rows_of(run / "scores.csv")]
     assert ours == pytest.approx(theirs, abs=1e-3)
