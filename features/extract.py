@@ -5,6 +5,7 @@ Finished chunks are committed as they come, so that an interrupted extraction go
 stopped, with the very result of an uninterrupted one.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -34,7 +35,7 @@ from features.cache import (
 )
 from features.crops import crop_square, resize_crop
 from features.errors import InputError
-from features.parts import PartFolder, remove_parts
+from features.parts import PartFolder, parts_folder, remove_parts
 from features.tracks import CenterTrack
 from features.video import VideoInfo, iter_bgr_frames
 
@@ -181,6 +182,8 @@ def extract_features(
                 cached = job.run(engine(), progress)
         finally:
             lock.release()
+    elif parts_folder(path).exists():
+        _clear_away(path)
     progress(len(cached.frames), len(cached.frames))
     return cached
 
@@ -299,6 +302,13 @@ def _take_turn(path: Path, recording: str) -> BaseFileLock:
         logger.info("%s is being extracted by another process; waiting for it.", recording)
         lock.acquire(poll_interval=0.2)
     return lock
+
+
+def _clear_away(path: Path) -> None:
+    """Remove the chunks of a finished cache; a process killed just after finishing it leaves some."""
+    # A shared cache may be read-only, and another process may be at it: both do no harm.
+    with contextlib.suppress(OSError, Timeout), lock_of(path).acquire(timeout=0):
+        remove_parts(parts_folder(path))
 
 
 def _hash(array: NDArray[Any], dtype: str) -> str:

@@ -29,6 +29,8 @@ HUMAN_FOLDERS = ("corrections", "exports")
 # What lies in a folder before its provenance does.
 _EARLY = {"config.yaml", "log.txt", "fits", *HUMAN_FOLDERS}
 _STUB = {"config.yaml", "log.txt", "provenance.json"}
+# In a folder that `set_aside` made: a copy that somebody called `exp1.previous` is not ours to delete.
+_SET_ASIDE = ".set_aside"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -202,12 +204,15 @@ class RunDir:
         self._kept = next(path for path in self._asides() if not path.exists())
         self.path.replace(self._kept)
         self.path.mkdir()
+        (self._kept / _SET_ASIDE).touch()
         _move(HUMAN_FOLDERS, self._kept, self.path)
         log.info("The earlier run is kept in %s until this one is finished.", self._kept)
 
     def drop_set_aside(self) -> None:
         """Delete what `set_aside` kept, now and in earlier attempts; never what a human made."""
         for kept in takewhile(Path.exists, self._asides()):
+            if not (kept / _SET_ASIDE).exists():
+                continue
             _move(HUMAN_FOLDERS, kept, self.path)
             for entry in kept.iterdir():
                 if entry.name not in HUMAN_FOLDERS:
@@ -230,6 +235,7 @@ class RunDir:
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):
             kept.replace(self.path)
+            (self.path / _SET_ASIDE).unlink(missing_ok=True)
             log.info("Nothing was done; the earlier run is back in %s.", self.path)
         self._kept = None
 

@@ -47,10 +47,11 @@ def run_predict_command(arguments: Sequence[str]) -> int:
     if options.frames is not None:
         frames = load_config(options.run / "config.yaml", [f"frames={options.frames}"]).frames
     bad_rows: list[tuple[str, str]] = []
-    recordings = _recordings(options, bad_rows)
+    notes: list[str] = []
+    recordings = _recordings(options, bad_rows, notes)
     output = options.output or options.run.resolve().with_name(f"{options.run.resolve().name}_predicted")
     outcome = predict_recordings(
-        trained, recordings, PredictOptions(output, options.overwrite, options.recordings, frames), bad_rows
+        trained, recordings, PredictOptions(output, options.overwrite, options.recordings, frames), bad_rows, notes
     )
     _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures)
     return 2 if outcome.failures else 0
@@ -88,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _recordings(options: argparse.Namespace, bad_rows: list[tuple[str, str]]) -> list[Recording]:
+def _recordings(options: argparse.Namespace, bad_rows: list[tuple[str, str]], notes: list[str]) -> list[Recording]:
     if bool(options.videos) == bool(options.recordings):
         raise InputError(
             "predict expects either videos (or folders of videos) or a table with --recordings, and one of them only. "
@@ -98,9 +99,10 @@ def _recordings(options: argparse.Namespace, bad_rows: list[tuple[str, str]]) ->
         if options.poses != [POSES_BESIDE]:
             raise InputError("--poses goes with videos; a table of recordings names the poses in its column `poses`.")
         return read_recordings(options.recordings, lambda name, error: bad_rows.append((name, str(error))))
-    recordings, notes = recordings_of_videos(options.videos, options.poses)
-    for note in notes:
-        log.info("%s", note)
+    recordings, found = recordings_of_videos(options.videos, options.poses)
+    for note in found:
+        log.warning("%s", note)
+    notes += found
     return recordings
 
 

@@ -89,6 +89,7 @@ def predict_recordings(
     recordings: Sequence[Recording],
     options: PredictOptions,
     bad_rows: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
 ) -> Outcome:
     """Predict recordings by the final heads of a run.
 
@@ -101,6 +102,8 @@ def predict_recordings(
     options : PredictOptions
     bad_rows : sequence of (str, str)
         Ids and errors of recordings that the table could not give: they are reported with the rest.
+    notes : sequence of str
+        What was noticed while the videos' files were found, for the report.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def predict_recordings(
             # Of predictions that were interrupted, the long part lies in the cache of embeddings.
             run.set_aside()
         with log_file(run.log_path):
-            outcome = Outcome(run, failures=[Failure(name, "", reason) for name, reason in bad_rows])
+            outcome = Outcome(run, failures=[Failure(name, "", reason) for name, reason in bad_rows], notes=[*notes])
             _carry_out(trained, recordings, options, outcome)
         run.drop_set_aside()
         return outcome

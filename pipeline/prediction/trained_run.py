@@ -153,6 +153,11 @@ def open_trained_run(path: Path) -> TrainedRun:
             f"{path} holds predictions, not trained heads. Give the run that made them: "
             f"{run.read_provenance().get('trained_run', {}).get('path', 'runs/NAME')}."
         )
+    if not run.head_path("").is_dir():
+        raise InputError(
+            f"{path} holds no trained heads (it has no folder heads), so it can predict nothing. Give the folder "
+            "of a finished experiment, such as runs/exp1; one that was cut off goes on when it is started again."
+        )
     config = load_config(run.config_path)
     bundles = {behavior: run.head_path(behavior) for behavior in config.behavior_names()}
     missing = [behavior for behavior, folder in bundles.items() if not folder.is_dir()]

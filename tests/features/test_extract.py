@@ -96,6 +96,22 @@ def test_cache_is_used_without_an_engine(video: VideoInfo, centers: CenterTrack,
     assert [row.state for row in list_caches(tmp_path)] == ["complete"]
 
 
+@pytest.mark.parametrize("plan_is_gone", [False, True])
+def test_chunks_of_a_finished_cache_are_cleared_away(
+    video: VideoInfo, centers: CenterTrack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan_is_gone: bool
+) -> None:
+    """Killed when the file had its name already, before all its chunks were removed."""
+    monkeypatch.setattr(extract, "remove_parts", lambda folder: None)
+    first = run(video, centers, tmp_path)
+    monkeypatch.undo()
+    (parts,) = tmp_path.glob("*.parts")
+    if plan_is_gone:
+        (parts / "plan.json").unlink()
+    again = extract_features("m 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, no_engine)
+    np.testing.assert_array_equal(again.embeddings, first.embeddings)
+    assert [row.state for row in list_caches(tmp_path)] == ["complete"]
+
+
 def test_progress_counts_to_the_end(video: VideoInfo, centers: CenterTrack, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     run(video, centers, tmp_path, progress=lambda done, total: seen.append((done, total)))

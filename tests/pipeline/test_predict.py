@@ -320,6 +320,7 @@ def test_pose_files_of_another_name_are_remarked_upon_and_individuals_are_guesse
     assert (row["recording"], row["individual"]) == ("day1_480A", "480A")
     said = " ".join(capsys.readouterr().err.split())
     assert "whose name does not fit" in said and "guessed" in said
+    assert "whose name does not fit" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
 
 
 def test_derived_videos_copies_and_shared_poses(lab, tmp_path, capsys):

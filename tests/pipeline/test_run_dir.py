@@ -135,11 +135,24 @@ def test_attempts_that_were_killed_lose_no_finished_run(tmp_path: Path):
 def test_corrections_of_two_runs_are_both_kept(tmp_path: Path):
     finished_run(tmp_path / "exp1")
     write_text(tmp_path / "exp1.previous" / "corrections" / "m1.csv", "older")
+    write_text(tmp_path / "exp1.previous" / ".set_aside", "")
     write_text(tmp_path / "exp1" / "corrections" / "m1.csv", "newer")
     run = RunDir(tmp_path / "exp1")
     run.drop_set_aside()
     assert (tmp_path / "exp1.previous" / "corrections" / "m1.csv").read_text(encoding="utf-8") == "older"
     assert (tmp_path / "exp1" / "corrections" / "m1.csv").read_text(encoding="utf-8") == "newer"
+
+
+def test_a_copy_that_somebody_made_is_not_deleted(tmp_path: Path):
+    write_text(tmp_path / "exp1.previous" / "config.yaml", "a copy by hand")
+    finished_run(tmp_path / "exp1")
+    run = RunDir(tmp_path / "exp1")
+    run.claim()
+    run.set_aside()
+    run.drop_set_aside()
+    run.release()
+    assert (tmp_path / "exp1.previous" / "config.yaml").read_text(encoding="utf-8") == "a copy by hand"
+    assert not (tmp_path / "exp1.previous-2").exists()
 
 
 @pytest.mark.parametrize("name", ["recordings.csv", "m1.mp4", "videos/m1.mp4"])
