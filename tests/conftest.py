@@ -1,9 +1,12 @@
 """Fixtures that several test rooms use."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # A busy machine is no failure: no test depends on a clock.
@@ -21,3 +24,32 @@ def shared_dir() -> Path:
     if not (SHARED_DIR / "data").is_dir():
         pytest.skip("the reference files (../shared/data) are not beside this checkout")
     return SHARED_DIR
+
+
+@contextmanager
+def without_figures() -> Iterator[None]:
+    """Reports of words and tables alone: the pictures take most of a tiny run's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.report.html.draw_figures", lambda run, folder: {})
+        yield
+
+
+@pytest.fixture
+def no_figures() -> Iterator[None]:
+    """`without_figures` for the length of a test."""
+    with without_figures():
+        yield
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first process which wants it fills; the others wait for it. Tests only add to it."""
+    # Each process has a folder of its own inside the one that belongs to all.
+    common = factory.getbasetemp()
+    common = common.parent if os.environ.get("PYTEST_XDIST_WORKER") else common
+    folder, done = common / name, common / f"{name}.done"
+    with FileLock(common / f"{name}.lock"):
+        if not done.exists():
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from pipeline.command_line import main
+from tests.conftest import made_once
 from tests.lab import BEHAVIORS, known_labels, make_embedded_lab, write_labels
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
 ARGUMENTS = [
     "--set", "postprocess=tune", "--set", "calibration=temperature", "--set", "tuning.inner_folds=2",
-    "--set", "baseline=none",
+    "--set", "baseline=none", "--set", "training.epochs=2",
 ]  # fmt: skip
 
 
@@ -30,10 +31,12 @@ def settings_for(run: Path, recording: str) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory) -> tuple[Path, Path]:
     """A lab's experiment and its finished run with tuned post-processing."""
-    folder = tmp_path_factory.mktemp("honest")
-    config = make_embedded_lab(folder)
-    assert main([str(config), *ARGUMENTS, "--set", "protocol=compare"]) == 0
-    return config, folder / "runs" / "tiny"
+    folder = made_once(tmp_path_factory, "honest", tune_tiny_experiment)
+    return folder / "experiment.yaml", folder / "runs" / "tiny"
+
+
+def tune_tiny_experiment(folder: Path) -> None:
+    assert main([str(make_embedded_lab(folder)), *ARGUMENTS, "--set", "protocol=compare"]) == 0
 
 
 def test_settings_of_a_recording_are_the_same_whatever_its_own_labels_say(lab, tmp_path: Path):

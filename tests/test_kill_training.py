@@ -19,8 +19,10 @@ def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
 def test_kill_9_during_training_loses_only_the_fit_in_flight(tmp_path: Path):
     config = make_embedded_lab(tmp_path / "lab", n_train=3, n_test=1)
+    config.write_text(config.read_text(encoding="utf-8").replace("epochs: 3", "epochs: 2"), encoding="utf-8")
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     kept: dict[str, int] = {}
     for n_fits in (1, 5):

@@ -72,6 +72,7 @@ def test_labels_that_cannot_be_chosen_are_refused(annotators, wanted, expected):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
 def test_from_three_annotators_to_their_agreement_with_the_model(tmp_path: Path):
     config = make_embedded_lab(tmp_path)
     table = tmp_path / "recordings.csv"
@@ -83,7 +84,7 @@ def test_from_three_annotators_to_their_agreement_with_the_model(tmp_path: Path)
             names.append(f"{name}=r{i} {name}.csv")
         text = text.replace(f"r{i} labels.csv", ";".join(names))
     table.write_text(text, encoding="utf-8")
-    arguments = ["--set", "annotations=majority", "--set", "mask_disagreements=true"]
+    arguments = ["--set", "annotations=majority", "--set", "mask_disagreements=true", "--set", "baseline=none"]
     assert main([str(config), *arguments]) == 0
     run = tmp_path / "runs" / "tiny"
     with (run / "agreement.csv").open(encoding="utf-8", newline="") as stream:

@@ -11,9 +11,10 @@ import pytest
 from pipeline.command_line import main
 from pipeline.config import load_config
 from pipeline.run_dir import RunDir
+from tests.conftest import made_once
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_poses, write_video
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -29,7 +30,10 @@ def add_row(folder: Path, row: str) -> None:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory) -> Path:
     """A folder with a finished run on videos: three for training, one held out, one without labels."""
-    folder = tmp_path_factory.mktemp("Büro 2")
+    return made_once(tmp_path_factory, "Büro 2", run_video_lab)
+
+
+def run_video_lab(folder: Path) -> None:
     config = make_video_lab(folder)
     for name, seed in (("held out", 7), ("neu ü", 8)):
         write_video(folder / f"{name}.avi", known_labels(seed))
@@ -38,7 +42,6 @@ def lab(tmp_path_factory) -> Path:
     add_row(folder, "held,held out.avi,held outDLC_resnet50.csv,held out labels.csv,mouse8,WT,test")
     add_row(folder, "neu,neu ü.avi,neu üDLC_resnet50.csv,,mouse9,HD,")
     assert main([str(config)]) == 0
-    return folder
 
 
 def predict(lab: Path, output: Path, *arguments: str) -> int:
@@ -364,6 +367,8 @@ def test_a_real_held_out_recording_gets_the_probabilities_of_the_run(shared_dir,
     header = ["recording", "video", "poses", "annotations", "individual", "split"]
     lines = [",".join(header)]
     for number, (name, row) in enumerate(rows.items()):
+        if number == 0:
+            continue  # Two to learn from are enough.
         files = [str(arena / row[column].split(";")[0].split("=")[-1]) for column in ("video", "poses", "annotations")]
         # The last is held out: its labels are not even named.
         is_new = number == len(rows) - 1
@@ -377,10 +382,11 @@ recordings: {(tmp_path / "recordings.csv").as_posix()}
 behaviors: {{locomotion: locomotion}}
 backbone: {{name: compact}}
 crop: {{size_px: 110}}
-frame_step: 10
+frame_step: 20
 head: {{name: lstm, layers: 1, units: 8}}
-training: {{window_frames: 60, epochs: 3}}
+training: {{window_frames: 30, epochs: 3}}
 baseline: none
+cross_validation: none
 workers: 1
 cache_dir: {(tmp_path / "cache").as_posix()}
 output_dir: {(tmp_path / "runs").as_posix()}
