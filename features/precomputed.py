@@ -96,6 +96,29 @@ def count_precomputed_frames(path: Path) -> int:
     return len(array)
 
 
+def hash_precomputed(path: Path) -> str:
+    """Hash of a file of embeddings and of which array in it is meant; the same wherever the file lies.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        When the file can't be read.
+    """
+    file_path, key = _split(path)
+    try:
+        with file_path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+    except OSError as error:
+        raise InputError(f"The file of precomputed features {file_path} can't be read: {error}.") from error
+    digest.update((key or "").encode("utf-8"))
+    return digest.hexdigest()
+
+
 def import_precomputed(
     recording: str, path: Path, n_frames: int, frame_step: int, n_categories: int | None, cache_dir: Path
 ) -> FeatureCache:

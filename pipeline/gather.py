@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from features.centers import track_center
 from features.errors import InputError
+from features.precomputed import hash_precomputed
 from features.tracks import CenterTrack
 from features.video import VideoInfo
 from pipeline.annotations import LabelSpan, RawAnnotation
@@ -281,7 +282,10 @@ def input_fingerprints(recordings: Sequence[GatheredRecording]) -> dict[str, str
 def _input_fingerprint(item: GatheredRecording) -> str:
     row = item.recording
     digest = hashlib.sha256(repr((row.individual, row.group, row.split, item.n_frames, item.fps)).encode("utf-8"))
-    digest.update((item.video.sha256 if item.video else str(item.embeddings_path)).encode("utf-8"))
+    if item.video is not None:
+        digest.update(item.video.sha256.encode("utf-8"))
+    if item.embeddings_path is not None:
+        digest.update(hash_precomputed(item.embeddings_path).encode("utf-8"))
     if item.centers is not None:
         digest.update(item.centers.xy_px.tobytes() + item.centers.observed.tobytes())
     for name, labels in sorted({"": item.labels, **item.annotators}.items()):

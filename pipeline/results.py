@@ -36,8 +36,8 @@ from pipeline.scoring.score_tables import (
     write_statistics_tables,
 )
 from pipeline.scoring.scores import FULL, RAW, PredictedRecording, score_rows, write_scores
-from pipeline.scoring.summary_table import write_summary
 from pipeline.stage_one import EmbeddedRecording
+from pipeline.summary_table import write_summary
 from pipeline.tables import Row, write_table
 
 log = logging.getLogger(__name__)

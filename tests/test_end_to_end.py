@@ -246,6 +246,24 @@ def test_a_finished_run_notices_that_its_labels_have_changed(tmp_path: Path, cap
     assert (corrections / "r1.csv").is_file()
 
 
+@pytest.mark.usefixtures("no_figures")
+def test_embeddings_are_known_by_their_content_wherever_they_lie(tmp_path: Path, capsys):
+    make_embedded_lab(tmp_path / "lab", n_train=3, n_test=0)
+    arguments = ["--set", "head={name: logistic}", "--set", "baseline=none", "--output", str(tmp_path / "run")]
+    config = tmp_path / "lab" / "experiment.yaml"
+    assert main([str(config), *arguments]) == 0
+    assert main([str(config), *arguments]) == 0
+    assert "finished already" in capsys.readouterr().err
+    table = tmp_path / "lab" / "recordings.csv"
+    (tmp_path / "lab" / "moved").mkdir()
+    shutil.move(tmp_path / "lab" / "r1.npy", tmp_path / "lab" / "moved" / "r1.npy")
+    table.write_text(table.read_text(encoding="utf-8").replace("r1.npy", "moved/r1.npy"), encoding="utf-8")
+    assert main([str(config), *arguments]) == 0
+    np.save(tmp_path / "lab" / "moved" / "r1.npy", np.load(tmp_path / "lab" / "r2.npy"))
+    assert main([str(config), *arguments]) == 2
+    assert "have changed since: r1" in " ".join(capsys.readouterr().err.split())
+
+
 def test_an_experiment_that_cannot_begin_leaves_no_folder(tmp_path: Path):
     config = make_embedded_lab(tmp_path / "lab")
     assert main([str(config), "--set", "behaviors={rearing: climbing}", "--output", str(tmp_path / "run")]) == 2

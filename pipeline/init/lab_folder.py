@@ -21,10 +21,9 @@ from pipeline.annotations import FORMATS
 from pipeline.annotations.frame_cells import parse_cell
 from pipeline.annotations.frame_table import index_position
 from pipeline.annotations.heads import FileHead, read_head
-from pipeline.init.names import is_derived_video
+from pipeline.init.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.init.observations import sources_of
 from pipeline.init.pairing import AnnotationSource
-from pipeline.prediction.new_videos import VIDEO_SUFFIXES
 from pipeline.recordings import COLUMNS
 
 MOST_FILES = 50_000

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg")
 # Signs that stand for something (480A+, ♂) are words of their own, those that only separate are not.
 _WORD = re.compile(r"[^\W_]+|[^\w\s.,;:!?'\"()\[\]{}&@#$%^~=`´-]")
 _SEPARATORS = " _.-"

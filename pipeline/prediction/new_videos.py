@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features.errors import InputError
-from pipeline.init.names import is_derived_video
+from pipeline.init.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.init.pairing import find_poses
 from pipeline.init.table import guess_individuals, recording_ids
 from pipeline.recordings import BLOB, Recording
 
 POSES_BESIDE = "beside the video"
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg")
 _POSE_SUFFIXES = (".csv", ".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
 
 

@@ -17,7 +17,7 @@ from pipeline.scoring.ethology_tables import (
 from pipeline.scoring.groups import read_groups
 from pipeline.scoring.score_tables import CALIBRATION_COLUMNS, INTERVAL_COLUMNS, PROTOCOL_COLUMNS
 from pipeline.scoring.scores import FULL
-from pipeline.scoring.summary_table import read_summary
+from pipeline.summary_table import read_summary
 from pipeline.tables import Row, read_rows, read_table
 
 FINAL = "final"

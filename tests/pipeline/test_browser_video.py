@@ -23,11 +23,10 @@ from features.errors import InputError
 from features.video import iter_bgr_frames
 from pipeline.exports import browser_video
 from pipeline.exports.browser_video import BrowserVideoWriter, exact_rate, make_browser_video, plays_in_browsers
+from tests.browser import BROWSER, needs_browser
 from tests.features.test_frame_exactness import DATA, N_BITS, N_FRAMES, NTSC, number_of, numbered_frame, write
 
 ROOT = Path(__file__).resolve().parents[2]
-BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome", "chrome")
-                if (path := shutil.which(name))), None)  # fmt: skip
 EXACT = {NTSC: Fraction(30000, 1001), 250.0: Fraction(250)}
 
 
@@ -308,8 +307,8 @@ READ_NUMBERS = """async ([times, bits]) => {
 }"""
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome is installed")
+@needs_browser[0]
+@needs_browser[1]
 @pytest.mark.parametrize(("codec", "suffix", "fps"), [("MJPG", "avi", NTSC), ("mp4v", "avi", 250.0)])
 def test_a_browser_shows_frame_i_at_its_time(tmp_path, codec, suffix, fps):
     playwright = pytest.importorskip("playwright.sync_api")

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.backbones import resolve
+from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
 from pipeline.config import load_config
 from pipeline.run_dir import RunDir
@@ -401,3 +403,26 @@ output_dir: {(tmp_path / "runs").as_posix()}
     assert main(["predict", str(run), str(video), "--poses", str(poses), "--output", str(output)]) == 0
     ours = (output / "predictions" / f"{video.stem}.csv").read_bytes()
     assert ours == (run / "predictions" / f"{new['recording']}.csv").read_bytes()
+
+
+@pytest.mark.parametrize("instead", ["compact", "random"])
+def test_a_run_that_fell_back_on_another_backbone_predicts_by_the_same(tmp_path, monkeypatch, instead):
+    def no_connection(published):
+        raise WeightsUnavailableError("no connection")
+
+    monkeypatch.setattr(resolve, "find_published", lambda published: None)
+    monkeypatch.setattr(resolve, "download_published", no_connection)
+    config = make_video_lab(tmp_path)
+    wanted = f"{{name: mobilenet_v2, alpha: 0.35, input_px: 32, weights_if_unavailable: {instead}}}"
+    text = config.read_text(encoding="utf-8").replace(
+        "{name: mobilenet_v2, alpha: 0.35, input_px: 32, weights: random}", wanted
+    )
+    config.write_text(text, encoding="utf-8")
+    table = (tmp_path / "recordings.csv").read_text(encoding="utf-8")
+    (tmp_path / "recordings.csv").write_text(table.replace("mouse2,,train", "mouse2,,test"), encoding="utf-8")
+    settings = ["training.epochs=1", "baseline=none", "cross_validation=none", "frame_step=4"]
+    assert main([str(config), *(word for setting in settings for word in ("--set", setting))]) == 0
+    run = tmp_path / "runs" / "tiny"
+    assert predict(tmp_path, tmp_path / "new", str(tmp_path / "v2.avi")) == 0
+    assert rows_of(tmp_path / "new" / "predictions" / "v2.csv") == rows_of(run / "predictions" / "v2.csv")
+    assert json.loads((run / "provenance.json").read_text(encoding="utf-8"))["backbone"]["requested"] == "mobilenet_v2"

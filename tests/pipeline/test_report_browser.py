@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import subprocess
 from html import unescape
 from pathlib import Path
@@ -14,14 +13,10 @@ from PIL import Image
 
 from pipeline.film_strips import FilmStrip, write_film_strips
 from pipeline.report.html import write_report
+from tests.browser import BROWSER, needs_browser
 from tests.pipeline.report_runs import make_run
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome is installed"),
-]
+pytestmark = needs_browser
 
 # Put into a copy of the page, whose policy forbids scripts: it looks around and writes what it found into the page.
 SCRIPT = """

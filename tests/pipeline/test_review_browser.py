@@ -1,7 +1,6 @@
 """A real browser works with the review page: watch, jump, correct, undo, save, and find it all again."""
 
 import json
-import shutil
 import threading
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import address, make_offer, make_server
 from pipeline.review.videos import page_video
+from tests.browser import BROWSER, needs_browser
 from tests.pipeline.review_runs import (
     BEHAVIORS,
     FPS,
@@ -25,12 +25,7 @@ from tests.pipeline.review_runs import (
     write_old_video,
 )
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome is installed"),
-]
+pytestmark = needs_browser
 
 MODEL = [("grooming", 20, 60), ("grooming", 120, 150), (BEHAVIORS[1], 200, 240)]
 HUMAN = [("grooming", 20, 60), ("grooming", 80, 100), (BEHAVIORS[1], 200, 255)]

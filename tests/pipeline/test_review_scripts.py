@@ -1,17 +1,11 @@
 """The page's arithmetic, run in a real browser: frames and seconds, bouts that are joined and cut, thinned curves."""
 
-import shutil
-
 import pytest
 
 from pipeline.review.scripts import bundle
+from tests.browser import BROWSER, needs_browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome is installed"),
-]
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
