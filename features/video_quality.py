@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-QUALITY_VERSION = 1
+from features.standing_out import FrameSampler, Sightings, see_what_stands_out
+
+QUALITY_VERSION = 2
 """Raised when the same video gives other measures."""
 SAMPLED_PIXELS = 20_000
 SAME_LEVELS = 2.0
@@ -31,6 +33,8 @@ IRREGULAR_SHARE, IRREGULAR_S = 0.25, 0.0015
 """Steps between frames may differ by this share of the usual one; some formats round stamps to milliseconds."""
 N_PLACES = 10
 """So many places are remembered of what may happen often."""
+SIGHTED_SIDE_PX, N_SIGHTED = 240, 48
+"""Where the animal is about, and in so many frames, is told by small pictures."""
 _LEVELS = np.arange(256)
 
 
@@ -140,11 +144,22 @@ class Brightness:
 
 @dataclass(frozen=True)
 class VideoQuality:
-    """What was measured of one video; `times` is None where its stamps don't increase or it has one frame."""
+    """What was measured of one video.
+
+    Attributes
+    ----------
+    times : FrameTimes or None
+        None where the time stamps don't increase or there is one frame.
+    repeats : Repeats
+    brightness : Brightness
+    sightings : Sightings or None
+        What stands out from the still background, animals most likely; None where that can't be told.
+    """
 
     times: FrameTimes | None
     repeats: Repeats
     brightness: Brightness
+    sightings: Sightings | None
 
 
 @dataclass
@@ -157,6 +172,7 @@ class QualityMeter:
     _medians: "array[float]" = field(default_factory=lambda: array("d"))
     _saturated: "array[float]" = field(default_factory=lambda: array("d"))
     _previous: NDArray[np.uint8] | None = None
+    _sampler: FrameSampler = field(default_factory=lambda: FrameSampler(SIGHTED_SIDE_PX, N_SIGHTED))
 
     @property
     def n_frames(self) -> int:
@@ -176,6 +192,7 @@ class QualityMeter:
         self._saturated.append(float(histogram[SATURATED_LEVEL:].sum()) / gray.size)
         self._times_s.append(time_s)
         self._previous = gray
+        self._sampler.add(frame)
 
     def quality(self, fps: float) -> VideoQuality:
         """What the frames were like; at least one was taken. `fps` is the header's."""
@@ -196,6 +213,7 @@ class QualityMeter:
                 len(jumps),
                 tuple(jumps[:N_PLACES]),
             ),
+            see_what_stands_out(self._sampler),
         )
 
 

@@ -1,16 +1,20 @@
 """What is odd about a recording's poses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from features.centers import WHOLE_ANIMAL, CenterConfig
+from features.poses.blob import KEYPOINT
+from features.standing_out import Sightings
 from features.suggestions import listing
 from features.tracks import CenterTrack, PoseTrack
 from features.video import VideoInfo
 from pipeline.audit.findings import Finding
 
 MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
+FEW_ON_ANIMAL, FEWEST_SIGHTINGS = 0.7, 15
+"""Poses of the video itself reach 0.97 and more, those of another video 0.25 at most (see benchmarks/README.md)."""
 
 
 def pose_findings(
@@ -29,6 +33,8 @@ def pose_findings(
                 "Track this very file, or use the video that was tracked.",
             )
         )
+    elif video is not None and pose.keypoints != (KEYPOINT,):
+        oddities += _beside_the_animal(name, centers, video)
     unsure = low_likelihood_share(pose, config)
     if unsure > MANY_UNSURE:
         oddities.append(
@@ -52,6 +58,44 @@ def pose_findings(
             )
         )
     return [Finding("warning", recording, *words) for words in oddities]
+
+
+def _beside_the_animal(name: str, centers: CenterTrack, video: VideoInfo) -> Iterator[tuple[str, str, str]]:
+    sightings = video.quality.sightings
+    share, n_looked_at = on_animal_share(centers, sightings) if sightings is not None else (1.0, 0)
+    if sightings is None or n_looked_at < FEWEST_SIGHTINGS or share >= FEW_ON_ANIMAL:
+        return
+    yield (
+        f"In only {share:.0%} of {n_looked_at} frames that were looked at does the center by {name} lie on or near "
+        f"what stands out from the background of {video.path.name} (about {sightings.animal_px:.0f} px in size, "
+        "probably the animal).",
+        "The poses are perhaps those of another video, of another picture size, or late: crops are then cut beside "
+        "the animal, and nothing can be learned from them.",
+        "Draw the points on the video (DeepLabCut can). Were they tracked in this very file? Where the camera "
+        "moves, or much else does, this finding is mistaken.",
+    )
+
+
+def on_animal_share(centers: CenterTrack, sightings: Sightings) -> tuple[float, int]:
+    """Tell in how many of the sampled frames the center is at most the animal's size away from what stands out.
+
+    Returns
+    -------
+    share : float
+        In [0, 1]; 0 where no frame could be looked at.
+    n_looked_at : int
+        Frames in which the center is observed and something stands out.
+    """
+    n_looked_at = n_on = 0
+    for sighting in sightings.frames:
+        if sighting.frame < centers.n_frames and centers.observed[sighting.frame] and sighting.boxes_px:
+            boxes_px = np.array(sighting.boxes_px)
+            center_px = centers.xy_px[sighting.frame]
+            # Beyond the nearer edge of each box, in x and y; negative inside.
+            beyond_px = np.maximum(boxes_px[:, :2] - center_px, center_px - boxes_px[:, 2:])
+            n_looked_at += 1
+            n_on += bool((np.hypot(*np.maximum(beyond_px, 0).T) <= sightings.animal_px).any())
+    return n_on / n_looked_at if n_looked_at else 0.0, n_looked_at
 
 
 def center_keypoints(pose: PoseTrack, config: CenterConfig) -> Sequence[str]:

@@ -13,7 +13,7 @@ from pipeline.annotators import check_annotators
 from pipeline.audit.findings import Finding, Severity, video_findings
 from pipeline.audit.frames_agree import find_disagreement
 from pipeline.audit.labels import LabelSummary, behavior_findings, label_findings, seconds_findings, summarise_labels
-from pipeline.audit.poses import low_likelihood_share, pose_findings
+from pipeline.audit.poses import low_likelihood_share, on_animal_share, pose_findings
 from pipeline.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.frame_policy import require_known_recordings
 from pipeline.gather import nothing_to_learn_from
@@ -49,8 +49,9 @@ class AuditedRecording:
         None where the video can't be read.
     pose : PoseTrack or None
         As in the file; None where it can't be read or there is none.
-    low_likelihood_share, unobserved_share : float or None
-        In [0, 1].
+    low_likelihood_share, unobserved_share, on_animal_share : float or None
+        In [0, 1]. `on_animal_share`: of the sampled frames in which something stands out from the background, those
+        in which the center is there.
     annotations : list of RawAnnotation
         Brought to the frames of the video.
     labels : list of LabelSummary
@@ -62,6 +63,7 @@ class AuditedRecording:
     pose: PoseTrack | None = None
     low_likelihood_share: float | None = None
     unobserved_share: float | None = None
+    on_animal_share: float | None = None
     annotations: list[RawAnnotation] = field(default_factory=list)
     labels: list[LabelSummary] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -239,7 +241,12 @@ def _audit_poses(
         return
     if poses is not None:
         item.unobserved_share = float((~(centers.observed & poses.covered)).mean())
-    item.findings += pose_findings(item.id, pose, centers, settings.center, measured.video if measured else None)
+    video = measured.video if measured else None
+    sightings = video.quality.sightings if video else None
+    if sightings is not None and poses is not None:
+        share, n_looked_at = on_animal_share(centers, sightings)
+        item.on_animal_share = share if n_looked_at else None
+    item.findings += pose_findings(item.id, pose, centers, settings.center, video)
 
 
 def _audit_labels(item: AuditedRecording, annotator: str, annotation: RawAnnotation, measured: Measured) -> None:

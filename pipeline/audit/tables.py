@@ -17,8 +17,8 @@ VIDEO_COLUMNS = (
 )  # fmt: skip
 RECORDING_COLUMNS = (
     "recording", *VIDEO_COLUMNS, "poses", "n_pose_rows", "n_keypoints", "low_likelihood_share", "unobserved_share",
-    "annotations", "first_labelled_frame", "last_labelled_frame", "frames_after_last_label", "unscored_share",
-    "n_errors", "n_warnings", "n_notes",
+    "on_animal_share", "annotations", "first_labelled_frame", "last_labelled_frame", "frames_after_last_label",
+    "unscored_share", "n_errors", "n_warnings", "n_notes",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def recording_row(item: AuditedRecording) -> Row:
         "n_keypoints": None if item.pose is None else len(item.pose.keypoints),
         "low_likelihood_share": item.low_likelihood_share,
         "unobserved_share": item.unobserved_share,
+        "on_animal_share": item.on_animal_share,
         "annotations": "; ".join(path.name for path in item.recording.annotation_paths.values()),
         "first_labelled_frame": min(firsts, default=None),
         "last_labelled_frame": max(stops) - 1 if stops else None,

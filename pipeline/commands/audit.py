@@ -12,6 +12,7 @@ from rich.table import Table
 
 from features.errors import InputError
 from pipeline.audit.findings import Finding
+from pipeline.audit.poses import FEW_ON_ANIMAL
 from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
 from pipeline.config import load_config
@@ -100,6 +101,7 @@ def write_audit_page(audit: Audit, path: Path, experiment: str) -> Path:
         "n_frames": sum(found.n_frames for found in measured),
         "seconds": sum(found.n_frames / found.fps for found in measured),
         "experiment": experiment,
+        "few_on_animal": FEW_ON_ANIMAL,
     }
     write_text(path, render("data_audit.html.j2", context))
     return path

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -10,10 +11,10 @@ import pytest
 
 from features.centers import CenterConfig, track_center
 from features.errors import InputError
-from features.poses import blob as blob_module
 from features.poses import blob_cache, read_poses
-from features.poses.blob import find_blob, learn_blob, sample_frames, track_blob
+from features.poses.blob import find_blob, track_blob
 from features.poses.blob_cache import cached_blob_track
+from features.standing_out import MAX_SIDE_PX, N_SAMPLES, FrameSampler, learn_blob
 from features.video import inspect_video, iter_bgr_frames
 
 N_FRAMES = 120
@@ -52,11 +53,18 @@ def write(path: Path, frames: list[np.ndarray]) -> Path:
     return path
 
 
+def sampled(frames: Iterable[np.ndarray]) -> FrameSampler:
+    sampler = FrameSampler()
+    for frame in frames:
+        sampler.add(frame)
+    return sampler
+
+
 def found(frames: list[np.ndarray]) -> np.ndarray:
     """Centers (n_frames, 2) as the blob's finder sees them; NaN = missing."""
-    samples, n_frames, width_px = sample_frames(iter(frames))
-    assert n_frames == len(frames)
-    model = learn_blob(samples, width_px, "test.avi")
+    sampler = sampled(frames)
+    assert sampler.n_frames == len(frames)
+    model = learn_blob(sampler, "test.avi")
     blobs = [find_blob(frame, model) for frame in frames]
     return np.array([[blob.x_px, blob.y_px] if blob else [np.nan, np.nan] for blob in blobs])
 
@@ -96,17 +104,17 @@ def test_two_animals_are_not_trusted():
     frames = arena(wander(), 180, 40)
     for frame, center in zip(frames, np.roll(wander(), 40, axis=0), strict=True):
         cv2.ellipse(frame, tuple(int(v) for v in center), (12, 6), 0, 0, 360, (40, 40, 40), -1)
-    samples, _, width_px = sample_frames(iter(frames))
-    model = learn_blob(samples, width_px, "two.avi")
+    sampler = sampled(frames)
+    model = learn_blob(sampler, "two.avi")
     likelihood = [blob.likelihood for frame in frames if (blob := find_blob(frame, model))]
     assert np.median(likelihood) < CenterConfig().min_likelihood
 
 
 def test_sizes_are_those_of_the_full_frame():
     frames = [cv2.resize(frame, None, fx=6, fy=6) for frame in arena(wander(40), 180, 40)]
-    samples, _, width_px = sample_frames(iter(frames))
-    assert max(samples[0].shape) == blob_module.MAX_SIDE_PX and width_px == 1200
-    model = learn_blob(samples, width_px, "large.avi")
+    sampler = sampled(frames)
+    assert max(sampler.samples[0].shape) == MAX_SIDE_PX and sampler.width_px == 1200
+    model = learn_blob(sampler, "large.avi")
     blobs = [find_blob(frame, model) for frame in frames]
     positions = np.array([[blob.x_px, blob.y_px] for blob in blobs if blob])
     assert apart_px(positions, 6 * wander(40) + 2.5).max() < 18
@@ -116,17 +124,18 @@ def test_sizes_are_those_of_the_full_frame():
 @pytest.mark.parametrize("n_frames", [1, 95, 97, 500])
 def test_samples_are_spread_evenly(n_frames):
     frames = (np.full((8, 8, 3), number % 251, np.uint8) for number in range(n_frames))
-    samples, n_counted, _ = sample_frames(frames)
+    sampler = sampled(frames)
+    samples = sampler.samples
     steps = np.diff([int(sample[0, 0]) for sample in samples]) % 251
-    assert n_counted == n_frames and len(set(steps)) <= 1
-    assert min(n_frames, blob_module.N_SAMPLES // 2) <= len(samples) <= blob_module.N_SAMPLES
+    assert sampler.n_frames == n_frames and len(set(steps)) <= 1
+    assert min(n_frames, N_SAMPLES // 2) <= len(samples) <= N_SAMPLES
 
 
 def test_nothing_that_moves_is_refused():
     still = [cv2.GaussianBlur(frame, (5, 5), 0) for frame in arena(np.full((40, 2), 75.0), 180, 40)]
-    samples, _, width_px = sample_frames(iter(still))
+    sampler = sampled(still)
     with pytest.raises(InputError, match=r"still\.avi.*camera that stands still") as caught:
-        learn_blob(samples, width_px, "still.avi")
+        learn_blob(sampler, "still.avi")
     assert "\n" not in str(caught.value)
 
 
@@ -200,8 +209,8 @@ def test_a_cache_that_cannot_be_written_does_not_stop_anything(clip, tmp_path):
 def test_on_a_real_recording_it_stays_with_the_published_track(shared_dir):
     video = shared_dir / "data" / "mouse_arena" / "arena_3.mp4"
     frames = list(iter_bgr_frames(video, frame_step=10))
-    samples, _, width_px = sample_frames(iter(frames))
-    model = learn_blob(samples, width_px, video.name)
+    sampler = sampled(frames)
+    model = learn_blob(sampler, video.name)
     blobs = [find_blob(frame, model) for frame in frames]
     body_length_px = np.median([blob.major_axis_px for blob in blobs if blob])
     assert 25 < body_length_px < 60

@@ -270,4 +270,5 @@ def test_real_recordings_would_run(shared_dir: Path, in_folder: Path):
     audited = Audited(in_folder, str(shared_dir / "data" / "mouse_arena" / "recordings.csv"))
     assert audited.exit_code == 0
     assert {row["n_frames"] for row in audited.rows.values()} == {"2000"}
+    assert {float(row["on_animal_share"]) for row in audited.rows.values()} == {1.0}
     assert "brightness changes abruptly" in audited.said_of("arena_1", "warning")
