@@ -18,6 +18,8 @@ from pipeline.compute import package_versions
 from pipeline.config import ExperimentConfig, load_config
 from pipeline.postprocess import PostprocessConfig
 from pipeline.report.run_files import read_run
+from pipeline.report.summary import gather_evidence
+from pipeline.report.verdict import judge
 from pipeline.run_dir import RunDir
 from pipeline.scoring.scores import FULL, RAW
 
@@ -105,7 +107,8 @@ def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
     """What the run says of its own heads, by behavior: its first scored subset, pooled; {} where it scored nothing.
 
     Keys: `subset`, `n_individuals`, `average_precision` (of the bare threshold), `f1`, `bout_f1` (after
-    post-processing), `unsure_fraction` (the highest of a recording of that subset).
+    post-processing), `unsure_fraction` (the highest of a recording of that subset), `verdict` and `verdict_level` (as
+    on the first screen of the run's own report).
 
     Raises
     ------
@@ -123,6 +126,7 @@ def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
         bouts = run.tables.bout_score(behavior, subset, FULL)
         rows = [row for row in run.tables.summary if row["behavior"] == behavior and row["recording"] in members]
         unsure = [row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None]
+        verdict = judge(gather_evidence(run, behavior, subset))
         found[behavior] = {
             "subset": subset,
             "n_individuals": len(set(members.values())),
@@ -130,6 +134,8 @@ def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
             "f1": full["f1"] if full else None,
             "bout_f1": bouts["bout_f1_iou50"] if bouts else None,
             "unsure_fraction": max(unsure, key=lambda value: float(str(value)), default=None),
+            "verdict": verdict.headline,
+            "verdict_level": verdict.level,
         }
     return found
 

@@ -35,7 +35,7 @@ class Found:
         Mean share of frames with a probability that says neither yes nor no.
     expected : mapping
         What the run that trained the heads says of them: `subset`, `n_individuals`, `average_precision`, `f1`,
-        `bout_f1`, `unsure_fraction` (the highest of a recording that scored them).
+        `bout_f1`, `unsure_fraction` (the highest of a recording that scored them), `verdict`, `verdict_level`.
     strange : tuple of str
         Recordings that are far more unsure than any that scored the heads.
     """

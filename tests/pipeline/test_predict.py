@@ -12,6 +12,8 @@ from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
 from pipeline.config import load_config
+from pipeline.report.run_files import read_run
+from pipeline.report.summary import summarize
 from pipeline.run_dir import RunDir
 from tests.conftest import made_once
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_poses, write_video
@@ -95,6 +97,17 @@ def test_an_individual_that_was_learned_from_is_not_scored(lab, tmp_path):
     assert predict(lab, tmp_path / "new", "--recordings", str(table)) == 0
     assert rows_of(tmp_path / "new" / "scores.csv") == []
     assert "other videos of the individual MOUSE1" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_says_what_the_heads_were_worth_when_they_were_trained(lab, tmp_path):
+    assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
+    page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    cards = summarize(read_run(lab / "runs" / "tiny", only=()))
+    assert [card.behavior for card in cards] == list(BEHAVIORS)
+    found = page[page.index('id="found"') : page.index("</table>")]
+    for card in cards:
+        assert f'<span class="verdict {card.verdict.level}">' in found
+        assert f"<b>{card.verdict.headline}</b>" in found
 
 
 def test_the_summary_is_the_predictions_summed_up(lab, tmp_path):
