@@ -82,6 +82,16 @@ def track_blob(video_path: Path, progress: Callable[[int, int], None] | None = N
     return PoseTrack((KEYPOINT,), xy_px, likelihood, video_path)
 
 
+def measure_length_px(sampler: FrameSampler, name: str) -> float:
+    """Length of the animal without its tail, in pixels of the full frame: upper quartile over sampled frames.
+
+    A rearing or curled mouse is shorter. Parameters and errors as in `learn_blob`.
+    """
+    model = learn_blob(sampler, name)
+    blobs = [blob for gray in sampler.samples if (blob := _find(gray, model)) is not None]
+    return float(np.quantile([blob.major_axis_px for blob in blobs], 0.75))
+
+
 def find_blob(frame: NDArray[np.uint8], model: BlobModel) -> Blob | None:
     """Find the animal in one frame (height, width, 3), blue, green, red; None where nothing plausible stands out."""
     return _find(shrink(frame), model)

@@ -9,7 +9,7 @@ from pipeline.annotations import RawAnnotation
 from pipeline.init.lab_folder import Aside, LabFolder
 from pipeline.init.labels import SettledLabels, choose_annotator, settle_labels, tally_behaviors, unusable_names
 from pipeline.init.pairing import Pairing, Unpaired, VideoFiles, pair_files
-from pipeline.init.poses import PoseAdvice, advise_on_poses
+from pipeline.init.poses import PoseAdvice, advise_by_videos, advise_on_poses
 from pipeline.init.starter_yaml import StarterFacts
 from pipeline.init.table import annotation_cell, guess_individuals, path_cell, recording_ids, unwritable_reason
 from pipeline.init.videos import VideoGlance, glance_at
@@ -139,8 +139,6 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) ->
     annotator = choose_annotator([list(recording.labels.sources) for recording in annotated])
     read: dict[str, dict[str, RawAnnotation]] = {r.id: r.labels.read for r in annotated}
     points, columns = unusable_names([annotation for found in read.values() for annotation in found.values()])
-    poses = [recording.files.poses[0] for recording in recordings if recording.files.poses]
-    side_px = min(min(recording.glance.width_px, recording.glance.height_px) for recording in recordings)
     return StarterFacts(
         name,
         _from_here(table_path),
@@ -151,9 +149,21 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) ->
         annotator,
         len(annotated),
         len({recording.individual for recording in annotated}),
-        advise_on_poses(poses, side_px) if poses else PoseAdvice(),
+        _advice(recordings),
         max(recording.glance.fps for recording in recordings),
     )
+
+
+def _advice(recordings: Sequence[FoundRecording]) -> PoseAdvice:
+    """Center and crop by the poses; where these don't tell the animal's length, by the videos."""
+    poses = [recording.files.poses[0] for recording in recordings if recording.files.poses]
+    side_px = min(min(recording.glance.width_px, recording.glance.height_px) for recording in recordings)
+    advice = advise_on_poses(poses, side_px) if poses else PoseAdvice()
+    # What stands out from the background is no single animal where there are several.
+    if advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals:
+        videos = [(recording.files.video, recording.glance.fps) for recording in recordings]
+        advice = advise_by_videos(advice, videos, side_px)
+    return advice
 
 
 def _from_here(path: Path) -> str:

@@ -1,8 +1,8 @@
-"""Which keypoint is the animal's center, and how large a crop should be, as a lab's pose files tell."""
+"""Which keypoint is the animal's center, and how large a crop should be, as a lab's pose files and videos tell."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from features.errors import InputError
 from features.poses import deeplabcut, read_poses
 from features.tracks import PoseTrack
 from pipeline.init.names import fold, raw_words
+from pipeline.init.videos import animal_length_px
 
-_N_SAMPLED = 5
+_N_SAMPLED, _N_SAMPLED_VIDEOS = 5, 3
 _LEAST_FRAMES = 100
 _LEAST_SEEN = 0.3
 _CROP_PER_LENGTH = 1.8
@@ -44,9 +45,13 @@ class PoseAdvice:
     individuals : tuple of str
         Animals of a file with several, of which one must be named; else empty.
     body_px : float or None
-        Length from snout to tail base, upper quartile over frames; None where it can't be told.
+        Length from snout to tail base in pixels, upper quartile over frames; None where it can't be told.
     crop_px : int or None
         Suggested crop, from `body_px`.
+    is_from_videos : bool
+        `body_px` is the length of what moves in the videos, since the poses don't tell it.
+    has_unequal_lengths : bool
+        No crop fits all, since the animals differ in length by far.
     notes : tuple of str
         What could not be read, and what to check.
     """
@@ -56,6 +61,8 @@ class PoseAdvice:
     individuals: tuple[str, ...] = ()
     body_px: float | None = None
     crop_px: int | None = None
+    is_from_videos: bool = False
+    has_unequal_lengths: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -87,17 +94,42 @@ def advise_on_poses(paths: Sequence[Path], shortest_side_px: int | None = None) 
     if not available:
         notes.append("The pose files have no keypoint in common, so no center fits all of them.")
     lengths = [length for track in tracks if (length := _body_length_px(track)) is not None]
-    body_px = crop_px = None
-    if len(lengths) == len(tracks) and max(lengths) <= _MOST_SPREAD * min(lengths):
-        body_px = float(np.median(lengths))
-        most = min(shortest_side_px or 4096, 4096)
-        crop_px = max(8, min(10 * round(_CROP_PER_LENGTH * body_px / 10), most))
-    elif lengths and len(lengths) == len(tracks):
-        notes.append(
-            f"The animals are {min(lengths):.0f} to {max(lengths):.0f} px long: were the cameras at different "
+    advice = PoseAdvice(keypoints, available, individuals, notes=tuple(notes))
+    return _with_lengths(advice, lengths, shortest_side_px) if len(lengths) == len(tracks) else advice
+
+
+def advise_by_videos(
+    advice: PoseAdvice, videos: Sequence[tuple[Path, float]], shortest_side_px: int | None = None
+) -> PoseAdvice:
+    """Take the animal's length from some videos, as it stands out from the background; for one animal only.
+
+    Parameters
+    ----------
+    advice : PoseAdvice
+        What the poses told.
+    videos : sequence of (Path, float)
+        Paths and frames per second; a few, spread over all, are decoded in part.
+    shortest_side_px : int, optional
+        As in `advise_on_poses`.
+    """
+    step = max(1, math.ceil(len(videos) / _N_SAMPLED_VIDEOS))
+    lengths = [length for path, fps in videos[::step] if (length := animal_length_px(path, fps)) is not None]
+    return replace(_with_lengths(advice, lengths, shortest_side_px), is_from_videos=bool(lengths))
+
+
+def _with_lengths(advice: PoseAdvice, lengths_px: Sequence[float], shortest_side_px: int | None) -> PoseAdvice:
+    """Add the crop that fits, or a note where none fits all."""
+    if not lengths_px:
+        return advice
+    if max(lengths_px) > _MOST_SPREAD * min(lengths_px):
+        note = (
+            f"The animals are {min(lengths_px):.0f} to {max(lengths_px):.0f} px long: were the cameras at different "
             "heights? One crop size for all of them will not fit well."
         )
-    return PoseAdvice(keypoints, available, individuals, body_px, crop_px, tuple(notes))
+        return replace(advice, has_unequal_lengths=True, notes=(*advice.notes, note))
+    body_px = float(np.median(lengths_px))
+    most = min(shortest_side_px or 4096, 4096)
+    return replace(advice, body_px=body_px, crop_px=max(8, min(10 * round(_CROP_PER_LENGTH * body_px / 10), most)))
 
 
 def choose_center(keypoints: Sequence[str]) -> tuple[str, ...]:

@@ -113,8 +113,14 @@ def _checks(findings: Findings) -> list[str]:
         )
     if facts.poses.crop_px is None:
         lines.append(
-            "`crop: size_px` in the YAML: how large your animal is could not be told from the poses. Measure it in a "
-            "frame, without its tail, and write 1.5 to 2 times that; in too large a crop the network hardly sees it."
+            "`crop: size_px` in the YAML: how large your animal is could not be told from poses and videos. Measure "
+            "it in a frame, without its tail, and write 1.5 to 2 times that; in too large a crop the network hardly "
+            "sees it."
+        )
+    elif facts.poses.is_from_videos:
+        lines.append(
+            f"`crop: size_px` in the YAML is {facts.poses.crop_px}, since what moves in the videos is about "
+            f"{facts.poses.body_px:.0f} px long: 1.5 to 2 times the animal's length without its tail is right."
         )
     if facts.point_events:
         lines.append(f"Point events have no duration and can't be behaviors: {_some(facts.point_events)}.")

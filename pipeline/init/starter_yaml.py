@@ -200,8 +200,13 @@ def _crop_lines(poses: PoseAdvice) -> list[str]:
     lines = ["# The square around the center, in pixels of the video."]
     if poses.crop_px is None or poses.body_px is None:
         lines += [
-            "# How large your animal is could not be told from the poses: measure it in a frame, without its tail, and",
-            "# write 1.5 to 2 times that.",
+            "# How large your animal is could not be told from poses and videos: measure it in a frame, without its",
+            "# tail, and write 1.5 to 2 times that.",
+        ]
+    elif poses.is_from_videos:
+        lines += [
+            f"# By what moves in the videos your animals are {poses.body_px:.0f} px long without the tail; 1.5 to 2",
+            "# times that shows the whole animal. Check it in the report's film strips.",
         ]
     else:
         lines += [

@@ -1,13 +1,19 @@
-"""A glance at a video: what its header says, and that its first frame can be decoded."""
+"""A glance at a video: what its header says, that its first frame can be decoded, how large the animal is."""
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
 
 from features.errors import InputError
+from features.poses.blob import measure_length_px
+from features.standing_out import N_SAMPLES, FrameSampler
 from features.video import MAX_FPS, iter_bgr_frames
+
+_LOOKED_AT_S = 120.0
+"""Enough for an animal to walk about."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +47,16 @@ def glance_at(path: Path) -> VideoGlance:
         raise InputError(f"the header of {path.name} gives {fps:g} frames per second. Re-encode it with its true rate.")
     n_frames = int(promised) if math.isfinite(promised) and promised > 0 else 0
     return VideoGlance(fps, n_frames, frame.shape[1], frame.shape[0])
+
+
+def animal_length_px(path: Path, fps: float) -> float | None:
+    """Length of the one animal without its tail, from the beginning of a video; None where that can't be told."""
+    sampler = FrameSampler()
+    n_frames = round(_LOOKED_AT_S * fps)
+    step = max(1, n_frames // N_SAMPLES)
+    try:
+        for frame in islice(iter_bgr_frames(path, step), N_SAMPLES):
+            sampler.add(frame)
+        return measure_length_px(sampler, path.name)
+    except InputError:
+        return None

@@ -10,8 +10,9 @@ from pipeline.annotations.base import LabelSpan
 from pipeline.bouts import Bout
 from pipeline.config import load_config
 from pipeline.init.labels import BehaviorTally, choose_annotator, tally_behaviors
-from pipeline.init.poses import PoseAdvice, advise_on_poses, choose_center
+from pipeline.init.poses import PoseAdvice, advise_by_videos, advise_on_poses, choose_center
 from pipeline.init.starter_yaml import StarterFacts, starter_yaml
+from tests.features.test_blob import BODY_PX, arena, wander, write
 
 
 def write_mouse(path: Path, length_px: float, n_frames: int = 200, likelihood: float = 0.9) -> Path:
@@ -172,3 +173,28 @@ def test_one_bout_in_twenty_is_no_longer_than_the_short_length():
     events = EventList(Path("b.csv"), "bout_csv", ("rear",), bouts, LabelSpan(4000, False, "b.csv"))
     (tally,) = tally_behaviors({"a": {"": events}}, None)
     assert tally.short_frames == 3
+
+
+def test_the_videos_tell_the_length_that_the_poses_do_not(tmp_path: Path):
+    advice = PoseAdvice(("midbody",), ("midbody",))
+    video = write(tmp_path / "mouse.avi", arena(wander(), 180, 40))
+    told = advise_by_videos(advice, [(video, 25.0)])
+    assert told.is_from_videos and told.body_px == pytest.approx(BODY_PX[0], rel=0.2)
+    assert told.crop_px == 10 * round(1.8 * told.body_px / 10)
+    assert told.keypoints == ("midbody",)
+
+
+def test_a_video_in_which_nothing_moves_tells_no_length(tmp_path: Path):
+    video = write(tmp_path / "still.avi", arena(np.full((60, 2), 75.0), 180, 40))
+    (tmp_path / "broken.avi").write_bytes(b"RIFF")
+    advice = advise_by_videos(PoseAdvice(), [(video, 25.0), (tmp_path / "broken.avi", 25.0)])
+    assert advice.body_px is None and advice.crop_px is None and not advice.is_from_videos
+
+
+@pytest.mark.shared
+def test_videos_and_poses_tell_about_the_same_length(shared_dir: Path):
+    folder = shared_dir / "data" / "openfield_dlc"
+    by_poses = advise_on_poses([folder / "m3v1mp4_dlc.csv"])
+    by_video = advise_by_videos(PoseAdvice(), [(folder / "m3v1mp4.mp4", 30.0)])
+    assert by_poses.body_px is not None and not by_poses.is_from_videos
+    assert by_video.body_px == pytest.approx(by_poses.body_px, rel=0.1)
