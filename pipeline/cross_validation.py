@@ -75,27 +75,30 @@ def plan_folds(config: ExperimentConfig, gathered: Sequence[GatheredRecording]) 
     InputError
         If folds cannot be made, or a behavior is never (or always) shown in the training recordings.
     """
+    return {behavior: plan_behavior(config, gathered, behavior) for behavior in config.behavior_names()}
+
+
+def plan_behavior(config: ExperimentConfig, gathered: Sequence[GatheredRecording], behavior: str) -> list[Fold]:
+    """The folds of one behavior, as `plan_folds`."""
+    column = config.behavior_names().index(behavior)
     train = [item for item in gathered if item.subset == CROSS_VALIDATION]
-    individuals = {item.id: item.recording.individual for item in train}
-    folds: dict[str, list[Fold]] = {}
-    for column, behavior in enumerate(config.behavior_names()):
-        targets = {
-            item.id: make_target(item, column, item.analysed_frames(config.frame_step), config.mask_disagreements)
-            for item in train
-        }
-        n_positive = {r: int((t.active & t.trainable).sum()) for r, t in targets.items()}
-        n_trainable = sum(int(t.trainable.sum()) for t in targets.values())
-        if config.cross_validation == "none":
-            folds[behavior] = []
-        else:
-            protocol = "thesis" if config.protocol == "thesis" else "nested"
-            folds[behavior] = leave_one_video_out(individuals, n_positive, protocol, behavior)
-        if sum(n_positive.values()) in (0, n_trainable):
-            raise InputError(
-                f"The behavior {behavior!r} is scored positive in {sum(n_positive.values())} of {n_trainable} training "
-                "frames; a head needs examples of both. Annotate it in more recordings, or leave it out of "
-                "`behaviors:`."
-            )
+    targets = {
+        item.id: make_target(item, column, item.analysed_frames(config.frame_step), config.mask_disagreements)
+        for item in train
+    }
+    n_positive = {r: int((t.active & t.trainable).sum()) for r, t in targets.items()}
+    n_trainable = sum(int(t.trainable.sum()) for t in targets.values())
+    folds: list[Fold] = []
+    if config.cross_validation != "none":
+        individuals = {item.id: item.recording.individual for item in train}
+        protocol = "thesis" if config.protocol == "thesis" else "nested"
+        folds = leave_one_video_out(individuals, n_positive, protocol, behavior)
+    if sum(n_positive.values()) in (0, n_trainable):
+        raise InputError(
+            f"The behavior {behavior!r} is scored positive in {sum(n_positive.values())} of {n_trainable} training "
+            "frames; a head needs examples of both. Annotate it in more recordings, or leave it out of "
+            "`behaviors:`."
+        )
     return folds
 
 

@@ -15,7 +15,7 @@ from pipeline.audit.findings import Finding
 from pipeline.audit.poses import FEW_ON_ANIMAL
 from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
-from pipeline.config import load_config
+from pipeline.config import ExperimentConfig, load_config
 from pipeline.readings import ReadingSettings
 from pipeline.run_dir import write_text
 
@@ -38,8 +38,12 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.config is None and options.table is not None and options.table.suffix.casefold() in (".yaml", ".yml"):
         options.config, options.table = options.table, None
-    table_path, settings = _what_to_audit(options)
-    audit = audit_table(table_path, settings, is_experiment=options.config is not None)
+    table_path, settings, config = _what_to_audit(options)
+    audit = audit_table(table_path, settings, is_experiment=config is not None)
+    if config is not None and not audit.n_findings("error"):
+        from pipeline.audit.learning import learning_findings
+
+        audit.general.extend(learning_findings(config))
     write_audit_tables(audit, options.output)
     page = write_audit_page(audit, options.output / "audit.html", str(options.config or "defaults"))
     console = Console()
@@ -68,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings]:
-    """The table, and how its files are read."""
+def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings, ExperimentConfig | None]:
+    """The table, how its files are read, and the experiment, where one is named, on that table."""
     table: Path | None = options.table
     if options.config is None:
         if options.overrides:
@@ -79,13 +83,14 @@ def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings]:
             )
         if table is None:
             raise InputError("Name what to audit: a table of recordings, or an experiment with --config CONFIG.yaml.")
-        return table, replace(ReadingSettings(), table_folder=table.parent)
+        return table, replace(ReadingSettings(), table_folder=table.parent), None
     from pipeline.gather import recordings_csv
 
     config = load_config(options.config, options.overrides)
     if table is None:
-        return recordings_csv(config), ReadingSettings.of(config)
-    return table, replace(ReadingSettings.of(config), table_folder=table.parent)
+        return recordings_csv(config), ReadingSettings.of(config), config
+    config = config.model_copy(update={"recordings": str(table)})
+    return table, replace(ReadingSettings.of(config), table_folder=table.parent), config
 
 
 def write_audit_page(audit: Audit, path: Path, experiment: str) -> Path:

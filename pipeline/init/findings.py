@@ -142,7 +142,7 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) ->
     return StarterFacts(
         name,
         _from_here(table_path),
-        tuple(tally_behaviors(read, annotator)),
+        tuple(tally_behaviors(read, annotator, {r.id: r.individual for r in annotated})),
         tuple(points),
         tuple(columns),
         tuple(sorted({who for recording in annotated for who in recording.labels.sources})),

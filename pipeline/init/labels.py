@@ -57,6 +57,8 @@ class BehaviorTally:
         Where it occurs.
     short_frames : int
         One bout in twenty is no longer than this; 0 without a bout.
+    n_individuals : int
+        Animals in whose recordings it occurs.
     """
 
     names: tuple[str, ...]
@@ -64,6 +66,7 @@ class BehaviorTally:
     n_frames: int
     recordings: tuple[str, ...]
     short_frames: int = field(default=0, compare=False)
+    n_individuals: int = field(default=0, compare=False)
 
     @property
     def is_nothing(self) -> bool:
@@ -138,7 +141,11 @@ def choose_annotator(annotators: Iterable[Sequence[str]]) -> str | None:
     return min(fitting, key=lambda name: (-counts[name], name)) if fitting else CONSENSUS
 
 
-def tally_behaviors(labels: Mapping[str, Mapping[str, RawAnnotation]], annotator: str | None) -> list[BehaviorTally]:
+def tally_behaviors(
+    labels: Mapping[str, Mapping[str, RawAnnotation]],
+    annotator: str | None,
+    individuals: Mapping[str, str] | None = None,
+) -> list[BehaviorTally]:
     """Count bouts and frames of every behavior, most frames first.
 
     Parameters
@@ -147,6 +154,8 @@ def tally_behaviors(labels: Mapping[str, Mapping[str, RawAnnotation]], annotator
         By recording and annotator.
     annotator : str or None
         Whose labels count where several annotated; the first one's where he has none.
+    individuals : mapping of str to str, optional
+        Animal of each recording; without it every recording is one of its own.
     """
     counts: dict[tuple[str, ...], dict[str, list[tuple[str, int, int]]]] = {}
     lengths: dict[str, list[int]] = {}
@@ -167,7 +176,8 @@ def tally_behaviors(labels: Mapping[str, Mapping[str, RawAnnotation]], annotator
         sorted_lengths = sorted(length for name in names for length in lengths[name])
         short = sorted_lengths[len(sorted_lengths) // 20] if sorted_lengths else 0
         n_bouts, n_frames = sum(e[1] for e in entries), sum(e[2] for e in entries)
-        tallies.append(BehaviorTally(tuple(names), n_bouts, n_frames, where, short))
+        n_individuals = len({(individuals or {}).get(recording, recording) for recording in where})
+        tallies.append(BehaviorTally(tuple(names), n_bouts, n_frames, where, short, n_individuals))
     return sorted(tallies, key=lambda tally: (-tally.n_frames, tally.names))
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.init.findings import Findings
 from pipeline.init.pairing import Unpaired
-from pipeline.init.starter_yaml import LEAST_INDIVIDUALS
+from pipeline.init.starter_yaml import LEAST_INDIVIDUALS, learnable_behaviors
 
 _MOST_LINES = 25
 _WIDTH = 120
@@ -106,6 +106,18 @@ def _checks(findings: Findings) -> list[str]:
         lines.append(
             f"Labels of {facts.n_individuals} individuals: cross-validation needs {LEAST_INDIVIDUALS}. Annotate videos "
             "of more animals, or set cross_validation: none in the YAML."
+        )
+    kept, rare = learnable_behaviors(facts)
+    if rare:
+        lines.append(
+            f"Left out of `behaviors:` in the YAML, since cross-validation needs {LEAST_INDIVIDUALS} animals that show "
+            f"a behavior: {_some([f'{tally.names[0]} ({tally.n_individuals})' for tally in rare])}. Annotate it in "
+            "more videos."
+        )
+    elif kept and facts.n_individuals >= LEAST_INDIVIDUALS > max(tally.n_individuals for tally in kept):
+        lines.append(
+            f"No behavior is shown by {LEAST_INDIVIDUALS} animals, as cross-validation needs. Annotate more videos, or "
+            "set cross_validation: none in the YAML."
         )
     if facts.poses.individuals:
         lines.append(

@@ -14,6 +14,7 @@ LEAST_INDIVIDUALS = 3
 _USUAL_FPS = 30.0
 _PLACEHOLDER = "my_behavior"
 _DEFAULT_CROP_PX = 160
+_TOO_RARE = f"left out: cross-validation needs {LEAST_INDIVIDUALS} animals that show it"
 
 
 @dataclass(frozen=True)
@@ -110,19 +111,25 @@ def _annotator_lines(facts: StarterFacts) -> list[str]:
     ]
 
 
+def learnable_behaviors(facts: StarterFacts) -> tuple[list[BehaviorTally], list[BehaviorTally]]:
+    """Behaviors for the experiment, and those that too few animals show to be cross-validated beside them."""
+    seen = [tally for tally in facts.behaviors if tally.n_bouts and not tally.is_nothing]
+    rare = [tally for tally in seen if tally.n_individuals < LEAST_INDIVIDUALS]
+    return ([tally for tally in seen if tally not in rare], rare) if len(rare) < len(seen) else (seen, [])
+
+
 def _behavior_lines(facts: StarterFacts) -> list[str]:
     lines = ["# our name: name in your annotations (several to merge: [name, other name])",
              "behaviors:"]  # fmt: skip
     taken: set[str] = set()
-    kept = [tally for tally in facts.behaviors if tally.n_bouts and not tally.is_nothing]
-    for tally in kept:
-        lines.append(
-            f"  {scalar(_key(tally.names[0], taken))}: {_theirs(tally)}   # {_counted(tally, facts.n_annotated)}"
-        )
+    kept, rare = learnable_behaviors(facts)
+    for tally in (*kept, *rare):
+        line = f"{scalar(_key(tally.names[0], taken))}: {_theirs(tally)}   # {_counted(tally, facts.n_annotated)}"
+        lines.append(f"  {line}" if tally in kept else f"  # {line}; {_TOO_RARE}")
     if not kept:
         lines.append(f"  {_PLACEHOLDER}: {_PLACEHOLDER}   # no labels could be read: write your own names here")
     for tally in facts.behaviors:
-        if tally not in kept:
+        if tally not in (*kept, *rare):
             why = "says that nothing was seen" if tally.n_bouts else "never occurs, so nothing can be learned from it"
             lines.append(f"  # {_comment(tally.names[0])}: {why}")
     if facts.point_events:
@@ -172,7 +179,7 @@ def _counted(tally: BehaviorTally, n_annotated: int) -> str:
     text = f"{tally.n_bouts} bouts, {tally.n_frames} frames, in {len(tally.recordings)} of {n_annotated} recordings"
     if len(tally.names) > 1:
         text += "; written in several ways, merged here"
-    return text + ("; too few to be cross-validated" if len(tally.recordings) < LEAST_INDIVIDUALS else "")
+    return text
 
 
 def _center_lines(poses: PoseAdvice) -> list[str]:
@@ -237,9 +244,11 @@ def _fraction(step: int) -> str:
 
 def _cross_validation_lines(facts: StarterFacts) -> list[str]:
     lines = ["# Every animal with labels is held out once and scored by heads that never saw it."]
-    if facts.n_individuals < LEAST_INDIVIDUALS:
+    n_showing = max((tally.n_individuals for tally in learnable_behaviors(facts)[0]), default=facts.n_individuals)
+    n_individuals = min(n_showing, facts.n_individuals)
+    if n_individuals < LEAST_INDIVIDUALS:
         lines += [
-            f"# THIS NEEDS {LEAST_INDIVIDUALS} INDIVIDUALS WITH LABELS; found: {facts.n_individuals}. Annotate videos "
+            f"# THIS NEEDS {LEAST_INDIVIDUALS} INDIVIDUALS WITH LABELS; found: {n_individuals}. Annotate videos "
             "of more animals,",
             "# or write `none`: heads are then trained on all labels and can predict, but nobody can say how well.",
         ]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.run_files import SUBSET_WORDS, Run
 from pipeline.report.style import (
@@ -215,7 +216,10 @@ def draw_groups(run: Run) -> Drawing | None:
                 by_group = individual_values(mine) if (behavior, source) in compared else {}
                 _draw_groups(axes, by_group, color, side)
                 numbers += _group_numbers({"behavior": behavior, "measure": measure, "source": source}, by_group)
-            axes.set_ylim(bottom=0)
+            # Room for the whole of the highest dot.
+            axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
+            if measure == "n_bouts":
+                axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.grid(axis="y")
             if j == 0:
                 axes.set_title(shorten(behavior, 24))

@@ -24,6 +24,9 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+NO_FOLDS = ["--set", "cross_validation=none"]
+
+
 class Audited:
     """What a call of the command left behind."""
 
@@ -134,7 +137,7 @@ def test_a_cut_off_avi_is_told_with_its_numbers(in_folder: Path):
 
 
 def test_videos_are_decoded_once_for_audits_and_runs(in_folder: Path, monkeypatch: pytest.MonkeyPatch):
-    config_path = make_video_lab(in_folder, n_train=2)
+    config_path = make_video_lab(in_folder, n_train=3)
     first = Audited(in_folder, "--config", str(config_path))
     assert first.exit_code == 0
 
@@ -143,7 +146,7 @@ def test_videos_are_decoded_once_for_audits_and_runs(in_folder: Path, monkeypatc
 
     monkeypatch.setattr(video_module, "_inspect", refuse)
     assert Audited(in_folder, "--config", str(config_path)).rows == first.rows
-    assert [item.n_frames for item in gather(load_config(config_path))] == [N_FRAMES, N_FRAMES]
+    assert [item.n_frames for item in gather(load_config(config_path))] == [N_FRAMES] * 3
 
 
 def test_with_an_experiment_its_behaviors_are_looked_for(in_folder: Path):
@@ -151,7 +154,7 @@ def test_with_an_experiment_its_behaviors_are_looked_for(in_folder: Path):
     (in_folder / "v1 labels.csv").write_text(
         "frame,groming,jumping\n" + "".join(f"{i},0,1\n" for i in range(N_FRAMES)), encoding="utf-8"
     )
-    audited = Audited(in_folder, "recordings.csv", "--config", str(config_path))
+    audited = Audited(in_folder, "recordings.csv", "--config", str(config_path), *NO_FOLDS)
     assert audited.exit_code == 0
     said = audited.said_of("v1", "warning")
     assert "no column 'grooming'" in said and "no column 'rearing'" in said
@@ -169,12 +172,31 @@ def test_the_experiments_policy_and_keypoints_hold(in_folder: Path):
     said = Audited(in_folder, "--config", str(config_path)).said_of("v0", "error")
     assert "118 rows" in said and "'midbody' is not in v0_dlc.csv" in said
     settings = ["--set", "center.keypoints=nose", "--set", "frames={policy: trim_to_shortest, at_most_frames: 2}"]
+    settings += NO_FOLDS
     mended = Audited(in_folder, "--config", str(config_path), *settings)
     assert mended.exit_code == 0
     assert "the last 2 frames are unscored" in mended.said_of("v0", "note")
     assert float(mended.rows["v0"]["unscored_share"]) == pytest.approx(2 / N_FRAMES, abs=1e-6)
     unknown = ["--set", "frames={policy: shift, by_frames: {v7: 1}}"]
     assert "'v7'" in Audited(in_folder, "--config", str(config_path), *unknown).said_of("", "error")
+
+
+def test_what_would_end_a_run_although_every_file_is_in_order(in_folder: Path):
+    config_path = make_video_lab(in_folder, n_train=3)
+    never_rears = known_labels(2) * np.array([True, False])
+    write_labels(in_folder / "v2 labels.csv", never_rears)
+    assert Audited(in_folder, "recordings.csv").exit_code == 0
+    audited = Audited(in_folder, "--config", str(config_path))
+    assert audited.exit_code == 2
+    said = audited.said_of("", "error")
+    assert "'rearing' occurs in recordings of 2 of the 3 training individuals" in said and "'grooming'" not in said
+    assert Audited(in_folder, "--config", str(config_path), *NO_FOLDS).exit_code == 0
+    one_animal = (in_folder / "recordings.csv").read_text(encoding="utf-8").replace("mouse1", "mouse0")
+    (in_folder / "other.csv").write_text(one_animal, encoding="utf-8")
+    said = Audited(in_folder, "other.csv", "--config", str(config_path)).said_of("", "error")
+    assert said.count("at least 3 individuals; found 3 recordings of 2 individuals") == 1
+    # The audit says what a run says, and no more.
+    assert main([str(config_path), "--stage", "features"]) == 2
 
 
 def test_what_an_experiment_needs_of_the_table_is_an_error_only_with_one(in_folder: Path):

@@ -116,9 +116,10 @@ def test_behaviors_are_counted_over_all_files():
 
 def test_the_starter_says_what_it_left_out(tmp_path: Path):
     tallies = (
-        BehaviorTally(("groom: left # fast",), 3, 60, ("a", "b", "c")),
-        BehaviorTally(("3",), 1, 5, ("a",)),
-        BehaviorTally(("Background",), 9, 900, ("a", "b", "c")),
+        BehaviorTally(("groom: left # fast",), 3, 60, ("a", "b", "c"), n_individuals=3),
+        BehaviorTally(("3",), 3, 5, ("a", "b", "c"), n_individuals=3),
+        BehaviorTally(("jump",), 3, 5, ("a", "b", "c"), n_individuals=2),
+        BehaviorTally(("Background",), 9, 900, ("a", "b", "c"), n_individuals=3),
         BehaviorTally(("rear",), 0, 0, ()),
     )
     facts = StarterFacts("x", "my/recordings.csv", tallies, n_annotated=3, n_individuals=3, fps=59.94)
@@ -127,7 +128,33 @@ def test_the_starter_says_what_it_left_out(tmp_path: Path):
     assert load_config(path).their_names() == {"groom_left_#_fast": ["groom: left # fast"], "class_3": ["3"]}
     text = path.read_text(encoding="utf-8")
     assert "# Background: says that nothing was seen" in text and "# rear: never occurs" in text
-    assert "every second frame" in text and "too few to be cross-validated" in text
+    assert "every second frame" in text
+    assert "  # jump: jump   # 3 bouts, 5 frames, in 3 of 3 recordings; left out: cross-validation needs 3" in text
+
+
+def test_where_every_behavior_is_rare_all_are_kept_and_it_is_said(tmp_path: Path):
+    tallies = (
+        BehaviorTally(("groom",), 3, 60, ("a", "b"), n_individuals=2),
+        BehaviorTally(("rear",), 1, 5, ("a",), n_individuals=1),
+    )
+    path = tmp_path / "x.yaml"
+    path.write_text(starter_yaml(StarterFacts("x", "r.csv", tallies, n_annotated=4, n_individuals=4)), encoding="utf-8")
+    assert load_config(path).behavior_names() == ("groom", "rear")
+    assert "THIS NEEDS 3 INDIVIDUALS WITH LABELS; found: 2." in path.read_text(encoding="utf-8")
+
+
+def test_animals_are_counted_not_recordings():
+    labels = {
+        name: {
+            "": EventList(
+                Path("b.csv"), "boris_tabular", ("groom",), (Bout("groom", 2, 5),), LabelSpan(5, False, "b.csv")
+            )
+        }
+        for name in "abc"
+    }
+    (by_recording,) = tally_behaviors(labels, None)
+    (by_animal,) = tally_behaviors(labels, None, {"a": "m1", "b": "m1", "c": "m2"})
+    assert (by_recording.n_individuals, by_animal.n_individuals) == (3, 2)
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20).filter(str.strip)
