@@ -15,7 +15,8 @@ from pipeline.choices import make_choices
 from pipeline.config import ExperimentConfig, dump_config
 from pipeline.cross_validation import plan_folds, run_stage_two
 from pipeline.gather import gather, input_fingerprints, summarise
-from pipeline.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, log_file, now
+from pipeline.logs import log_file
+from pipeline.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, now
 from pipeline.report.html import write_report
 from pipeline.results import write_results
 from pipeline.run_dir import RunDir, write_text

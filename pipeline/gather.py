@@ -36,7 +36,7 @@ from pipeline.readings import (
     rows_to_agree,
     under_title,
 )
-from pipeline.recordings import Recording, read_recordings
+from pipeline.recordings import Recording, nothing_to_learn_from, read_recordings
 
 log = logging.getLogger(__name__)
 
@@ -116,14 +116,6 @@ def gather(config: ExperimentConfig) -> list[GatheredRecording]:
         raise InputError(nothing_to_learn_from(recordings_csv(config)))
     require_known_recordings(config.frames, [r.id for r in recordings])
     return gather_recordings(config, recordings)
-
-
-def nothing_to_learn_from(table: Path) -> str:
-    """What is wrong with a table without training recordings, and what to do."""
-    return (
-        f"{table} has no recording with split `train`, so there is nothing to learn from. Write "
-        "train into the column `split` of the recordings whose annotations the heads may learn from."
-    )
 
 
 def gather_recordings(

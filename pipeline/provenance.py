@@ -1,10 +1,7 @@
 """What a run says about itself: with what, on what, how long."""
 
-import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,17 +85,3 @@ class Clock:
         rate = round(n_frames / seconds, 1) if n_frames and seconds > 0 else None
         self.stages.append({"stage": stage, "seconds": round(seconds, 2), "n_frames": n_frames, "frames_per_s": rate})
         self._since = time.monotonic()
-
-
-@contextmanager
-def log_file(path: Path) -> Iterator[None]:
-    """Write everything that is logged into a file as well, for the time of a `with` block."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        handler.close()

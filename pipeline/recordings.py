@@ -330,3 +330,11 @@ def _require_safe_id(fields: _Row, name: str) -> None:
             "recording",
             f"the id {name!r} can't be used, because results are saved in files of that name and {reason}. Rename it.",
         )
+
+
+def nothing_to_learn_from(table: Path) -> str:
+    """What is wrong with a table without training recordings, and what to do."""
+    return (
+        f"{table} has no recording with split `train`, so there is nothing to learn from. Write "
+        "train into the column `split` of the recordings whose annotations the heads may learn from."
+    )

@@ -16,7 +16,6 @@ from pipeline.audit.labels import LabelSummary, behavior_findings, label_finding
 from pipeline.audit.poses import low_likelihood_share, on_animal_share, pose_findings
 from pipeline.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.frame_policy import require_known_recordings
-from pipeline.gather import nothing_to_learn_from
 from pipeline.progress import Bar, progress_bars
 from pipeline.readings import (
     Measured,
@@ -27,7 +26,7 @@ from pipeline.readings import (
     rows_to_agree,
     under_title,
 )
-from pipeline.recordings import Recording, read_recordings
+from pipeline.recordings import Recording, nothing_to_learn_from, read_recordings
 
 log = logging.getLogger(__name__)
 

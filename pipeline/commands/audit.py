@@ -13,9 +13,12 @@ from rich.table import Table
 from features.errors import InputError
 from pipeline.audit.findings import Finding
 from pipeline.audit.poses import FEW_ON_ANIMAL
-from pipeline.audit.recording import Audit, audit_table
+from pipeline.audit.recording import Audit, audit_table, error_finding
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
 from pipeline.config import ExperimentConfig, load_config
+from pipeline.cross_validation import plan_behavior
+from pipeline.gather import gather, recordings_csv
+from pipeline.logs import only_errors
 from pipeline.readings import ReadingSettings
 from pipeline.run_dir import write_text
 
@@ -41,8 +44,6 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     table_path, settings, config = _what_to_audit(options)
     audit = audit_table(table_path, settings, is_experiment=config is not None)
     if config is not None and not audit.n_findings("error"):
-        from pipeline.audit.learning import learning_findings
-
         audit.general.extend(learning_findings(config))
     write_audit_tables(audit, options.output)
     page = write_audit_page(audit, options.output / "audit.html", str(options.config or "defaults"))
@@ -50,6 +51,23 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     print_audit(audit, console)
     console.print(f"{verdict(audit)} All of it: {page}", soft_wrap=True, highlight=False)
     return 2 if audit.n_findings("error") else 0
+
+
+def learning_findings(config: ExperimentConfig) -> list[Finding]:
+    """Errors that end a run although every file can be read: too few animals, a behavior that is too rare."""
+    errors: dict[str, None] = {}
+    # What is odd about the recordings has been said.
+    with only_errors("pipeline"):
+        try:
+            gathered = gather(config)
+        except InputError as error:
+            return [error_finding("", error)]
+        for behavior in config.behavior_names():
+            try:
+                plan_behavior(config, gathered, behavior)
+            except InputError as error:
+                errors[str(error)] = None
+    return [error_finding("", InputError(error)) for error in errors]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,8 +102,6 @@ def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings, 
         if table is None:
             raise InputError("Name what to audit: a table of recordings, or an experiment with --config CONFIG.yaml.")
         return table, replace(ReadingSettings(), table_folder=table.parent), None
-    from pipeline.gather import recordings_csv
-
     config = load_config(options.config, options.overrides)
     if table is None:
         return recordings_csv(config), ReadingSettings.of(config), config

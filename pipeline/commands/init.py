@@ -1,10 +1,8 @@
 """`python run_experiment.py init FOLDER`: a lab's folder becomes `recordings.csv` and a starter experiment."""
 
 import argparse
-import logging
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from features.errors import InputError
@@ -14,6 +12,7 @@ from pipeline.init.lab_folder import LabFolder, scan_folder
 from pipeline.init.printing import print_findings
 from pipeline.init.starter_yaml import starter_yaml
 from pipeline.init.table import safe_name
+from pipeline.logs import only_errors
 from pipeline.names import unsafe_name_reason
 from pipeline.recordings import COLUMNS, read_recordings
 from pipeline.tables import write_table
@@ -42,7 +41,8 @@ def run_init_command(arguments: Sequence[str]) -> int:
     lab = scan_folder(folder)
     if not lab.videos:
         raise InputError(_no_videos(lab))
-    with _quiet_readers():
+    # What the readers remark on a file is printed with it, if it is used.
+    with only_errors("pipeline.annotations"):
         findings = find_recordings(lab, table_path, experiment_path, name, options.blob)
     write_findings(findings)
     print_findings(findings)
@@ -78,18 +78,6 @@ def write_findings(findings: Findings) -> None:
     finally:
         for draft in drafts:
             draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _quiet_readers() -> Iterator[None]:
-    """What the readers remark on a file is printed with it, if it is used."""
-    readers = logging.getLogger("pipeline.annotations")
-    level = readers.level
-    readers.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        readers.setLevel(level)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -25,10 +25,11 @@ from pipeline.cross_validation import StageTwo
 from pipeline.fit_plan import HEAD
 from pipeline.frame_policy import FramesSetting
 from pipeline.gather import GatheredRecording, gather_recordings, summarise
+from pipeline.logs import log_file
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, measured_scores, resolve_as_trained
 from pipeline.progress import Bar, progress_bars
-from pipeline.provenance import Clock, begin_evaluation, log_file, now
+from pipeline.provenance import Clock, begin_evaluation, now
 from pipeline.quiet import quiet_native_output
 from pipeline.recordings import Recording
 from pipeline.report.html import write_report
