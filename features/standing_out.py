@@ -29,6 +29,7 @@ _RESTED_QUANTILE = 0.9
 _MIN_AREA_PX = 12
 _MAX_SHARE = 0.25
 """A blob that covers more of the picture is a change of light, or a hand."""
+_MOST_BOXES = 12
 SMALLEST, LARGEST = 0.2, 4.0
 """Plausible areas, in usual areas: rearing seen from above, stretched out with its shadow."""
 
@@ -76,7 +77,7 @@ class Sightings:
     Attributes
     ----------
     animal_px : float
-        Usual size of what stands out: the square root of its area, in pixels of the full frame.
+        Usual size of the largest thing that stands out: the square root of its area, in pixels of the full frame.
     frames : tuple of Sighting
         In order.
     """
@@ -131,6 +132,8 @@ def learn_blob(sampler: FrameSampler, name: str) -> BlobModel:
         Nothing stands out, or what does is no single animal.
     """
     samples = sampler.samples
+    if len({sample.shape for sample in samples}) != 1:
+        raise _nothing_moves(name)
     stack = np.stack(samples).astype(np.float32)
     background, is_dark, least = _learn_background(stack)
     excess = _excess(stack, background, is_dark)
@@ -159,33 +162,50 @@ def shrink(frame: NDArray[np.uint8], max_side_px: int = MAX_SIDE_PX) -> NDArray[
 
 
 def see_what_stands_out(sampler: FrameSampler) -> Sightings | None:
-    """Look for the animal, or several, in sampled frames; None where nothing can be told from the background."""
-    try:
-        model = learn_blob(sampler, "")
-    except InputError:
+    """Look for animals in sampled frames; None where little is to be told from the background.
+
+    Other than the blob tracker this asks what differs from the background at all, darker or lighter, moving or only
+    left: of several animals each is seen, and one that rests for half of the video where it was.
+    """
+    if len({sample.shape for sample in sampler.samples}) != 1:
         return None
-    frames = []
-    for number, gray in enumerate(sampler.samples):
-        boxes = pieces(gray, model)[1]
-        areas = boxes[:, cv2.CC_STAT_AREA] / model.area_px
-        sound = boxes[(areas >= SMALLEST) & (areas <= LARGEST), : cv2.CC_STAT_AREA] * model.scale
-        corners = tuple((float(x), float(y), float(x + width), float(y + height)) for x, y, width, height in sound)
+    stack = np.stack(sampler.samples).astype(np.float32)
+    background = np.median(stack, axis=0)
+    difference = _excess(stack, background, is_dark=False)
+    is_other = np.abs(difference) > _least_difference(difference)
+    scale = sampler.width_px / stack.shape[2]
+    frames, largest = [], []
+    for number, mask in enumerate(is_other):
+        statistics = _connected(mask, opening_px=3)[1]
+        areas = statistics[:, cv2.CC_STAT_AREA]
+        sound = (areas >= _MIN_AREA_PX) & (areas <= _MAX_SHARE * mask.size)
+        seen = statistics[sound][np.argsort(-areas[sound], kind="stable")][:_MOST_BOXES, : cv2.CC_STAT_AREA] * scale
+        corners = tuple((float(x), float(y), float(x + width), float(y + height)) for x, y, width, height in seen)
         frames.append(Sighting(number * sampler.step_frames, corners))
-    return Sightings(math.sqrt(model.area_px) * model.scale, tuple(frames))
+        if sound.any():
+            largest.append(float(areas[sound].max()))
+    if 2 * len(largest) < len(frames):
+        return None
+    return Sightings(math.sqrt(float(np.median(largest))) * scale, tuple(frames))
 
 
 def _learn_background(stack: NDArray[np.float32]) -> tuple[NDArray[np.float32], bool, float]:
     """The empty arena, whether the animal is darker, and the least difference that is no noise."""
     background = np.median(stack, axis=0)
     difference = _excess(stack, background, is_dark=False)
-    noise = 1.4826 * float(np.median(np.abs(difference)))
-    least = max(_MIN_CONTRAST, _NOISE_FACTOR * noise)
+    least = _least_difference(difference)
     # Where an animal rests for most of the video, the median shows it, and leaves a ghost of the opposite
     # sign. The ghost has one place, the animal comes to many: what covers more of the picture is the animal.
     is_dark = bool((difference < -least).any(axis=0).sum() >= (difference > least).any(axis=0).sum())
     rested = np.quantile(stack, _RESTED_QUANTILE if is_dark else 1 - _RESTED_QUANTILE, axis=0)
     has_ghost = np.abs(rested - background) > least
     return np.where(has_ghost, rested, background).astype(np.float32), is_dark, least
+
+
+def _least_difference(difference: NDArray[np.float32]) -> float:
+    """The least difference from the background that is no noise."""
+    noise = 1.4826 * float(np.median(np.abs(difference)))
+    return max(_MIN_CONTRAST, _NOISE_FACTOR * noise)
 
 
 def _excess(frames: NDArray[np.float32], background: NDArray[np.float32], is_dark: bool) -> NDArray[np.float32]:
@@ -221,8 +241,12 @@ def pieces(gray: NDArray[np.uint8], model: BlobModel) -> tuple[NDArray[np.int32]
         As `cv2.connectedComponentsWithStats` gives them: left, top, width, height, area, in shrunk pixels.
     """
     is_animal = _excess(gray.astype(np.float32), model.background, model.is_dark) > model.threshold
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (model.opening_px, model.opening_px))
-    mask = cv2.morphologyEx(is_animal.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    return _connected(is_animal, model.opening_px)
+
+
+def _connected(stands_out: NDArray[np.bool_], opening_px: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (opening_px, opening_px))
+    mask = cv2.morphologyEx(stands_out.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     return labels.astype(np.int32, copy=False), statistics[1:].astype(np.int32, copy=False)

@@ -202,9 +202,10 @@ class RunDir:
         what an earlier attempt set aside.
         """
         self._kept = next(path for path in self._asides() if not path.exists())
+        # Marked first: a kill in between must not leave a folder that nobody dares to delete.
+        (self.path / _SET_ASIDE).touch()
         self.path.replace(self._kept)
         self.path.mkdir()
-        (self._kept / _SET_ASIDE).touch()
         _move(HUMAN_FOLDERS, self._kept, self.path)
         log.info("The earlier run is kept in %s until this one is finished.", self._kept)
 
@@ -215,12 +216,14 @@ class RunDir:
                 continue
             _move(HUMAN_FOLDERS, kept, self.path)
             for entry in kept.iterdir():
-                if entry.name not in HUMAN_FOLDERS:
+                if entry.name not in (*HUMAN_FOLDERS, _SET_ASIDE):
                     _remove(entry)
-            try:
-                kept.rmdir()
-            except OSError:
+            if any((kept / name).exists() for name in HUMAN_FOLDERS):
                 log.warning("%s holds corrections or exports that %s has as well; it is kept.", kept, self.path)
+                continue
+            with contextlib.suppress(OSError):
+                (kept / _SET_ASIDE).unlink()
+                kept.rmdir()
         self._kept = None
 
     def _asides(self) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """Fixtures that several test rooms use."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     folder, done = common / name, common / f"{name}.done"
     with FileLock(common / f"{name}.lock"):
         if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             make(folder)
             done.touch()

@@ -12,7 +12,9 @@ from openpyxl import load_workbook
 from features.errors import InputError
 
 _MOST_BYTES = 200_000_000  # unpacked: an hour of labels is a hundredth of it, a zip bomb far more
-_MOST_ROWS, _MOST_CELLS = 1_048_576, 20_000_000
+_MOST_ROWS, _MOST_CELLS = 1_048_576, 5_000_000
+# Excel counts days from here, and takes 1900 for a leap year.
+_DAY_0, _FIRST_MARCH_1900 = datetime.datetime(1899, 12, 31), datetime.datetime(1900, 3, 1)
 
 Sheet = tuple[tuple[int, list[str]], ...]
 
@@ -67,14 +69,12 @@ def _sheets(path: Path) -> Iterator[tuple[str, Sheet]]:
     with warnings.catch_warnings():
         # About styles and extensions that no table of labels needs.
         warnings.simplefilter("ignore")
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
-            for sheet in book.worksheets:
+        # Of a path the library would look at the suffix; a workbook is told by its content here.
+        with path.open("rb") as file:
+            for sheet in load_workbook(file, read_only=True, data_only=True, keep_links=False).worksheets:
                 # Some programs write a range that is not that of the cells.
                 sheet.reset_dimensions()
                 yield sheet.title, tuple(_rows(sheet.iter_rows(values_only=True)))
-        finally:
-            book.close()
 
 
 def _rows(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[str]]]:
@@ -98,6 +98,9 @@ def _text(value: Any) -> str:
         value = datetime.timedelta(
             hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
         )
+    if isinstance(value, datetime.datetime) and value < _FIRST_MARCH_1900:
+        # Hours beyond 24 in a cell that shows a time of day.
+        value -= _DAY_0
     if isinstance(value, datetime.timedelta):
         minutes, seconds = divmod(value.total_seconds(), 60)
         return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{seconds:09.6f}"

@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.centers import WHOLE_ANIMAL, CenterConfig
 from features.poses.blob import KEYPOINT
-from features.standing_out import Sightings
 from features.suggestions import listing
 from features.tracks import CenterTrack, PoseTrack
 from features.video import VideoInfo
 from pipeline.audit.findings import Finding
 
 MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
-FEW_ON_ANIMAL, FEWEST_SIGHTINGS = 0.7, 15
-"""Poses of the video itself reach 0.97 and more, those of another video 0.25 at most (see benchmarks/README.md)."""
+FEW_ON_ANIMAL, FEWEST_SIGHTINGS, NEAR_SHARE = 0.6, 15, 0.08
+"""Poses of the video itself reach 0.98 and more, those of another video 0.4 at most (see benchmarks/README.md)."""
+_MOST_IN_ONE_PLACE, _N_PLACES = 0.35, 300
 
 
 def pose_findings(
@@ -61,41 +62,54 @@ def pose_findings(
 
 
 def _beside_the_animal(name: str, centers: CenterTrack, video: VideoInfo) -> Iterator[tuple[str, str, str]]:
-    sightings = video.quality.sightings
-    share, n_looked_at = on_animal_share(centers, sightings) if sightings is not None else (1.0, 0)
-    if sightings is None or n_looked_at < FEWEST_SIGHTINGS or share >= FEW_ON_ANIMAL:
+    share = on_animal_share(centers, video)
+    if share is None or share >= FEW_ON_ANIMAL:
         return
     yield (
-        f"In only {share:.0%} of {n_looked_at} frames that were looked at does the center by {name} lie on or near "
-        f"what stands out from the background of {video.path.name} (about {sightings.animal_px:.0f} px in size, "
-        "probably the animal).",
+        f"In only {share:.0%} of the frames that were looked at does the center by {name} lie on or near anything that "
+        f"stands out from the background of {video.path.name}.",
         "The poses are perhaps those of another video, of another picture size, or late: crops are then cut beside "
         "the animal, and nothing can be learned from them.",
-        "Draw the points on the video (DeepLabCut can). Were they tracked in this very file? Where the camera "
-        "moves, or much else does, this finding is mistaken.",
+        "Draw the points on the video (DeepLabCut can). Were they tracked in this very file? Where the animal hardly "
+        "differs from the ground, or the camera moves, this finding is mistaken.",
     )
 
 
-def on_animal_share(centers: CenterTrack, sightings: Sightings) -> tuple[float, int]:
-    """Tell in how many of the sampled frames the center is at most the animal's size away from what stands out.
+def on_animal_share(centers: CenterTrack, video: VideoInfo) -> float | None:
+    """Tell in how many of the sampled frames the center lies on or near what stands out from the background.
+
+    Near: at most the size of what stands out away, and at least `NEAR_SHARE` of the picture's shorter side.
 
     Returns
     -------
-    share : float
-        In [0, 1]; 0 where no frame could be looked at.
-    n_looked_at : int
-        Frames in which the center is observed and something stands out.
+    float or None
+        In [0, 1]. None where it can't be told: nothing stands out, or the center is seen in too few of the frames
+        outside of places where it rests.
     """
-    n_looked_at = n_on = 0
+    sightings = video.quality.sightings
+    if sightings is None:
+        return None
+    near_px = max(sightings.animal_px, NEAR_SHARE * min(video.width_px, video.height_px))
+    observed_px = centers.xy_px[centers.observed][:: max(1, centers.n_frames // _N_PLACES)]
+    distances_px = []
     for sighting in sightings.frames:
         if sighting.frame < centers.n_frames and centers.observed[sighting.frame] and sighting.boxes_px:
-            boxes_px = np.array(sighting.boxes_px)
             center_px = centers.xy_px[sighting.frame]
-            # Beyond the nearer edge of each box, in x and y; negative inside.
-            beyond_px = np.maximum(boxes_px[:, :2] - center_px, center_px - boxes_px[:, 2:])
-            n_looked_at += 1
-            n_on += bool((np.hypot(*np.maximum(beyond_px, 0).T) <= sightings.animal_px).any())
-    return n_on / n_looked_at if n_looked_at else 0.0, n_looked_at
+            # Where an animal is for much of the video, it is a part of the background.
+            here = np.linalg.norm(observed_px - center_px, axis=1) <= near_px
+            if here.mean() <= _MOST_IN_ONE_PLACE:
+                distances_px.append(distance_to_boxes_px(center_px, sighting.boxes_px))
+    if len(distances_px) < FEWEST_SIGHTINGS:
+        return None
+    return float(np.mean(np.array(distances_px) <= near_px))
+
+
+def distance_to_boxes_px(point_px: NDArray[np.float64], boxes_px: Sequence[tuple[float, float, float, float]]) -> float:
+    """From a point (x, y) to the nearest box (left, top, right, bottom); 0 inside of one."""
+    boxes = np.array(boxes_px)
+    # Beyond the nearer edge of each box, in x and y; negative inside.
+    beyond = np.maximum(boxes[:, :2] - point_px, point_px - boxes[:, 2:])
+    return float(np.hypot(*np.maximum(beyond, 0).T).min())
 
 
 def center_keypoints(pose: PoseTrack, config: CenterConfig) -> Sequence[str]:

@@ -50,7 +50,7 @@ class AuditedRecording:
         As in the file; None where it can't be read or there is none.
     low_likelihood_share, unobserved_share, on_animal_share : float or None
         In [0, 1]. `on_animal_share`: of the sampled frames in which something stands out from the background, those
-        in which the center is there.
+        in which the center is there; None also where that can't be told.
     annotations : list of RawAnnotation
         Brought to the frames of the video.
     labels : list of LabelSummary
@@ -241,10 +241,8 @@ def _audit_poses(
     if poses is not None:
         item.unobserved_share = float((~(centers.observed & poses.covered)).mean())
     video = measured.video if measured else None
-    sightings = video.quality.sightings if video else None
-    if sightings is not None and poses is not None:
-        share, n_looked_at = on_animal_share(centers, sightings)
-        item.on_animal_share = share if n_looked_at else None
+    if video is not None and poses is not None and not item.recording.has_blob_poses:
+        item.on_animal_share = on_animal_share(centers, video)
     item.findings += pose_findings(item.id, pose, centers, settings.center, video)
 
 

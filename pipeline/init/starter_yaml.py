@@ -245,11 +245,13 @@ def _fraction(step: int) -> str:
 def _cross_validation_lines(facts: StarterFacts) -> list[str]:
     lines = ["# Every animal with labels is held out once and scored by heads that never saw it."]
     n_showing = max((tally.n_individuals for tally in learnable_behaviors(facts)[0]), default=facts.n_individuals)
-    n_individuals = min(n_showing, facts.n_individuals)
-    if n_individuals < LEAST_INDIVIDUALS:
+    if facts.n_individuals < LEAST_INDIVIDUALS:
+        lack = f"INDIVIDUALS WITH LABELS; found: {facts.n_individuals}."
+    else:
+        lack = f"INDIVIDUALS THAT SHOW THE BEHAVIOR; no behavior is shown by more than {n_showing}."
+    if min(n_showing, facts.n_individuals) < LEAST_INDIVIDUALS:
         lines += [
-            f"# THIS NEEDS {LEAST_INDIVIDUALS} INDIVIDUALS WITH LABELS; found: {n_individuals}. Annotate videos "
-            "of more animals,",
+            f"# THIS NEEDS {LEAST_INDIVIDUALS} {lack} Annotate videos of more animals,",
             "# or write `none`: heads are then trained on all labels and can predict, but nobody can say how well.",
         ]
     return [*lines, "cross_validation: leave_one_video_out"]

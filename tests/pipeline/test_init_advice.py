@@ -140,7 +140,9 @@ def test_where_every_behavior_is_rare_all_are_kept_and_it_is_said(tmp_path: Path
     path = tmp_path / "x.yaml"
     path.write_text(starter_yaml(StarterFacts("x", "r.csv", tallies, n_annotated=4, n_individuals=4)), encoding="utf-8")
     assert load_config(path).behavior_names() == ("groom", "rear")
-    assert "THIS NEEDS 3 INDIVIDUALS WITH LABELS; found: 2." in path.read_text(encoding="utf-8")
+    assert "THIS NEEDS 3 INDIVIDUALS THAT SHOW THE BEHAVIOR; no behavior is shown by more than 2." in path.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_animals_are_counted_not_recordings():
