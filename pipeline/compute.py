@@ -46,7 +46,10 @@ def usable_cores() -> int:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the code and whether it was changed since; None where there is no git checkout."""
+    """Commit of the code and whether it was changed since; None where there is no git checkout.
+
+    A lab's own files beside the code are no change of it.
+    """
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -54,6 +57,6 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         ).stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
     except (OSError, subprocess.SubprocessError):
         return None

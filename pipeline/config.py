@@ -324,7 +324,7 @@ def _describe_unknown(key: str, tree: Mapping[str, Any]) -> str:
         return f"unknown key {key}: it belongs to {' and '.join(others)}, not to {owner_chosen}"
     near = difflib.get_close_matches(key, usable, n=1, cutoff=0.6)
     near = [known for known in usable if known.rpartition(".")[2] == last] or near
-    hint = f"; did you mean {' or '.join(near[:3])}?" if near else "; experiments/README.md lists all keys"
+    hint = f" (did you mean {' or '.join(near[:3])}?)" if near else "; experiments/README.md lists all keys"
     return f"unknown key {key}{hint}"
 
 

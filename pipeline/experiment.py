@@ -14,6 +14,7 @@ from features.suggestions import listing
 from pipeline.choices import make_choices
 from pipeline.config import ExperimentConfig, dump_config
 from pipeline.cross_validation import plan_folds, run_stage_two
+from pipeline.doubts import Doubt
 from pipeline.gather import gather, input_fingerprints, summarise
 from pipeline.logs import log_file
 from pipeline.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, now
@@ -101,6 +102,7 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
     notes = write_results(config, run, stage_one.recordings, stage_two, choices)
     clock.stop("scores and tables", sum(r.gathered.n_frames for r in stage_one.recordings))
     provenance["notes"] = [note for item in gathered for note in item.notes] + stage_two.notes + notes
+    provenance["doubts"] = [note for note in provenance["notes"] if isinstance(note, Doubt)]
     provenance["n_workers"] = stage_two.n_workers
     provenance["n_fits"] = stage_two.n_fits
     provenance["n_fits_resumed"] = stage_two.n_resumed

@@ -191,7 +191,8 @@ def _read(recording: Recording, settings: ReadingSettings, bar: Bar) -> _Read:
         notes += told
         odd += seconds_findings(recording.id, annotation, video)
     told_notes = _told(recording.id, notes, odd)
-    said = (f"{_Source(recording.id, name)}: {note}" for name, found in raw.items() for note in found.notes)
+    # What makes labels doubtful stays marked as such.
+    said = (type(note)(f"{_Source(recording.id, name)}: {note}") for name, found in raw.items() for note in found.notes)
     return _Read(measured, centers, fitted, (*told_notes, *said))
 
 

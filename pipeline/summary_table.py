@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.doubts import Doubt
 from pipeline.gather import GatheredRecording
 from pipeline.scoring.ethology import STATISTICS
 from pipeline.scoring.ethology_tables import PREDICTED
@@ -17,6 +18,8 @@ SUMMARY_COLUMNS = (
     "recording", "individual", "group", "subset", "video", "behavior", "duration_s", "unobserved_fraction", "known_s",
     *STATISTICS, "bouts_per_min", "mean_probability", "unsure_fraction",
 )  # fmt: skip
+# Last, and not read back: what to look at before the row is used.
+_DOUBTS = "doubts"
 
 
 def write_summary(
@@ -42,7 +45,7 @@ def write_summary(
         for row in statistics
         if row["source"] == PREDICTED
     ]
-    write_table(path, SUMMARY_COLUMNS, rows)
+    write_table(path, (*SUMMARY_COLUMNS, _DOUBTS), rows)
 
 
 def read_summary(path: Path) -> list[Row]:
@@ -69,4 +72,5 @@ def _row(item: GatheredRecording, statistics: Row, probability: NDArray[np.float
         "bouts_per_min": None if n_bouts is None else 60 * n_bouts / known_s,
         "mean_probability": float(known.mean()) if known.size else None,
         "unsure_fraction": float(((known > UNSURE[0]) & (known < UNSURE[1])).mean()) if known.size else None,
+        _DOUBTS: " ".join(note for note in item.notes if isinstance(note, Doubt)),
     }

@@ -56,7 +56,7 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
             points.append(event)
         else:
             found.append(_bout(head, event, wanted, part))
-    return collect_bouts(head, "boris_aggregated", found, point_faults(head, points), watched=part.watched)
+    return collect_bouts(head, "boris_aggregated", found, point_faults(head, points), part.notes, part.watched)
 
 
 def _bout(head: FileHead, event: Event, wanted: Wanted, part: MediaPart) -> FoundBout:

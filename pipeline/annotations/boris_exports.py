@@ -20,6 +20,7 @@ from pipeline.annotations.boris_media import (
     MediaPart,
     Player,
     choose_media,
+    other_video_doubts,
     require_same_length,
     require_same_rate,
     same_media,
@@ -117,7 +118,7 @@ def _part(head: FileHead, events: list[Event], times: list[tuple[Event, float]],
     total_s = _total(first)
     if len(names) <= 1 and not wanted.choice.media:
         require_same_length(head, first.row, total_s, wanted)
-        return MediaPart()
+        return MediaPart(notes=other_video_doubts(head, names, wanted))
     found = same_media(wanted.media_name, names)
     own_s = wanted.n_frames / wanted.fps
     if len(found) != 1 or total_s is None:

@@ -6,6 +6,7 @@ another player a single file begins at that player's offset. The observation's o
 all times. The video is told by its file name, since only that stands in BORIS' files.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,6 +15,7 @@ from features.errors import InputError
 from features.suggestions import listing
 from pipeline.annotations.base import Wanted
 from pipeline.annotations.heads import FileHead
+from pipeline.doubts import Doubt
 
 TOLERANCE_FRAMES = 1.0
 _FPS_TOLERANCE = 0.002  # BORIS rounds fps (23.98 for 23.976); real confusion (25 for 30) is far larger
@@ -56,12 +58,15 @@ class MediaPart:
         True where image indices are those of this video (BORIS counts them in player #1).
     watched : (int, int) or None
         Frames of the video that the observation covers, half-open; None = all.
+    notes : tuple of str
+        What the user should know of how the video was told.
     """
 
     start_s: float = 0.0
     has_neighbours: bool = False
     has_index: bool = True
     watched: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def choose_media(head: FileHead, row: int, players: Sequence[Player], wanted: Wanted) -> MediaPart:
@@ -105,7 +110,8 @@ def choose_media(head: FileHead, row: int, players: Sequence[Player], wanted: Wa
             "itself instead of the export."
         )
     if player is players[0]:
-        return MediaPart(start_s, has_neighbours=len(player.playlist) > 1)
+        notes = other_video_doubts(head, names, wanted)
+        return MediaPart(start_s, has_neighbours=len(player.playlist) > 1, notes=notes)
     start_s = player.offset_s or 0.0 if len(player.playlist) == 1 else start_s
     return MediaPart(start_s, True, has_index=False, watched=_watched(start_s, players[0].length_s, wanted))
 
@@ -138,6 +144,23 @@ def same_media(name: str, media: Iterable[str]) -> list[str]:
         if found:
             return found
     return []
+
+
+def other_video_doubts(head: FileHead, names: Sequence[str], wanted: Wanted) -> tuple[str, ...]:
+    """A doubt where the only media file has quite another name than the video; a copy may have any."""
+    if len(names) != 1 or wanted.choice.media or not wanted.video_name:
+        return ()
+    scored, own = (_pure(name).stem.casefold() for name in (names[0], wanted.video_name))
+    words = [set(re.findall(r"[^\W\d_]+|\d+", stem)) for stem in (scored, own)]
+    if scored in own or own in scored or words[0] <= words[1] or words[1] <= words[0]:
+        return ()
+    return (
+        Doubt(
+            f"{head.path.name} was scored on {_pure(names[0]).name}, but this recording's video is "
+            f"{_pure(wanted.video_name).name}. If that is not the same video under another name, these are the labels "
+            "of another one."
+        ),
+    )
 
 
 def _pure(path: str) -> PurePosixPath:

@@ -6,6 +6,7 @@ state or a point event stands in the ethogram (``behaviors_conf``).
 """
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,8 +29,11 @@ from pipeline.annotations.boris_media import Media, MediaPart, Player, choose_me
 from pipeline.annotations.boris_pairs import Press, pair_presses, unpaired
 from pipeline.annotations.cells import number
 from pipeline.annotations.heads import FileHead
+from pipeline.doubts import Doubt
 
 DESCRIPTION = "BORIS project (.boris)"
+# As the review writes it into the observation's description.
+_ORIGINS = re.compile(r"Of (?P<all>\d{1,9}) bouts: (?P<model>\d{1,9}) the model's, unchanged")
 _MOST_BYTES = 200_000_000
 _FIELDS = ("time", "subject", "behavior", "modifier", "comment", "image index")
 
@@ -55,6 +59,7 @@ class _Observation(BaseModel):
     events: list[list[Any]] = []
     media_info: Annotated[_MediaInfo, _Mapping] = _MediaInfo()
     time_offset: FiniteFloat = Field(0.0, alias="time offset")
+    description: Any = ""
     interval_s: tuple[FiniteFloat, FiniteFloat] = Field((0.0, 0.0), alias="observation time interval")
 
     @property
@@ -113,7 +118,7 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
     if not players:
         raise InputError(f"Observation {name!r} of {head.path.name} names no media file, so its times are no video's.")
     part = choose_media(head, 0, players, wanted)
-    part = MediaPart(part.start_s + observation.time_offset, part.has_neighbours, part.has_index, part.watched)
+    part = replace(part, start_s=part.start_s + observation.time_offset)
     events = [_event(row, found) for row, found in enumerate(observation.events, start=1)]
     events = choose_subject(head, events, wanted, [subject.name for subject in project.subjects_conf.values()])
     states, points, faults = _by_kind(events, project)
@@ -126,10 +131,25 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
         raise unpaired(head, left_open[0], "START", "after it")
     faults = {**point_faults(head, points), **faults}
     watched = part.watched or _watched(observation.interval_s, part, wanted)
-    scored = collect_bouts(head, "boris_project", found, faults, (), watched)
+    notes = (*part.notes, *_model_doubts(head, str(observation.description)))
+    scored = collect_bouts(head, "boris_project", found, faults, notes, watched)
     # What the ethogram has and nobody pressed was watched for, and did not happen.
     never = [code for code in _state_codes(project) if code not in (*scored.behaviors, *faults)]
     return replace(scored, behaviors=(*scored.behaviors, *never))
+
+
+def _model_doubts(head: FileHead, description: str) -> tuple[str, ...]:
+    """A doubt where Rearview's review left bouts as a model had them; what was changed in BORIS since isn't known."""
+    counts = _ORIGINS.search(description)
+    if counts is None or int(counts["model"]) == 0:
+        return ()
+    return (
+        Doubt(
+            f"When Rearview wrote {head.path.name}, {counts['model']} of {counts['all']} bouts were a model's, left as "
+            "they were. As far as nobody looked at them, what learns from them, or is scored against them, is compared "
+            "with a model."
+        ),
+    )
 
 
 def _state_codes(project: _Project) -> list[str]:

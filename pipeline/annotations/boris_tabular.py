@@ -83,7 +83,7 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
     for note in notes:
         log.warning(note)
     faults = point_faults(head, points)
-    return collect_bouts(head, "boris_tabular", sorted([*found, *last]), faults, notes, part.watched)
+    return collect_bouts(head, "boris_tabular", sorted([*found, *last]), faults, (*notes, *part.notes), part.watched)
 
 
 def _until_the_end(

@@ -11,6 +11,7 @@ from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bout
 from pipeline.annotations.bout_table import BoutColumns, find_columns, iter_bouts, required_columns
 from pipeline.annotations.cells import cell, frame_number, is_given, seconds, whole_number
 from pipeline.annotations.heads import FileHead
+from pipeline.doubts import Doubt
 
 DESCRIPTION = "bout CSV (behavior,start_frame,stop_frame; half-open)"
 _NAMES = (("start_frame", "stop_frame"), ("start", "stop"))
@@ -63,8 +64,11 @@ def _notes_on_origins(head: FileHead, origins: list[str]) -> tuple[str, ...]:
     if not n_model:
         return ()
     return (
-        f"{n_model} of {len(origins)} bouts in {head.path.name} are a model's, left as they were (column origin). As "
-        "far as nobody looked at them, what learns from them, or is scored against them, is compared with a model.",
+        Doubt(
+            f"{n_model} of {len(origins)} bouts in {head.path.name} are a model's, left as they were (column origin). "
+            "As far as nobody looked at them, what learns from them, or is scored against them, is compared with a "
+            "model."
+        ),
     )
 
 
@@ -76,6 +80,6 @@ def _require_same_times(
         if is_given(text) and abs(seconds(head, row, name, text) * fps - frame) > _TOLERANCE_FRAMES:
             raise InputError(
                 f"{head.path.name}, row {row}: frame {frame} and {name} {text} are more than a frame apart at {fps:g} "
-                "frames per second. Is it of another video, or was the video converted after scoring? Correct one of "
-                "them, or remove the columns of times."
+                "frames per second. Was one of the two corrected by hand? Then correct the other as well, or remove "
+                "the columns of times. Or is it of another video, or was the video converted after scoring?"
             )

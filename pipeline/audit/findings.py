@@ -10,6 +10,7 @@ from typing import Literal
 from features.suggestions import listing
 from features.video import VideoInfo
 from features.video_quality import BLACK_LEVEL, SATURATED_LEVEL, Brightness, FrameTimes
+from pipeline.doubts import Doubt
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -41,6 +42,8 @@ class Finding:
         Its id; "" where it is about several.
     found, consequence, remedy : str
         What was found, with numbers; what it does to the results; what to do. Whole sentences.
+    is_doubt : bool
+        Results of this recording may mean nothing at all.
     """
 
     severity: Severity
@@ -48,11 +51,13 @@ class Finding:
     found: str
     consequence: str
     remedy: str
+    is_doubt: bool = False
 
     @property
     def note(self) -> str:
         """As a note of a run: what and why, in one paragraph."""
-        return f"{self.recording}: {self.found} {self.consequence}".strip()
+        text = f"{self.recording}: {self.found} {self.consequence}".strip()
+        return Doubt(text) if self.is_doubt else text
 
 
 def video_findings(recording: str, video: VideoInfo) -> list[Finding]:

@@ -34,8 +34,6 @@ def pose_findings(
                 "Track this very file, or use the video that was tracked.",
             )
         )
-    elif video is not None and pose.keypoints != (KEYPOINT,):
-        oddities += _beside_the_animal(name, centers, video)
     unsure = low_likelihood_share(pose, config)
     if unsure > MANY_UNSURE:
         oddities.append(
@@ -58,7 +56,11 @@ def pose_findings(
                 "center.keypoints.",
             )
         )
-    return [Finding("warning", recording, *words) for words in oddities]
+    findings = [Finding("warning", recording, *words) for words in oddities]
+    if video is not None and outside <= MANY_OUTSIDE and pose.keypoints != (KEYPOINT,):
+        doubtful = _beside_the_animal(name, centers, video)
+        findings = [*(Finding("warning", recording, *words, is_doubt=True) for words in doubtful), *findings]
+    return findings
 
 
 def _beside_the_animal(name: str, centers: CenterTrack, video: VideoInfo) -> Iterator[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from pipeline.audit.findings import Finding, Severity, video_findings
 from pipeline.audit.frames_agree import find_disagreement
 from pipeline.audit.labels import LabelSummary, behavior_findings, label_findings, seconds_findings, summarise_labels
 from pipeline.audit.poses import low_likelihood_share, on_animal_share, pose_findings
+from pipeline.doubts import Doubt
 from pipeline.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.frame_policy import require_known_recordings
 from pipeline.progress import Bar, progress_bars
@@ -254,8 +255,9 @@ def _audit_labels(item: AuditedRecording, annotator: str, annotation: RawAnnotat
 
 
 def _policy_note(recording: str, note: str) -> Finding:
+    severity: Severity = "warning" if isinstance(note, Doubt) else "note"
     return Finding(
-        "note", recording, note if note.endswith(".") else f"{note}.", "", "Check that this is what you want."
+        severity, recording, note if note.endswith(".") else f"{note}.", "", "Check that this is what you want."
     )
 
 

@@ -148,10 +148,8 @@ def _tell(folder: Path, found: Mapping[str, Sequence[ExportedFile]], recordings:
         print(f"  {where}: {EXPORTS[key].DESCRIPTION}")
     cells = [cell for files in found.values() for file in files for cell in file.cells.values()]
     if cells:
-        print(
-            "A corrected file comes back as annotations. The column `annotations` of a recordings.csv beside it says:"
-        )
-        print(f"  {cells[0]}")
+        print("A corrected file comes back as annotations: write into the column `annotations` of your table")
+        print(f"  {(folder.resolve() / cells[0]).as_posix()}")
     partly = [recording.id for recording in recordings if any(recording.unscored.values())]
     if partly:
         print(

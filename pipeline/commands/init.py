@@ -94,8 +94,8 @@ def _require_new(*paths: Path) -> None:
     there = [path for path in paths if path.exists()]
     if there:
         raise InputError(
-            f"{' and '.join(path.name for path in there)} already lies in {there[0].parent} and is not overwritten. "
-            "Name another folder with --output, or give --overwrite to replace it."
+            f"In {there[0].parent} there is {' and '.join(path.name for path in there)} already; nothing is "
+            "overwritten. Name another folder with --output, or give --overwrite to replace it."
         )
 
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.errors import InputError
+from pipeline.doubts import Doubt
 from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
 from pipeline.recordings import Recording, read_recordings
 
@@ -53,7 +54,8 @@ def run_predict_command(arguments: Sequence[str]) -> int:
     outcome = predict_recordings(
         trained, recordings, PredictOptions(output, options.overwrite, options.recordings, frames), bad_rows, notes
     )
-    _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures)
+    doubts = [note for item in outcome.embedded for note in item.gathered.notes if isinstance(note, Doubt)]
+    _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures, doubts)
     return 2 if outcome.failures else 0
 
 
@@ -106,7 +108,7 @@ def _recordings(options: argparse.Namespace, bad_rows: list[tuple[str, str]], no
     return recordings
 
 
-def _show(folder: Path, predicted: Sequence[str], failures: Sequence["Failure"]) -> None:
+def _show(folder: Path, predicted: Sequence[str], failures: Sequence["Failure"], doubts: Sequence[str]) -> None:
     console = Console()
     if failures:
         table = Table(title=f"{len(failures)} of {len(failures) + len(predicted)} recordings were not predicted")
@@ -118,6 +120,8 @@ def _show(folder: Path, predicted: Sequence[str], failures: Sequence["Failure"])
         if any("`frames:`" in failure.reason for failure in failures):
             print("A policy for `frames:` is given to predict as --frames, for example")
             print('  --frames "{policy: trim_to_shortest, at_most_frames: 3}"')
+    for doubt in doubts:
+        console.print(f"[yellow]Look at this first:[/] {escape(doubt)}", soft_wrap=True, highlight=False)
     print(
         f"{len(predicted)} recording{'' if len(predicted) == 1 else 's'} predicted. Summary: {folder / 'summary.csv'}"
     )

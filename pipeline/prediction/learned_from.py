@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.doubts import Doubt
 from pipeline.gather import CROSS_VALIDATION, GatheredRecording
 from pipeline.run_dir import RunDir
 from pipeline.tables import read_table
@@ -47,7 +48,7 @@ class LearnedFrom:
         """Yield what a reader of this recording's predictions must know."""
         trained_as = self._same_video(item)
         if trained_as is not None:
-            yield (
+            yield Doubt(
                 f"{item.id}: the heads were trained on this very video (as {trained_as}): its predictions look better "
                 "than those of a new one. Use the run's own, which come from heads that never saw it."
             )

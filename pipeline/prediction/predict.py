@@ -22,6 +22,7 @@ from models.threads import load_tensorflow
 from pipeline.choices import Choices
 from pipeline.config import ExperimentConfig, dump_config
 from pipeline.cross_validation import StageTwo
+from pipeline.doubts import Doubt
 from pipeline.fit_plan import HEAD
 from pipeline.frame_policy import FramesSetting
 from pipeline.gather import GatheredRecording, gather_recordings, summarise
@@ -176,11 +177,11 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     notes = write_results(config, run, outcome.embedded, stage_two, choices)
     provenance["notes"] = [
         *trained.version_notes(),
-        *(note for item in outcome.embedded for note in learned_from.notes(item.gathered)),
         *(note for item in outcome.embedded for note in item.gathered.notes),
         *outcome.notes,
         *notes,
     ]
+    provenance["doubts"] = [note for note in provenance["notes"] if isinstance(note, Doubt)]
     provenance["finished"] = now()
     run.write_provenance(provenance)
     write_report(run.path)
@@ -233,7 +234,8 @@ def _gather_all(
         for item in found or ():
             # What was learned from is predicted, but never compared with its labels.
             is_test = recording.split == "test" and not learned_from.knows(item)
-            known = replace(item, recording=replace(recording, split="test" if is_test else ""))
+            notes = (*learned_from.notes(item), *item.notes)
+            known = replace(item, recording=replace(recording, split="test" if is_test else ""), notes=notes)
             gathered.append(replace(known, labels=None, annotators={}) if learned_from.knows(item) else known)
     return gathered
 

@@ -227,6 +227,12 @@ class Notice:
 def notices(run: Run) -> list[Notice]:
     """What a reader must know: what was really run (warnings), and where the numbers are weak (notes)."""
     found: list[Notice] = []
+    doubts = [str(text) for text in run.provenance.get("doubts") or []]
+    if len(doubts) > _MAX_NOTES:
+        text = f"{'; '.join(dict.fromkeys(text.partition(':')[0] for text in doubts))}: see the notes under Data."
+        found.append(Notice("warning", f"{len(doubts)} doubts about recordings", text))
+    else:
+        found += [Notice("warning", "Look at this before you use the numbers", text) for text in doubts]
     backbone = section(run.provenance, "backbone")
     if backbone.get("note"):
         title = f"The backbone used is {backbone.get('used', 'another')}, not {backbone.get('requested', 'as asked')}"
@@ -238,7 +244,7 @@ def notices(run: Run) -> list[Notice]:
         )
         found.append(Notice("warning", "Optimistic protocol", text))
     found += _weak_spots(run)
-    notes = run_notes(run)
+    notes = [text for text in run_notes(run) if text not in doubts]
     if len(notes) > _MAX_NOTES:
         found.append(Notice("note", f"{len(notes)} notes from the run", "They are listed under Data."))
     else:

@@ -144,8 +144,8 @@ def write_corrections(
 
 
 def annotations_cell(folder: Path, recording: str) -> str:
-    """How the column `annotations` of a table beside the folder names a recording's corrections."""
-    return f"{folder.name}/{recording}.boris#observation={recording}"
+    """How the column `annotations` of a table names a recording's corrections, wherever the table lies."""
+    return f"{(folder.resolve() / recording).as_posix()}.boris#observation={recording}"
 
 
 def draft_path(folder: Path, recording: ReviewRecording) -> Path:

@@ -1,5 +1,6 @@
 """BORIS' tabular and aggregated exports."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from pipeline.annotations import EventList, FrameTable, read_annotation
+from pipeline.annotations import AnnotationChoice, EventList, FrameTable, read_annotation
 from pipeline.bouts import Bout, bouts_from_frames
+from pipeline.doubts import Doubt
 
 FPS = 10.0
 N_FRAMES = 100
@@ -296,3 +298,42 @@ def test_thesis_labels_among_predictions(shared_dir):
     assert isinstance(table, FrameTable)
     assert table.behaviors == ("grooming", "rearing_mig", "rearing_paret")
     assert table.span.n_frames == 6600 and set(table.faults) == {"g_prediction", "mr_prediction", "wr_prediction"}
+
+
+@pytest.mark.parametrize(
+    ("scored", "is_doubted"),
+    [
+        ("mouse 480A day1.mp4", False), ("C:\\lab\\day1_480A.avi", False), ("480A.mp4", False),
+        ("DAY1 480a converted.mkv", False), ("day1 481A.mp4", True), ("day2 480A.mp4", True), ("arena_3.mp4", True),
+    ],
+)  # fmt: skip
+def test_a_file_that_was_scored_on_quite_another_video_is_remarked_upon(tmp_path, scored, is_doubted):
+    project = {
+        "behaviors_conf": {"0": {"type": "State event", "code": "groom"}},
+        "observations": {
+            "o": {
+                "type": "MEDIA", "description": "", "time offset": 0, "file": {"1": [scored]},
+                "media_info": {"length": {scored: 2.0}, "fps": {scored: 10.0}},
+                "events": [[0.5, "", "groom", "", ""], [1.0, "", "groom", "", ""]],
+            }
+        },
+    }  # fmt: skip
+    path = tmp_path / "any.boris"
+    path.write_text(json.dumps(project), encoding="utf-8")
+    notes = read_annotation(path, 20, 10.0, video_name="day1 480A.mp4").notes
+    assert [isinstance(note, Doubt) for note in notes] == [True] * is_doubted
+    if is_doubted:
+        assert "but this recording's video is day1 480A.mp4" in notes[0]
+        # Who names the media file has looked.
+        named = AnnotationChoice(media=scored)
+        assert read_annotation(path, 20, 10.0, choice=named, video_name="day1 480A.mp4").notes == ()
+
+
+@pytest.mark.shared
+def test_real_labels_of_another_video_are_remarked_upon(shared_dir):
+    folder = shared_dir / "data" / "mouse_arena"
+    for name in ("arena_1_annotator_A_boris_aggregated.csv", "arena_4_annotator_A_boris_aggregated.csv"):
+        for number in (1, 4):
+            found = read_annotation(folder / name, 2000, 30.0, video_name=f"arena_{number}.mp4")
+            doubts = [note for note in found.notes if isinstance(note, Doubt)]
+            assert bool(doubts) == (f"arena_{number}_" not in name)

@@ -202,7 +202,7 @@ def test_a_shift_can_be_of_single_recordings():
         ("{policy: shift}", "needs by_frames other than 0"),
         ("{policy: shift, by_frames: {m1: 0}}", "needs by_frames other than 0"),
         ("{policy: shift, by_frames: {m1: x}}", "frames.by_frames should be a whole number"),
-        ("{policy: shift, by_frame: 3}", "unknown key frames.by_frame; did you mean frames.by_frames?"),
+        ("{policy: shift, by_frame: 3}", "unknown key frames.by_frame .did you mean frames.by_frames"),
         ("{at_most_frames: 3}", "the key frames.policy is missing"),
     ],
 )

@@ -62,9 +62,9 @@ def test_set_changes_one_key_and_leaves_its_neighbours(tmp_path: Path):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("head.dropout_rate=1", "unknown key head.dropout_rate; did you mean head.dropout?"),
-        ("trainig={}", "unknown key trainig; did you mean training?"),
-        ("learning_rate=1", "unknown key learning_rate; did you mean training.learning_rate?"),
+        ("head.dropout_rate=1", "unknown key head.dropout_rate .did you mean head.dropout"),
+        ("trainig={}", "unknown key trainig .did you mean training"),
+        ("learning_rate=1", "unknown key learning_rate .did you mean training.learning_rate"),
         ("backbone.alpha=1", "unknown key backbone.alpha: it belongs to mobilenet_v2, not to resnet50v2"),
         ("head.kernel_size=1", "belongs to tcn, not to lstm"),
         ("training.epochs=abc", r"training.epochs .* \(found 'abc'\)"),
@@ -81,7 +81,7 @@ def test_set_changes_one_key_and_leaves_its_neighbours(tmp_path: Path):
         ("behaviors={a: x, a_probability: y}", "another column"),
         ("frame_step=1.5", "frame_step"),
         ("postprocess=tuned", "postprocess should be 'tune' or have keys of its own below it"),
-        ("postprocess={treshold: 0.4}", "unknown key postprocess.treshold; did you mean postprocess.threshold?"),
+        ("postprocess={treshold: 0.4}", "unknown key postprocess.treshold .did you mean postprocess.threshold"),
         ("postprocess={order: [close, threshold]}", "puts `close` before `threshold`"),
         ("tuning.inner_folds=1", "tuning.inner_folds should be greater than or equal to 2"),
         ("protocol=nest", "protocol should be 'nested', 'thesis' or 'compare'"),

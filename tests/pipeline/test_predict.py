@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -97,6 +98,39 @@ def test_an_individual_that_was_learned_from_is_not_scored(lab, tmp_path):
     assert predict(lab, tmp_path / "new", "--recordings", str(table)) == 0
     assert rows_of(tmp_path / "new" / "scores.csv") == []
     assert "other videos of the individual MOUSE1" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_makes_predictions_doubtful_stands_where_it_is_seen(lab, tmp_path, capsys):
+    """The heads' own training video, and poses that lie beside the animal."""
+    rows = [f"{i},{x + 80},{y}" for i, (x, y) in enumerate(map(place_px, range(N_FRAMES)))]
+    (tmp_path / "beside.csv").write_text("\n".join(["frame,x,y", *rows]) + "\n", encoding="utf-8")
+    write_wandering(tmp_path / "wanderer.avi")
+    videos = [str(tmp_path / "wanderer.avi"), str(lab / "v1.avi"), str(lab / "neu ü.avi")]
+    poses = [str(tmp_path / "beside.csv"), str(lab / "v1_dlc.csv"), str(lab / "neu üDLC_resnet50.csv")]
+    assert predict(lab, tmp_path / "new", *videos, "--poses", *poses) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.count("Look at this first:") == 2
+    doubts = {row["recording"]: row["doubts"] for row in rows_of(tmp_path / "new" / "summary.csv")}
+    assert "does the center by beside.csv lie on or near" in doubts["wanderer"]
+    assert "trained on this very video" in doubts["v1"] and doubts["neu_ü"] == ""
+    page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    assert page.count("Look at this before you use the numbers") == 2
+
+
+def place_px(frame: int) -> tuple[int, int]:
+    """Where the square of `write_wandering` is."""
+    return round(30 + 22 * np.sin(frame / 7)), round(60 + 45 * np.cos(frame / 11))
+
+
+def write_wandering(path: Path) -> None:
+    """A dark square in the left half of a picture of 160 x 120 px."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (160, 120))
+    for number in range(N_FRAMES):
+        frame = np.full((120, 160, 3), 200, dtype=np.uint8)
+        x, y = place_px(number)
+        cv2.rectangle(frame, (x - 6, y - 6), (x + 6, y + 6), (40, 40, 40), -1)
+        writer.write(frame)
+    writer.release()
 
 
 def test_the_report_says_what_the_heads_were_worth_when_they_were_trained(lab, tmp_path):

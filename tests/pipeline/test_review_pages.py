@@ -17,6 +17,7 @@ from pipeline.annotations import read_annotation
 from pipeline.annotations.base import AnnotationChoice
 from pipeline.choices import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_ways
 from pipeline.command_line import main
+from pipeline.doubts import Doubt
 from pipeline.labels import label_tracks
 from pipeline.postprocess import PostprocessConfig
 from pipeline.review import scripts
@@ -214,6 +215,9 @@ def test_what_was_saved_is_taken_up_where_it_fits(tmp_path, caplog):
     path, csv_path = write_corrections(folder, run, recording, None, parse_corrections(bouts, BEHAVIORS, N_FRAMES))
     description = json.loads(path.read_bytes())["observations"]["m1"]["description"]
     assert description.endswith("Of 2 bouts: 1 the model's, unchanged; 1 a human's, unchanged; 0 edited.")
+    as_labels = read_annotation(path, recording.n_frames, recording.fps, choice=AnnotationChoice(observation="m1"))
+    (doubt,) = [note for note in as_labels.notes if isinstance(note, Doubt)]
+    assert "1 of 2 bouts were a model's" in doubt
     found = saved_state(folder, run, recording)
     assert (found["bouts"], found["started_from"], found["unsaved"]) == (bouts, "human", False)
     # A draft is newer, and knows what is done.

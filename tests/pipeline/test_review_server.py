@@ -166,7 +166,8 @@ def test_saved_corrections_read_back(place):
     status, _, content = client.post("save/mouse%201", {"bouts": bouts})
     assert status == 200
     assert json.loads(content)["saved"] == ["mouse 1.boris", "mouse 1.csv"]
-    assert json.loads(content)["cell"] == "corrections/mouse 1.boris#observation=mouse 1"
+    cell = f"{(folder / 'run' / 'corrections').resolve().as_posix()}/mouse 1.boris#observation=mouse 1"
+    assert json.loads(content)["cell"] == cell
     expected = sorted((name, start, stop) for name, start, stop, _ in bouts)
     for name in ("mouse 1.csv", "mouse 1.boris"):
         found = read_annotation(folder / "run" / "corrections" / name, N_FRAMES, FPS, video_name="m.mp4")

@@ -139,7 +139,7 @@ export class Saving {
   advise(cell) {
     if (this.advised) return;
     this.advised = true;
-    notify("cell", `Saved. To learn from it, the column “annotations” of a recordings.csv beside that folder says ${cell} (the .boris also names the behaviors that never occur here, the .csv does not).`);
+    notify("cell", `Saved. To learn from it, write this into the column “annotations” of your table of recordings: ${cell} (the .boris also names the behaviors that never occur here, the .csv does not).`);
   }
 
   // The server's answer; null where it took nothing, which is said.
