@@ -138,6 +138,7 @@ def run_stage_two(
             if n_inner:
                 _run_inner(plan, folds, crossed, partial(_run, runner=runner, bench=bench, run=run, display=display,
                                                          outcome=outcome), outcome)  # fmt: skip
+            outcome.notes += short_training_notes(crossed, config.training.epochs)
             _run(thesis_fits, runner, bench, run, display, outcome)
             finals = [
                 plan.final_fit(b, kind, [result for fit, result in crossed if (fit.behavior, fit.kind) == (b, kind)])
@@ -147,6 +148,22 @@ def run_stage_two(
             _run(finals, runner, bench, run, display, outcome)
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def short_training_notes(crossed: Sequence[tuple[Fit, FitResult]], n_epochs: int) -> list[str]:
+    """Behaviors whose heads were still getting better when the last epoch ended, in half of the folds or more."""
+    notes = []
+    for behavior in dict.fromkeys(fit.behavior for fit, _ in crossed):
+        best = [result.best_epoch for fit, result in crossed if (fit.behavior, fit.kind) == (behavior, HEAD)]
+        n_last = sum(epoch >= n_epochs for epoch in best)
+        if n_last and 2 * n_last >= len(best):
+            notes.append(
+                f"{behavior}: in {n_last} of {len(best)} folds the last of {n_epochs} epochs was the best one, so that "
+                "more training may help. Raise training.epochs."
+            )
+    for note in notes:
+        log.warning("%s", note)
+    return notes
 
 
 def thesis_folds(folds: Sequence[Fold]) -> list[Fold]:

@@ -1,6 +1,8 @@
 """What is stored of a fit is what comes back, or nothing."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from models.heads.logistic import LogisticConfig
 from models.settings import TrainingConfig
+from pipeline.cross_validation import short_training_notes
+from pipeline.fit_plan import BASELINE, HEAD
 from pipeline.fits import (
     EmbeddingSource,
     Fit,
@@ -131,3 +135,16 @@ def test_a_refit_learns_from_the_validation_recording_too():
         probability = perform_fit(fit, telling.__getitem__, targets, {}).probabilities["c"]
         scores[refit] = float(probability[active].mean() - probability[~active].mean())
     assert scores[True] > scores[False] + 0.2
+
+
+def test_training_that_ended_too_early_is_noted():
+    def crossed(*best_epochs: int, behavior: str = "grooming", kind: str = HEAD) -> list[tuple[Fit, FitResult]]:
+        return [
+            (cast(Fit, SimpleNamespace(behavior=behavior, kind=kind)), FitResult({}, [], epoch, ""))
+            for epoch in best_epochs
+        ]
+
+    (note,) = short_training_notes([*crossed(10, 3, 10), *crossed(10, 10, kind=BASELINE)], 10)
+    assert note.startswith("grooming: in 2 of 3 folds the last of 10 epochs was the best one")
+    assert short_training_notes([*crossed(10, 3, 4), *crossed(10, kind=BASELINE)], 10) == []
+    assert len(short_training_notes([*crossed(10), *crossed(10, behavior="rearing")], 10)) == 2
