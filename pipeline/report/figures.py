@@ -91,6 +91,13 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "Seconds per stage of this run; stages that were found finished take none.",
     ),
 }
+_WITHOUT_HUMANS: Mapping[str, tuple[str, str]] = {
+    "overview": (CAPTIONS["overview"][0], "In each recording, what is predicted after post-processing."),
+    "time_bins": (
+        CAPTIONS["time_bins"][0],
+        "Share of each bin's known time spent in the behavior as predicted; drawn at the middle of the bin.",
+    ),
+}
 PAINTERS: Mapping[str, Callable[[Run], Drawing | None]] = {
     "found": draw_found,
     "scores": draw_score_overview,
@@ -109,6 +116,7 @@ PAINTERS: Mapping[str, Callable[[Run], Drawing | None]] = {
     "stages": draw_stages,
 }
 _RASTER_CAPTION = "Above: human and predicted bouts; line: probability, dashed: threshold; gray: not scored."
+_RASTER_CAPTION_WITHOUT_HUMANS = "Above: predicted bouts; line: probability, dashed: threshold."
 
 
 def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
@@ -126,16 +134,20 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
         By name: those in `CAPTIONS`, and `raster_<recording>` for each predicted recording.
     """
     drawn: dict[str, FigureFile] = {}
+    has_humans = any(lines.active is not None for lines in run.timelines.values())
+    captions = CAPTIONS if has_humans else {**CAPTIONS, **_WITHOUT_HUMANS}
     with figure_style():
         for name, paint in PAINTERS.items():
             drawing = paint(run)
             if drawing is not None:
                 embed = "png" if name == "overview" else "svg"
-                drawn[name] = _save(drawing, folder, name, *CAPTIONS[name], embed)
+                drawn[name] = _save(drawing, folder, name, *captions[name], embed)
         for row in run.recordings:
             if row.recording in run.timelines:
                 name = f"raster_{row.recording}"
-                drawn[name] = _save(draw_raster(run, row), folder, name, row.recording, _RASTER_CAPTION, "png")
+                is_labelled = run.timelines[row.recording].active is not None
+                words = _RASTER_CAPTION if is_labelled else _RASTER_CAPTION_WITHOUT_HUMANS
+                drawn[name] = _save(draw_raster(run, row), folder, name, row.recording, words, "png")
     return drawn
 
 

@@ -15,9 +15,11 @@ _OBJECTIVES = {"mean": "the mean of frame F1 and bout F1 at IoU 0.5", "frame_f1"
 
 def method_words(run: Run) -> list[str]:
     """Paragraphs on splits, protocol, post-processing, calibration, scores and intervals."""
+    how = [*_splits(run), *_postprocessing(run)]
+    if not run.subsets:
+        return how
     return [
-        *_splits(run),
-        *_postprocessing(run),
+        *how,
         "Pooled means: counts of all recordings are added up, and the precision-recall curve runs over all their "
         "frames together; it is no mean over recordings. Only frames that a human scored and the model predicted "
         "count. Average precision (AP) is the area under the precision-recall curve as a sum of steps; a model that "

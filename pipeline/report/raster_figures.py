@@ -133,7 +133,8 @@ def draw_overview(run: Run) -> Drawing | None:
     axes.set_xlabel("time (s)")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    marks = [Patch(color=INK, label="human"), Patch(color=UNSCORED, label="not scored")]
+    has_humans = any(run.timelines[row.recording].active is not None for row in rows)
+    marks = [Patch(color=INK, label="human"), Patch(color=UNSCORED, label="not scored")] if has_humans else []
     marks += [Patch(color=colors[name], label=f"{shorten(name, 24)}, predicted") for name in run.behaviors]
     figure.legend(handles=marks, loc="outside upper left", ncols=6, handlelength=1.2)
     return Drawing(figure, [bout for row in rows for bout in _bout_rows(run, row)])

@@ -136,6 +136,9 @@ def draw_time_bins(run: Run) -> Drawing | None:
     rows = [row for row in run.tables.statistics_bins if row["fraction"] is not None]
     labelled = {row["recording"] for row in rows if row["source"] == HUMAN}
     rows = [row for row in rows if row["recording"] in labelled] or rows
+    # What is left of a minute at a recording's end is too short to be a point like the others.
+    whole_s = max(map(_length_s, rows), default=0.0)
+    rows = [row for row in rows if _length_s(row) >= whole_s / 2]
     if len({row["bin"] for row in rows}) < 2:
         return None
     colors = behavior_colors(run.behaviors)
@@ -152,8 +155,9 @@ def draw_time_bins(run: Run) -> Drawing | None:
         axes.set_ylim(0, max(1.0, 1.06 * axes.get_ylim()[1]))
         axes.set_xlim(left=0)
         axes.grid(axis="y")
+    human = Line2D([], [], color=INK, marker="o", markersize=4, label="human, mean over recordings")
     legend = [
-        Line2D([], [], color=INK, marker="o", markersize=4, label="human, mean over recordings"),
+        *([human] if labelled else []),
         Line2D([], [], color=MUTED, marker="o", markersize=4, markerfacecolor="white", label="predicted (in color)"),
         Line2D([], [], color=MUTED, linewidth=0.7, alpha=0.5, label="one recording"),
     ]
@@ -187,6 +191,10 @@ def _draw_bins(axes: Axes, rows: Sequence[Mapping[str, Any]], color: str) -> lis
               markersize=4, markerfacecolor=color if is_human else "white", linewidth=1.7,
               zorder=3 if is_human else 4)  # fmt: skip
     return means
+
+
+def _length_s(row: Mapping[str, Any]) -> float:
+    return float(row["length_s"])
 
 
 def _middle_min(row: Mapping[str, Any]) -> float:

@@ -13,6 +13,7 @@ from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
 from pipeline.config import load_config
+from pipeline.report.figures import draw_figures
 from pipeline.report.run_files import read_run
 from pipeline.report.summary import summarize
 from pipeline.run_dir import RunDir
@@ -138,6 +139,11 @@ def test_the_report_says_what_the_heads_were_worth_when_they_were_trained(lab, t
     page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     cards = summarize(read_run(lab / "runs" / "tiny", only=()))
     assert [card.behavior for card in cards] == list(BEHAVIORS)
+    # Nobody scored anything here, so nothing is said of humans and scores.
+    assert "Pooled means" not in page
+    drawn = draw_figures(read_run(tmp_path / "new"), tmp_path / "figures")
+    assert {"overview", "raster_neu_ü"} <= set(drawn)
+    assert not any("human" in figure.caption for figure in drawn.values())
     found = page[page.index('id="found"') : page.index("</table>")]
     for card in cards:
         assert f'<span class="verdict {card.verdict.level}">' in found
