@@ -32,7 +32,7 @@ from pipeline.annotations.base import (
     RawAnnotation,
     Wanted,
 )
-from pipeline.annotations.heads import is_project, read_head
+from pipeline.annotations.heads import FileHead, is_project, read_head
 
 __all__ = [
     "FORMATS",
@@ -112,24 +112,29 @@ def read_annotation(
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
     head = read_head(path)
-    if named := format or choice.format:
+    named = format or choice.format
+    if named:
         require_format(named)
-        return FORMATS[named].read(head, wanted)
+    return FORMATS[named or _recognise(head)].read(head, wanted)
+
+
+def _recognise(head: FileHead) -> str:
+    """The format that the content is of; an error where it is of none or of several."""
     fitting = [name for name, reader in FORMATS.items() if reader.matches(head)]
     special = [name for name in fitting if name not in _GENERAL]
     fitting = special or fitting
     if len(fitting) == 1:
-        return FORMATS[fitting[0]].read(head, wanted)
-    first_row = " | ".join(head.names)[:120]
+        return fitting[0]
+    name, first_row = head.path.name, " | ".join(head.names)[:120]
     if fitting:
-        could_be = " or ".join(f"{name}, a {FORMATS[name].DESCRIPTION}" for name in fitting)
+        could_be = " or ".join(f"{key}, a {FORMATS[key].DESCRIPTION}" for key in fitting)
         raise InputError(
-            f"The annotation file {path.name} could be {could_be}. Its first row is: {first_row}. Say which, in the "
-            f"table of recordings: {fitting[0]}:{path.name} or {fitting[1]}:{path.name}."
+            f"The annotation file {name} could be {could_be}. Its first row is: {first_row}. Say which, in the table "
+            f"of recordings: {fitting[0]}:{name} or {fitting[1]}:{name}."
         )
     known = "; ".join(reader.DESCRIPTION for reader in FORMATS.values())
     raise InputError(
-        f"The annotation file {path.name} is in no format that is known here. Its first row is: {first_row}. "
+        f"The annotation file {name} is in no format that is known here. Its first row is: {first_row}. "
         + (
             "It looks like a BORIS export without its header row, so its columns can't be told apart: export it "
             "again with the header."

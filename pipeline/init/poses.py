@@ -14,6 +14,7 @@ from features.poses import deeplabcut, read_poses
 from features.tracks import PoseTrack
 from pipeline.init.names import fold, raw_words
 from pipeline.init.videos import animal_length_px
+from pipeline.progress import progress_bars
 
 _N_SAMPLED, _N_SAMPLED_VIDEOS = 5, 3
 _LEAST_FRAMES = 100
@@ -112,8 +113,15 @@ def advise_by_videos(
     shortest_side_px : int, optional
         As in `advise_on_poses`.
     """
-    step = max(1, math.ceil(len(videos) / _N_SAMPLED_VIDEOS))
-    lengths = [length for path, fps in videos[::step] if (length := animal_length_px(path, fps)) is not None]
+    sampled = videos[:: max(1, math.ceil(len(videos) / _N_SAMPLED_VIDEOS))]
+    lengths = []
+    with progress_bars() as bars:
+        bar = bars.add("Measuring the animal", total=len(sampled))
+        for done, (path, fps) in enumerate(sampled):
+            bar.update(done, text=f"Measuring the animal in {path.name}")
+            length = animal_length_px(path, fps)
+            if length is not None:
+                lengths.append(length)
     return replace(_with_lengths(advice, lengths, shortest_side_px), is_from_videos=bool(lengths))
 
 
