@@ -18,10 +18,10 @@ test:
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy run_experiment.py pipeline features models
+	$(BIN)/mypy run_experiment.py common features models pipeline
 
 bench:
 	$(BIN)/python -m benchmarks.stage_one
 
 reference:
-	$(BIN)/python -m pipeline.config_reference
+	$(BIN)/python -m pipeline.config.reference

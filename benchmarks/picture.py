@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.crops import crop_square
 from features.poses import read_poses
-from features.video import iter_frames
+from features.video.reading import iter_frames
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from pipeline.run_dir import write_text
-from pipeline.tables import write_lines
+from common.files import write_text
+from common.tables import write_lines
 
 SOURCE = Path("../shared/data/open_field_raters/open_field_raters.npz")
 BEHAVIORS = ("supported_rearing", "unsupported_rearing", "grooming")

@@ -3,7 +3,7 @@
 Three things are timed in turn, round after round, so that a noisy machine is noisy for all alike:
 
 a. the bare network: the compiled function on batches that lie ready in memory;
-b. stage one whole: decode, crop, network, commit, cache (``features.extract``);
+b. stage one whole: decode, crop, network, commit, cache (``features.sources.frames``);
 c. the plain loop that b replaces: ``cv2.VideoCapture.read``, crop, ``model.predict`` per batch.
 
     python -m benchmarks.stage_one
@@ -31,9 +31,9 @@ from features.backbones import BACKBONES, ResolvedBackbone, resolve_backbone
 from features.backbones.build import build_model
 from features.crops import crop_square, resize_crop
 from features.engines.tensorflow import TensorFlowEngine
-from features.extract import ExtractionSettings, extract_features
+from features.sources.frames import ExtractionSettings, extract_features
 from features.tracks import CenterTrack
-from features.video import VideoInfo, inspect_video
+from features.video.reading import VideoInfo, inspect_video
 
 
 @dataclass(frozen=True)

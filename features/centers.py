@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
+from common.errors import InputError
+from common.suggestions import did_you_mean, listing
 from features.tracks import CenterTrack, PoseTrack
 
 WHOLE_ANIMAL = ("blob", "center", "box")

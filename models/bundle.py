@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from models.errors import InputError
+from common.errors import InputError
 from models.heads import HEADS
 from models.heads.masked_tcn import masked_tcn_class
 from models.heads.scan_lstm import scan_lstm_class

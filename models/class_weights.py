@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
-from models.windows import Sequence
+from common.errors import InputError
+from models.windows import FeatureSequence
 
 
 def class_weights(active: NDArray[np.bool_], scored: NDArray[np.bool_]) -> tuple[float, float]:
@@ -37,7 +37,7 @@ def class_weights(active: NDArray[np.bool_], scored: NDArray[np.bool_]) -> tuple
     return n / (2 * n_negative), n / (2 * n_positive)
 
 
-def check_labels(sequences: Iterable[Sequence]) -> None:
+def check_labels(sequences: Iterable[FeatureSequence]) -> None:
     """Refuse to learn from recordings that show only one side of a behavior.
 
     Raises

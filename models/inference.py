@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from common.errors import InputError
 from models.heads.base import HeadConfig
 from models.network import Network, Weights
 from models.scaler import Scaler
 from models.settings import TrainingConfig
-from models.windows import Sequence, gather_windows, plan_windows, stitch
+from models.windows import FeatureSequence, gather_windows, plan_windows, stitch
 
 if TYPE_CHECKING:
     import keras
@@ -111,7 +111,7 @@ def predict_recording(network: Network, embeddings: NDArray[np.float32]) -> NDAr
     """
     n_frames = len(embeddings)
     unlabelled = np.zeros(n_frames, bool)
-    sequences = [Sequence("", embeddings, unlabelled, unlabelled)]
+    sequences = [FeatureSequence("", embeddings, unlabelled, unlabelled)]
     spans = plan_windows([n_frames], network.window_frames)
     probabilities = [np.zeros((0, network.window_frames), np.float32)]
     for first in range(0, len(spans), network.batch_windows):

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from collections.abc import Sequence as ListLike
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from models.class_weights import check_labels, class_weights
-from models.errors import InputError
 from models.heads.base import HeadConfig
 from models.inference import TrainedHead, predict_recording
 from models.losses import cross_entropy_of_probability
 from models.network import Network, Weights, shared_network
 from models.scaler import Scaler
 from models.settings import TrainingConfig
-from models.windows import Sequence, Span, Windows, gather_windows, plan_windows
+from models.windows import FeatureSequence, Span, Windows, gather_windows, plan_windows
 
 __all__ = ["History", "TrainingConfig", "train_head"]
 
@@ -55,8 +54,8 @@ class History:
 def train_head(
     head: HeadConfig,
     training: TrainingConfig,
-    train: ListLike[Sequence],
-    validation: ListLike[Sequence] | None,
+    train: Sequence[FeatureSequence],
+    validation: Sequence[FeatureSequence] | None,
     seed: int,
     n_epochs: int | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
@@ -148,7 +147,7 @@ _NOTHING_MEASURED: dict[str, float | None] = {"validation_average_precision": No
 class _Judge:
     """Scores the network on the validation recordings."""
 
-    def __init__(self, recordings: ListLike[Sequence], weights: tuple[float, float]) -> None:
+    def __init__(self, recordings: Sequence[FeatureSequence], weights: tuple[float, float]) -> None:
         self._recordings = recordings
         self._weights = weights
         self._active = np.concatenate([s.active[s.scored] for s in recordings]) if recordings else np.zeros(0, bool)
@@ -191,14 +190,14 @@ def _fresh_network(head: HeadConfig, training: TrainingConfig, n_features: int, 
     return network
 
 
-def _steps_per_epoch(train: ListLike[Sequence], training: TrainingConfig) -> int:
+def _steps_per_epoch(train: Sequence[FeatureSequence], training: TrainingConfig) -> int:
     """Steps that pass each frame about once, or the least number asked for."""
     n_windows = len(plan_windows([s.n_frames for s in train], training.window_frames))
     return max(training.min_steps_per_epoch, -(-n_windows // training.batch_windows))
 
 
 def _batches(
-    train: ListLike[Sequence],
+    train: Sequence[FeatureSequence],
     training: TrainingConfig,
     weights: tuple[float, float],
     rng: np.random.Generator,
@@ -215,7 +214,7 @@ def _batches(
         yield gather_windows(train, batch, training.window_frames, weights)
 
 
-def _check_embeddings(sequences: list[Sequence]) -> int:
+def _check_embeddings(sequences: list[FeatureSequence]) -> int:
     """Number of features, the same everywhere and finite throughout."""
     n_features = sequences[0].embeddings.shape[1]
     for s in sequences:
@@ -249,6 +248,6 @@ def _finite_mean(losses: list[float], epoch: int) -> float:
     return mean
 
 
-def labelled_frames(sequences: ListLike[Sequence]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def labelled_frames(sequences: Sequence[FeatureSequence]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Labels and scored flags of several recordings, one after the other."""
     return np.concatenate([s.active for s in sequences]), np.concatenate([s.scored for s in sequences])

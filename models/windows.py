@@ -9,7 +9,7 @@ An offset shifts the cuts: the first window then holds only frames ``[0, offset)
 at ``offset``. Drawing it anew each epoch shows a head the same frames with other contexts.
 """
 
-from collections.abc import Sequence as ListLike
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Sequence:
+class FeatureSequence:
     """One recording as a head sees it: analysed frames only, in order.
 
     Attributes
@@ -90,7 +90,7 @@ class Windows:
     start: NDArray[np.int64]
 
 
-def plan_windows(n_frames: ListLike[int], window_frames: int, offset: int = 0) -> list[Span]:
+def plan_windows(n_frames: Sequence[int], window_frames: int, offset: int = 0) -> list[Span]:
     """Where to cut recordings of these lengths.
 
     Parameters
@@ -123,8 +123,8 @@ def plan_windows(n_frames: ListLike[int], window_frames: int, offset: int = 0) -
 
 
 def gather_windows(
-    sequences: ListLike[Sequence],
-    spans: ListLike[Span],
+    sequences: Sequence[FeatureSequence],
+    spans: Sequence[Span],
     window_frames: int,
     sample_weights: tuple[float, float] | None = None,
 ) -> Windows:
@@ -170,7 +170,7 @@ def gather_windows(
 
 
 def cut_windows(
-    sequences: ListLike[Sequence],
+    sequences: Sequence[FeatureSequence],
     window_frames: int,
     offset: int = 0,
     sample_weights: tuple[float, float] | None = None,

@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from features.errors import InputError
-from features.suggestions import listing
-from pipeline.choices import make_choices
-from pipeline.config import ExperimentConfig, dump_config
-from pipeline.cross_validation import plan_folds, run_stage_two
-from pipeline.doubts import Doubt
-from pipeline.gather import gather, input_fingerprints, summarise
-from pipeline.logs import log_file
-from pipeline.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, now
+from common.errors import InputError
+from common.files import write_text
+from common.notes import Doubt
+from common.suggestions import listing
+from pipeline.config.schema import ExperimentConfig, dump_config
+from pipeline.dataset.load import input_fingerprints, load_dataset, summarise
+from pipeline.films.run_strips import cut_film_strips
 from pipeline.report.html import write_report
-from pipeline.results import write_results
-from pipeline.run_dir import RunDir, write_text
-from pipeline.stage_one import run_stage_one
+from pipeline.run_folder.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, now
+from pipeline.run_folder.results import write_results
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.runtime.logs import log_file
+from pipeline.training.chosen_settings import make_choices
+from pipeline.training.cross_validation import plan_folds, run_stage_two
+from pipeline.training.embed import run_stage_one
 
 log = logging.getLogger(__name__)
 
@@ -83,25 +85,27 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
     run.write_provenance(provenance)
     clock = Clock()
     provenance["stages"] = clock.stages
-    gathered = gather(config)
-    summarise(gathered, config.behavior_names())
-    provenance["inputs"] = input_fingerprints(gathered)
-    folds = plan_folds(config, gathered)
-    clock.stop("check inputs", sum(item.n_frames for item in gathered))
-    stage_one = run_stage_one(config, gathered, only_cached=options.stage == "heads")
+    checked = load_dataset(config)
+    summarise(checked, config.behavior_names())
+    provenance["inputs"] = input_fingerprints(checked)
+    folds = plan_folds(config, checked)
+    clock.stop("check inputs", sum(item.n_frames for item in checked))
+    stage_one = run_stage_one(config, checked, only_cached=options.stage == "heads")
     clock.stop("features", stage_one.n_frames_computed)
     provenance["backbone"] = describe_backbone(config, stage_one)
     run.write_provenance(provenance)
     if options.stage == "features":
         log.info("Stage one is done; the embeddings lie in %s.", config.cache_dir)
         return
-    stage_two = run_stage_two(config, stage_one.recordings, folds, run, bundle_metadata(config, provenance["backbone"]))
-    clock.stop("heads", sum(r.gathered.n_frames for r in stage_one.recordings))
+    metadata = bundle_metadata(config, provenance["backbone"])
+    stage_two = run_stage_two(config, stage_one.recordings, folds, run.fits_path, run.head_path, metadata)
+    clock.stop("heads", sum(r.checked.n_frames for r in stage_one.recordings))
     choices = make_choices(config, stage_one.recordings, stage_two)
     clock.stop("post-processing", None)
-    notes = write_results(config, run, stage_one.recordings, stage_two, choices)
-    clock.stop("scores and tables", sum(r.gathered.n_frames for r in stage_one.recordings))
-    provenance["notes"] = [note for item in gathered for note in item.notes] + stage_two.notes + notes
+    results = write_results(config, run, stage_one.recordings, stage_two, choices)
+    notes = results.notes + cut_film_strips(config, run, checked, results.scored)
+    clock.stop("scores and tables", sum(r.checked.n_frames for r in stage_one.recordings))
+    provenance["notes"] = [note for item in checked for note in item.notes] + stage_two.notes + notes
     provenance["doubts"] = [note for note in provenance["notes"] if isinstance(note, Doubt)]
     provenance["n_workers"] = stage_two.n_workers
     provenance["n_fits"] = stage_two.n_fits
@@ -147,7 +151,7 @@ def _require_same_inputs(run: RunDir, config: ExperimentConfig) -> None:
     if not isinstance(then, dict):
         return
     try:
-        now = input_fingerprints(gather(config))
+        now = input_fingerprints(load_dataset(config))
     except InputError as error:
         log.warning("Whether the recordings of %s have changed since cannot be told: %s", run.path, error)
         return

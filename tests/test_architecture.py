@@ -1,53 +1,124 @@
-"""Two leaves and a trunk: who may import whom, and what may not be imported at start-up."""
+"""The house: who may import whom, in which order the rooms stand, and what may not be imported at start-up."""
 
 import ast
 import subprocess
 import sys
+from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("features", "models", "pipeline")
-FORBIDDEN = {"features": {"models", "pipeline"}, "models": {"features", "pipeline"}, "pipeline": set[str]()}
+PACKAGES = ("common", "features", "models", "pipeline")
+# From top to bottom; a room imports only what stands below it. Scoring is a leaf, and so are features and models.
+ROOMS = (
+    *("command_line", "commands", "experiment", "prediction", "review", "report", "films", "exports", "run_folder"),
+    *("training", "audit", "starter", "dataset", "annotations", "demo", "config", "scoring", "runtime"),
+)
+ORDER = (*(f"pipeline.{room}" for room in ROOMS), "features", "models", "common")
+LEAVES = {"features", "models", "pipeline.scoring", "pipeline.runtime", "common"}
+MAY_CALL_THE_REPORT = {"pipeline.commands", "pipeline.experiment", "pipeline.prediction", "pipeline.report"}
+MAX_ROOMS, MAX_FLOORS, MAX_MODULES, MAX_LINES = 26, 12, 16, 410
 HEAVY = {"tensorflow", "keras", "tcn"}
-MAY_BE_HEAVY = ("features/backbones/", "features/engines/", "models/")
+MAY_BE_HEAVY = ("features/backbones/", "features/engines/", "features/sources/", "models/")
+
+Arrow = tuple[str, str]
 
 
 def source_files() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room_of(module: str) -> str:
+    """`pipeline.report` of `pipeline.report.words.facts`; leaves are a room each."""
+    return ".".join(module.split(".")[: 2 if module.startswith("pipeline") else 1])
+
+
 def imported(tree: ast.AST) -> set[str]:
-    """Top-level names of all absolute imports anywhere in a module."""
+    """Modules (or their packages) of all absolute imports anywhere in a module."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module.split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-@pytest.mark.parametrize("path", source_files(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_arrows_point_from_the_trunk_to_the_leaves(path: Path):
-    package = path.relative_to(ROOT).parts[0]
-    assert not imported(ast.parse(path.read_text(encoding="utf-8"))) & FORBIDDEN[package]
+def roots(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("path", source_files(), ids=lambda path: path.relative_to(ROOT).as_posix())
+@cache
+def tree_of(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def arrows() -> dict[Arrow, list[str]]:
+    """From room to room, with the imports that make each."""
+    found = defaultdict(list)
+    for path in source_files():
+        for name in imported(tree_of(path)):
+            if name.partition(".")[0] in PACKAGES and room_of(name) != room_of(name_of(path)):
+                found[room_of(name_of(path)), room_of(name)].append(f"{name_of(path)} imports {name}")
+    return dict(found)
+
+
+def test_every_room_has_its_place():
+    assert {room_of(name_of(path)) for path in source_files()} - {"pipeline"} == set(ORDER)
+    assert {path.name for path in (ROOT / "pipeline").glob("*.py")} == {
+        "__init__.py", "command_line.py", "experiment.py",
+    }  # fmt: skip
+    assert len(ORDER) <= MAX_ROOMS
+
+
+def test_arrows_point_down_and_leaves_stand_on_the_common_ground():
+    place = {room: position for position, room in enumerate(ORDER)}
+    up = [said for (a, b), names in arrows().items() if place[b] < place[a] for said in names]
+    up += [said for (a, b), names in arrows().items() if a in LEAVES and b != "common" for said in names]
+    assert not up
+
+
+def test_the_house_is_not_too_high():
+    @cache
+    def floor(room: str) -> int:
+        return 1 + max((floor(b) for a, b in arrows() if a == room), default=0)
+
+    assert max(floor(room) for room in ORDER) < MAX_FLOORS  # run_experiment.py stands on top
+
+
+def test_only_commands_the_experiment_and_predictions_call_the_report():
+    assert {a for a, b in arrows() if b == "pipeline.report"} <= MAY_CALL_THE_REPORT
+
+
+def test_folders_and_files_stay_small():
+    folders = defaultdict(list)
+    for path in source_files():
+        folders[path.parent].append(path.name)
+    assert {folder: len(names) for folder, names in folders.items() if len(names) > MAX_MODULES + 1} == {}
+    lines = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in source_files()}
+    assert {name: n for name, n in lines.items() if n > MAX_LINES} == {}
+
+
+@pytest.mark.parametrize("path", source_files(), ids=name_of)
 def test_tensorflow_is_imported_only_where_networks_live(path: Path):
-    name = path.relative_to(ROOT).as_posix()
-    if not name.startswith(MAY_BE_HEAVY):
-        assert not imported(ast.parse(path.read_text(encoding="utf-8"))) & HEAVY
+    if not path.relative_to(ROOT).as_posix().startswith(MAY_BE_HEAVY):
+        assert not roots(imported(tree_of(path))) & HEAVY
 
 
 def test_a_wrong_arrow_would_be_seen():
-    assert imported(ast.parse("def f():\n    from pipeline.config import load_config")) == {"pipeline"}
+    tree = ast.parse("def f():\n    from pipeline.config.schema import load_config")
+    assert {room_of(name) for name in imported(tree)} == {"pipeline.config"}
 
 
 def test_importing_everything_does_not_import_tensorflow():
-    modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in source_files() if p.name != "__init__.py"]
+    modules = [name_of(path) for path in source_files() if path.name != "__init__.py"]
     code = (
         f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nprint('tensorflow' in sys.modules)"
     )

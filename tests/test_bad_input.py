@@ -179,7 +179,7 @@ def test_a_full_disk_while_tables_are_written(tmp_path: Path, capsys, monkeypatc
             device.write(b"x")
         real(descriptor)
 
-    monkeypatch.setattr("pipeline.run_dir.os.fsync", full)
+    monkeypatch.setattr("common.files.os.fsync", full)
     assert main([str(yaml)]) == 2
     assert "No space left" in capsys.readouterr().err
     assert not list((tmp_path / "lab" / "runs").rglob("*.tmp"))

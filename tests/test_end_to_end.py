@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from pipeline.command_line import main
-from pipeline.run_dir import RunDir
+from pipeline.run_folder.run_dir import RunDir
 from tests.conftest import made_once, without_figures
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab, write_labels
 
@@ -167,7 +167,7 @@ def test_a_finished_fold_is_not_trained_again_and_a_damaged_one_is(finished, tmp
     content[len(content) // 2] ^= 0xFF
     damaged.write_bytes(content)
     trained = []
-    from pipeline import fit_pool
+    from pipeline.training.executors import local as fit_pool
 
     perform = fit_pool.perform_fit
     monkeypatch.setattr(fit_pool, "perform_fit", lambda fit, *rest: (trained.append(fit.key), perform(fit, *rest))[1])

@@ -72,14 +72,14 @@ def test_raw_and_closed_stand_beside_the_tuned_settings(lab):
             assert float(row["threshold"]) == 0.5 and float(row["max_gap_s"]) == 1.0
         if row["postprocessed"] == "full":
             assert float(row["value"]) >= max(float(row["value_none"]), float(row["value_closed"]))
-    ways = [row["postprocessed"] for row in rows_of(run / "scores.csv")]
-    assert {way: ways.count(way) for way in set(ways)} == {"raw": 14, "closed": 14, "full": 14}
+    variants = [row["postprocessed"] for row in rows_of(run / "scores.csv")]
+    assert {variant: variants.count(variant) for variant in set(variants)} == {"raw": 14, "closed": 14, "full": 14}
 
 
 def test_the_predictions_follow_from_the_probabilities_by_the_settings_in_the_table(lab):
-    from pipeline.postprocess import postprocess
-    from pipeline.report.run_tables import read_tables
-    from pipeline.run_dir import RunDir
+    from pipeline.run_folder.run_dir import RunDir
+    from pipeline.run_folder.tables import read_tables
+    from pipeline.scoring.postprocessing.postprocess import postprocess
 
     _, run = lab
     tables = read_tables(RunDir(run))

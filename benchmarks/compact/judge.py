@@ -30,13 +30,13 @@ from features.backbones.mobilenet_v2 import MobileNetV2Config
 from features.backbones.resolve import resolve_backbone
 from features.centers import CenterConfig, track_center
 from features.engines.tensorflow import TensorFlowEngine
-from features.extract import ExtractionSettings, extract_features
 from features.poses import read_poses
-from features.video import inspect_video
+from features.sources.frames import ExtractionSettings, extract_features
+from features.video.reading import inspect_video
 from pipeline.annotations import read_annotation
+from pipeline.dataset.labels import label_tracks
+from pipeline.dataset.table import read_recordings
 from pipeline.demo import DemoConfig, make_demo
-from pipeline.labels import label_tracks
-from pipeline.recordings import read_recordings
 
 _IMAGENET = "weights/mobilenet_v2_0.35_224_imagenet_notop.weights.h5"
 

@@ -258,8 +258,8 @@ def _finish(image: NDArray[Any], blur_px: float, angle: float, rng: np.random.Ge
         size = int(np.ceil(blur_px)) | 1
         kernel = np.zeros((size, size), np.float32)
         half = (size - 1) / 2
-        way = np.array([np.cos(angle), np.sin(angle)]) * half
-        start, stop = (half - way).round().astype(int), (half + way).round().astype(int)
+        variant = np.array([np.cos(angle), np.sin(angle)]) * half
+        start, stop = (half - variant).round().astype(int), (half + variant).round().astype(int)
         cv2.line(kernel, start.tolist(), stop.tolist(), 1.0)
         image = cv2.filter2D(image, -1, kernel / kernel.sum())
     if rng.uniform() < 0.4:

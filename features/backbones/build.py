@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError
 from features.backbones.base import NetworkConfig
 from features.backbones.resolve import ResolvedBackbone
-from features.errors import InputError
 
 
 def build_model(resolved: ResolvedBackbone, precision: str, seed: int) -> Any:

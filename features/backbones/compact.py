@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from common.errors import InputError
 from features.backbones.base import NetworkConfig, scale_to_unit_range
-from features.errors import InputError
 
 INPUT_PX = 96
 N_FEATURES = 320

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from features.backbones.base import PublishedWeights
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 PROBE_LIMIT_S = 4.0
 STALL_LIMIT_S = 30.0
@@ -48,7 +48,7 @@ def find_published(weights: PublishedWeights) -> Path | None:
             continue
         if weights.md5 is None or _md5(path) == weights.md5:
             return path
-        logger.warning("%s is not the file that Keras publishes (its checksum differs); it is not used.", path)
+        log.warning("%s is not the file that Keras publishes (its checksum differs); it is not used.", path)
     return None
 
 
@@ -65,7 +65,7 @@ def download_published(weights: PublishedWeights) -> Path:
         raise WeightsUnavailableError(why_not)
     import keras
 
-    logger.info("Downloading %s (once; Keras keeps it).", weights.url)
+    log.info("Downloading %s (once; Keras keeps it).", weights.url)
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(STALL_LIMIT_S)
     try:

@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError
 from features.backbones.base import ImageNetConfig, NetworkConfig, PublishedWeights
 from features.backbones.compact import CompactConfig
-from features.backbones.download import (
-    WeightsUnavailableError,
-    download_published,
-    find_published,
-    keras_models_dir,
-)
-from features.errors import InputError
+from features.backbones.download import WeightsUnavailableError, download_published, find_published, keras_models_dir
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 RANDOM_WEIGHTS_VERSION = 1
 """Raised when ``randomize`` draws other numbers from the same seed."""
@@ -116,7 +111,7 @@ def _fall_back(config: ImageNetConfig, seed: int, published: PublishedWeights, w
         f"The ImageNet weights of {config.name} could not be had ({why}), so {words}. "
         f"Scores of this run say nothing about {config.name}."
     )
-    logger.warning(note)
+    log.warning(note)
     resolved = _at_hand(used, seed)
     return ResolvedBackbone(resolved.config, config.name, resolved.weights_path, resolved.weights_sha256, note)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.backbones.build import build_model
 from features.backbones.resolve import ResolvedBackbone
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -62,7 +62,7 @@ class TensorFlowEngine:
         self._to_tensor = tf.constant
         # The model must outlive the function, which holds its variables by weak references.
         self._model = model
-        logger.info("%s with batches of %d crops on %s.", model.name, batch_frames, self.description)
+        log.info("%s with batches of %d crops on %s.", model.name, batch_frames, self.description)
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn crops into embeddings.
@@ -99,6 +99,6 @@ def _use_first_gpu(tf: Any) -> str:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
-            logger.debug("TensorFlow was started before; its GPU memory setting stays as it is.")
+            log.debug("TensorFlow was started before; its GPU memory setting stays as it is.")
     details = tf.config.experimental.get_device_details(gpus[0])
     return str(details.get("device_name", "GPU"))

@@ -6,10 +6,10 @@ A new format is a new file here and one line in `READERS`.
 from pathlib import Path
 from typing import Protocol
 
-from features.delimited import require_file
-from features.errors import InputError
+from common.delimited import require_file
+from common.errors import InputError
+from common.suggestions import listing
 from features.poses import deeplabcut, deeplabcut_h5, npy_tracks, sleap_h5, through_movement, xy_csv
-from features.suggestions import listing
 from features.tracks import PoseTrack
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
+from common.errors import InputError
+from common.suggestions import did_you_mean, listing
 from features.tracks import PoseTrack
 
 COORDINATES = ("x", "y", "likelihood")

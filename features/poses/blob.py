@@ -1,7 +1,7 @@
 """No pose file: one animal followed as a blob, by subtracting the background.
 
 For one animal, a camera that stands still and an animal that stands out against the ground (see
-`features.standing_out`); good enough to crop by, no substitute for keypoints. The largest piece of plausible
+`features.video.foreground`); good enough to crop by, no substitute for keypoints. The largest piece of plausible
 size is the animal; its middle is the keypoint ``blob``.
 """
 
@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features.standing_out import LARGEST, SMALLEST, BlobModel, FrameSampler, learn_blob, pieces, shrink
 from features.tracks import PoseTrack
-from features.video import iter_bgr_frames
+from features.video.foreground import LARGEST, SMALLEST, BlobModel, FrameSampler, learn_blob, pieces, shrink
+from features.video.reading import iter_bgr_frames
 
 KEYPOINT = "blob"
 BLOB_VERSION = 1

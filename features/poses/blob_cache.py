@@ -18,9 +18,9 @@ import numpy as np
 
 from features.poses.blob import BLOB_VERSION, KEYPOINT, track_blob
 from features.tracks import PoseTrack
-from features.video import VideoInfo
+from features.video.reading import VideoInfo
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FOLDER = "blob_tracks"
 
@@ -86,7 +86,7 @@ def _read(path: Path, made_from: str, video: VideoInfo) -> PoseTrack | None:
                 return None
             xy_px, likelihood = stored["xy_px"], stored["likelihood"]
     except Exception as error:  # a damaged archive raises whatever its bytes lead to
-        logger.warning("The blob track %s is not readable (%s) and is made anew.", path, error)
+        log.warning("The blob track %s is not readable (%s) and is made anew.", path, error)
         return None
     if xy_px.shape != (video.n_frames, 1, 2) or likelihood.shape != (video.n_frames, 1):
         return None
@@ -106,4 +106,4 @@ def _write(path: Path, made_from: str, track: PoseTrack) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink()
-        logger.warning("The blob track %s can't be kept (%s).", path, error)
+        log.warning("The blob track %s can't be kept (%s).", path, error)

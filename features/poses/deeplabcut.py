@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.delimited import Dialect, find_dialect, head_rows, is_text
-from features.errors import InputError
+from common.delimited import Dialect, find_dialect, head_rows, is_text
+from common.errors import InputError
 from features.poses.assembly import COORDINATES, PoseColumn, assemble, require_frame_numbers, select_columns
 from features.tracks import PoseTrack
 

@@ -11,11 +11,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import InputError
+from common.errors import InputError
+from common.suggestions import listing
 from features.poses.assembly import COORDINATES, PoseColumn, assemble, require_frame_numbers, select_columns
 from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.poses.pickled_names import RefusedPickleError, plain_objects
-from features.suggestions import listing
 from features.tracks import PoseTrack
 
 DESCRIPTION = "DeepLabCut h5 (a pandas table)"

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses.assembly import choose_individual, require_sane_length, settle
 from features.poses.hdf5 import MAX_VALUES, text
 from features.tracks import PoseTrack

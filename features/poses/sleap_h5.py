@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses.assembly import choose_individual, require_sane_length, settle
 from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.tracks import PoseTrack

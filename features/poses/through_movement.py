@@ -12,8 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from features.delimited import find_dialect, head_rows, is_text
-from features.errors import InputError
+from common.delimited import find_dialect, head_rows, is_text
+from common.errors import InputError
 from features.poses.assembly import choose_individual, require_sane_length, settle
 from features.poses.hdf5 import DAMAGE
 from features.tracks import PoseTrack

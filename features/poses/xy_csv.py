@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features.delimited import Dialect, find_dialect, head_rows, is_text, iter_rows
-from features.errors import InputError
+from common.delimited import Dialect, find_dialect, head_rows, is_text, iter_rows
+from common.errors import InputError
 from features.poses.assembly import require_sane_length, settle
 from features.tracks import PoseTrack
 

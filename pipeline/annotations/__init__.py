@@ -7,13 +7,9 @@ one line in `FORMATS`.
 from collections.abc import Iterable
 from pathlib import Path
 
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
+from common.errors import InputError
+from common.suggestions import did_you_mean, listing
 from pipeline.annotations import (
-    boris_aggregated,
-    boris_binary,
-    boris_project,
-    boris_tabular,
     bout_csv,
     bout_csv_seconds,
     caltech,
@@ -32,7 +28,11 @@ from pipeline.annotations.base import (
     RawAnnotation,
     Wanted,
 )
-from pipeline.annotations.heads import FileHead, is_project, read_head
+from pipeline.annotations.boris import aggregated as boris_aggregated
+from pipeline.annotations.boris import binary as boris_binary
+from pipeline.annotations.boris import project as boris_project
+from pipeline.annotations.boris import tabular as boris_tabular
+from pipeline.annotations.opening import FileHead, is_project, read_head
 
 __all__ = [
     "FORMATS",
@@ -77,7 +77,7 @@ def read_annotation(
 ) -> RawAnnotation:
     """Read an annotation file.
 
-    Whether its span fits the video is checked where pose rows are known too (`pipeline.audit.frames_agree`), and
+    Whether its span fits the video is checked where pose rows are known too (`pipeline.dataset.frames_agree`), and
     again when labels are made of it.
 
     Parameters

@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import InputError
-from pipeline.annotations.heads import FileHead
-from pipeline.bouts import Bout, frames_from_runs
+from common.errors import InputError
+from pipeline.annotations.opening import FileHead
+from pipeline.scoring.bouts.bouts import Bout, frames_from_runs
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ rows says: watched, and nothing happened. Columns ``start`` and ``stop`` may be 
 numbers could be either, so the format must be named.
 """
 
-from features.errors import InputError
+from common.errors import InputError
+from common.notes import Doubt
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
 from pipeline.annotations.bout_table import BoutColumns, find_columns, iter_bouts, required_columns
 from pipeline.annotations.cells import cell, frame_number, is_given, seconds, whole_number
-from pipeline.annotations.heads import FileHead
-from pipeline.doubts import Doubt
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "bout CSV (behavior,start_frame,stop_frame; half-open)"
 _NAMES = (("start_frame", "stop_frame"), ("start", "stop"))

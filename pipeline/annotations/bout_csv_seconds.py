@@ -4,11 +4,11 @@
 frame covers none. A header without rows says: watched, and nothing happened.
 """
 
-from features.errors import InputError
+from common.errors import InputError
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
 from pipeline.annotations.bout_table import find_columns, iter_bouts, required_columns
 from pipeline.annotations.cells import cell, nearest_frame, seconds
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "bout CSV in seconds (behavior,start_s,stop_s)"
 _NAMES = (("start_s", "stop_s"), ("start", "stop"))

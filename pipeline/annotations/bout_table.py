@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from features.errors import InputError
+from common.errors import InputError
 from pipeline.annotations.cells import cell
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 Names = tuple[tuple[str, str], ...]
 

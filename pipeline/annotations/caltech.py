@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
+from common.errors import InputError
+from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
-from pipeline.annotations.boris_media import require_same_rate
+from pipeline.annotations.boris.media import require_same_rate
 from pipeline.annotations.cells import nearest_frame, number, whole_number
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "Caltech annotation file (Bento .annot or Caltech Behavior Annotator .txt)"
 _ANNOT = "bento annotation file"

@@ -3,8 +3,8 @@
 import math
 import re
 
-from features.errors import InputError
-from pipeline.annotations.heads import FileHead
+from common.errors import InputError
+from pipeline.annotations.opening import FileHead
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}(\.0+)?")
 _LONGEST_S = 1e8  # three years

@@ -8,11 +8,11 @@ doesn't name did not happen there.
 
 import numpy as np
 
-from features.errors import InputError
+from common.errors import InputError
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.cells import cell, is_given, number
 from pipeline.annotations.frame_table import frame_rows, index_position
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "class per frame (Frame,Action with a number or word in each row)"
 _CLASS_NAMES = {"action", "label", "class", "behavior", "behaviour", "state", "category"}

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from features.errors import InputError
+from common.errors import InputError
 from pipeline.annotations import frame_csv
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.frame_cells import LabelColumn
 from pipeline.annotations.frame_table import to_table
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "DeepEthogram label file (0, 1 and -1 per frame, with a column background)"
 _BACKGROUND = "background"

@@ -5,13 +5,13 @@ empty or -1 for not scored; or marks, ``x`` where the behavior was seen and empt
 an empty column beside marked ones is a behavior that never happened).
 """
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses.deeplabcut import DeepLabCutHeader, read_header
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.cells import cell, number
 from pipeline.annotations.frame_cells import LabelColumn, parse_cells, parse_marks
 from pipeline.annotations.frame_table import to_table
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "label columns inside a DeepLabCut CSV"
 

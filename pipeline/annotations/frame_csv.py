@@ -4,13 +4,13 @@ A column of frame numbers (0, 1, 2, …) named ``frame``, ``index`` or nothing i
 Columns that hold other things (times, predicted probabilities) do no harm unless they are asked for.
 """
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses.deeplabcut import read_header
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.cells import cell, is_given, number
 from pipeline.annotations.frame_cells import LabelColumn, parse_cells
 from pipeline.annotations.frame_table import frame_rows, index_position, to_table
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "frame CSV (a column of 0/1 per behavior, a row per frame)"
 _LEAST_SHARE_OF_NUMBERS = 0.7  # event lists are mostly text; a typing error is one cell

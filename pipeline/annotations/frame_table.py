@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from features.errors import InputError
+from common.errors import InputError
 from pipeline.annotations.base import FrameTable
 from pipeline.annotations.cells import cell, number
 from pipeline.annotations.frame_cells import LabelColumn
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 INDEX_NAMES = ("", "frame", "frames", "frame_number", "frame number", "index", "unnamed: 0")
 

@@ -7,12 +7,12 @@ Source: Nilsson et al. 2020 (bioRxiv 2020.04.19.049452); columns ``NOSE_x, NOSE_
 
 import numpy as np
 
-from features.errors import InputError
+from common.errors import InputError
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.cells import cell
 from pipeline.annotations.frame_cells import LabelColumn, parse_cell
 from pipeline.annotations.frame_table import index_position, require_frame, to_table
-from pipeline.annotations.heads import FileHead
+from pipeline.annotations.opening import FileHead
 
 DESCRIPTION = "SimBA targets_inserted file (poses, features and a column of 0/1 per classifier)"
 _AXES = ("_x", "_y", "_p")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from openpyxl import load_workbook
 
-from features.errors import InputError
+from common.errors import InputError
 
 _MOST_BYTES = 200_000_000  # unpacked: an hour of labels is a hundredth of it, a zip bomb far more
 _MOST_ROWS, _MOST_CELLS = 1_048_576, 5_000_000

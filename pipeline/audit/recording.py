@@ -5,20 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.errors import InputError
+from common.notes import Doubt
 from features.centers import track_center
-from features.errors import InputError
 from features.tracks import PoseTrack
 from pipeline.annotations import LabelSpan, RawAnnotation
-from pipeline.annotators import check_annotators
-from pipeline.audit.findings import Finding, Severity, video_findings
-from pipeline.audit.frames_agree import find_disagreement
-from pipeline.audit.labels import LabelSummary, behavior_findings, label_findings, seconds_findings, summarise_labels
-from pipeline.audit.poses import low_likelihood_share, on_animal_share, pose_findings
-from pipeline.doubts import Doubt
-from pipeline.frame_fit import FittedPoses, fit_annotation, fit_poses
-from pipeline.frame_policy import require_known_recordings
-from pipeline.progress import Bar, progress_bars
-from pipeline.readings import (
+from pipeline.config.frame_policy import require_known_recordings
+from pipeline.dataset.annotators import check_annotators
+from pipeline.dataset.findings import Finding, Severity, video_findings
+from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
+from pipeline.dataset.frames_agree import find_disagreement
+from pipeline.dataset.label_findings import (
+    LabelSummary,
+    behavior_findings,
+    label_findings,
+    seconds_findings,
+    summarise_labels,
+)
+from pipeline.dataset.pose_findings import low_likelihood_share, on_animal_share, pose_findings
+from pipeline.dataset.reading import (
     Measured,
     ReadingSettings,
     measure,
@@ -27,7 +32,8 @@ from pipeline.readings import (
     rows_to_agree,
     under_title,
 )
-from pipeline.recordings import Recording, nothing_to_learn_from, read_recordings
+from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
+from pipeline.runtime.progress import Bar, progress_bars
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from common.tables import Row, write_table
 from pipeline.audit.recording import Audit, AuditedRecording
-from pipeline.tables import Row, write_table
 
 FINDING_COLUMNS = ("severity", "recording", "found", "consequence", "remedy")
 BEHAVIOR_COLUMNS = (

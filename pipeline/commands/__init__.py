@@ -1,1 +1,18 @@
-"""The commands beside running an experiment, a file each; `pipeline.command_line` has their table."""
+"""What a user can ask for: a file per command, and their table."""
+
+# Each in a module of its own, imported only when it is asked for: its function takes the further arguments and
+# returns the exit code.
+COMMANDS = {
+    "audit": ("pipeline.commands.audit", "run_audit_command"),
+    "cache": ("pipeline.commands.cache", "run_cache_command"),
+    "compare": ("pipeline.commands.compare", "run_compare_command"),
+    "evaluate": ("pipeline.commands.evaluate", "run_evaluate_command"),
+    "init": ("pipeline.commands.init", "run_init_command"),
+    "review": ("pipeline.commands.review", "run_review_command"),
+    "export": ("pipeline.commands.export", "run_export_command"),
+    "overlay": ("pipeline.commands.overlay", "run_overlay_command"),
+    "predict": ("pipeline.commands.predict", "run_predict_command"),
+}
+
+EXPERIMENTS = ("pipeline.commands.run", "run_experiments_command")
+"""What is done with arguments that begin with no command."""

@@ -10,17 +10,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from features.errors import InputError
-from pipeline.audit.findings import Finding
-from pipeline.audit.poses import FEW_ON_ANIMAL
+from common.errors import InputError
+from common.files import write_text
 from pipeline.audit.recording import Audit, audit_table, error_finding
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
-from pipeline.config import ExperimentConfig, load_config
-from pipeline.cross_validation import plan_behavior
-from pipeline.gather import gather, recordings_csv
-from pipeline.logs import only_errors
-from pipeline.readings import ReadingSettings
-from pipeline.run_dir import write_text
+from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.dataset.findings import Finding
+from pipeline.dataset.load import load_dataset, recordings_csv
+from pipeline.dataset.pose_findings import FEW_ON_ANIMAL
+from pipeline.dataset.reading import ReadingSettings
+from pipeline.runtime.logs import only_errors
+from pipeline.training.cross_validation import plan_behavior
 
 _DESCRIPTION = """Looks at every video, pose file and annotation file of a table, whatever is wrong with some of them,
 and says what was found, what it does to the results, and what to do about it. Nothing is changed. Videos are decoded
@@ -59,12 +59,12 @@ def learning_findings(config: ExperimentConfig) -> list[Finding]:
     # What is odd about the recordings has been said.
     with only_errors("pipeline"):
         try:
-            gathered = gather(config)
+            checked = load_dataset(config)
         except InputError as error:
             return [error_finding("", error)]
         for behavior in config.behavior_names():
             try:
-                plan_behavior(config, gathered, behavior)
+                plan_behavior(config, checked, behavior)
             except InputError as error:
                 errors[str(error)] = None
     return [error_finding("", InputError(error)) for error in errors]

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from features.cache import CacheRow, list_caches, prune_caches, verify_caches
-from features.errors import InputError
+from common.errors import InputError
+from features.cache.store import CacheRow, list_caches, prune_caches, verify_caches
 from features.poses.blob_cache import list_blob_tracks, prune_blob_tracks
 
 _DESCRIPTION = """Embeddings are computed once and kept in a folder, one HDF5 file for each recording

@@ -9,12 +9,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.errors import InputError
-from features.suggestions import listing
-from pipeline.report.reading import checked
-from pipeline.run_dir import RunDir
+from common.errors import InputError
+from common.suggestions import listing
+from common.tables import read_table
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.whole_files import read_required
 from pipeline.scoring.scores import FULL, SCORE_COLUMNS
-from pipeline.tables import read_table
 
 _DESCRIPTION = """Compares finished runs: per behavior, which one is best, paired over the recordings that both
 scored, with intervals and whether the difference is real; beside the thesis' tables. Writes one page
@@ -83,11 +83,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> None:
     # Drawing takes a second to import: errors in the arguments come before it.
-    from pipeline.report.comparison import write_comparison_files
-    from pipeline.report.comparison_pairs import name_contenders
-    from pipeline.report.comparison_runs import compare_runs
-    from pipeline.report.run_files import read_run
+    from pipeline.report.comparison.page import write_comparison_files
+    from pipeline.report.comparison.pairs import name_contenders
+    from pipeline.report.comparison.runs import compare_runs
     from pipeline.report.terminal import print_comparison
+    from pipeline.run_folder.reading import read_run
 
     runs = [read_run(path) for path in run_dirs]
     if reference is not None:
@@ -153,7 +153,7 @@ def _is_finished(path: Path) -> bool:
 
 
 def _scores(path: Path) -> list[dict[str, str]]:
-    return checked(RunDir(path).scores_path, read_table)
+    return read_required(RunDir(path).scores_path, read_table)
 
 
 def _require_this_format(path: Path) -> None:

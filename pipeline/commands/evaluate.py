@@ -12,21 +12,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.delimited import find_dialect, iter_rows, require_file
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
-from pipeline import outputs
-from pipeline.choices import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_ways
-from pipeline.labels import LabelTrack
-from pipeline.names import unsafe_name_reason
-from pipeline.postprocess import PostprocessConfig
-from pipeline.provenance import begin_evaluation, now
-from pipeline.run_dir import RunDir, write_text
-from pipeline.scoring.ethology_tables import BehaviorTimelines
-from pipeline.scoring.score_tables import write_score_tables, write_statistics_tables
-from pipeline.scoring.scores import FULL, PredictedRecording, Ways
-from pipeline.tables import write_table
-from pipeline.yaml_text import dump_yaml
+from common.delimited import find_dialect, iter_rows, require_file
+from common.errors import InputError
+from common.files import write_text
+from common.names import unsafe_name_reason
+from common.suggestions import did_you_mean, listing
+from common.tables import write_table
+from common.yaml_text import dump_yaml
+from pipeline.dataset.labels import LabelTrack
+from pipeline.run_folder import outputs
+from pipeline.run_folder.provenance import begin_evaluation, now
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.score_files import write_score_tables, write_statistics_tables
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.scores import FULL, PredictedRecording, Variants
+from pipeline.scoring.statistics.ethology_tables import BehaviorTimelines
+from pipeline.training.chosen_settings import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_variants
 
 EVALUATION = "evaluation"
 
@@ -60,7 +61,7 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
     columns = [_behavior_columns(text) for text in options.behavior]
     _require_distinct([c.behavior for c in columns], "--behavior names")
     _require_distinct([path.stem for path in options.files], "The files have the names")
-    ways = tuple(fixed_ways(settings) for _ in columns)
+    variants = tuple(fixed_variants(settings) for _ in columns)
     individuals = options.individual or [path.stem for path in options.files]
     if len(individuals) != len(options.files):
         raise InputError(
@@ -68,7 +69,7 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
             f"{len(individuals)}. Leave it out where every file shows an animal of its own."
         )
     recordings = [
-        _read(path, individual, columns, options.frame, options.fps, ways)
+        _read(path, individual, columns, options.frame, options.fps, variants)
         for path, individual in zip(options.files, individuals, strict=True)
     ]
     run = RunDir(options.output)
@@ -169,7 +170,7 @@ def _read(
     columns: Sequence[BehaviorColumns],
     frame: str | None,
     fps: float,
-    ways: tuple[Ways, ...],
+    variants: tuple[Variants, ...],
 ) -> PredictedRecording:
     table = _Table.read(path)
     if frame is not None:
@@ -184,7 +185,7 @@ def _read(
         (label == 0) | (label == 1),
         np.stack(probabilities, axis=1).astype(np.float32),
         fps,
-        ways,
+        variants,
         individual,
     )
 
@@ -307,7 +308,7 @@ def _write(
         for r in recordings
     ]
     write_table(run.recordings_path, outputs.RECORDING_COLUMNS, rows)
-    choices = Choices(final={b: Choice(fixed_ways(settings)) for b in behaviors})
+    choices = Choices(final={b: Choice(fixed_variants(settings)) for b in behaviors})
     write_table(run.choices_path, CHOICE_COLUMNS, choice_rows(choices, behaviors, [r.recording for r in recordings]))
     for r in recordings:
         outputs.write_labels(run.labels_path(r.recording), LabelTrack(tuple(behaviors), r.active, r.scored))
@@ -316,7 +317,7 @@ def _write(
             r.recording,
             r.fps,
             {b: r.probability[:, i] for i, b in enumerate(behaviors)},
-            {b: r.ways[i][FULL] for i, b in enumerate(behaviors)},
+            {b: r.variants[i][FULL] for i, b in enumerate(behaviors)},
         )
     write_statistics_tables(run, [line for r in recordings for line in _behavior_timelines(r, behaviors)])
     write_score_tables(run, recordings, behaviors)

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
-from pipeline.bouts import Bout, bouts_from_frames
+from common.errors import InputError
+from common.files import write_bytes
+from common.names import unsafe_name_reason
+from common.suggestions import did_you_mean, listing
 from pipeline.exports import EXPORTS
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.recording import HUMAN, NO_DATE, PREDICTED, ExportRecording, name_of
-from pipeline.names import unsafe_name_reason
-from pipeline.report.run_files import RecordingRow, Run, Timelines, read_run
-from pipeline.run_dir import write_bytes
+from pipeline.run_folder.reading import RecordingRow, Run, Timelines, read_run
+from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
 
 log = logging.getLogger(__name__)
 

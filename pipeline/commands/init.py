@@ -5,17 +5,17 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.errors import InputError
-from pipeline.config import load_config
-from pipeline.init.findings import Findings, find_recordings
-from pipeline.init.lab_folder import LabFolder, scan_folder
-from pipeline.init.printing import print_findings
-from pipeline.init.starter_yaml import starter_yaml
-from pipeline.init.table import safe_name
-from pipeline.logs import only_errors
-from pipeline.names import unsafe_name_reason
-from pipeline.recordings import COLUMNS, read_recordings
-from pipeline.tables import write_table
+from common.errors import InputError
+from common.names import unsafe_name_reason
+from common.tables import write_table
+from pipeline.config.schema import load_config
+from pipeline.dataset.pairing.table_cells import safe_name
+from pipeline.dataset.table import COLUMNS, read_recordings
+from pipeline.runtime.logs import only_errors
+from pipeline.starter.findings import Findings, find_recordings
+from pipeline.starter.lab_folder import LabFolder, scan_folder
+from pipeline.starter.printing import print_findings
+from pipeline.starter.starter_yaml import starter_yaml
 
 _DESCRIPTION = """Looks through a folder for videos, pose files and annotation files (told by what is in them), pairs
 them by name, and writes recordings.csv and a starter experiment. What is not clear is left out and said. Nothing

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
-from pipeline.progress import Bar, progress_bars
+from common.errors import InputError
+from common.suggestions import did_you_mean, listing
+from pipeline.runtime.progress import Bar, progress_bars
 
 if TYPE_CHECKING:
-    from pipeline.report.run_files import RecordingRow, Run
+    from pipeline.run_folder.reading import RecordingRow, Run
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     _check(options)
     # Reading tables takes a second to import: errors in the arguments come before it.
-    from pipeline.report.run_files import read_run
+    from pipeline.run_folder.reading import read_run
 
     whole = read_run(options.run, only=())
     rows = _chosen(whole, options.recordings, options.all)
@@ -64,8 +64,8 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
 
 def _check_files(videos: Sequence[Path], paths: Sequence[Path], originals: Sequence[Path]) -> None:
     """All videos can be read, and nothing is lost by writing, before hours are spent on the first."""
-    from features.video import check_video_file
-    from pipeline.exports.output_guard import require_made_here, require_no_original
+    from features.video.reading import check_video_file
+    from pipeline.films.output_guard import require_made_here, require_no_original
 
     for video in videos:
         check_video_file(video)
@@ -165,7 +165,7 @@ def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path
     InputError
         When the recording never had a video, or it lies at neither place.
     """
-    from features.video import is_there
+    from features.video.reading import is_there
 
     if not row.video:
         raise InputError(
@@ -200,7 +200,7 @@ def _sha256(path: Path) -> str:
 
 def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options: argparse.Namespace) -> None:
     """Write one overlay video, with a bar that tells how far it is."""
-    from pipeline.exports.overlay_video import WINDOW_S, make_overlay_video, overlay_material
+    from pipeline.films.overlay_video import WINDOW_S, make_overlay_video, overlay_material
 
     material = overlay_material(run, row, video_path)
     started = time.monotonic()

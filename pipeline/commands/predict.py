@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from features.errors import InputError
-from pipeline.doubts import Doubt
+from common.errors import InputError
+from common.notes import Doubt
+from pipeline.dataset.table import Recording, read_recordings
 from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
-from pipeline.recordings import Recording, read_recordings
 
 if TYPE_CHECKING:
     from pipeline.prediction.predict import Failure
@@ -39,7 +39,7 @@ _EXAMPLES = """examples:
 def run_predict_command(arguments: Sequence[str]) -> int:
     """Carry out the command; returns the exit code: 0, or 2 when some recordings could not be predicted."""
     options = _parser().parse_intermixed_args(arguments)
-    from pipeline.config import load_config
+    from pipeline.config.schema import load_config
     from pipeline.prediction.predict import PredictOptions, predict_recordings
     from pipeline.prediction.trained_run import open_trained_run
 
@@ -54,7 +54,7 @@ def run_predict_command(arguments: Sequence[str]) -> int:
     outcome = predict_recordings(
         trained, recordings, PredictOptions(output, options.overwrite, options.recordings, frames), bad_rows, notes
     )
-    doubts = [note for item in outcome.embedded for note in item.gathered.notes if isinstance(note, Doubt)]
+    doubts = [note for item in outcome.embedded for note in item.checked.notes if isinstance(note, Doubt)]
     _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures, doubts)
     return 2 if outcome.failures else 0
 

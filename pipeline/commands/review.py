@@ -5,13 +5,13 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.errors import InputError
-from pipeline.progress import progress_bars
+from common.errors import InputError
 from pipeline.review.pages import Review, write_pages
 from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import serve
 from pipeline.review.videos import find_videos, page_video
+from pipeline.runtime.progress import progress_bars
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.demo.config import SIMULATOR_VERSION, DemoConfig
+from pipeline.config.demo import DemoConfig
+from pipeline.demo.make import SIMULATOR_VERSION
 
 __all__ = ["SIMULATOR_VERSION", "DemoConfig", "make_demo"]
 

@@ -15,13 +15,16 @@ import cv2
 import numpy as np
 from filelock import FileLock
 
-from features.errors import InputError
-from pipeline.compute import usable_cores
+from common.errors import InputError
+from pipeline.config.demo import DemoConfig
 from pipeline.demo.behavior import LABELLED, Episode, label_frames
 from pipeline.demo.body import KEYPOINTS
-from pipeline.demo.config import SIMULATOR_VERSION, DemoConfig
 from pipeline.demo.recording import render_frames, simulate_recording
 from pipeline.demo.tracking import track_keypoints, write_deeplabcut_csv
+from pipeline.runtime.machine import usable_cores
+
+SIMULATOR_VERSION = 4
+"""Raise whenever the same settings would give other frames, tracks or labels."""
 
 SPEC_NAME = "demo.json"
 TABLE_NAME = "recordings.csv"
@@ -58,7 +61,7 @@ def make_demo(
 
     Raises
     ------
-    features.errors.InputError
+    common.errors.InputError
         When the folder exists and is not a demo.
     """
     config = config or DemoConfig()

@@ -229,9 +229,9 @@ class _Walker:
 
     def _walk(self, goal: _Goal, n_left: int) -> None:
         assert goal.place_mm is not None
-        way = goal.place_mm - self.place
-        distance = float(np.linalg.norm(way))
-        error = _wrapped(float(np.arctan2(way[1], way[0])) - self.heading) if distance > 8.0 else 0.0
+        variant = goal.place_mm - self.place
+        distance = float(np.linalg.norm(variant))
+        error = _wrapped(float(np.arctan2(variant[1], variant[0])) - self.heading) if distance > 8.0 else 0.0
         turn = float(np.clip(error, -_TURN_RATE * self.dt, _TURN_RATE * self.dt))
         self.heading += turn
         goal.pose["bend"] = float(np.clip(1.2 * error, -0.9, 0.9))
@@ -240,7 +240,7 @@ class _Walker:
         speed = min(1.35 * distance / max(n_left * self.dt, self.dt), _TOP_SPEED_MM_S) * max(np.cos(error), 0.25)
         step = min(speed * self.dt, distance)
         if distance > 1e-6:
-            self.place = self.place + way / distance * step
+            self.place = self.place + variant / distance * step
         goal.pose["step"] = float(np.clip(speed / 80.0, 0.0, 1.0))
         # A mouse's stride is about 60 mm.
         self.gait += 2.0 * np.pi * step / 60.0

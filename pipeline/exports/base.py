@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from common.tables import cell_text
 from pipeline.exports.recording import ExportRecording
-from pipeline.tables import cell_text
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ExportFormat(Protocol):
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """A CSV in UTF-8, cells as `pipeline.tables` writes them."""
+    """A CSV in UTF-8, cells as `common.tables` writes them."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pipeline.bouts import Bout
+from pipeline.scoring.bouts.bouts import Bout
 
 # Where a bout begins as another of its behavior ends, the two events would be the same row, and of two equal rows
 # BORIS pastes only one, so that all that follows would be paired wrongly.

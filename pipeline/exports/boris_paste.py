@@ -7,10 +7,10 @@ file in a text editor, copy all, and paste into an open observation. The same co
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.bouts import Bout
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.boris_events import event_rows
 from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
+from pipeline.scoring.bouts.bouts import Bout
 
 DESCRIPTION = "events as six columns between tabs, to copy and paste into BORIS"
 KEEPS_TOUCHING_BOUTS = True

@@ -16,11 +16,11 @@ from itertools import chain
 from string import ascii_lowercase, digits
 from typing import Any
 
-from pipeline.bouts import Bout
+from common.colors import behavior_colors
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.boris_events import event_rows, media_length_s
 from pipeline.exports.recording import NO_DATE, PREDICTED, ExportRecording, name_of
-from pipeline.report.style import behavior_colors
+from pipeline.scoring.bouts.bouts import Bout
 
 DESCRIPTION = "BORIS project, all recordings in one"
 KEEPS_TOUCHING_BOUTS = True

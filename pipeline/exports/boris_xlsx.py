@@ -16,10 +16,10 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell
 from openpyxl.worksheet.worksheet import Worksheet
 
-from pipeline.bouts import Bout
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.boris_events import event_rows, media_length_s
 from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
+from pipeline.scoring.bouts.bouts import Bout
 
 DESCRIPTION = "Excel workbook of events, for BORIS' import into an open observation"
 KEEPS_TOUCHING_BOUTS = True

@@ -6,9 +6,9 @@ this form; the frame CSV keeps them.
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.bouts import Bout
 from pipeline.exports.base import ExportedFile, csv_bytes
 from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
+from pipeline.scoring.bouts.bouts import Bout
 
 DESCRIPTION = "bout CSV, a row per bout"
 KEEPS_TOUCHING_BOUTS = True

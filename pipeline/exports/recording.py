@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from pipeline.bouts import Bout
+from pipeline.scoring.bouts.bouts import Bout
 
 PREDICTED = "predicted"
 HUMAN = "human"

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.doubts import Doubt
-from pipeline.gather import CROSS_VALIDATION, GatheredRecording
-from pipeline.run_dir import RunDir
-from pipeline.tables import read_table
+from common.notes import Doubt
+from common.tables import read_table
+from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
+from pipeline.run_folder.run_dir import RunDir
 
 # Another camera's frame rate makes a window of so many frames another stretch of time.
 _SAME_FPS = 0.01
@@ -37,14 +37,14 @@ class LearnedFrom:
     fps: float | None
     widths_px: tuple[int, ...]
 
-    def knows(self, item: GatheredRecording) -> bool:
+    def knows(self, item: CheckedRecording) -> bool:
         """Whether the heads learned from this video, or from another one of the same individual."""
         return self._same_video(item) is not None or item.recording.individual.casefold() in self.individuals
 
-    def _same_video(self, item: GatheredRecording) -> str | None:
+    def _same_video(self, item: CheckedRecording) -> str | None:
         return None if item.video is None else self.videos.get(item.video.sha256)
 
-    def notes(self, item: GatheredRecording) -> Iterator[str]:
+    def notes(self, item: CheckedRecording) -> Iterator[str]:
         """Yield what a reader of this recording's predictions must know."""
         trained_as = self._same_video(item)
         if trained_as is not None:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.errors import InputError
-from pipeline.init.names import VIDEO_SUFFIXES, is_derived_video
-from pipeline.init.pairing import find_poses
-from pipeline.init.table import guess_individuals, recording_ids
-from pipeline.recordings import BLOB, Recording
+from common.errors import InputError
+from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
+from pipeline.dataset.pairing.pairing import find_poses
+from pipeline.dataset.pairing.table_cells import guess_individuals, recording_ids
+from pipeline.dataset.table import BLOB, Recording
 
 POSES_BESIDE = "beside the video"
 _POSE_SUFFIXES = (".csv", ".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")

@@ -15,29 +15,31 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-import models.errors
-from features.errors import InputError
+import common.errors
+from common.errors import InputError
+from common.files import write_text
+from common.notes import Doubt
+from common.tables import write_table
 from models.inference import TrainedHead
 from models.threads import load_tensorflow
-from pipeline.choices import Choices
-from pipeline.config import ExperimentConfig, dump_config
-from pipeline.cross_validation import StageTwo
-from pipeline.doubts import Doubt
-from pipeline.fit_plan import HEAD
-from pipeline.frame_policy import FramesSetting
-from pipeline.gather import GatheredRecording, gather_recordings, summarise
-from pipeline.logs import log_file
+from pipeline.config.frame_policy import FramesSetting
+from pipeline.config.schema import ExperimentConfig, dump_config
+from pipeline.dataset.load import CheckedRecording, load_recordings, summarise
+from pipeline.dataset.table import Recording
+from pipeline.films.run_strips import cut_film_strips
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, measured_scores, resolve_as_trained
-from pipeline.progress import Bar, progress_bars
-from pipeline.provenance import Clock, begin_evaluation, now
-from pipeline.quiet import quiet_native_output
-from pipeline.recordings import Recording
 from pipeline.report.html import write_report
-from pipeline.results import write_results
-from pipeline.run_dir import PREDICTION, RunDir, write_text
-from pipeline.stage_one import EmbeddedRecording, Embedder
-from pipeline.tables import write_table
+from pipeline.run_folder.provenance import Clock, begin_evaluation, now
+from pipeline.run_folder.results import write_results
+from pipeline.run_folder.run_dir import PREDICTION, RunDir
+from pipeline.runtime.logs import log_file
+from pipeline.runtime.progress import Bar, progress_bars
+from pipeline.runtime.quiet import quiet_native_output
+from pipeline.training.chosen_settings import Choices
+from pipeline.training.cross_validation import StageTwo
+from pipeline.training.embed import EmbeddedRecording, Embedder
+from pipeline.training.plan import HEAD
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +131,7 @@ def predict_recordings(
             _carry_out(trained, recordings, options, outcome)
         run.drop_set_aside()
         return outcome
-    except (InputError, models.errors.InputError):
+    except (InputError, common.errors.InputError):
         run.discard_new()
         raise
     finally:
@@ -162,22 +164,24 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     with quiet_native_output():
         load_tensorflow()
     heads = {behavior: trained.head(behavior) for behavior in trained.bundles}
-    gathered = _gather_all(config, recordings, learned_from, outcome)
-    summarise(gathered, config.behavior_names())
-    clock.stop("check inputs", sum(item.n_frames for item in gathered))
+    checked = _gather_all(config, recordings, learned_from, outcome)
+    summarise(checked, config.behavior_names())
+    clock.stop("check inputs", sum(item.n_frames for item in checked))
     stage_two = StageTwo({HEAD: {}})
     embedder = Embedder(config, resolved, only_cached=False)
-    _embed_and_predict(embedder, heads, gathered, stage_two, outcome)
-    clock.stop("features and heads", sum(item.gathered.n_frames for item in outcome.embedded))
+    _embed_and_predict(embedder, heads, checked, stage_two, outcome)
+    clock.stop("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
     if outcome.embedded or len(outcome.failures) > 1:
         write_table(run.failures_path, Failure._fields, (failure._asdict() for failure in outcome.failures))
     if not outcome.embedded:
         raise InputError(_nothing_predicted(outcome))
     choices = Choices(final={behavior: trained.choice(behavior) for behavior in trained.bundles})
-    notes = write_results(config, run, outcome.embedded, stage_two, choices)
+    results = write_results(config, run, outcome.embedded, stage_two, choices)
+    checked = [item.checked for item in outcome.embedded]
+    notes = results.notes + cut_film_strips(config, run, checked, results.scored)
     provenance["notes"] = [
         *trained.version_notes(),
-        *(note for item in outcome.embedded for note in item.gathered.notes),
+        *(note for item in outcome.embedded for note in item.checked.notes),
         *outcome.notes,
         *notes,
     ]
@@ -225,9 +229,9 @@ def _begin_provenance(trained: TrainedRun) -> dict[str, Any]:
 
 def _gather_all(
     config: ExperimentConfig, recordings: Sequence[Recording], learned_from: LearnedFrom, outcome: Outcome
-) -> list[GatheredRecording]:
+) -> list[CheckedRecording]:
     """Read every recording's files; those that are wrong are put down as failures."""
-    gathered = []
+    checked = []
     for number, recording in enumerate(recordings, start=1):
         log.debug("Checking %s (%d of %d)", recording.id, number, len(recordings))
         found = _attempt(recording, outcome, partial(_gather, config, recording, outcome))
@@ -236,18 +240,18 @@ def _gather_all(
             is_test = recording.split == "test" and not learned_from.knows(item)
             notes = (*learned_from.notes(item), *item.notes)
             known = replace(item, recording=replace(recording, split="test" if is_test else ""), notes=notes)
-            gathered.append(replace(known, labels=None, annotators={}) if learned_from.knows(item) else known)
-    return gathered
+            checked.append(replace(known, labels=None, annotators={}) if learned_from.knows(item) else known)
+    return checked
 
 
-def _gather(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[GatheredRecording]:
+def _gather(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[CheckedRecording]:
     """Read one recording's files; labels that are wrong cost it its labels only."""
     try:
-        return gather_recordings(config, [recording], are_behaviors_known=True)
+        return load_recordings(config, [recording], are_behaviors_known=True)
     except InputError as error:
         if not recording.annotation_paths:
             raise
-        found = gather_recordings(config, [replace(recording, annotation_paths={}, annotation_choices={})])
+        found = load_recordings(config, [replace(recording, annotation_paths={}, annotation_choices={})])
         note = f"{recording.id} is predicted without its labels, which cannot be used: {error}"
         log.warning("%s", note)
         outcome.notes.append(note)
@@ -257,25 +261,25 @@ def _gather(config: ExperimentConfig, recording: Recording, outcome: Outcome) ->
 def _embed_and_predict(
     embedder: Embedder,
     heads: Mapping[str, TrainedHead],
-    gathered: Sequence[GatheredRecording],
+    checked: Sequence[CheckedRecording],
     stage_two: StageTwo,
     outcome: Outcome,
 ) -> None:
     with progress_bars() as bars:
-        videos = bars.add("Predicting videos", total=len(gathered))
+        videos = bars.add("Predicting videos", total=len(checked))
         frames = bars.add("")
-        for number, item in enumerate(gathered):
-            videos.update(number, len(gathered), f"Predicting {item.id}")
+        for number, item in enumerate(checked):
+            videos.update(number, len(checked), f"Predicting {item.id}")
 
             done = _attempt(item.recording, outcome, partial(_predict, embedder, heads, item, frames))
             if done is not None:
                 embedded, stage_two.probabilities[HEAD][item.id] = done
                 outcome.embedded.append(embedded)
-        videos.update(len(gathered))
+        videos.update(len(checked))
 
 
 def _predict(
-    embedder: Embedder, heads: Mapping[str, TrainedHead], item: GatheredRecording, bar: Bar
+    embedder: Embedder, heads: Mapping[str, TrainedHead], item: CheckedRecording, bar: Bar
 ) -> tuple[EmbeddedRecording, dict[str, NDArray[np.float32]]]:
     embedded = embedder.embed(item, bar)
     embeddings = embedded.source.load()
@@ -289,7 +293,7 @@ def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) 
     """
     try:
         return work()
-    except (InputError, models.errors.InputError) as error:
+    except (InputError, common.errors.InputError) as error:
         reason = str(error)
     except OSError as error:
         if error.errno in _OUT_OF_ROOM:

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError
 from features.backbones.base import ImageNetConfig, NetworkConfig
 from features.backbones.compact import CompactConfig
 from features.backbones.resolve import ResolvedBackbone, resolve_backbone
-from features.errors import InputError
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
-from pipeline.calibration import calibration_from_json
-from pipeline.choices import Choice, fixed_ways, tuned_ways
-from pipeline.compute import package_versions
-from pipeline.config import ExperimentConfig, load_config
-from pipeline.postprocess import PostprocessConfig
-from pipeline.report.run_files import read_run
-from pipeline.report.summary import gather_evidence
-from pipeline.report.verdict import judge
-from pipeline.run_dir import RunDir
+from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.report.words.summary import gather_evidence
+from pipeline.run_folder.reading import read_run
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.verdict import judge
+from pipeline.runtime.machine import package_versions
+from pipeline.scoring.postprocessing.calibration import calibration_from_json
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.scores import FULL, RAW
+from pipeline.training.chosen_settings import Choice, fixed_variants, tuned_variants
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +85,10 @@ class TrainedRun:
                 f"({error}). The run {self.path} was perhaps interrupted before its end: run it again."
             ) from None
         reference_s = self.config.tuning.reference_max_gap_s
-        ways = tuned_ways(settings, reference_s) if self.config.postprocess == "tune" else fixed_ways(settings)
-        return Choice(ways, calibration)
+        variants = (
+            tuned_variants(settings, reference_s) if self.config.postprocess == "tune" else fixed_variants(settings)
+        )
+        return Choice(variants, calibration)
 
     def version_notes(self) -> Iterator[str]:
         """Yield what differs between the packages of the training and of now."""

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.postprocess import describe_postprocess
-from pipeline.report.agreement_figures import MEASURES, pooled_agreement
-from pipeline.report.run_files import SUBSET_WORDS, Run
-from pipeline.report.run_tables import FINAL, ChoiceRow
+from common.tables import Row
+from pipeline.report.figures.agreement import MEASURES, pooled_agreement
+from pipeline.run_folder.reading import SUBSET_WORDS, Run
+from pipeline.run_folder.tables import FINAL, ChoiceRow
 from pipeline.scoring.agreement import HUMAN_HUMAN, MODEL_HUMAN
-from pipeline.scoring.ethology_tables import HUMAN, PREDICTED
+from pipeline.scoring.postprocessing.postprocess import describe_postprocess
 from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
 from pipeline.scoring.scores import FULL, POOLED
-from pipeline.tables import Row
+from pipeline.scoring.statistics.ethology_tables import HUMAN, PREDICTED
 
 STATISTIC_WORDS = {
     "total_s": "Total time (s)",
@@ -44,7 +44,7 @@ def choice_lines(run: Run) -> list[ChoiceLines]:
     """Post-processing per behavior; recordings that were read with the final settings are not repeated."""
     lines = []
     for behavior in run.behaviors:
-        rows = [row for row in run.tables.choices if (row.behavior, row.way) == (behavior, FULL)]
+        rows = [row for row in run.tables.choices if (row.behavior, row.variant) == (behavior, FULL)]
         final = next((row for row in rows if row.recording == FINAL), None)
         if final is not None:
             shared = (final.settings, final.chosen_on)

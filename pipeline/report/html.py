@@ -7,6 +7,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from common.colors import behavior_colors
+from common.files import write_text
+from common.wording import FILTERS
 from pipeline.report.detail_tables import (
     MEASURE_WORDS,
     STATISTIC_WORDS,
@@ -17,21 +20,19 @@ from pipeline.report.detail_tables import (
     statistics_agreement_lines,
     statistics_lines,
 )
-from pipeline.report.figures import draw_figures
-from pipeline.report.method_words import method_words
+from pipeline.report.figures.all import draw_figures
+from pipeline.report.figures.scores import BOUT_F1, WAY_WORDS
+from pipeline.report.figures.style import FigureFile
 from pipeline.report.prediction import found_in, summary_by_recording
 from pipeline.report.recompute import recompute_scores
-from pipeline.report.run_facts import present_files, provenance_rows, settings_groups, title_facts
-from pipeline.report.run_files import SUBSET_WORDS, Run, read_run, section
-from pipeline.report.score_figures import BOUT_F1, WAY_WORDS
 from pipeline.report.score_tables import FRAME_RATIOS, balance_lines, harm_done, score_lines, thesis_comparisons
 from pipeline.report.strips import strip_groups
-from pipeline.report.style import FigureFile, behavior_colors
-from pipeline.report.summary import notices, run_notes, summarize
 from pipeline.report.thesis import EXPERIMENTS
-from pipeline.report.verdict import RULES
-from pipeline.report.wording import FILTERS
-from pipeline.run_dir import write_text
+from pipeline.report.words.facts import present_files, provenance_rows, settings_groups, title_facts
+from pipeline.report.words.method import method_words
+from pipeline.report.words.summary import notices, run_notes, summarize
+from pipeline.run_folder.reading import SUBSET_WORDS, Run, read_run, section
+from pipeline.run_folder.verdict import RULES
 
 _TEMPLATES_PATH = Path(__file__).parent / "templates"
 # More of them than this are folded away, so that the page stays readable.

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline.report.run_files import Run, section
-from pipeline.report.style import MUTED, PAGE_WIDTH_IN, Drawing, behavior_colors
-from pipeline.run_dir import PREDICTION
-from pipeline.tables import Row
+from common.colors import MUTED, behavior_colors
+from common.tables import Row
+from pipeline.report.figures.style import PAGE_WIDTH_IN, Drawing
+from pipeline.run_folder.reading import Run, section
+from pipeline.run_folder.run_dir import PREDICTION
 
 # A recording is called strange when so many times more of it is unsure than of any that scored the heads.
 STRANGE = 2.0

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.report.run_files import SUBSET_WORDS, Run
-from pipeline.scoring.bout_scores import bout_score_row_cells, pooled_bout_counts
+from pipeline.run_folder.reading import SUBSET_WORDS, Run
+from pipeline.scoring.bouts.scores import bout_score_row_cells, pooled_bout_counts
 from pipeline.scoring.metrics import pooled_frame_scores
 from pipeline.scoring.scores import FULL, score_cells
 

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.report.bout_figures import bout_durations_s
-from pipeline.report.run_files import SUBSET_WORDS, Run
-from pipeline.report.score_figures import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, number
+from common.tables import Row
+from common.wording import ratio
+from pipeline.report.figures.bouts import bout_durations_s
+from pipeline.report.figures.scores import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, number
 from pipeline.report.thesis import METRIC_WORDS, METRICS, ThesisTable, thesis_table
-from pipeline.report.wording import ratio
-from pipeline.scoring.bout_scores import reasons_undefined
+from pipeline.run_folder.reading import SUBSET_WORDS, Run
+from pipeline.scoring.bouts.scores import reasons_undefined
 from pipeline.scoring.metrics import reason_undefined
-from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, WAYS, ScoreRow
-from pipeline.tables import Row
+from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, VARIANTS, ScoreRow
 
 # In the order of the page: what misleads for a rare behavior comes last.
 FRAME_RATIOS = {
@@ -47,14 +47,14 @@ class ScoreLine:
     intervals: dict[tuple[str, str], Row]
     why_not_available: str
 
-    def ways(self) -> list[tuple[str, ScoreRow, Row | None]]:
+    def variants(self) -> list[tuple[str, ScoreRow, Row | None]]:
         """The ways of post-processing that are there, with their frame and bout scores."""
         rows = ((RAW, self.raw), (CLOSED, self.closed), (FULL, self.full))
-        return [(way, row, self.bouts.get(way)) for way, row in rows if row is not None]
+        return [(variant, row, self.bouts.get(variant)) for variant, row in rows if row is not None]
 
-    def interval(self, way: str, score: str) -> Row | None:
+    def interval(self, variant: str, score: str) -> Row | None:
         """Interval of one score, None where there is none."""
-        return self.intervals.get((way, score))
+        return self.intervals.get((variant, score))
 
 
 def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
@@ -66,8 +66,8 @@ def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
         subset, recording = str(row["subset"]), str(row["recording"])
         closed = run.score(behavior, subset, CLOSED, recording)
         full = run.score(behavior, subset, FULL, recording) or closed or row
-        found = {way: run.tables.bout_score(behavior, subset, way, recording) for way in WAYS}
-        bouts = {way: bout_row for way, bout_row in found.items() if bout_row is not None}
+        found = {variant: run.tables.bout_score(behavior, subset, variant, recording) for variant in VARIANTS}
+        bouts = {variant: bout_row for variant, bout_row in found.items() if bout_row is not None}
         baseline = run.score(behavior, subset, RAW, recording, baseline=True)
         lines.append(
             ScoreLine(
@@ -114,7 +114,7 @@ def harm_done(run: Run) -> list[str]:
     for line in (line for behavior in run.behaviors for line in score_lines(run, behavior, pooled=True)):
         frames: dict[str, ScoreRow | None] = {RAW: line.raw, CLOSED: line.closed, FULL: line.full}
         for name, score, rows in (("frame F1", FRAME_F1, frames), ("bout F1", BOUT_F1, line.bouts)):
-            raw, closed, full = (number(rows.get(way), score) for way in (RAW, CLOSED, FULL))
+            raw, closed, full = (number(rows.get(variant), score) for variant in (RAW, CLOSED, FULL))
             blamed = {"closing alone": closed, "all steps together": full}
             if closed is not None and closed == full:
                 blamed = {"closing": closed}

@@ -3,11 +3,11 @@
 import base64
 from dataclasses import dataclass
 
-from pipeline.film_strips import TABLE, read_film_strips
-from pipeline.report.reading import checked, optional
-from pipeline.report.run_files import Run
-from pipeline.report.wording import ratio
-from pipeline.strip_choice import KINDS, FilmStrip
+from common.wording import ratio
+from pipeline.run_folder.film_strips import TABLE, read_film_strips
+from pipeline.run_folder.reading import Run
+from pipeline.run_folder.whole_files import read_optional, read_required
+from pipeline.scoring.bouts.choice import KINDS, FilmStrip
 
 KIND_WORDS = {
     "missed": ("Missed", "human bouts that no predicted bout touches, the longest first"),
@@ -43,7 +43,7 @@ def strip_groups(run: Run) -> list[StripGroup]:
     InputError
         When the table or a picture cannot be read.
     """
-    strips = optional(run.path / TABLE, lambda path: read_film_strips(path.parent)) or []
+    strips = read_optional(run.path / TABLE, lambda path: read_film_strips(path.parent)) or []
     groups = []
     for behavior in run.behaviors:
         for kind in KINDS:
@@ -55,7 +55,7 @@ def strip_groups(run: Run) -> list[StripGroup]:
 
 
 def _picture(run: Run, strip: FilmStrip) -> StripPicture:
-    content = checked(run.path / strip.file, lambda path: path.read_bytes())
+    content = read_required(run.path / strip.file, lambda path: path.read_bytes())
     words = f"{strip.recording}, {strip.start_s:.1f}–{strip.stop_s:.1f} s"
     words += f", mean probability {ratio(strip.mean_probability)}"
     if strip.iou is not None:

@@ -4,12 +4,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.report.comparison_differences import AVERAGE_PRECISION, BOUT_F1, F1
-from pipeline.report.comparison_runs import Comparison
-from pipeline.report.comparison_scores import BASELINE_AVERAGE_PRECISION, CHANCE_AVERAGE_PRECISION
-from pipeline.report.comparison_tables import run_rows
-from pipeline.report.comparison_words import verdict_lines
-from pipeline.report.run_files import CROSS_VALIDATION, EVALUATION, TEST
+from pipeline.report.comparison.differences import AVERAGE_PRECISION, BOUT_F1, F1
+from pipeline.report.comparison.runs import Comparison
+from pipeline.report.comparison.scores import BASELINE_AVERAGE_PRECISION, CHANCE_AVERAGE_PRECISION
+from pipeline.report.comparison.tables import run_rows
+from pipeline.report.comparison.words import verdict_lines
+from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST
 
 _SCORES = {AVERAGE_PRECISION: "AP", F1: "F1", BOUT_F1: "bout F1"}
 _SUBSETS = {CROSS_VALIDATION: "cross-validated", TEST: "test", EVALUATION: "evaluation"}

@@ -10,13 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from features.errors import InputError
-from pipeline.bouts import Bout
+from common.errors import InputError
+from common.files import write_text
+from common.tables import read_table, write_table
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import PREDICTED, ExportRecording
 from pipeline.review.run_reading import ReviewRecording, ReviewRun
-from pipeline.run_dir import write_text
-from pipeline.tables import read_table, write_table
+from pipeline.scoring.bouts.bouts import Bout
 
 log = logging.getLogger(__name__)
 

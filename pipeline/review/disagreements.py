@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bouts import runs_of_true
 from pipeline.review.reasons import edge_reason, invented_reason, missed_reason, several_reason
+from pipeline.scoring.bouts.bouts import runs_of_true
 
 EDGE_TOLERANCE_S = 0.3
 """Ends that are at most this far apart are no disagreement: humans differ by as much."""

@@ -14,18 +14,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from features.errors import InputError
-from features.video import is_there
-from pipeline.bouts import runs_of_true
-from pipeline.exports.browser_video import exact_rate
-from pipeline.report.run_files import SUBSET_WORDS
-from pipeline.report.style import behavior_colors
+from common.colors import behavior_colors
+from common.errors import InputError
+from common.files import write_text
+from features.video.reading import is_there
+from pipeline.films.browser_video import exact_rate
 from pipeline.review.corrections import boris_tree, corrections_folder, saved_state
 from pipeline.review.ranking import BUDGET_S, Candidate, gain_s
 from pipeline.review.run_reading import ReviewRecording, ReviewRun
 from pipeline.review.scripts import FOLDER, INDEX_SCRIPTS, REVIEW_SCRIPTS, bundle
 from pipeline.review.videos import PageVideo, relative_url
-from pipeline.run_dir import write_text
+from pipeline.run_folder.reading import SUBSET_WORDS
+from pipeline.scoring.bouts.bouts import runs_of_true
 
 INDEX_PAGE = "index.html"
 _NOT_PREDICTED = 65535

@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.bouts import runs_of_true
-from pipeline.postprocess import close_gaps
 from pipeline.review.disagreements import Disagreement, disagreements
 from pipeline.review.reasons import doubt_reason, short_reason
+from pipeline.scoring.bouts.bouts import runs_of_true
+from pipeline.scoring.postprocessing.postprocess import close_gaps
 
 DOUBTFUL = 0.2
 """A frame is doubtful when its chance of being wrong is at least this."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bouts import runs_of_true
+from pipeline.scoring.bouts.bouts import runs_of_true
 
 
 def missed_reason(probability: NDArray[np.float64], fps: float, threshold: float, min_bout_s: float) -> str:

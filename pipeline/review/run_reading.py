@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from features.errors import InputError
-from features.suggestions import did_you_mean, listing
-from pipeline.fit_plan import FINAL
-from pipeline.postprocess import PostprocessConfig
-from pipeline.report.run_files import RecordingRow, Run, Timelines, read_run, section
+from common.errors import InputError
+from common.suggestions import did_you_mean, listing
 from pipeline.review.ranking import BehaviorTimeline
-from pipeline.run_dir import RunDir
+from pipeline.run_folder.reading import RecordingRow, Run, Timelines, read_run, section
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.training.plan import FINAL
 
 
 @dataclass(frozen=True)

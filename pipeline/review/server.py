@@ -22,18 +22,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
-from features.errors import InputError
+from common.errors import InputError
+from common.files import write_text
 from pipeline.review.byte_ranges import requested_range
-from pipeline.review.corrections import (
-    annotations_cell,
-    draft_path,
-    parse_corrections,
-    read_drafts,
-    write_corrections,
-)
+from pipeline.review.corrections import annotations_cell, draft_path, parse_corrections, read_drafts, write_corrections
 from pipeline.review.pages import INDEX_PAGE, Review, media_name, original_video, page_name
 from pipeline.review.run_reading import ReviewRun
-from pipeline.run_dir import write_text
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from features.errors import InputError
-from features.video import UnreadableVideoError, check_video_file, is_there
-from pipeline.exports.browser_video import make_browser_video, plays_in_browsers
-from pipeline.exports.output_guard import require_no_original
+from common.errors import InputError
+from common.files import write_text
+from features.video.reading import UnreadableVideoError, check_video_file, is_there
+from pipeline.films.browser_video import make_browser_video, plays_in_browsers
+from pipeline.films.output_guard import require_no_original
 from pipeline.review.run_reading import ReviewRecording
-from pipeline.run_dir import write_text
 
 log = logging.getLogger(__name__)
 

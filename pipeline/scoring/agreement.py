@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.bout_metrics import BoutCounts, bout_counts
+from common.tables import Row, read_rows, write_table
+from pipeline.scoring.bouts.metrics import BoutCounts, bout_counts
 from pipeline.scoring.metrics import Counts, confusion_counts
 from pipeline.scoring.scores import POOLED
-from pipeline.tables import Row, read_rows, write_table
 
 MAJORITY = "majority"
 UNION = "union"
@@ -182,7 +182,7 @@ def agreement_cells(pair: PairAgreement, kind: str) -> Row:
     """Counts and measures of a row of agreement.csv, and why some of them are None.
 
     `onset_difference_s` is the median size of the difference of onsets of matched bouts (matched as for the
-    onset errors of `pipeline.scoring.bout_metrics`), in seconds.
+    onset errors of `pipeline.scoring.bouts.metrics`), in seconds.
     """
     frames, bouts = pair.frames, pair.bouts
     saw_it = bool(frames.n_positive)
@@ -339,5 +339,5 @@ def write_agreement(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_agreement(path: Path) -> list[Row]:
-    """Read agreement.csv back: see `pipeline.tables.read_rows`."""
+    """Read agreement.csv back: see `common.tables.read_rows`."""
     return read_rows(path, AGREEMENT_COLUMNS, _COUNT_COLUMNS, _RATIO_COLUMNS)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.intervals import gather_clusters
 from pipeline.scoring.scores import PredictedRecording
+from pipeline.scoring.statistics.intervals import gather_clusters
 
 # What a human saw, and the probability, of the frames that count: each of shape (n_used_frames,).
 UsedFrames = tuple[NDArray[np.bool_], NDArray[np.float64]]

@@ -6,19 +6,14 @@ recording are not independent, and thousands of them do not make an estimate fir
 
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.run_dir import RunDir
-from pipeline.scoring.bout_metrics import BoutCounts
-from pipeline.scoring.bout_scores import bout_score_row_cells, pooled_bout_counts, write_bout_scores
-from pipeline.scoring.ethology_tables import (
-    BehaviorTimelines,
-    statistics_agreement_rows,
-    statistics_bin_rows,
-    statistics_rows,
-    write_statistics,
-    write_statistics_agreement,
-    write_statistics_bins,
-)
-from pipeline.scoring.intervals import (
+from common.tables import Row
+from pipeline.scoring.bouts.metrics import BoutCounts
+from pipeline.scoring.bouts.scores import bout_score_row_cells, pooled_bout_counts
+from pipeline.scoring.metrics import Counts, pooled_frame_scores
+from pipeline.scoring.pooling import individual_frames, pooled_used_frames
+from pipeline.scoring.reliability import reliability
+from pipeline.scoring.scores import POOLED, RAW, VARIANTS, PredictedRecording, groups_of
+from pipeline.scoring.statistics.intervals import (
     DEFAULT_LEVEL,
     Interval,
     bootstrap_average_precision,
@@ -26,12 +21,7 @@ from pipeline.scoring.intervals import (
     bootstrap_interval,
     gather_clusters,
 )
-from pipeline.scoring.metrics import Counts, pooled_frame_scores
-from pipeline.scoring.paired import paired_average_precision
-from pipeline.scoring.pooling import individual_frames, pooled_used_frames
-from pipeline.scoring.reliability import reliability
-from pipeline.scoring.scores import POOLED, RAW, WAYS, PredictedRecording, groups_of, score_rows, write_scores
-from pipeline.tables import Row, write_table
+from pipeline.scoring.statistics.paired import paired_average_precision
 
 INTERVAL_COLUMNS = (
     "behavior", "subset", "postprocessed", "score", "value", "low", "high", "level", "n_individuals", "n_resamples",
@@ -48,55 +38,20 @@ AS_USED = "as used"
 BEFORE_CALIBRATION = "before calibration"
 
 
-def write_score_tables(
-    run: RunDir,
-    recordings: Sequence[PredictedRecording],
-    behaviors: Sequence[str],
-    uncalibrated: Sequence[PredictedRecording] = (),
-) -> None:
-    """Write every table that compares predictions with labels; scores.csv last.
-
-    Parameters
-    ----------
-    run : RunDir
-    recordings : sequence of PredictedRecording
-        Labelled and predicted ones.
-    behaviors : sequence of str
-        Names of their columns.
-    uncalibrated : sequence of PredictedRecording
-        The same with the probabilities before calibration; empty where there was none.
-    """
-    write_bout_scores(run.bout_scores_path, bout_rows(recordings, behaviors))
-    write_table(run.intervals_path, INTERVAL_COLUMNS, interval_rows(recordings, behaviors))
-    rows = [*calibration_rows(recordings, behaviors, AS_USED)]
-    rows += calibration_rows(uncalibrated, behaviors, BEFORE_CALIBRATION)
-    write_table(run.calibration_path, CALIBRATION_COLUMNS, rows)
-    write_scores(run.scores_path, score_rows(recordings, behaviors))
-
-
-def write_statistics_tables(run: RunDir, timelines: Sequence[BehaviorTimelines]) -> list[Row]:
-    """Write what biologists publish of every recording; returns the rows of statistics.csv."""
-    rows = statistics_rows(timelines)
-    write_statistics(run.statistics_path, rows)
-    write_statistics_bins(run.statistics_bins_path, statistics_bin_rows(timelines))
-    write_statistics_agreement(run.statistics_agreement_path, statistics_agreement_rows(timelines))
-    return rows
-
-
 def bout_rows(recordings: Sequence[PredictedRecording], behaviors: Sequence[str]) -> list[Row]:
     """Rows of bout_scores.csv, in the order of scores.csv."""
     rows: list[Row] = []
     for column, behavior in enumerate(behaviors):
         for subset, name, group in groups_of(recordings):
-            for way in WAYS:
-                counts = _bout_counts(group, column, way)
-                key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": way}
+            for variant in VARIANTS:
+                counts = _bout_counts(group, column, variant)
+                key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": variant}
                 rows.append(key | bout_score_row_cells(counts))
     return rows
 
 
-def _bout_counts(group: Sequence[PredictedRecording], column: int, way: str) -> BoutCounts:
-    return pooled_bout_counts([member.arrays(column, way) for member in group], [member.fps for member in group])
+def _bout_counts(group: Sequence[PredictedRecording], column: int, variant: str) -> BoutCounts:
+    return pooled_bout_counts([member.arrays(column, variant) for member in group], [member.fps for member in group])
 
 
 def interval_rows(recordings: Sequence[PredictedRecording], behaviors: Sequence[str]) -> list[Row]:
@@ -106,8 +61,8 @@ def interval_rows(recordings: Sequence[PredictedRecording], behaviors: Sequence[
         for subset, name, group in groups_of(recordings):
             if name != POOLED:
                 continue
-            for way, score, value, interval in _intervals(group, column):
-                key = {"behavior": behavior, "subset": subset, "postprocessed": way, "score": score, "value": value}
+            for variant, score, value, interval in _intervals(group, column):
+                key = {"behavior": behavior, "subset": subset, "postprocessed": variant, "score": score, "value": value}
                 rows.append(key | _interval_cells(interval))
     return rows
 
@@ -136,15 +91,15 @@ def _intervals(group: Sequence[PredictedRecording], column: int) -> Iterator[tup
     frames = individual_frames(group, column)
     value = pooled_frame_scores(member.arrays(column, RAW) for member in group).average_precision
     yield RAW, "average_precision", value, bootstrap_average_precision(frames)
-    for way in WAYS:
-        counts = [pooled_frame_scores([member.arrays(column, way)]).counts for member in group]
+    for variant in VARIANTS:
+        counts = [pooled_frame_scores([member.arrays(column, variant)]).counts for member in group]
         by_individual = [sum(parts, Counts(0, 0, 0, 0)) for parts in gather_clusters(names, counts)]
         for score, ratio in _RATIOS.items():
-            yield way, score, ratio(sum(counts, Counts(0, 0, 0, 0))), bootstrap_counts(by_individual, ratio)
-        bouts = [_bout_counts([member], column, way) for member in group]
+            yield variant, score, ratio(sum(counts, Counts(0, 0, 0, 0))), bootstrap_counts(by_individual, ratio)
+        bouts = [_bout_counts([member], column, variant) for member in group]
         bouts_by_individual = [sum(parts, BoutCounts()) for parts in gather_clusters(names, bouts)]
         interval = bootstrap_interval(bouts_by_individual, _pooled_bout_f1)
-        yield way, "bout_f1_iou50", _pooled_bout_f1(bouts), interval
+        yield variant, "bout_f1_iou50", _pooled_bout_f1(bouts), interval
 
 
 def _pooled_bout_f1(parts: Sequence[BoutCounts]) -> float | None:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.postprocess import PostprocessConfig, postprocess
+from common.tables import Row, read_rows, write_table
 from pipeline.scoring.metrics import FrameArrays, FrameScores, pooled_frame_scores
-from pipeline.tables import Row, read_rows, write_table
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, postprocess
 
 SCORE_COLUMNS = (
     "behavior",
@@ -44,10 +44,10 @@ POOLED = "pooled"
 RAW = "raw"
 CLOSED = "closed"
 FULL = "full"
-WAYS = (RAW, CLOSED, FULL)
+VARIANTS = (RAW, CLOSED, FULL)
 
 # Settings of each way, for one behavior in one recording.
-Ways = Mapping[str, PostprocessConfig]
+Variants = Mapping[str, PostprocessConfig]
 
 _COUNT_COLUMNS = ("n_frames", "n_positive", "tp", "fp", "fn", "tn")
 _RATIO_COLUMNS = (
@@ -86,7 +86,7 @@ class PredictedRecording:
     scored: NDArray[np.bool_]
     probability: NDArray[np.floating]
     fps: float
-    ways: tuple[Ways, ...]
+    variants: tuple[Variants, ...]
     individual: str = ""
 
     def __post_init__(self) -> None:
@@ -98,17 +98,17 @@ class PredictedRecording:
                 f"probability {self.probability.shape}"
             )
 
-    def arrays(self, column: int, way: str) -> FrameArrays:
+    def arrays(self, column: int, variant: str) -> FrameArrays:
         """Timelines of one behavior, its probabilities turned into frames in one way."""
         probability = self.probability[:, column]
-        predicted = postprocess(probability, self.ways[column][way], self.fps)
+        predicted = postprocess(probability, self.variants[column][variant], self.fps)
         return FrameArrays(self.active[:, column], predicted, probability, self.scored[:, column])
 
 
 def score_rows(
     recordings: Sequence[PredictedRecording],
     behaviors: Sequence[str],
-    ways: Sequence[str] = WAYS,
+    variants: Sequence[str] = VARIANTS,
 ) -> list[ScoreRow]:
     """Score all behaviors, pooled and per recording.
 
@@ -130,10 +130,10 @@ def score_rows(
     rows: list[ScoreRow] = []
     for column, behavior in enumerate(behaviors):
         for subset, name, group in groups_of(recordings):
-            for way in ways:
-                scores = pooled_frame_scores(member.arrays(column, way) for member in group)
-                thresholds = {member.ways[column][way].threshold for member in group}
-                key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": way}
+            for variant in variants:
+                scores = pooled_frame_scores(member.arrays(column, variant) for member in group)
+                thresholds = {member.variants[column][variant].threshold for member in group}
+                key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": variant}
                 rows.append({**key, **score_cells(scores, thresholds.pop() if len(thresholds) == 1 else None)})
     return rows
 

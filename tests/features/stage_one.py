@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from features.backbones import ResolvedBackbone
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.extract import ExtractionSettings, extract_features
+from features.sources.frames import ExtractionSettings, extract_features
 from features.tracks import CenterTrack
-from features.video import inspect_video
+from features.video.reading import inspect_video
 
 N_BITS = 10
 BLOCK_PX = 8

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from common.errors import InputError
 from features.backbones import BACKBONES, BackboneConfig, NetworkConfig, ResolvedBackbone, download, resolve_backbone
 from features.backbones.base import ImageNetConfig, PublishedWeights
 from features.backbones.build import build_model, randomize
@@ -20,7 +21,6 @@ from features.backbones.mobilenet_v2 import MobileNetV2Config
 from features.backbones.precomputed import PrecomputedConfig
 from features.backbones.resnet50v2 import ResNet50V2Config
 from features.backbones.resnet101 import ResNet101Config
-from features.errors import InputError
 
 NETWORKS: dict[str, Any] = {name: config for name, config in BACKBONES.items() if issubclass(config, NetworkConfig)}
 IMAGENET: dict[str, Any] = {name: config for name, config in NETWORKS.items() if issubclass(config, ImageNetConfig)}
@@ -431,7 +431,7 @@ def test_mobilenet_weights_are_those_of_the_input_size(px: int | None, published
 def test_deciding_imports_no_tensorflow() -> None:
     code = (
         "import sys; from features.backbones import BACKBONES, resolve_backbone; "
-        "import features.extract, features.engines.tensorflow; "
+        "import features.sources.frames, features.engines.tensorflow; "
         "resolve_backbone(BACKBONES['resnet50v2'](weights='random'), 0); "
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )

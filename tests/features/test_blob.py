@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from features.centers import CenterConfig, track_center
-from features.errors import InputError
 from features.poses import blob_cache, read_poses
 from features.poses.blob import find_blob, track_blob
 from features.poses.blob_cache import cached_blob_track
-from features.standing_out import MAX_SIDE_PX, N_SAMPLES, FrameSampler, learn_blob
-from features.video import inspect_video, iter_bgr_frames
+from features.video.foreground import MAX_SIDE_PX, N_SAMPLES, FrameSampler, learn_blob
+from features.video.reading import inspect_video, iter_bgr_frames
 
 N_FRAMES = 120
 WIDTH_PX, HEIGHT_PX = 200, 150

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.cache import (
+from features.cache.parts import PartFolder, parts_folder
+from features.cache.store import (
     CHUNK_BYTES,
     FeatureCache,
     cache_path,
@@ -21,7 +22,6 @@ from features.cache import (
     verify_caches,
     write_cache,
 )
-from features.parts import PartFolder, parts_folder
 
 N_FEATURES = 700
 N_ANALYSED = 3 * (CHUNK_BYTES // (4 * N_FEATURES)) + 5  # four HDF5 chunks, the last one short

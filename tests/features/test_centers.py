@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
+from common.errors import InputError
 from features.centers import CenterConfig, track_center
-from features.errors import InputError
 from features.tracks import PoseTrack
 
 FPS = 10.0

@@ -5,11 +5,11 @@ import pytest
 
 from benchmarks.compact.samples import ACTIVITIES, MEASURES, draw_batch
 from benchmarks.compact.train import turn_quarter
+from common.errors import InputError
 from features.backbones import compact
 from features.backbones.build import build_model
 from features.backbones.compact import CompactConfig
 from features.backbones.resolve import resolve_backbone
-from features.errors import InputError
 
 
 def test_shipped_weights_are_small_and_whole():

@@ -12,16 +12,16 @@ import cv2
 import numpy as np
 import pytest
 
-from features import extract
+from common.errors import InputError
 from features.backbones import ResolvedBackbone
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.background import run_ahead
-from features.cache import FeatureCache, list_caches
+from features.cache.store import FeatureCache, list_caches
 from features.crops import crop_square, resize_crop
-from features.errors import InputError
-from features.extract import ExtractionSettings, extract_features, recipe_for
+from features.prefetch import run_ahead
+from features.sources import frames as extract
+from features.sources.frames import ExtractionSettings, extract_features, recipe_for
 from features.tracks import CenterTrack
-from features.video import VideoInfo, inspect_video, iter_frames
+from features.video.reading import VideoInfo, inspect_video, iter_frames
 from tests.features.stage_one import MeanEngine, tiny_backbone, wandering_centers, write_video
 
 N_FRAMES = 1000

@@ -12,9 +12,9 @@ import pytest
 
 from features.backbones import ResolvedBackbone, resolve_backbone
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.cache import list_caches
-from features.extract import ExtractionSettings, extract_features
-from features.video import inspect_video
+from features.cache.store import list_caches
+from features.sources.frames import ExtractionSettings, extract_features
+from features.video.reading import inspect_video
 from tests.features.stage_one import MeanEngine, tiny_backbone, wandering_centers, write_video
 
 REPOSITORY = Path(__file__).resolve().parents[2]

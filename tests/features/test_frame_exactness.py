@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.background import run_ahead
-from features.video import inspect_video, iter_bgr_frames, iter_frames
+from features.prefetch import run_ahead
+from features.video.reading import inspect_video, iter_bgr_frames, iter_frames
 
 N_BITS, BLOCK_PX = 10, 16
 N_FRAMES = 300

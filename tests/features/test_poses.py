@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses import READERS, read_poses
 
 SINGLE = [

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses import read_poses
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, boolean_dtypes, floating_dtypes, integer_dtypes
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses import READERS, read_poses
 from tests.features.test_poses import MULTI, SINGLE
 from tests.features.test_poses_h5 import write_fixed_layout, write_table_layout

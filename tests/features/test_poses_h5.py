@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses import read_poses
 from features.poses.pickled_names import RefusedPickleError, plain_objects
 

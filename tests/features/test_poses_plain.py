@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from features.centers import CenterConfig, track_center
-from features.errors import InputError
 from features.poses import read_poses
 from features.poses.through_movement import _track
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.errors import InputError
+from common.errors import InputError
 from features.poses import read_poses
 
 pytestmark = pytest.mark.shared

@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from features.cache import verify_caches
-from features.errors import InputError
-from features.precomputed import count_precomputed_frames, import_precomputed, read_precomputed
+from common.errors import InputError
+from features.cache.store import verify_caches
+from features.sources.precomputed import count_precomputed_frames, import_precomputed, read_precomputed
 
 N_FRAMES = 31
 

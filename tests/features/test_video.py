@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from features import video as video_module
-from features.errors import InputError
-from features.video import inspect_video, iter_bgr_frames, iter_frames
+from common.errors import InputError
+from features.video import reading as video_module
+from features.video.reading import inspect_video, iter_bgr_frames, iter_frames
 from tests.features.stage_one import HEIGHT_PX, WIDTH_PX, frame_number, write_video
 
 

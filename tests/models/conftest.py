@@ -9,11 +9,11 @@ from models.heads import HeadConfig
 from models.heads.logistic import LogisticConfig
 from models.heads.lstm import LstmConfig
 from models.heads.tcn import TcnConfig
-from models.windows import Sequence
+from models.windows import FeatureSequence
 
 N_FEATURES = 5
 
-MakeRecording = Callable[..., Sequence]
+MakeRecording = Callable[..., FeatureSequence]
 
 SMALL_HEADS: dict[str, HeadConfig] = {
     "logistic": LogisticConfig(),
@@ -37,11 +37,11 @@ def small_head(request: pytest.FixtureRequest) -> HeadConfig:
 def make_recording() -> MakeRecording:
     """A recording whose first feature is raised in the frames where the behavior is shown."""
 
-    def make(n_frames: int = 60, seed: int = 0, name: str = "m1", strength: float = 2.0) -> Sequence:
+    def make(n_frames: int = 60, seed: int = 0, name: str = "m1", strength: float = 2.0) -> FeatureSequence:
         rng = np.random.default_rng(seed)
         active = (np.arange(n_frames) + seed) % 10 < 3
         embeddings = rng.normal(size=(n_frames, N_FEATURES)).astype(np.float32)
         embeddings[:, 0] += strength * active
-        return Sequence(name, embeddings, active, np.ones(n_frames, bool))
+        return FeatureSequence(name, embeddings, active, np.ones(n_frames, bool))
 
     return make

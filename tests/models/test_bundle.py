@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import models
+from common.errors import InputError
 from models import bundle
 from models.bundle import load_bundle, save_bundle
-from models.errors import InputError
 from models.heads import HeadConfig
 from models.training import TrainedHead, TrainingConfig, train_head
 from tests.models.conftest import SMALL_HEADS, MakeRecording

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from models.class_weights import check_labels, class_weights
-from models.errors import InputError
-from models.windows import Sequence
+from models.windows import FeatureSequence
 
 
 def test_equation_4_1_on_the_thesis_grooming_counts() -> None:
@@ -36,7 +36,7 @@ def test_both_sides_count_the_same_in_total() -> None:
     ],
 )
 def test_one_sided_recordings_are_refused(active: list[bool], scored: list[bool], lacking: str) -> None:
-    one = Sequence("cage 3", np.zeros((2, 1), np.float32), np.array(active), np.array(scored))
+    one = FeatureSequence("cage 3", np.zeros((2, 1), np.float32), np.array(active), np.array(scored))
     with pytest.raises(InputError, match=lacking) as caught:
         check_labels([one])
     assert "cage 3" in str(caught.value)

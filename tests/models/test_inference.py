@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from common.errors import InputError
 from models.heads import HeadConfig
 from models.training import TrainedHead, TrainingConfig, train_head
 from tests.models.conftest import N_FEATURES, SMALL_HEADS, MakeRecording

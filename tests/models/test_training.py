@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.errors import InputError
+from common.errors import InputError
 from models.heads import HeadConfig
 from models.heads.lstm import LstmConfig
 from models.inference import TrainedHead
 from models.training import History, TrainingConfig, train_head
-from models.windows import Sequence
+from models.windows import FeatureSequence
 from tests.models.conftest import SMALL_HEADS, MakeRecording
 
 QUICK = TrainingConfig(window_frames=20, batch_windows=4, epochs=3, min_epochs=1, min_steps_per_epoch=4)
@@ -22,15 +22,17 @@ def changed(settings: TrainingConfig, **values: Any) -> TrainingConfig:
 
 
 @pytest.fixture
-def trio(make_recording: MakeRecording) -> list[Sequence]:
+def trio(make_recording: MakeRecording) -> list[FeatureSequence]:
     return [make_recording(n, seed=i, name=f"m{i}") for i, n in enumerate((75, 51, 63))]
 
 
-def fit(head: HeadConfig, settings: TrainingConfig, trio: list[Sequence], seed: int = 1) -> tuple[TrainedHead, History]:
+def fit(
+    head: HeadConfig, settings: TrainingConfig, trio: list[FeatureSequence], seed: int = 1
+) -> tuple[TrainedHead, History]:
     return train_head(head, settings, trio[:2], trio[2:], seed)
 
 
-def test_same_seed_same_probabilities_bit_for_bit(small_head: HeadConfig, trio: list[Sequence]) -> None:
+def test_same_seed_same_probabilities_bit_for_bit(small_head: HeadConfig, trio: list[FeatureSequence]) -> None:
     first, first_history = fit(small_head, QUICK, trio)
     first_probability = first.predict(trio[2].embeddings)
     other, _ = fit(small_head, QUICK, trio, seed=2)
@@ -45,9 +47,9 @@ def test_same_seed_same_probabilities_bit_for_bit(small_head: HeadConfig, trio: 
 def test_a_head_learns_what_a_single_frame_does_not_show() -> None:
     """The label is the first feature's sign four frames ago: only a head with a memory can know."""
 
-    def recording(seed: int) -> Sequence:
+    def recording(seed: int) -> FeatureSequence:
         cue = np.sign(np.random.default_rng(seed).normal(size=200)).astype(np.float32)
-        return Sequence(f"m{seed}", cue[:, None], np.roll(cue, 4) > 0, np.arange(200) >= 4)
+        return FeatureSequence(f"m{seed}", cue[:, None], np.roll(cue, 4) > 0, np.arange(200) >= 4)
 
     settings = TrainingConfig(window_frames=40, epochs=20, learning_rate=0.02, min_steps_per_epoch=15)
     recordings = [recording(seed) for seed in (1, 2, 3)]
@@ -59,7 +61,7 @@ def test_a_head_learns_what_a_single_frame_does_not_show() -> None:
     assert best["logistic"] < 0.7
 
 
-def test_the_best_epochs_weights_are_kept(trio: list[Sequence]) -> None:
+def test_the_best_epochs_weights_are_kept(trio: list[FeatureSequence]) -> None:
     wild = changed(QUICK, learning_rate=1.0, clip_norm=0, epochs=8, patience=8)
     head, history = fit(LOGISTIC, wild, trio)
     precisions = [row["validation_average_precision"] for row in history.rows]
@@ -69,7 +71,7 @@ def test_the_best_epochs_weights_are_kept(trio: list[Sequence]) -> None:
     assert np.array_equal(head.predict(trio[2].embeddings), until_best.predict(trio[2].embeddings))
 
 
-def test_patience_counts_from_the_best_epoch_and_none_before_min_epochs_is_kept(trio: list[Sequence]) -> None:
+def test_patience_counts_from_the_best_epoch_and_none_before_min_epochs_is_kept(trio: list[FeatureSequence]) -> None:
     blind = changed(QUICK, learning_rate=1e-12, epochs=12, patience=2)
     _, history = fit(LOGISTIC, blind, trio)
     assert (len(history.rows), history.best_epoch, history.stopped_early) == (3, 1, True)
@@ -81,7 +83,7 @@ def test_patience_counts_from_the_best_epoch_and_none_before_min_epochs_is_kept(
     assert (len(history.rows), history.stopped_early) == (12, False)
 
 
-def test_without_validation_it_trains_exactly_so_many_epochs(trio: list[Sequence]) -> None:
+def test_without_validation_it_trains_exactly_so_many_epochs(trio: list[FeatureSequence]) -> None:
     _, history = train_head(LOGISTIC, QUICK, trio, None, seed=1, n_epochs=5)
     assert [row["epoch"] for row in history.rows] == [1, 2, 3, 4, 5]
     assert (history.best_epoch, history.stopped_early, history.monitor) == (5, False, "none")
@@ -91,14 +93,14 @@ def test_without_validation_it_trains_exactly_so_many_epochs(trio: list[Sequence
             train_head(LOGISTIC, QUICK, trio, validation, seed=1, n_epochs=n_epochs)
 
 
-def test_few_recordings_still_get_the_least_number_of_steps(trio: list[Sequence]) -> None:
+def test_few_recordings_still_get_the_least_number_of_steps(trio: list[FeatureSequence]) -> None:
     _, history = fit(LOGISTIC, changed(QUICK, epochs=2, min_steps_per_epoch=9), trio)
     assert history.n_steps == 18
     _, history = fit(LOGISTIC, changed(QUICK, epochs=2, min_steps_per_epoch=1, batch_windows=2), trio)
     assert history.n_steps == 2 * 4, "75 and 51 frames are 4 and 3 windows of 20, that is 4 batches of 2"
 
 
-def test_what_is_not_scored_teaches_nothing(trio: list[Sequence]) -> None:
+def test_what_is_not_scored_teaches_nothing(trio: list[FeatureSequence]) -> None:
     scored = np.arange(75) % 3 > 0
     original = dataclasses.replace(trio[0], scored=scored)
     relabelled = dataclasses.replace(original, active=np.where(scored, original.active, ~original.active))
@@ -107,7 +109,7 @@ def test_what_is_not_scored_teaches_nothing(trio: list[Sequence]) -> None:
     assert np.array_equal(a.predict(trio[2].embeddings), b.predict(trio[2].embeddings))
 
 
-def test_class_weights_make_a_blind_head_say_one_half(trio: list[Sequence]) -> None:
+def test_class_weights_make_a_blind_head_say_one_half(trio: list[FeatureSequence]) -> None:
     blind = [dataclasses.replace(s, embeddings=s.embeddings * 0) for s in trio[:2]]
     mean_probability = {}
     for switch in (True, False):
@@ -119,7 +121,7 @@ def test_class_weights_make_a_blind_head_say_one_half(trio: list[Sequence]) -> N
     assert mean_probability[True] == pytest.approx(0.5, abs=0.05)
 
 
-def test_standardising_makes_the_unit_of_a_feature_irrelevant(trio: list[Sequence]) -> None:
+def test_standardising_makes_the_unit_of_a_feature_irrelevant(trio: list[FeatureSequence]) -> None:
     scaled = [dataclasses.replace(s, embeddings=s.embeddings * 64) for s in trio]
     for switch, same in ((True, True), (False, False)):
         settings = changed(QUICK, standardize=switch)
@@ -128,7 +130,7 @@ def test_standardising_makes_the_unit_of_a_feature_irrelevant(trio: list[Sequenc
         assert close == same
 
 
-def test_scaler_and_class_weights_come_from_training_recordings_alone(trio: list[Sequence]) -> None:
+def test_scaler_and_class_weights_come_from_training_recordings_alone(trio: list[FeatureSequence]) -> None:
     head, _ = fit(LOGISTIC, QUICK, trio)
     expected = np.concatenate([s.embeddings for s in trio[:2]]).mean(axis=0)
     np.testing.assert_allclose(head.scaler.mean, expected, atol=1e-6)
@@ -138,7 +140,7 @@ def test_scaler_and_class_weights_come_from_training_recordings_alone(trio: list
     assert np.array_equal(a.predict(trio[0].embeddings), b.predict(trio[0].embeddings))
 
 
-def test_random_offsets_are_a_switch(trio: list[Sequence]) -> None:
+def test_random_offsets_are_a_switch(trio: list[FeatureSequence]) -> None:
     heads = [
         fit(SMALL_HEADS["lstm"], changed(QUICK, random_offsets=switch), trio)[0].predict(trio[2].embeddings)
         for switch in (True, False)
@@ -146,7 +148,7 @@ def test_random_offsets_are_a_switch(trio: list[Sequence]) -> None:
     assert not np.array_equal(heads[0], heads[1])
 
 
-def test_validation_without_positives_falls_back_on_the_loss(trio: list[Sequence]) -> None:
+def test_validation_without_positives_falls_back_on_the_loss(trio: list[FeatureSequence]) -> None:
     negative = dataclasses.replace(trio[2], active=np.zeros(63, bool))
     _, history = fit(LOGISTIC, changed(QUICK, epochs=6, patience=6), [*trio[:2], negative])
     assert history.monitor == "loss"
@@ -164,20 +166,20 @@ def test_recordings_shorter_than_a_window(make_recording: MakeRecording) -> None
     assert np.isfinite(head.predict(short[1].embeddings)).all()
 
 
-def test_every_epoch_is_reported_as_it_ends(trio: list[Sequence]) -> None:
+def test_every_epoch_is_reported_as_it_ends(trio: list[FeatureSequence]) -> None:
     seen: list[dict[str, Any]] = []
     _, history = train_head(LOGISTIC, QUICK, trio[:2], trio[2:], 1, on_epoch=seen.append)
     assert seen == history.rows
     assert set(seen[0]) == {"epoch", "loss", "validation_average_precision", "validation_loss", "seconds"}
 
 
-def spoil(recording: Sequence, frame: int) -> Sequence:
+def spoil(recording: FeatureSequence, frame: int) -> FeatureSequence:
     embeddings = recording.embeddings.copy()
     embeddings[frame, 2] = np.nan
     return dataclasses.replace(recording, embeddings=embeddings)
 
 
-def test_wrong_input_is_told_in_one_paragraph(trio: list[Sequence]) -> None:
+def test_wrong_input_is_told_in_one_paragraph(trio: list[FeatureSequence]) -> None:
     unlabelled = dataclasses.replace(trio[0], active=np.zeros(75, bool))
     unscored = dataclasses.replace(trio[2], scored=np.zeros(63, bool))
     narrow = dataclasses.replace(trio[1], embeddings=trio[1].embeddings[:, :3])
@@ -193,7 +195,7 @@ def test_wrong_input_is_told_in_one_paragraph(trio: list[Sequence]) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_diverging_loss_is_told(trio: list[Sequence]) -> None:
+def test_a_diverging_loss_is_told(trio: list[FeatureSequence]) -> None:
     huge = [dataclasses.replace(s, embeddings=s.embeddings * np.float32(1e37)) for s in trio]
     with pytest.raises(InputError, match=r"diverged.*learning_rate"):
         fit(LOGISTIC, changed(QUICK, standardize=False, learning_rate=1e30, clip_norm=0), huge)

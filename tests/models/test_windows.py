@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.windows import Sequence, cut_windows, plan_windows, stitch
+from models.windows import FeatureSequence, cut_windows, plan_windows, stitch
 
 
-def recording(n_frames: int, first: int = 0) -> Sequence:
+def recording(n_frames: int, first: int = 0) -> FeatureSequence:
     frames = np.arange(first, first + n_frames, dtype=np.float32)
-    return Sequence("m1", np.stack([frames, -frames], 1), frames % 2 == 0, np.ones(n_frames, bool))
+    return FeatureSequence("m1", np.stack([frames, -frames], 1), frames % 2 == 0, np.ones(n_frames, bool))
 
 
 @st.composite
@@ -56,7 +56,7 @@ def test_an_offset_shortens_the_first_window() -> None:
 def test_weights_follow_labels_and_unscored_frames_count_nothing() -> None:
     active = np.array([True, False, True, False, False])
     scored = np.array([True, True, False, False, True])
-    original = Sequence("m1", np.zeros((5, 1), np.float32), active, scored)
+    original = FeatureSequence("m1", np.zeros((5, 1), np.float32), active, scored)
     windows = cut_windows([original], 3, sample_weights=(0.5, 4.0))
     assert windows.weight.tolist() == [[4.0, 0.5, 0.0], [0.0, 0.5, 0.0]]
     assert windows.y.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
@@ -75,7 +75,7 @@ def test_stitch_refuses_windows_that_leave_gaps(starts: list[int], n_frames: int
 
 def test_a_recording_needs_arrays_of_one_length() -> None:
     with pytest.raises(ValueError, match="'m7'"):
-        Sequence("m7", np.zeros((4, 2), np.float32), np.zeros(3, bool), np.zeros(4, bool))
+        FeatureSequence("m7", np.zeros((4, 2), np.float32), np.zeros(3, bool), np.zeros(4, bool))
 
 
 @pytest.mark.parametrize(("window_frames", "offset"), [(0, 0), (5, 5), (5, -1)])

@@ -1,0 +1,163 @@
+"""Reading tables that people keep as text: CSV and its cousins, as they come out of real programs.
+
+Excel, LibreOffice, pandas, DeepLabCut and BORIS write commas, semicolons or tabs, in UTF-8 with or
+without a byte order mark, UTF-16, or the Windows code page. Nothing is guessed from the file's name.
+Rows are counted from 1, header included, as a spreadsheet shows them.
+"""
+
+import codecs
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import InputError
+
+DELIMITERS = (",", ";", "\t")
+_CHUNK_BYTES = 1 << 20
+_SIGNATURES = {
+    b"PK\x03\x04": "an Excel or zip file; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel file; save it as CSV",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF",
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one text table is written.
+
+    Attributes
+    ----------
+    encoding : str
+        Name of the codec.
+    delimiter : str
+        One of `DELIMITERS`.
+    n_skipped_rows : int
+        1 where the first line is Excel's ``sep=;`` remark, else 0.
+    """
+
+    encoding: str
+    delimiter: str
+    n_skipped_rows: int
+
+
+def require_file(path: Path, what: str) -> None:
+    """Raise `InputError` unless `path` is a readable file that holds something.
+
+    `what` says in plain words what the file is for, e.g. "pose file".
+    """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "nothing"
+        raise InputError(f"Expected the {what} {path}, found {found} there. Check the path's spelling.")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise InputError(f"The {what} {path} can't be opened ({error.strerror}). Check its rights.") from error
+    if empty:
+        raise InputError(f"The {what} {path.name} is empty (0 bytes), in {path.parent}. Export it again.")
+
+
+def is_text(path: Path) -> bool:
+    """True where the file's beginning can be text (no zero bytes, or a UTF-16 mark)."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+    return start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" not in start
+
+
+def find_dialect(path: Path) -> Dialect:
+    """Find encoding and delimiter of a text table from its content.
+
+    The delimiter is the one that cuts the first row that isn't blank into the most cells.
+
+    Raises
+    ------
+    InputError
+        The file is not text, or in no encoding that is known here.
+    """
+    encoding = _find_encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        line = ""
+        for line in file:
+            if line.strip(" ,;\t\r\n"):
+                break
+    first = line.strip().lower()
+    if first.startswith("sep=") and len(first) == 5 and first[4] in ",;":
+        return Dialect(encoding, first[4], 1)
+    if first == "sep=":
+        return Dialect(encoding, "\t", 1)
+    n_cells = {delimiter: len(next(csv.reader([line], delimiter=delimiter), [])) for delimiter in DELIMITERS}
+    return Dialect(encoding, max(DELIMITERS, key=lambda delimiter: n_cells[delimiter]), 0)
+
+
+def iter_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield (row number, cells without outer blanks); row numbers count from 1.
+
+    A blank line is yielded as an empty list.
+
+    Raises
+    ------
+    InputError
+        A row can't be taken apart (naming it).
+    """
+    row_number = 0
+    try:
+        with path.open(encoding=dialect.encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=dialect.delimiter)
+            for row_number, cells in enumerate(reader, start=1):
+                if row_number > dialect.n_skipped_rows:
+                    yield row_number, [_one_line(cell) for cell in cells]
+    except (csv.Error, UnicodeError) as error:
+        raise InputError(
+            f"{path.name} can't be read as a table beyond row {row_number} ({error}). "
+            "Open it in a text editor, or export it again."
+        ) from error
+
+
+def head_rows(path: Path, n_rows: int, dialect: Dialect) -> list[tuple[int, list[str]]]:
+    """The first `n_rows` rows that aren't blank, for recognising a format."""
+    rows = []
+    for row_number, cells in iter_rows(path, dialect):
+        if any(cells):
+            rows.append((row_number, cells))
+        if len(rows) == n_rows:
+            break
+    return rows
+
+
+def _one_line(cell: str) -> str:
+    # A line break inside a cell would break errors that quote it; names are compared without it.
+    return " ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip()
+
+
+def _find_encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4096)
+    for signature, what in _SIGNATURES.items():
+        if start.startswith(signature):
+            raise InputError(f"Expected a text table (CSV) in {path.name}, found {what}.")
+    candidates = ("utf-8-sig", "cp1252")
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        candidates = ("utf-16", "utf-16")
+    elif b"\0" in start:
+        raise InputError(f"Expected a text table (CSV) in {path.name}, found a binary file.")
+    for encoding in candidates:
+        if _decodes(path, encoding):
+            return encoding
+    raise InputError(
+        f"{path.name} is neither UTF-8 nor Windows (cp1252) text. Save it again as 'CSV UTF-8' from Excel."
+    )
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                if "\0" in decoder.decode(chunk):
+                    return False
+            decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True

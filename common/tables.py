@@ -1,0 +1,113 @@
+"""CSV files as this project writes them: UTF-8, comma, point, whole or not at all.
+
+Equal content gives equal bytes, so that two runs can be compared with a file comparison.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.files import write_text
+
+# One line of a table by column: numbers as numbers, None where the cell is empty.
+Row = dict[str, object]
+
+
+def cell_text(value: object) -> str:
+    """Write one cell of a table.
+
+    None and NaN are empty, truth values 1 or 0, floats have six decimals. A float32 (a network's
+    probability) gets as few digits as read back to the same float32, so that scores can be
+    computed again from the file without a difference.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "1" if value else "0"
+    if isinstance(value, np.float32):
+        return "" if np.isnan(value) else np.format_float_positional(value, unique=True, trim="0")
+    if isinstance(value, float | np.floating):
+        # A negative zero would make two equal tables differ in bytes.
+        return "" if math.isnan(value) else f"{float(value) + 0.0:.6f}"
+    return str(value)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows under a header; a reader sees the old file or the whole new one, never a part.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced when it exists; its folder is made when missing.
+    columns : sequence of str
+        Header, in this order; every row must have exactly these keys.
+    rows : iterable of mapping
+        Values as in `cell_text`.
+
+    Raises
+    ------
+    ValueError
+        When a row has other keys than the header.
+    """
+    lines: list[list[str]] = [list(columns)]
+    for row in rows:
+        if set(row) != set(columns):
+            raise ValueError(f"Expected the columns {list(columns)}. Received: {list(row)}")
+        lines.append([cell_text(row[column]) for column in columns])
+    write_lines(path, lines)
+
+
+def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
+    """Write lines of ready-made cells as CSV, the whole file in one step."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(lines)
+    write_text(path, stream.getvalue())
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file as rows of text by column name; an empty cell is an empty text."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return [dict(row) for row in csv.DictReader(stream)]
+
+
+def read_rows(
+    path: Path,
+    columns: Sequence[str],
+    counts: Sequence[str] = (),
+    ratios: Sequence[str] = (),
+    required_counts: Sequence[str] = (),
+) -> list[Row]:
+    """Read a table back with its numbers.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+        Those that must be there.
+    counts, ratios : sequence of str
+        Columns of whole numbers and of floats, None where empty; the other columns stay text.
+    required_counts : sequence of str
+        Columns of whole numbers that are never empty.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is missing.
+    ValueError
+        When one of `columns` is missing or a number cannot be read.
+    """
+    rows: list[Row] = []
+    for cells in read_table(path):
+        missing = [column for column in columns if cells.get(column) is None]
+        if missing:
+            raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}")
+        row: Row = dict(cells)
+        row |= {column: int(cells[column]) for column in required_counts}
+        row |= {column: int(cells[column]) if cells[column] else None for column in counts}
+        row |= {column: float(cells[column]) if cells[column] else None for column in ratios}
+        rows.append(row)
+    return rows

@@ -1,0 +1,1 @@
+"""Features on disk: whole and made from exactly this, or not used."""

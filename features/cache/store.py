@@ -1,0 +1,351 @@
+"""Embeddings on disk: one HDF5 file per recording and recipe, which is whole or is not there.
+
+What a file holds
+-----------------
+``embeddings`` (n_analysed, n_features) float32, ``frames`` (n_analysed,) int64 and ``observed``
+(n_analysed,) bool, each in chunks with HDF5's fletcher32 checksum; the attributes ``recording``,
+``recipe`` (JSON), ``fingerprint``, ``note``, ``n_committed`` and, written last, ``complete``. The
+file format is the one whose metadata carry checksums too, so that any flipped bit is noticed.
+
+A file comes to its name only when finished (see ``features.cache.parts`` for what happens before),
+and is used only when its fingerprint is the one asked for: a cache answers "made from exactly
+this?", never "does the file exist?".
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from common.errors import InputError
+from features.cache.parts import PARTS_SUFFIX, PartFolder, count_parts, remove_parts
+
+log = logging.getLogger(__name__)
+
+CACHE_VERSION = 1
+"""Part of every fingerprint: raised when the code makes other embeddings of the same recipe."""
+
+CHUNK_BYTES = 128 * 1024
+UNFINISHED_SUFFIX = ".unfinished"
+_DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
+"""What h5py raises for files that are not whole."""
+
+
+@dataclass(frozen=True)
+class FeatureCache:
+    """The embeddings of one recording.
+
+    Attributes
+    ----------
+    frames : ndarray, shape (n_analysed,), int64
+        Number of the video frame that each embedding is of.
+    observed : ndarray, shape (n_analysed,), bool
+        False where the animal's position was not known and the crop was cut where it was last seen.
+    recipe : dict
+        All settings and inputs that determine the embeddings.
+    fingerprint : str
+        Hash of the recipe.
+    n_features : int
+        Length of one embedding.
+    path : Path or None
+        The file, None when the embeddings are in memory alone.
+    """
+
+    frames: NDArray[np.int64]
+    observed: NDArray[np.bool_]
+    recipe: dict[str, Any]
+    fingerprint: str
+    n_features: int
+    path: Path | None
+    load_embeddings: Callable[[], NDArray[np.float32]] = field(repr=False, compare=False)
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """Shape (n_analysed, n_features), float32; read from the file each time, so keep the result."""
+        return self.load_embeddings()
+
+    @classmethod
+    def in_memory(
+        cls,
+        embeddings: NDArray[np.float32],
+        frames: NDArray[np.int64],
+        observed: NDArray[np.bool_],
+        recipe: dict[str, Any],
+    ) -> "FeatureCache":
+        """Embeddings that have no file of their own."""
+        return cls(frames, observed, recipe, fingerprint(recipe), embeddings.shape[1], None, lambda: embeddings)
+
+
+@dataclass(frozen=True)
+class CacheRow:
+    """One line of ``cache list``; numbers are 0 and texts empty where a damaged file doesn't tell."""
+
+    recording: str
+    backbone: str
+    n_frames: int
+    n_features: int
+    size_mb: float
+    state: str
+    """``complete``, ``unfinished`` (an interrupted extraction, to be resumed) or ``damaged``."""
+    fingerprint: str
+    path: Path
+
+
+def fingerprint(recipe: dict[str, Any]) -> str:
+    """Hash a recipe; equal recipes give equal hashes, in any order of their keys.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def cache_path(cache_dir: Path, recording: str, recipe_fingerprint: str) -> Path:
+    """Where the embeddings of a recording made by a recipe are, or would be."""
+    safe = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", recording)
+    return cache_dir / f"{safe}__{recipe_fingerprint[:12]}.h5"
+
+
+def lock_of(path: Path) -> FileLock:
+    """The lock that whoever writes this cache holds; the system frees it when a process dies."""
+    folder = path.parent / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{path.stem}.lock")
+
+
+def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
+    """Open a finished cache and check every checksum in it.
+
+    Parameters
+    ----------
+    path : Path
+        As ``cache_path`` tells it.
+    expected_fingerprint : str
+        Hash of the recipe that the embeddings must have been made by.
+
+    Returns
+    -------
+    FeatureCache or None
+        None when there is no such file, when it was made by another recipe, or when it is
+        damaged; the latter two are logged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with h5py.File(path, "r") as file:
+            found = str(file.attrs["fingerprint"])
+            if found != expected_fingerprint:
+                log.warning("%s was made by another recipe and is not used.", path)
+                return None
+            return _checked(file, path)
+    except _DAMAGE as error:
+        log.warning("The cache %s is damaged (%s); it is not used.", path, " ".join(str(error).split()))
+        return None
+
+
+def _checked(file: h5py.File, path: Path) -> FeatureCache:
+    """Read all of a file once, chunk by chunk, which makes HDF5 compare each checksum."""
+    recipe = json.loads(str(file.attrs["recipe"]))
+    frames = np.asarray(file["frames"][:], dtype=np.int64)
+    observed = np.asarray(file["observed"][:], dtype=np.bool_)
+    embeddings = file["embeddings"]
+    n_analysed, n_features = embeddings.shape
+    if not bool(file.attrs["complete"]) or int(file.attrs["n_committed"]) != n_analysed:
+        raise ValueError("it was not finished")
+    if fingerprint(recipe) != str(file.attrs["fingerprint"]):
+        raise ValueError("its recipe and its fingerprint don't belong together")
+    if frames.shape != (n_analysed,) or observed.shape != (n_analysed,) or embeddings.dtype != np.float32:
+        raise ValueError("its parts don't fit together")
+    if not embeddings.fletcher32:
+        raise ValueError("its embeddings have no checksums")
+    rows = embeddings.chunks[0]
+    buffer = np.empty((rows, n_features), dtype=np.float32)
+    for start in range(0, n_analysed, rows):
+        stop = min(start + rows, n_analysed)
+        embeddings.read_direct(buffer, np.s_[start:stop], np.s_[: stop - start])
+    return FeatureCache(frames, observed, recipe, str(file.attrs["fingerprint"]), n_features, path, lambda: _load(path))
+
+
+def _load(path: Path) -> NDArray[np.float32]:
+    with h5py.File(path, "r") as file:
+        return np.asarray(file["embeddings"][:], dtype=np.float32)
+
+
+def write_cache(
+    path: Path,
+    chunks: Iterable[NDArray[np.float32]],
+    frames: NDArray[np.int64],
+    observed: NDArray[np.bool_],
+    n_features: int,
+    attributes: dict[str, str],
+) -> None:
+    """Write a finished cache under a temporary name, then give it its own in one step.
+
+    Parameters
+    ----------
+    path : Path
+        Where it will be; what is there is replaced.
+    chunks : iterable of ndarray, shape (n, n_features), float32
+        The embeddings in order, a few at a time.
+    frames, observed : ndarray, shape (n_analysed,)
+        As in ``FeatureCache``.
+    n_features : int
+        Length of one embedding.
+    attributes : dict
+        ``recording``, ``recipe`` (JSON), ``fingerprint``, ``note``.
+
+    Raises
+    ------
+    ValueError
+        When the chunks don't add up to ``len(frames)`` embeddings.
+    OSError
+        When the file can't be written.
+    """
+    unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
+    n_analysed = len(frames)
+    rows = max(1, min(n_analysed, CHUNK_BYTES // (4 * n_features)))
+    with h5py.File(unfinished, "w", libver=("v110", "v110")) as file:
+        file.create_dataset("frames", data=frames, fletcher32=True, chunks=True)
+        file.create_dataset("observed", data=observed, fletcher32=True, chunks=True)
+        shape = (n_analysed, n_features)
+        dataset = file.create_dataset("embeddings", shape, np.float32, chunks=(rows, n_features), fletcher32=True)
+        file.attrs.update(attributes)
+        n_committed = 0
+        for chunk in chunks:
+            dataset[n_committed : n_committed + len(chunk)] = chunk
+            n_committed += len(chunk)
+        if n_committed != n_analysed:
+            raise ValueError(f"{n_committed} embeddings were given for {n_analysed} frames")
+        file.attrs["n_committed"] = n_committed
+        file.flush()
+        file.attrs["complete"] = True
+    with unfinished.open("rb+") as written:
+        os.fsync(written.fileno())
+    unfinished.replace(path)
+
+
+@contextlib.contextmanager
+def writing_to(cache_dir: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into a sentence about the cache folder."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"The cache folder {cache_dir} can't be written: {error}. Expected a folder that may be written "
+            "to, on a disk with room. Set cache_dir to another one, or free some space; what is done is kept."
+        ) from error
+
+
+def list_caches(cache_dir: Path) -> list[CacheRow]:
+    """Tell what is in a cache folder, by what the files say of themselves.
+
+    Returns
+    -------
+    list of CacheRow
+        Sorted by recording; also extractions that were interrupted.
+    """
+    rows = [_row(path) for path in sorted(cache_dir.glob("*.h5"))]
+    rows += [_parts_row(folder) for folder in sorted(cache_dir.glob(f"*{PARTS_SUFFIX}")) if folder.is_dir()]
+    return sorted(rows, key=lambda row: (row.recording, row.path.name))
+
+
+def verify_caches(cache_dir: Path) -> Iterator[CacheRow]:
+    """As ``list_caches``, but each file is read whole and its checksums compared; row by row."""
+    for row in list_caches(cache_dir):
+        if row.state == "complete" and read_cache(row.path, row.fingerprint) is None:
+            yield CacheRow(**{**row.__dict__, "state": "damaged"})
+        else:
+            yield row
+
+
+def prune_caches(
+    cache_dir: Path, keep_fingerprints: Collection[str] | None = None, older_than_days: float | None = None
+) -> list[CacheRow]:
+    """Remove caches that are damaged or no longer wanted; what is being written just now stays.
+
+    Parameters
+    ----------
+    cache_dir : Path
+        The folder.
+    keep_fingerprints : collection of str, optional
+        Remove caches and interrupted extractions made by any other recipe.
+    older_than_days : float, optional
+        Remove caches and interrupted extractions that are older than this. With both, only
+        what is unwanted *and* old is removed; with neither, only what is damaged.
+
+    Returns
+    -------
+    list of CacheRow
+        What was removed.
+    """
+    removed = []
+    for row in verify_caches(cache_dir):
+        unwanted = keep_fingerprints is None or row.fingerprint not in keep_fingerprints
+        age_days = (time.time() - row.path.stat().st_mtime) / 86400
+        old = older_than_days is None or age_days > older_than_days
+        neither = keep_fingerprints is None and older_than_days is None
+        if row.state == "damaged" or (unwanted and old and not neither):
+            try:
+                with lock_of(row.path).acquire(timeout=0):
+                    remove_parts(row.path) if row.path.is_dir() else row.path.unlink()
+            except Timeout:
+                log.info("%s is being written by another process and stays.", row.path)
+                continue
+            removed.append(row)
+    for path in cache_dir.glob(f"*{UNFINISHED_SUFFIX}"):
+        with contextlib.suppress(Timeout), lock_of(path.with_suffix("")).acquire(timeout=0):
+            path.unlink(missing_ok=True)
+    return removed
+
+
+def _row(path: Path) -> CacheRow:
+    size_mb = path.stat().st_size / 1e6
+    try:
+        with h5py.File(path, "r") as file:
+            n_frames, n_features = file["embeddings"].shape
+            return CacheRow(
+                recording=str(file.attrs["recording"]),
+                backbone=str(json.loads(str(file.attrs["recipe"]))["backbone"]["name"]),
+                n_frames=n_frames,
+                n_features=n_features,
+                size_mb=size_mb,
+                state="complete" if bool(file.attrs["complete"]) else "damaged",
+                fingerprint=str(file.attrs["fingerprint"]),
+                path=path,
+            )
+    except _DAMAGE:
+        return CacheRow(path.stem.rpartition("__")[0], "", 0, 0, size_mb, "damaged", "", path)
+
+
+def _parts_row(folder: Path) -> CacheRow:
+    recording = folder.name.removesuffix(PARTS_SUFFIX).rpartition("__")[0]
+    size_mb = sum(part.stat().st_size for part in folder.iterdir()) / 1e6
+    try:
+        plan = PartFolder.read_plan(folder)
+        return CacheRow(
+            recording=str(plan["recording"]),
+            backbone=str(json.loads(plan["recipe"])["backbone"]["name"]),
+            n_frames=min(count_parts(folder) * int(plan["chunk_frames"]), int(plan["n_analysed"])),
+            n_features=int(plan["n_features"]),
+            size_mb=size_mb,
+            state="unfinished",
+            fingerprint=str(plan["fingerprint"]),
+            path=folder,
+        )
+    except _DAMAGE:
+        return CacheRow(recording, "", 0, 0, size_mb, "damaged", "", folder)

@@ -1,0 +1,1 @@
+"""Where the rows of features of a recording come from."""

@@ -1,0 +1,1 @@
+"""Video files: their frames in order, and what they are like."""

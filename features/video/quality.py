@@ -1,0 +1,326 @@
+"""What a video's frames are like: their times, repeats and brightness, measured while it is decoded once.
+
+Time stamps are those that the file gives each frame (0 at the first). Formats without any, such as AVI, count
+frames by the header's rate: there a rate that is wrong can't be seen.
+
+Pictures are looked at through about `SAMPLED_PIXELS` of their pixels, in gray. A frame *repeats* the one before
+where no sampled pixel differs by more than `SAME_LEVELS`, which is what re-encoding makes of the same picture;
+around a key frame of a strongly compressed video it can differ more, so that counts of repeats are lower bounds.
+"""
+
+import math
+from array import array
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from features.video.foreground import FrameSampler, Sightings, see_what_stands_out
+
+QUALITY_VERSION = 2
+"""Raised when the same video gives other measures."""
+SAMPLED_PIXELS = 20_000
+SAME_LEVELS = 2.0
+LONGEST_LONE_REPEAT_FRAMES = 3
+"""More repeats in a row are a picture that stands still, for whatever reason."""
+MOVING_LEVELS = 8.0
+"""Between frames of a moving animal some sampled pixel changes by at least this much."""
+BLACK_LEVEL, SATURATED_LEVEL = 10.0, 250
+JUMP_LEVELS = 15.0
+"""A change of the picture's median gray level by more than this, of 255, is no animal's doing."""
+IRREGULAR_SHARE, IRREGULAR_S = 0.25, 0.0015
+"""Steps between frames may differ by this share of the usual one; some formats round stamps to milliseconds."""
+N_PLACES = 10
+"""So many places are remembered of what may happen often."""
+SIGHTED_SIDE_PX, N_SIGHTED = 240, 48
+"""Where the animal is about, and in so many frames, is told by small pictures."""
+_LEVELS = np.arange(256)
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """What the frames' time stamps say.
+
+    Attributes
+    ----------
+    fps : float
+        Frames per second from the first stamp to the last.
+    usual_step_s : float
+        Median time from one frame to the next, in seconds.
+    n_irregular : int
+        Steps between frames that differ from the usual one by more than rounding.
+    longest_step_s : float
+        Longest time from one frame to the next, in seconds.
+    longest_step_frame : int
+        The frame before it.
+    max_offset_frames : float
+        Largest difference between time × the header's frame rate and the frame's number.
+    max_offset_frame : int
+        The frame at which it is reached.
+    span_s : float
+        From the first stamp to the last, in seconds.
+    """
+
+    fps: float
+    usual_step_s: float
+    n_irregular: int
+    longest_step_s: float
+    longest_step_frame: int
+    max_offset_frames: float
+    max_offset_frame: int
+    span_s: float
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the steps between frames are not all alike."""
+        return self.n_irregular > 0
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Frames that show the same picture as the one before.
+
+    Attributes
+    ----------
+    n_frames : int
+        All of them.
+    n_lone : int
+        Those of at most `LONGEST_LONE_REPEAT_FRAMES` in a row amid motion: a frame was lost and the one before
+        written again.
+    lone_frames : tuple of int
+        The first few of them.
+    longest_frames : int
+        Longest stretch of repeats.
+    longest_start_frame : int
+        Where it begins.
+    """
+
+    n_frames: int
+    n_lone: int
+    lone_frames: tuple[int, ...]
+    longest_frames: int
+    longest_start_frame: int
+
+
+@dataclass(frozen=True)
+class Jump:
+    """An abrupt change of brightness: the picture's median gray level (0-255) before and from `frame` on."""
+
+    frame: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """How bright the pictures are, in gray levels from 0 to 255.
+
+    Attributes
+    ----------
+    mean, darkest, brightest : float
+        Over all frames; of the darkest and the brightest frame.
+    n_black : int
+        Frames whose mean is below `BLACK_LEVEL`.
+    first_black_frame : int
+        -1 where there is none.
+    saturated_share : float
+        Share of pixels at `SATURATED_LEVEL` or above, in [0, 1].
+    n_jumps : int
+        Abrupt changes that last.
+    jumps : tuple of Jump
+        The first few of them.
+    """
+
+    mean: float
+    darkest: float
+    brightest: float
+    n_black: int
+    first_black_frame: int
+    saturated_share: float
+    n_jumps: int
+    jumps: tuple[Jump, ...]
+
+
+@dataclass(frozen=True)
+class VideoQuality:
+    """What was measured of one video.
+
+    Attributes
+    ----------
+    times : FrameTimes or None
+        None where the time stamps don't increase or there is one frame.
+    repeats : Repeats
+    brightness : Brightness
+    sightings : Sightings or None
+        What stands out from the still background, animals most likely; None where that can't be told.
+    """
+
+    times: FrameTimes | None
+    repeats: Repeats
+    brightness: Brightness
+    sightings: Sightings | None
+
+
+@dataclass
+class QualityMeter:
+    """Takes the frames in order and remembers little of each."""
+
+    _times_s: "array[float]" = field(default_factory=lambda: array("d"))
+    _changes: "array[float]" = field(default_factory=lambda: array("d"))
+    _means: "array[float]" = field(default_factory=lambda: array("d"))
+    _medians: "array[float]" = field(default_factory=lambda: array("d"))
+    _saturated: "array[float]" = field(default_factory=lambda: array("d"))
+    _previous: NDArray[np.uint8] | None = None
+    _sampler: FrameSampler = field(default_factory=lambda: FrameSampler(SIGHTED_SIDE_PX, N_SIGHTED))
+
+    @property
+    def n_frames(self) -> int:
+        """Frames taken so far."""
+        return len(self._times_s)
+
+    def add(self, frame: NDArray[np.uint8], time_s: float) -> None:
+        """Take the next frame, (height, width, 3) as OpenCV has it, and its time stamp in seconds."""
+        step = max(1, int((frame.shape[0] * frame.shape[1] / SAMPLED_PIXELS) ** 0.5))
+        size_px = max(1, frame.shape[1] // step), max(1, frame.shape[0] // step)
+        sampled = cv2.resize(frame, size_px, interpolation=cv2.INTER_NEAREST)
+        gray = cv2.cvtColor(sampled, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+        self._changes.append(_largest_difference(gray, self._previous))
+        histogram = np.bincount(gray.ravel(), minlength=256)
+        self._means.append(float(histogram @ _LEVELS) / gray.size)
+        self._medians.append(float(np.searchsorted(histogram.cumsum(), gray.size / 2)))
+        self._saturated.append(float(histogram[SATURATED_LEVEL:].sum()) / gray.size)
+        self._times_s.append(time_s)
+        self._previous = gray
+        self._sampler.add(frame)
+
+    def quality(self, fps: float) -> VideoQuality:
+        """What the frames were like; at least one was taken. `fps` is the header's."""
+        means = np.array(self._means)
+        black = np.flatnonzero(means < BLACK_LEVEL)
+        # An animal that stretches changes the mean; the median is that of the ground.
+        jumps = find_jumps(np.array(self._medians), fps)
+        return VideoQuality(
+            measure_times(np.array(self._times_s), fps),
+            measure_repeats(np.array(self._changes)),
+            Brightness(
+                float(means.mean()),
+                float(means.min()),
+                float(means.max()),
+                len(black),
+                int(black[0]) if len(black) else -1,
+                float(np.mean(self._saturated)),
+                len(jumps),
+                tuple(jumps[:N_PLACES]),
+            ),
+            see_what_stands_out(self._sampler),
+        )
+
+
+def _largest_difference(gray: NDArray[np.uint8], previous: NDArray[np.uint8] | None) -> float:
+    if previous is None or previous.shape != gray.shape:
+        return math.inf
+    return float(cv2.norm(gray, previous, cv2.NORM_INF))
+
+
+def measure_times(times_s: NDArray[np.float64], fps: float) -> FrameTimes | None:
+    """Compare time stamps with a constant rate.
+
+    Parameters
+    ----------
+    times_s : ndarray, shape (n_frames,), float64
+        Time stamp of each frame, in seconds.
+    fps : float
+        Frames per second that the header gives.
+
+    Returns
+    -------
+    FrameTimes or None
+        None with fewer than two frames, or where the last stamp isn't after the first.
+    """
+    if len(times_s) < 2 or not np.isfinite(times_s).all() or times_s[-1] <= times_s[0]:
+        return None
+    steps_s = np.diff(times_s)
+    usual_s = float(np.median(steps_s))
+    irregular = np.abs(steps_s - usual_s) > max(IRREGULAR_SHARE * usual_s, IRREGULAR_S)
+    span_s = float(times_s[-1] - times_s[0])
+    offsets = np.abs((times_s - times_s[0]) * fps - np.arange(len(times_s)))
+    longest, farthest = _first_largest(steps_s), _first_largest(offsets)
+    return FrameTimes(
+        len(steps_s) / span_s,
+        usual_s,
+        int(irregular.sum()),
+        float(steps_s[longest]),
+        longest,
+        float(offsets[farthest]),
+        farthest,
+        span_s,
+    )
+
+
+def _first_largest(values: NDArray[np.float64]) -> int:
+    """Index of the first of the largest values; their last digits say nothing."""
+    return int(np.flatnonzero(values >= values.max() - 1e-5)[0])
+
+
+def measure_repeats(changes: NDArray[np.float64]) -> Repeats:
+    """Find the frames that repeat the one before.
+
+    Parameters
+    ----------
+    changes : ndarray, shape (n_frames,), float64
+        Largest difference from the frame before over the sampled pixels, in gray levels; infinite for the first.
+    """
+    same = changes <= SAME_LEVELS
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
+    runs = [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+    finite = changes[np.isfinite(changes)]
+    # Around a frame that was written twice the animal is moving as it usually does.
+    moving = max(MOVING_LEVELS, float(np.median(finite)) / 2) if len(finite) else MOVING_LEVELS
+    lone = [
+        frame
+        for start, stop in runs
+        if stop - start <= LONGEST_LONE_REPEAT_FRAMES
+        and stop < len(changes)
+        and min(changes[start - 1], changes[stop]) >= moving
+        for frame in range(start, stop)
+    ]
+    longest = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
+    return Repeats(int(same.sum()), len(lone), tuple(lone[:N_PLACES]), longest[1] - longest[0], longest[0])
+
+
+def find_jumps(brightness: NDArray[np.float64], fps: float) -> list[Jump]:
+    """Find abrupt changes of brightness that last, such as a lamp that is switched on.
+
+    Parameters
+    ----------
+    brightness : ndarray, shape (n_frames,), float64
+        Median gray level of each frame.
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    list of Jump
+        In order. The medians of half a second before and after differ by more than `JUMP_LEVELS`, so that
+        flashes of a few frames are none.
+    """
+    window = max(2, round(fps / 2))
+    n_windows = len(brightness) // window
+    if n_windows < 2:
+        return []
+    medians = np.median(brightness[: n_windows * window].reshape(n_windows, window), axis=1)
+    jumps: list[Jump] = []
+    k = 0
+    while k < n_windows - 1:
+        # A change in the midst of a window shows between the windows before and after it.
+        later = k + 1 if abs(medians[k + 1] - medians[k]) > JUMP_LEVELS else min(k + 2, n_windows - 1)
+        if abs(medians[later] - medians[k]) <= JUMP_LEVELS:
+            k += 1
+            continue
+        # Most frames of the one window are still as before, most of the other as after.
+        first, last = k * window + window // 2, later * window + (window + 1) // 2
+        steps = np.abs(np.diff(brightness[first - 1 : last + 1]))
+        jumps.append(Jump(first + int(steps.argmax()), float(medians[k]), float(medians[later])))
+        k = later
+    return jumps

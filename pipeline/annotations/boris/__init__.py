@@ -1,0 +1,1 @@
+"""What BORIS writes: projects, and tabular, aggregated and binary exports."""

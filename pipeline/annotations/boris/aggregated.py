@@ -1,0 +1,103 @@
+"""BORIS' aggregated export: a row per bout (STATE) or point event, with start and stop.
+
+Columns differ between versions (``FPS`` or ``FPS (frame/s)``, with or without image indices, with the
+independent variables in between); they are found by name. An export without its header row is read where it
+has version 7's columns, which are counted from the one that says STATE or POINT: four before (subject, behavior,
+category, modifiers) and five after it (start, stop, duration, two comments). In version 8 the number of columns
+before it isn't fixed, so such an export is refused.
+"""
+
+from common.errors import InputError
+from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
+from pipeline.annotations.boris.events import Event, point_faults, to_frame
+from pipeline.annotations.boris.exports import iter_events, select_events
+from pipeline.annotations.boris.media import MediaPart
+from pipeline.annotations.cells import cell, number
+from pipeline.annotations.opening import FileHead
+
+DESCRIPTION = "BORIS aggregated events (version 7 or 8)"
+_COLUMNS = {"behavior", "behavior type", "start (s)", "stop (s)"}
+_HEADERLESS = (
+    "subject", "behavior", "behavioral category", "modifiers", "behavior type", "start (s)", "stop (s)", "duration (s)",
+    "comment start", "comment stop",
+)  # fmt: skip
+_KINDS = ("STATE", "POINT")
+_ROUNDING_S = 0.002
+
+
+def matches(head: FileHead) -> bool:
+    """True where the header names Behavior, Behavior type, Start (s) and Stop (s), or there is version 7's form."""
+    return _header(head) is not None
+
+
+def read(head: FileHead, wanted: Wanted) -> EventList:
+    """Read the bouts.
+
+    Raises
+    ------
+    InputError
+        A choice of observation, media file or subject that the user must make; another video; a stop
+        before its start; overlaps.
+    """
+    header = _header(head)
+    if header is None:
+        raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, found no header of it. Export it again.")
+    events, part = select_events(head, list(iter_events(head, *header)), wanted, ("start (s)", "stop (s)"))
+    found = []
+    points = []
+    for event in events:
+        kind = event["behavior type"]
+        if kind not in _KINDS or not event["behavior"]:
+            raise InputError(
+                f"Expected a behavior and STATE or POINT in {head.path.name}, row {event.row}, found "
+                f"{event['behavior']!r} and {kind!r}. Export the observation again."
+            )
+        if kind == "POINT":
+            points.append(event)
+        else:
+            found.append(_bout(head, event, wanted, part))
+    return collect_bouts(head, "boris_aggregated", found, point_faults(head, points), part.notes, part.watched)
+
+
+def _bout(head: FileHead, event: Event, wanted: Wanted, part: MediaPart) -> FoundBout:
+    start, stop = (
+        to_frame(
+            head, event.row, (f"{end} (s)", event[f"{end} (s)".casefold()]),
+            event[f"image index {end}".casefold()], wanted, part,
+        )
+        for end in ("Start", "Stop")
+    )  # fmt: skip
+    if stop < start:
+        raise InputError(
+            f"In {head.path.name}, row {event.row}, the bout of {event['behavior']!r} stops (frame {stop}) "
+            f"before it starts (frame {start}). Correct the observation in BORIS and export again."
+        )
+    return FoundBout(event.row, event["behavior"], start, stop, event.modifiers)
+
+
+def _header(head: FileHead) -> tuple[int, list[str]] | None:
+    """The header's row and names, row 0 where there is none; None where this is another file."""
+    if {name.casefold() for name in head.names} >= _COLUMNS:
+        return head.rows[0]
+    kind = next((i for i, text in enumerate(head.names) if text in _KINDS), -1)
+    first = kind - _HEADERLESS.index("behavior type")
+    media = next((i for i in (2, 3) if _are_media(head.names, i)), None)
+    if media is None or media + 3 > first or not all(_is_headerless(cells, kind) for _, cells in head.rows):
+        return None
+    names = ["observation id", "observation date", *[""] * (first - 2), *_HEADERLESS]
+    names[media : media + 3] = ["media file", "total length", "fps"]
+    return 0, names
+
+
+def _are_media(cells: list[str], position: int) -> bool:
+    """True for a media file's name with the length and the frame rate after it."""
+    name, *numbers = (cell(cells, position + i) for i in range(3))
+    return bool(name) and number(name) is None and all(number(text) is not None for text in numbers)
+
+
+def _is_headerless(cells: list[str], kind: int) -> bool:
+    """True where the cells after the one that says STATE or POINT are start, stop, duration and comments."""
+    start, stop, duration = (number(cell(cells, kind + i)) for i in (1, 2, 3))
+    if cell(cells, kind) not in _KINDS or start is None or stop is None or any(cells[kind + 6 :]):
+        return False
+    return cells[kind] == "POINT" or (duration is not None and abs(stop - start - duration) < _ROUNDING_S)

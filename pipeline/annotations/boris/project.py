@@ -1,0 +1,233 @@
+"""BORIS' project file (.boris; packed: .boris_gz): JSON with observations and an ethogram.
+
+An observation's events are ``[time, subject, code, modifier, comment, frame index]``, the last one only
+where BORIS 8 wrote it; a bout is two events of the same subject, code and modifier. Whether a code is a
+state or a point event stands in the ethogram (``behaviors_conf``).
+"""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
+
+from common.errors import InputError
+from common.notes import Doubt
+from pipeline.annotations.base import EventList, Wanted, collect_bouts
+from pipeline.annotations.boris.events import (
+    Event,
+    choose_observation,
+    choose_subject,
+    point_faults,
+    require_recorded,
+    to_frame,
+)
+from pipeline.annotations.boris.media import Media, MediaPart, Player, choose_media
+from pipeline.annotations.boris.pairs import Press, pair_presses, unpaired
+from pipeline.annotations.cells import number
+from pipeline.annotations.opening import FileHead
+
+DESCRIPTION = "BORIS project (.boris)"
+# As the review writes it into the observation's description.
+_ORIGINS = re.compile(r"Of (?P<all>\d{1,9}) bouts: (?P<model>\d{1,9}) the model's, unchanged")
+_MOST_BYTES = 200_000_000
+_FIELDS = ("time", "subject", "behavior", "modifier", "comment", "image index")
+
+
+def _mapping(found: Any) -> Any:
+    return {} if found in ([], "", None) else found  # BORIS writes [] where a live observation has no media
+
+
+_Mapping = BeforeValidator(_mapping)
+
+
+class _MediaInfo(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    length: Annotated[dict[str, Any], _Mapping] = {}
+    fps: Annotated[dict[str, Any], _Mapping] = {}
+    offset: Annotated[dict[str, FiniteFloat], _Mapping] = {}
+
+
+class _Observation(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    type: str = "MEDIA"
+    file: Annotated[dict[str, list[str]], _Mapping] = {}
+    events: list[list[Any]] = []
+    media_info: Annotated[_MediaInfo, _Mapping] = _MediaInfo()
+    time_offset: FiniteFloat = Field(0.0, alias="time offset")
+    description: Any = ""
+    interval_s: tuple[FiniteFloat, FiniteFloat] = Field((0.0, 0.0), alias="observation time interval")
+
+    @property
+    def players(self) -> list[Player]:
+        """Those that show something, in BORIS' order."""
+        lengths, rates = self.media_info.length, self.media_info.fps
+        return [
+            Player(
+                tuple(Media(name, _positive(lengths.get(name)), _positive(rates.get(name))) for name in names),
+                self.media_info.offset.get(player, 0.0),
+            )
+            for player, names in sorted(self.file.items())
+            if names
+        ]
+
+
+class _Behavior(BaseModel):
+    code: str
+    type: str
+
+
+class _Subject(BaseModel):
+    name: str
+
+
+class _Project(BaseModel):
+    observations: dict[str, dict[str, Any]]
+    behaviors_conf: Annotated[dict[str, _Behavior], _Mapping]
+    subjects_conf: Annotated[dict[str, _Subject], _Mapping] = {}
+
+
+def matches(head: FileHead) -> bool:
+    """True for JSON, plain or packed."""
+    return head.is_project
+
+
+def read(head: FileHead, wanted: Wanted) -> EventList:
+    """Read one observation's events of one subject.
+
+    Raises
+    ------
+    InputError
+        No project of BORIS; a choice of observation, media file or subject that the user must make;
+        another video; an event without its counterpart.
+    """
+    if not matches(head):
+        raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, which is JSON, found a table.")
+    project = _load(head.path)
+    media = {name: _media_names(found) for name, found in project.observations.items()}
+    if not media:
+        raise InputError(f"The BORIS project {head.path.name} has no observations. Was it saved after scoring?")
+    name = choose_observation(head, media, wanted)
+    observation = _validated(head.path, _Observation, project.observations[name], f"observation {name!r}")
+    require_recorded(head, 0, observation.type)
+    players = observation.players
+    if not players:
+        raise InputError(f"Observation {name!r} of {head.path.name} names no media file, so its times are no video's.")
+    part = choose_media(head, 0, players, wanted)
+    part = replace(part, start_s=part.start_s + observation.time_offset)
+    events = [_event(row, found) for row, found in enumerate(observation.events, start=1)]
+    events = choose_subject(head, events, wanted, [subject.name for subject in project.subjects_conf.values()])
+    states, points, faults = _by_kind(events, project)
+    presses = [
+        Press(event, to_frame(head, event.row, ("time", event["time"]), event["image index"], wanted, part), "")
+        for event in sorted(states, key=lambda event: number(event["time"]) or 0.0)
+    ]
+    found, left_open = pair_presses(head, presses)
+    if left_open:
+        raise unpaired(head, left_open[0], "START", "after it")
+    faults = {**point_faults(head, points), **faults}
+    watched = part.watched or _watched(observation.interval_s, part, wanted)
+    notes = (*part.notes, *_model_doubts(head, str(observation.description)))
+    scored = collect_bouts(head, "boris_project", found, faults, notes, watched)
+    # What the ethogram has and nobody pressed was watched for, and did not happen.
+    never = [code for code in _state_codes(project) if code not in (*scored.behaviors, *faults)]
+    return replace(scored, behaviors=(*scored.behaviors, *never))
+
+
+def _model_doubts(head: FileHead, description: str) -> tuple[str, ...]:
+    """A doubt where Rearview's review left bouts as a model had them; what was changed in BORIS since isn't known."""
+    counts = _ORIGINS.search(description)
+    if counts is None or int(counts["model"]) == 0:
+        return ()
+    return (
+        Doubt(
+            f"When Rearview wrote {head.path.name}, {counts['model']} of {counts['all']} bouts were a model's, left as "
+            "they were. As far as nobody looked at them, what learns from them, or is scored against them, is compared "
+            "with a model."
+        ),
+    )
+
+
+def _state_codes(project: _Project) -> list[str]:
+    return [behavior.code for behavior in project.behaviors_conf.values() if "state" in behavior.type.casefold()]
+
+
+def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], list[Event], dict[str, str]]:
+    """State events, point events, and codes that the ethogram doesn't know → what is wrong."""
+    kinds = {behavior.code: behavior.type.casefold() for behavior in project.behaviors_conf.values()}
+    states: list[Event] = []
+    points: list[Event] = []
+    faults: dict[str, str] = {}
+    for event in events:
+        code = event["behavior"]
+        if code not in kinds:
+            faults.setdefault(
+                code,
+                f"event {event.row}: the project's ethogram does not know {code!r}, so it may be a state or a point "
+                "event. Add it to the ethogram in BORIS",
+            )
+        else:
+            (states if "state" in kinds[code] else points).append(event)
+    return states, points, faults
+
+
+def _watched(interval_s: tuple[float, float], part: MediaPart, wanted: Wanted) -> tuple[int, int] | None:
+    """Frames within the observation's time interval; None where BORIS has no limits ([0, 0])."""
+    if not 0 <= interval_s[0] < interval_s[1] or part.has_neighbours:
+        return None
+    start, stop = (round(min(time_s * wanted.fps, wanted.n_frames)) for time_s in interval_s)
+    return start, stop
+
+
+def _event(row: int, found: list[Any]) -> Event:
+    texts = ["" if value is None else str(value).strip() for value in found]
+    return Event(row, dict(zip(_FIELDS, texts, strict=False)))
+
+
+def _media_names(observation: dict[str, Any]) -> list[str]:
+    """As far as they can be read: only the observation that is chosen must be whole."""
+    files = observation.get("file")
+    lists = files.values() if isinstance(files, dict) else []
+    return [name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)]
+
+
+def _positive(value: Any) -> float | None:
+    found = number(str(value))
+    return found if found is not None and found > 0 else None
+
+
+def _load(path: Path) -> _Project:
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path.name} can't be unpacked ({error}). Save the project in BORIS again.") from error
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"{path.name} is larger than 200 MB, which no BORIS project of a lab is. Is it another file?")
+    try:
+        return _Project.model_validate_json(content.removeprefix(b"\xef\xbb\xbf").strip())
+    except ValidationError as error:
+        raise _refused(path, error, "file") from error
+
+
+def _validated(path: Path, model: type[_Observation], found: dict[str, Any], what: str) -> _Observation:
+    try:
+        return model.model_validate(found)
+    except ValidationError as error:
+        raise _refused(path, error, what) from error
+
+
+def _refused(path: Path, error: ValidationError, what: str) -> InputError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = " > ".join(str(key) for key in first["loc"])
+    reason = " ".join(f"{where}: {first['msg']}".split()).lstrip(": ")
+    return InputError(
+        f"Expected {DESCRIPTION} in {path.name}, found something else in its {what} ({reason[:200]}). Open it in BORIS "
+        "and save it again, or use a tabular or aggregated export."
+    )

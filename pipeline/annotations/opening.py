@@ -1,0 +1,102 @@
+"""Opening an annotation file: a text table, the sheet of a workbook, or a project.
+
+From what is found here the readers tell whether a file is theirs. Nothing is guessed from the file's name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.delimited import Dialect, find_dialect, head_rows, iter_rows, require_file
+from common.errors import InputError
+from pipeline.annotations.spreadsheet import read_sheet
+
+_N_HEAD_ROWS = 60
+_ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class FileHead:
+    """The beginning of a file, from which its format is recognised.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    dialect : Dialect or None
+        Encoding and delimiter of a text table; None for other files.
+    rows : tuple of (int, list of str)
+        Row number (from 1) and cells of the first rows that aren't blank; empty for a project.
+    sheet : tuple of (int, list of str) or None
+        All rows of a workbook's sheet; None for other files.
+    """
+
+    path: Path
+    dialect: Dialect | None = None
+    rows: tuple[tuple[int, list[str]], ...] = ()
+    sheet: tuple[tuple[int, list[str]], ...] | None = None
+
+    @property
+    def is_project(self) -> bool:
+        """True for JSON, plain or packed."""
+        return self.dialect is None and self.sheet is None
+
+    @property
+    def unit(self) -> str:
+        """What errors count: rows of a table, events of a project."""
+        return "event" if self.is_project else "row"
+
+    def at(self, row: int) -> str:
+        """File and place for an error; 0 = the file as a whole."""
+        return f"{self.path.name}, {self.unit} {row}" if row else self.path.name
+
+    @property
+    def names(self) -> list[str]:
+        """Cells of the first row; empty for a project."""
+        return self.rows[0][1] if self.rows else []
+
+    def iter_rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (row number, cells) of the whole table; nothing for a project.
+
+        Raises
+        ------
+        InputError
+            A row can't be taken apart.
+        """
+        if self.sheet is not None:
+            yield from self.sheet
+        elif self.dialect is not None:
+            yield from iter_rows(self.path, self.dialect)
+
+
+def read_head(path: Path) -> FileHead:
+    """Find out what kind of file this is.
+
+    Raises
+    ------
+    InputError
+        Missing, empty or damaged file, or neither a table nor a project.
+    """
+    require_file(path, "annotation file")
+    if is_project(path):
+        return FileHead(path)
+    if _first_bytes(path).startswith(_ZIP):
+        sheet = read_sheet(path)
+        return FileHead(path, rows=tuple(row for row in sheet if any(row[1]))[:_N_HEAD_ROWS], sheet=sheet)
+    dialect = find_dialect(path)
+    rows = tuple(head_rows(path, _N_HEAD_ROWS, dialect))
+    if not rows:
+        raise InputError(f"The annotation file {path.name} holds only blank lines. Export it again.")
+    return FileHead(path, dialect, rows)
+
+
+def is_project(path: Path) -> bool:
+    """True for JSON, plain or packed; one project may serve several recordings, since it names their videos."""
+    start = _first_bytes(path)
+    return start.startswith(_GZIP) or start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)

@@ -1,0 +1,124 @@
+"""`python run_experiment.py CONFIG.yaml ...`: carry out experiments in turn, then compare them."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.errors import InputError
+from common.suggestions import did_you_mean
+from pipeline.commands import COMMANDS
+from pipeline.runtime.logs import set_level
+
+_EXAMPLES = """examples:
+  python run_experiment.py experiments/exp1.yaml
+        ResNet50V2 + LSTM on the built-in demo; the report is runs/exp1/report.html
+  python run_experiment.py init my/videos
+        pairs your videos, poses and annotations by name; writes recordings.csv and a first experiment
+  python run_experiment.py experiments/exp1.yaml --set recordings=my/recordings.csv --output runs/mine
+        the same on your own recordings
+  python run_experiment.py experiments/*.yaml
+        all experiments in turn, then one comparison: runs/comparison.html
+  python run_experiment.py audit my/recordings.csv
+        before a run: do videos, poses and labels fit together, and what is odd about them?
+  python run_experiment.py compare runs/exp1 runs/exp2
+        which is better, per behavior, and whether the difference is real
+  python run_experiment.py evaluate predictions.csv --behavior grooming=human,model --fps 25 --output runs/other
+        score any program's probabilities against labels
+  python run_experiment.py predict runs/exp1 "new videos"
+        a trained run on new videos: predictions, a summary table, a report
+  python run_experiment.py export runs/exp1
+        bouts for BORIS (a project to correct them in) and spreadsheets
+  python run_experiment.py overlay runs/exp1
+        a video with what human and model say on it, to look at or to show
+  python run_experiment.py review runs/exp1 --serve
+        look at the predictions in the videos, where the model is least sure, and correct them
+  python run_experiment.py cache list
+        what lies in the cache of embeddings (also: cache verify, cache prune)
+"""
+
+
+def run_experiments_command(arguments: Sequence[str]) -> int:
+    """Run experiments in turn; returns the exit code."""
+    options = _experiment_parser().parse_args(arguments)
+    if options.verbose:
+        set_level(logging.DEBUG)
+    from pipeline.config.schema import load_config
+    from pipeline.experiment import RunOptions, run_experiment
+
+    _require_no_misspelt_command(options.configs[0])
+    configs = [load_config(path, options.overrides) for path in options.configs]
+    if options.output is not None and len(configs) > 1:
+        raise InputError(
+            "--output names the folder of one run, but several experiments were given. Leave it out (each run then "
+            "goes to runs/<name>), or use --set output_dir=FOLDER to put them all into one folder."
+        )
+    names = [config.name for config in configs]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(
+            f"Several of the experiments have the name {doubled[0]!r}, so they would share a folder. Give each YAML "
+            "a `name:` of its own."
+        )
+    run_options = RunOptions(options.output, options.stage, options.overwrite)
+    runs, failed = [], []
+    for config in configs:
+        try:
+            runs.append(run_experiment(config, run_options))
+        except InputError as error:
+            # A night's other experiments must not be lost to one.
+            if len(configs) == 1:
+                raise
+            logging.getLogger(__name__).error("%s: %s", config.name, error)
+            failed.append((config.name, error))
+    finished = [run.path for run in runs if run.is_finished()]
+    if len(configs) > 1 and finished:
+        from pipeline.report.comparison.page import write_comparison
+        from pipeline.report.terminal import print_comparison
+
+        path = configs[0].output_dir / "comparison.html"
+        print_comparison(write_comparison(finished, path))
+        print(f"Comparison: {path}")
+    for name, reason in failed:
+        print(f"\nError: the experiment {name} was not finished: {reason}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _experiment_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_experiment.py",
+        description="Turns videos of mice into behavior labels: crops every frame around the animal, runs a frozen "
+        "network once, trains a head per behavior with leave-one-video-out cross-validation, and writes a report. "
+        f"Commands beside that: {', '.join(sorted(COMMANDS))} (each with a --help of its own).",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG.yaml", help="experiments, run in turn")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="change one setting of the YAML, e.g. --set head.units=32 (may be given several times)",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (default: runs/<name>)")
+    parser.add_argument(
+        "--stage",
+        choices=("features", "heads", "report"),
+        help="only this stage: compute embeddings; train on cached embeddings; write the report again",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that lies in the folder already")
+    parser.add_argument("--verbose", action="store_true", help="say more, for finding out what went wrong")
+    return parser
+
+
+def _require_no_misspelt_command(first: Path) -> None:
+    if first.suffix or first.exists():
+        return
+    hint = did_you_mean(first.name, COMMANDS)
+    if hint:
+        raise InputError(
+            f"{first} is neither a command nor an experiment's YAML.{hint} Commands: {', '.join(COMMANDS)}."
+        )

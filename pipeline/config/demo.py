@@ -1,0 +1,32 @@
+"""The demo's settings."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DemoConfig(BaseModel):
+    """How large a simulated open field to make.
+
+    Attributes
+    ----------
+    n_train, n_test : int
+        Number of training and test recordings; each has its own mouse.
+    n_frames : int
+        Frames per recording (at least 300, so that every behavior fits in).
+    size_px : int
+        Width and height of the video.
+    fps : float
+        Frame rate; durations of behaviors follow it.
+    seed : int
+        Same settings and seed, same machine: same demo.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_train: int = Field(default=6, ge=1, le=99, description="Training recordings, each of another mouse.")
+    n_test: int = Field(default=2, ge=0, le=99, description="Test recordings, each of another mouse.")
+    n_frames: int = Field(default=1500, ge=300, le=200_000, description="Frames per recording.")
+    size_px: int = Field(default=448, ge=96, le=2048, description="Width and height of the videos, in pixels.")
+    fps: float = Field(
+        default=10.0, ge=5.0, le=60.0, description="Frames per second; the behaviors' durations follow it."
+    )
+    seed: int = Field(default=0, ge=0, description="Same settings and seed, same machine: same demo.")

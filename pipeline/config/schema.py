@@ -1,0 +1,365 @@
+"""One YAML file, checked key by key, is one experiment.
+
+The model below is the single source of truth: the command line reads it, `experiments/README.md`
+is generated from it, and a run folder keeps the resolved form. Unknown keys are refused by name.
+YAML is read by a YAML 1.2 safe loader, so that `1e-3` is a number and `no` is a word.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from common.errors import InputError
+from common.names import unsafe_name_reason
+from common.yaml_text import dump_yaml
+from features.backbones import BACKBONES, BackboneConfig
+from features.centers import CenterConfig
+from models.heads import HEADS, HeadConfig
+from models.training import TrainingConfig
+from pipeline.config.demo import DemoConfig
+from pipeline.config.frame_policy import FramesSetting
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.postprocessing.tuning import TuningConfig
+
+if TYPE_CHECKING:
+    AnyBackbone = BackboneConfig
+    AnyHead = HeadConfig
+else:
+    AnyBackbone = Annotated[Union[tuple(BACKBONES.values())], Field(discriminator="name")]  # noqa: UP007
+    AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
+
+
+# How pydantic names the members of a union in the place of an error.
+_UNION_TAGS = ("str", "list[str]", "literal[", "function-after[")
+
+
+class CropConfig(BaseModel):
+    """The square that is cut out of every frame."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size_px: int = Field(
+        default=160, ge=8, le=4096, description="Side of the square around the center, in pixels of the video frame."
+    )
+
+
+class ExperimentConfig(BaseModel):
+    """Everything that determines a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the run; its folder is `<output_dir>/<name>`.")
+    description: str = Field("", description="One line for the head of the report.")
+    recordings: str = Field(
+        "demo",
+        description="`demo` (a simulated open field, made on first use) or the path of a recordings.csv, "
+        "relative to the folder in which the command is run.",
+    )
+    behaviors: dict[str, str | list[str]] = Field(
+        description="Our name of each behavior, and its name (or a list of names to merge) in the annotations."
+    )
+    annotations: str | None = Field(
+        None,
+        description="Whose labels to use where a recording has several annotators: a name as in recordings.csv, or "
+        "`majority` (more than half of those who scored the frame; a tie is unknown), `union` (any), "
+        "`intersection` (all).",
+    )
+    mask_disagreements: bool = Field(
+        False,
+        description="Frames on which annotators disagree are not trained on. They are scored all the same.",
+    )
+    demo: DemoConfig = Field(
+        default_factory=DemoConfig,
+        description="Size of the simulated open field (only for `recordings: demo`).",
+    )
+    frames: FramesSetting = Field(
+        "strict",
+        description="What to do where video, poses and labels of a recording are not of the same frames: `strict` (an "
+        "error), or a policy.",
+    )
+    center: CenterConfig = Field(
+        default_factory=lambda: CenterConfig(), description="Around which point of the animal the crop is cut."
+    )
+    crop: CropConfig = Field(default_factory=lambda: CropConfig(), description="The crop that the network sees.")
+    frame_step: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Analyse every n-th frame. Probabilities of the frames between are interpolated; "
+        "scores always cover every frame. All `window_frames` count analysed frames.",
+    )
+    backbone: AnyBackbone = Field(description="The frozen network that turns a crop into an embedding.")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32", description="Arithmetic of the backbone; the mixed ones are for GPUs (and newest CPUs)."
+    )
+    batch_frames: int = Field(32, ge=1, le=4096, description="Crops per call of the backbone.")
+    head: AnyHead = Field(description="The network that turns a sequence of embeddings into probabilities.")
+    training: TrainingConfig = Field(default_factory=TrainingConfig, description="How a head is trained.")
+    baseline: Literal["logistic", "none"] = Field(
+        "logistic", description="A head without memory, trained on the same folds, that the head must beat."
+    )
+    cross_validation: Literal["leave_one_video_out", "none"] = Field(
+        "leave_one_video_out",
+        description="Every training recording is held out once (all recordings of one individual together). "
+        "`none`: only the final heads are trained, for `training.epochs` epochs.",
+    )
+    protocol: Literal["nested", "thesis", "compare"] = Field(
+        "nested",
+        description="`nested`: early stopping looks at another training recording, the held-out one is only scored. "
+        "`thesis`: early stopping looks at the held-out recording itself (as published; optimistic). `compare`: "
+        "nested, and the thesis' beside it, so that its optimism becomes a number (protocol.csv).",
+    )
+    refit: bool = Field(
+        True,
+        description="Nested only: once early stopping has found the best epoch, train again on the fold's training and "
+        "validation recordings together, for so many epochs, as the final heads are; that head is scored.",
+    )
+    postprocess: PostprocessConfig | Literal["tune"] = Field(
+        default_factory=PostprocessConfig,
+        description="From probabilities to bouts: fixed settings, or `tune`, which chooses them per behavior on "
+        "training recordings, by heads that never saw the recording they are used on (see `tuning`).",
+    )
+    tuning: TuningConfig = Field(
+        default_factory=TuningConfig, description="Among what and for what `postprocess: tune` chooses."
+    )
+    calibration: Literal["none", "temperature", "isotonic"] = Field(
+        "none",
+        description="Makes probabilities mean what they say (of frames at .8, four in five are positive), fitted on "
+        "training recordings as `tune` is. `temperature`: stretch and shift on the log-odds; `isotonic`: any rising "
+        "curve (wants many bouts).",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same machine: same scores.")
+    workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Heads trained at the same time, each in its own process. 0: chosen by cores.",
+    )
+    cache_dir: Path = Field(Path("cache"), description="Folder of the cached embeddings (shared by experiments).")
+    output_dir: Path = Field(Path("runs"), description="Folder in which the run's folder is made.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_folder_name(cls, name: str) -> str:
+        reason = unsafe_name_reason(name)
+        if reason:
+            raise ValueError(f"cannot be used as a folder name: {reason}")
+        return name
+
+    @field_validator("behaviors")
+    @classmethod
+    def _behaviors_are_named(cls, behaviors: dict[str, Any]) -> dict[str, Any]:
+        if not behaviors:
+            raise ValueError("names no behavior; write for example `behaviors: {grooming: grooming}`")
+        for name, theirs in behaviors.items():
+            reason = unsafe_name_reason(name)
+            if reason:
+                raise ValueError(f"the behavior {name!r} cannot be used in file names: {reason}")
+            if not theirs:
+                raise ValueError(f"the behavior {name!r} has no name in the annotations")
+        columns = {"frame", "time_s"} | {f"{name}_probability".casefold() for name in behaviors}
+        taken = [name for name in behaviors if name.casefold() in columns]
+        if taken:
+            raise ValueError(f"the behavior {taken[0]!r} has the name of another column of the predictions; rename it")
+        lowered = [name.casefold() for name in behaviors]
+        if len(set(lowered)) < len(lowered):
+            raise ValueError("two behaviors differ in upper and lower case only")
+        return behaviors
+
+    @model_validator(mode="after")
+    def _backbone_fits_the_recordings(self) -> "ExperimentConfig":
+        if self.backbone.name == "precomputed" and self.recordings == "demo":
+            raise ValueError("backbone.name: precomputed needs your own recordings.csv; the demo has videos only")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_can_be_chosen(self) -> "ExperimentConfig":
+        if self.chooses_settings() and self.cross_validation == "none":
+            key = "postprocess: tune" if self.postprocess == "tune" else f"calibration: {self.calibration}"
+            raise ValueError(
+                f"{key} needs predictions of recordings that took no part in training, so it cannot go with "
+                "cross_validation: none; set fixed `postprocess:` keys and calibration: none"
+            )
+        return self
+
+    def chooses_settings(self) -> bool:
+        """Whether post-processing or calibration is chosen on training recordings."""
+        return self.postprocess == "tune" or self.calibration != "none"
+
+    def behavior_names(self) -> tuple[str, ...]:
+        """Our names, in the order of the YAML."""
+        return tuple(self.behaviors)
+
+    def their_names(self) -> dict[str, list[str]]:
+        """For each of our behaviors, the names it has in the annotations."""
+        return {ours: [theirs] if isinstance(theirs, str) else list(theirs) for ours, theirs in self.behaviors.items()}
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Read and check one experiment.
+
+    Parameters
+    ----------
+    path : Path
+        YAML file.
+    overrides : sequence of str
+        `key.path=value`, as given with `--set`; the value is read as YAML.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no YAML, or a key is unknown, missing or out of range.
+    """
+    tree = _read_yaml_mapping(path)
+    for override in overrides:
+        _apply_override(tree, override)
+    return parse_config(tree, source=str(path))
+
+
+def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
+    """Check a tree of settings; `source` names it in errors.
+
+    Raises
+    ------
+    InputError
+        If a key is unknown, missing or out of range.
+    """
+    try:
+        return ExperimentConfig.model_validate(tree)
+    except ValidationError as error:
+        # A value that fits no member of a union is reported once for each member: once is enough.
+        complaints = [item for item in error.errors() if not _is_about_the_other_kind(item)]
+        described = {".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree) for item in reversed(complaints)}
+        raise InputError(f"{source}: {'; '.join(reversed(described.values()))}.") from None
+
+
+def dump_config(config: ExperimentConfig) -> str:
+    """The resolved configuration as YAML text, every default written out."""
+    return dump_yaml(config.model_dump(mode="json"))
+
+
+def _read_yaml_mapping(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=1)
+        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
+        raise InputError(f"The experiment file {path} does not exist (looked in {Path.cwd()}).{hint}")
+    try:
+        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8 in your editor.") from None
+    except YAMLError as error:
+        place = str(getattr(error, "problem_mark", "") or "").strip().replace("\n", " ")
+        problem = getattr(error, "problem", None) or "unreadable"
+        raise InputError(
+            f"{path} is not valid YAML: {problem} {place}. Check the indentation and the colons there."
+        ) from None
+    if not isinstance(tree, dict):
+        raise InputError(f"{path} should hold `key: value` lines, as experiments/exp1.yaml does; found {tree!r:.60}.")
+    return tree
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set expects key.path=value (for example --set seed=1); found {override!r}.")
+    try:
+        value = YAML(typ="safe", pure=True).load(text) if text.strip() else None
+    except YAMLError:
+        raise InputError(f"--set {override!r}: the value after `=` is not valid YAML.") from None
+    *parents, last = key.strip().split(".")
+    node = tree
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise InputError(f"--set {override!r}: {parent!r} is a single value, it has no keys below it.")
+        node = child
+    node[last] = value
+
+
+def _is_about_the_other_kind(item: Any) -> bool:
+    """Whether a complaint is that keys are no word, or a word no keys, where both are possible."""
+    is_mapping = isinstance(item["input"], Mapping)
+    kind = str(item["loc"][-1]) if item["loc"] else ""
+    return (kind.startswith("literal[") and is_mapping) or (kind.startswith("function-after[") and not is_mapping)
+
+
+def _describe(item: Any, tree: Mapping[str, Any]) -> str:
+    """One pydantic complaint in words that name the YAML key."""
+    keys = _yaml_keys(item["loc"], tree)
+    key = ".".join(keys) or "the experiment"
+    if item["type"] == "extra_forbidden":
+        return _describe_unknown(key, tree)
+    if item["type"] == "missing":
+        return f"the key {key} is missing"
+    if item["type"].startswith("union_tag"):
+        wanted = item["ctx"].get("expected_tags", "")
+        found = item["ctx"].get("tag")
+        return f"{key}.name should be one of {wanted}" + (f"; found {found!r}" if found else "; it is missing")
+    if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return f"{key} should have keys of its own below it (found {item['input']!r:.80})"
+    message = re.sub(r"^(Input|Value error,) ?", "", item["msg"])
+    if item["loc"] and str(item["loc"][-1]).startswith("literal["):
+        message += " or have keys of its own below it"
+    given = item["input"]
+    found = f" (found {given!r:.80})" if not isinstance(given, dict | BaseModel) else ""
+    return f"{key} {message}{found}"
+
+
+def _describe_unknown(key: str, tree: Mapping[str, Any]) -> str:
+    """Name the key that was probably meant, or the backbone or head that it belongs to."""
+    place, _, last = key.rpartition(".")
+    chosen = tree.get(place)
+    owner_chosen = chosen.get("name") if isinstance(chosen, Mapping) else None
+    usable = [known for known, owner, _ in walk_fields() if owner in ("", owner_chosen)]
+    others = [owner for known, owner, _ in walk_fields() if known == key]
+    if others:
+        return f"unknown key {key}: it belongs to {' and '.join(others)}, not to {owner_chosen}"
+    near = difflib.get_close_matches(key, usable, n=1, cutoff=0.6)
+    near = [known for known in usable if known.rpartition(".")[2] == last] or near
+    hint = f" (did you mean {' or '.join(near[:3])}?)" if near else "; experiments/README.md lists all keys"
+    return f"unknown key {key}{hint}"
+
+
+def _yaml_keys(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]:
+    """Pydantic's place without what only pydantic sees (union members, discriminator tags)."""
+    keys: list[str] = []
+    node: Any = tree
+    for position, part in enumerate(loc):
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+        elif position < len(loc) - 1 or (isinstance(part, str) and part.startswith(_UNION_TAGS)):
+            continue
+        keys.append(str(part))
+    return keys
+
+
+def known_keys() -> list[str]:
+    """Every key a configuration can have, dotted."""
+    return [key for key, _, _ in walk_fields()]
+
+
+def walk_fields() -> Iterator[tuple[str, str, Any]]:
+    """Yield (dotted key, owner, field) of every setting; owner names the backbone or head, or is empty."""
+    yield from _walk(ExperimentConfig, "", "")
+    for table, place in ((BACKBONES, "backbone"), (HEADS, "head")):
+        for name, model in table.items():
+            yield from _walk(model, place, name)
+
+
+def _walk(model: type[BaseModel], prefix: str, owner: str) -> Iterator[tuple[str, str, Any]]:
+    for key, field in model.model_fields.items():
+        dotted = f"{prefix}.{key}" if prefix else key
+        yield dotted, owner, field
+        members = get_args(field.annotation) if get_origin(field.annotation) in (Union, UnionType) else ()
+        models = [m for m in (members or (field.annotation,)) if isinstance(m, type) and issubclass(m, BaseModel)]
+        # A word may stand instead of keys (`postprocess: tune`); kinds of backbone and head are walked by name.
+        if len(models) == 1:
+            yield from _walk(models[0], dotted, owner)

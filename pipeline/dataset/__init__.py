@@ -1,0 +1,1 @@
+"""From a table of recordings to recordings that are read and checked."""

@@ -1,0 +1,113 @@
+"""Whose labels a head learns from, where several people annotated a recording.
+
+What everyone saw is kept beside the labels that are used, so that the report can set the model next to
+the agreement among humans.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import InputError
+from common.names import unsafe_name_reason
+from pipeline.dataset.labels import LabelTrack
+from pipeline.dataset.table import Recording
+from pipeline.scoring.agreement import AnnotatorTrack, merge_annotators
+
+CONSENSUS_RULES = ("majority", "union", "intersection")
+# Names under which others stand beside the annotators in agreement.csv.
+_RESERVED = (*CONSENSUS_RULES, "model", "consensus")
+
+
+@dataclass(frozen=True)
+class ChosenLabels:
+    """Labels of one recording.
+
+    Attributes
+    ----------
+    labels : LabelTrack
+        Those that heads are trained on and scored against.
+    disagreement : ndarray, shape (n_frames, n_behaviors), bool
+        Frames that several annotators scored, and not all the same way.
+    annotators : dict of str to LabelTrack
+        Everyone's own, by name; more than one entry where several annotated.
+    """
+
+    labels: LabelTrack
+    disagreement: NDArray[np.bool_]
+    annotators: dict[str, LabelTrack]
+
+
+def check_annotators(recording: Recording, wanted: str | None) -> None:
+    """Refuse a recording whose labels cannot be chosen, before any file is read.
+
+    Raises
+    ------
+    InputError
+        If a training recording has none, or the experiment does not say whose to use.
+    """
+    paths = recording.annotation_paths
+    if not paths and recording.split == "train":
+        raise InputError(
+            f"Recording {recording.id} has split `train` but no file in the column `annotations`. Name its "
+            "annotation file there, or leave its split empty to have it predicted only."
+        )
+    reserved = [name for name in paths if name.casefold() in _RESERVED]
+    if reserved:
+        raise InputError(
+            f"Recording {recording.id} has an annotator called {reserved[0]!r}, a word that means something else "
+            "beside annotators. Rename the annotator in the column `annotations`."
+        )
+    for name in paths:
+        reason = unsafe_name_reason(name) if name else None
+        if reason:
+            raise InputError(
+                f"Recording {recording.id} has an annotator called {name!r}. Labels are kept in a folder of that name, "
+                f"which cannot be made: {reason}. Rename the annotator in the column `annotations`."
+            )
+    if len(paths) > 1 and wanted not in CONSENSUS_RULES and wanted not in paths:
+        raise InputError(_whose_labels(recording, paths, wanted))
+    if len(paths) == 1 and wanted not in (None, *CONSENSUS_RULES, *paths) and "" not in paths:
+        raise InputError(_whose_labels(recording, paths, wanted))
+
+
+def _whose_labels(recording: Recording, paths: Mapping[str, Path], wanted: str | None) -> str:
+    names = ", ".join(name or "(unnamed)" for name in paths)
+    reason = f"`annotations: {wanted}` is not among them" if wanted else "the experiment does not say which to use"
+    return (
+        f"Recording {recording.id} has annotations by {names}, and {reason}. Set `annotations:` in the experiment's "
+        f"YAML to one of these names, or to {', '.join(CONSENSUS_RULES[:-1])} or {CONSENSUS_RULES[-1]}."
+    )
+
+
+def choose_labels(tracks: Mapping[str, LabelTrack], wanted: str | None) -> ChosenLabels:
+    """Labels of one recording by one annotator, or joined by a rule.
+
+    Parameters
+    ----------
+    tracks : mapping of str to LabelTrack
+        By annotator, at least one, already found fit by `check_annotators`.
+    wanted : str or None
+        An annotator or one of `CONSENSUS_RULES`.
+    """
+    first = next(iter(tracks.values()))
+    merged = [
+        merge_annotators(
+            [AnnotatorTrack(track.active[:, column], track.scored[:, column]) for track in tracks.values()],
+            wanted if wanted in CONSENSUS_RULES else "majority",
+        )
+        for column in range(len(first.behaviors))
+    ]
+    disagreement = np.stack([part.disagree for part in merged], axis=1)
+    if len(tracks) > 1 and wanted in CONSENSUS_RULES:
+        labels = LabelTrack(
+            first.behaviors,
+            np.stack([part.active for part in merged], axis=1),
+            np.stack([part.scored for part in merged], axis=1),
+        )
+    else:
+        labels = tracks.get(wanted or "", first)
+    return ChosenLabels(labels, disagreement, dict(tracks))

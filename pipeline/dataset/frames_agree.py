@@ -1,0 +1,113 @@
+"""Do video, poses and labels speak of the same frames? Nothing is trimmed or shifted unless the user says so."""
+
+from dataclasses import dataclass
+
+from common.errors import InputError
+from pipeline.annotations.base import LabelSpan
+from pipeline.config.frame_policy import STRICT, FrameAllowance
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Files of one recording that are of different frames: what was found, and the ways out."""
+
+    found: str
+    remedy: str
+
+
+def check_frames_agree(
+    recording: str,
+    n_frames_video: int,
+    n_pose_rows: int | None = None,
+    label_span: LabelSpan | None = None,
+    allowed: FrameAllowance = STRICT,
+) -> None:
+    """Compare the decoded frames with the pose rows and the labels' span.
+
+    Parameters
+    ----------
+    recording, n_frames_video, n_pose_rows, label_span, allowed
+        As `find_disagreement`.
+
+    Raises
+    ------
+    InputError
+        Where they disagree.
+    """
+    found = find_disagreement(recording, n_frames_video, n_pose_rows, label_span, allowed)
+    if found is not None:
+        raise InputError(f"{found.found} {found.remedy}")
+
+
+def find_disagreement(
+    recording: str,
+    n_frames_video: int,
+    n_pose_rows: int | None = None,
+    label_span: LabelSpan | None = None,
+    allowed: FrameAllowance = STRICT,
+) -> Disagreement | None:
+    """Compare the decoded frames with the pose rows and the labels' span.
+
+    Parameters
+    ----------
+    recording : str
+        Id, for the words.
+    n_frames_video : int
+        Frames that were decoded (not the header's word).
+    n_pose_rows : int, optional
+        Rows of the pose file; None where there is none.
+    label_span : LabelSpan, optional
+        Of the annotation file (`RawAnnotation.span`); None where there is none.
+    allowed : FrameAllowance
+        How far they may disagree; not at all by default.
+
+    Returns
+    -------
+    Disagreement or None
+        Where pose rows or a frame table's rows are not as many as frames, or a bout ends after the video, by more
+        than is allowed.
+    """
+    poses_fit = n_pose_rows is None or allowed.length_fits(n_frames_video, n_pose_rows, allowed.shift_poses_frames)
+    if poses_fit and (label_span is None or _labels_fit(label_span, n_frames_video, allowed)):
+        return None
+    found = [f"the video has {n_frames_video} frames (decoded)"]
+    found.append("no pose file is read" if n_pose_rows is None else f"the pose file has {n_pose_rows} rows")
+    if label_span is None:
+        found.append("no labels are read")
+    elif label_span.complete:
+        found.append(f"the labels have {label_span.n_frames} rows ({label_span.where})")
+    else:
+        found.append(f"the labels reach to frame {label_span.n_frames} ({label_span.where})")
+    return Disagreement(
+        f"Video, poses and labels of recording {recording!r} must be of the same frames, but {', '.join(found)}.",
+        "Check that the three belong together, and that the video was not cut or converted after it was tracked or "
+        f"scored. {_way_out(recording, n_frames_video, n_pose_rows, label_span, allowed)}",
+    )
+
+
+def _labels_fit(span: LabelSpan, n_frames_video: int, allowed: FrameAllowance) -> bool:
+    shift = allowed.shift_labels_frames
+    if span.complete:
+        return allowed.length_fits(n_frames_video, span.n_frames, shift)
+    return span.n_frames + shift <= n_frames_video + allowed.tail_frames + max(0, shift)
+
+
+def _way_out(
+    recording: str,
+    n_frames_video: int,
+    n_pose_rows: int | None,
+    label_span: LabelSpan | None,
+    allowed: FrameAllowance,
+) -> str:
+    """Which policy would let the recording pass, with the number it needs."""
+    off = [] if n_pose_rows is None else [abs(n_pose_rows + allowed.shift_poses_frames - n_frames_video)]
+    if label_span is not None:
+        end = label_span.n_frames + allowed.shift_labels_frames
+        off.append(abs(end - n_frames_video) if label_span.complete else max(0, end - n_frames_video))
+    n_off = max(off)
+    has = f" (it allows {allowed.tail_frames} now)" if allowed.tail_frames else ""
+    return (
+        f"If you know that only the end differs, `frames: {{policy: trim_to_shortest, at_most_frames: {n_off}}}` in "
+        f"the experiment's YAML{has} leaves out what one of them lacks; if labels or poses are early or late "
+        f"throughout, `frames: {{policy: shift, by_frames: {{{recording}: n}}}}` moves them."
+    )

@@ -1,0 +1,1 @@
+"""Which pose file and which annotations belong to which video, by their names."""

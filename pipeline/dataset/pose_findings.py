@@ -1,0 +1,138 @@
+"""What is odd about a recording's poses."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.suggestions import listing
+from features.centers import WHOLE_ANIMAL, CenterConfig
+from features.poses.blob import KEYPOINT
+from features.tracks import CenterTrack, PoseTrack
+from features.video.reading import VideoInfo
+from pipeline.dataset.findings import Finding
+
+MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
+FEW_ON_ANIMAL, FEWEST_SIGHTINGS, NEAR_SHARE = 0.6, 15, 0.08
+"""Poses of the video itself reach 0.98 and more, those of another video 0.4 at most (see benchmarks/README.md)."""
+_MOST_IN_ONE_PLACE, _N_PLACES = 0.35, 300
+
+
+def pose_findings(
+    recording: str, pose: PoseTrack, centers: CenterTrack, config: CenterConfig, video: VideoInfo | None
+) -> list[Finding]:
+    """What is odd about poses that can be used."""
+    name = pose.source_path.name
+    oddities: list[tuple[str, str, str]] = []
+    outside = 0.0 if video is None else outside_share(pose, config, video)
+    if video is not None and outside > MANY_OUTSIDE:
+        oddities.append(
+            (
+                f"{outside:.1%} of the positions in {name} lie outside the picture of {video.width_px} x "
+                f"{video.height_px} px.",
+                "The poses were tracked in a larger or differently cropped video: crops are cut beside the animal.",
+                "Track this very file, or use the video that was tracked.",
+            )
+        )
+    unsure = low_likelihood_share(pose, config)
+    if unsure > MANY_UNSURE:
+        oddities.append(
+            (
+                f"{unsure:.0%} of the positions of {listing(center_keypoints(pose, config))} in {name} are missing or "
+                f"below the likelihood {config.min_likelihood:g}.",
+                "The crop's place is guessed there from the frames around.",
+                "Name other keypoints in center.keypoints (several are averaged), or label more frames of this kind "
+                "for the tracker.",
+            )
+        )
+    unobserved = float((~centers.observed).mean()) if centers.n_frames else 0.0
+    if unobserved > MANY_UNOBSERVED:
+        oddities.append(
+            (
+                f"In {unobserved:.0%} of the frames the animal is not observed: no good pose for more than "
+                f"{config.max_gap_s:g} s.",
+                "The crop is held where the animal was last seen. These frames are not trained on, but scored.",
+                "Look at the video there: is the animal hidden or out of the picture? If not, name other keypoints in "
+                "center.keypoints.",
+            )
+        )
+    findings = [Finding("warning", recording, *words) for words in oddities]
+    if video is not None and outside <= MANY_OUTSIDE and pose.keypoints != (KEYPOINT,):
+        doubtful = _beside_the_animal(name, centers, video)
+        findings = [*(Finding("warning", recording, *words, is_doubt=True) for words in doubtful), *findings]
+    return findings
+
+
+def _beside_the_animal(name: str, centers: CenterTrack, video: VideoInfo) -> Iterator[tuple[str, str, str]]:
+    share = on_animal_share(centers, video)
+    if share is None or share >= FEW_ON_ANIMAL:
+        return
+    yield (
+        f"In only {share:.0%} of the frames that were looked at does the center by {name} lie on or near anything that "
+        f"stands out from the background of {video.path.name}.",
+        "The poses are perhaps those of another video, of another picture size, or late: crops are then cut beside "
+        "the animal, and nothing can be learned from them.",
+        "Draw the points on the video (DeepLabCut can). Were they tracked in this very file? Where the animal hardly "
+        "differs from the ground, or the camera moves, this finding is mistaken.",
+    )
+
+
+def on_animal_share(centers: CenterTrack, video: VideoInfo) -> float | None:
+    """Tell in how many of the sampled frames the center lies on or near what stands out from the background.
+
+    Near: at most the size of what stands out away, and at least `NEAR_SHARE` of the picture's shorter side.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]. None where it can't be told: nothing stands out, or the center is seen in too few of the frames
+        outside of places where it rests.
+    """
+    sightings = video.quality.sightings
+    if sightings is None:
+        return None
+    near_px = max(sightings.animal_px, NEAR_SHARE * min(video.width_px, video.height_px))
+    observed_px = centers.xy_px[centers.observed][:: max(1, centers.n_frames // _N_PLACES)]
+    distances_px = []
+    for sighting in sightings.frames:
+        if sighting.frame < centers.n_frames and centers.observed[sighting.frame] and sighting.boxes_px:
+            center_px = centers.xy_px[sighting.frame]
+            # Where an animal is for much of the video, it is a part of the background.
+            here = np.linalg.norm(observed_px - center_px, axis=1) <= near_px
+            if here.mean() <= _MOST_IN_ONE_PLACE:
+                distances_px.append(distance_to_boxes_px(center_px, sighting.boxes_px))
+    if len(distances_px) < FEWEST_SIGHTINGS:
+        return None
+    return float(np.mean(np.array(distances_px) <= near_px))
+
+
+def distance_to_boxes_px(point_px: NDArray[np.float64], boxes_px: Sequence[tuple[float, float, float, float]]) -> float:
+    """From a point (x, y) to the nearest box (left, top, right, bottom); 0 inside of one."""
+    boxes = np.array(boxes_px)
+    # Beyond the nearer edge of each box, in x and y; negative inside.
+    beyond = np.maximum(boxes[:, :2] - point_px, point_px - boxes[:, 2:])
+    return float(np.hypot(*np.maximum(beyond, 0).T).min())
+
+
+def center_keypoints(pose: PoseTrack, config: CenterConfig) -> Sequence[str]:
+    """The keypoints that the center is made of, of those that the file has."""
+    if len(pose.keypoints) == 1 and pose.keypoints[0] in WHOLE_ANIMAL:
+        return pose.keypoints
+    return [name for name in config.keypoint_names if name in pose.keypoints]
+
+
+def low_likelihood_share(pose: PoseTrack, config: CenterConfig) -> float:
+    """Share of the center's keypoints that are missing or unsure, over all frames; in [0, 1]."""
+    columns = [pose.keypoints.index(name) for name in center_keypoints(pose, config)]
+    if not columns or not pose.n_frames:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        return float((~(pose.likelihood[:, columns] >= config.min_likelihood)).mean())
+
+
+def outside_share(pose: PoseTrack, config: CenterConfig, video: VideoInfo) -> float:
+    """Share of positions that are seen, and not in the picture; in [0, 1]."""
+    with np.errstate(invalid="ignore"):
+        seen = (pose.likelihood >= config.min_likelihood) & np.isfinite(pose.xy_px).all(axis=2)
+        outside = ((pose.xy_px < -1) | (pose.xy_px > (video.width_px, video.height_px))).any(axis=2)
+    return float((outside & seen).sum() / seen.sum()) if seen.any() else 0.0

@@ -1,0 +1,340 @@
+"""The table of recordings: which video belongs to which poses, annotations and individual.
+
+A lab edits it in Excel, so byte order marks, semicolons, tabs, the Windows code page, blank rows and stray
+spaces are accepted. Pairing is by this table, never by sort order.
+"""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from common.delimited import find_dialect, iter_rows, require_file
+from common.errors import InputError
+from common.names import unsafe_name_reason
+from common.suggestions import did_you_mean, listing
+from pipeline.annotations import AnnotationChoice, is_project, require_format
+
+COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
+_REQUIRED = ("recording", "video")
+_SPLITS = ("train", "test", "")
+_POOLED = "pooled"
+# In the column `poses`: no pose file, the animal is tracked in the video itself.
+BLOB = "blob"
+_FORMAT = re.compile(r"([a-z][a-z_0-9]+):(.+)")  # one letter is a Windows drive
+_PART = re.compile(r"#([a-z]+)=")
+_PARTS = ("observation", "media", "subject")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One video with its files.
+
+    Attributes
+    ----------
+    id : str
+        Unique, safe as a file name on every system.
+    video_path : Path
+        The video; with features computed elsewhere, their file (a part of it after ``#``).
+    pose_path : Path or None
+        The pose file; None where the table names none, or where it says `blob`.
+    annotation_paths : dict of str to Path
+        By annotator, "" where the table names none; empty for a video to predict only.
+    annotation_choices : dict of str to AnnotationChoice
+        By annotator, what the table says of the file beside its path.
+    individual : str
+        Whose video it is; the recording's id where the table doesn't say.
+    group : str
+        The lab's own grouping (genotype, treatment); may be "".
+    split : str
+        "train", "test" or "" (to predict only).
+    has_blob_poses : bool
+        The table says `blob` instead of a pose file: a single animal is tracked in the video itself.
+    """
+
+    id: str
+    video_path: Path
+    pose_path: Path | None
+    annotation_paths: dict[str, Path]
+    individual: str
+    group: str
+    split: str
+    annotation_choices: dict[str, AnnotationChoice] = field(default_factory=dict)
+    has_blob_poses: bool = False
+
+
+def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
+    """Read the table of recordings.
+
+    Parameters
+    ----------
+    csv_path : Path
+        CSV with the columns in `COLUMNS`, in any order; `recording` and `video` are needed, the others
+        may be left out. Paths are relative to the CSV.
+    on_bad_row : callable, optional
+        Called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then
+        left out; without it the first such row is the end.
+
+    Returns
+    -------
+    list of Recording
+        In the table's order.
+
+    Raises
+    ------
+    InputError
+        Naming the row (counted from 1, header included) and the column.
+    """
+    csv_path = Path(csv_path)
+    require_file(csv_path, "table of recordings")
+    rows = [(row, cells) for row, cells in iter_rows(csv_path, find_dialect(csv_path)) if any(cells)]
+    if not rows:
+        raise InputError(f"{csv_path.name} holds no rows. Its header must be: {','.join(COLUMNS)}.")
+    names = _header(csv_path, *rows[0])
+    recordings: list[Recording] = []
+    seen_ids: dict[str, int] = {}
+    seen_files: dict[str, int] = {}
+    for row, cells in rows[1:]:
+        try:
+            fields = _Row(csv_path, row, _by_name(csv_path, row, names, cells))
+            recording = _recording(fields)
+            _require_all_new(fields, recording, seen_ids, seen_files)
+            recordings.append(recording)
+        except InputError as error:
+            if on_bad_row is None:
+                raise
+            on_bad_row(dict(zip(names, cells, strict=False)).get("recording") or f"row {row}", error)
+    if len(rows) == 1:
+        raise InputError(f"{csv_path.name} has a header but no recordings. Add a row for each video.")
+    try:
+        _require_one_side(csv_path, recordings)
+    except InputError as error:
+        if on_bad_row is None:
+            raise
+        on_bad_row("", error)
+    return recordings
+
+
+def _require_all_new(
+    fields: "_Row", recording: Recording, seen_ids: dict[str, int], seen_files: dict[str, int]
+) -> None:
+    """Refuse an id or a file that an earlier row has."""
+    _require_new(fields, "recording", recording.id.casefold(), recording.id, seen_ids)
+    _require_new(fields, "video", str(recording.video_path), recording.video_path.name, seen_files)
+    for annotator, path in recording.annotation_paths.items():
+        # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
+        # export of several observations or subjects serves several recordings, each with its part.
+        part = replace(recording.annotation_choices[annotator], format="")
+        if part != AnnotationChoice():
+            _require_new(fields, "annotations", f"{path} {part}", path.name, seen_files)
+        elif not is_project(path):
+            _require_new(fields, "annotations", str(path), path.name, seen_files)
+    if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
+        _require_new(fields, "poses", str(recording.pose_path), recording.pose_path.name, seen_files)
+
+
+def _require_one_side(csv_path: Path, recordings: list[Recording]) -> None:
+    """Refuse an animal that would be learned from and tested on, or that two spellings make two animals."""
+    first: dict[str, Recording] = {}
+    splits: dict[str, str] = {}
+    for recording in recordings:
+        key = recording.individual.casefold()
+        spelled = first.setdefault(key, recording).individual
+        if spelled != recording.individual:
+            raise InputError(
+                f"{csv_path.name}, column 'individual': {spelled!r} and {recording.individual!r} differ in upper and "
+                "lower case only. Write one animal one way, and give two animals names that differ more."
+            )
+        if recording.split and splits.setdefault(key, recording.split) != recording.split:
+            raise InputError(
+                f"{csv_path.name}: the individual {recording.individual!r} has recordings for train and for test "
+                f"(among them {first[key].id!r} and {recording.id!r}), so the test would be on an animal that was "
+                "learned from. Give all recordings of one individual the same split."
+            )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the table, with what an error about it needs."""
+
+    csv_path: Path
+    row: int
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+    def error(self, column: str, text: str) -> InputError:
+        """An error that names file, row and column."""
+        return InputError(f"{self.csv_path.name}, row {self.row}, column {column!r}: {text}")
+
+
+def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
+    names = [name.casefold() for name in cells]
+    known = ",".join(COLUMNS)
+    for name in names:
+        if name and name not in COLUMNS:
+            raise InputError(
+                f"{csv_path.name}, row {row}: unknown column {name!r}.{did_you_mean(name, COLUMNS)} Known: {known}."
+            )
+        if name and names.count(name) > 1:
+            raise InputError(f"{csv_path.name}, row {row}: the column {name!r} stands there twice. Keep one.")
+    missing = [name for name in _REQUIRED if name not in names]
+    if missing:
+        raise InputError(
+            f"{csv_path.name}, row {row}: the header has no column {missing[0]!r}; found {listing(names)}. "
+            f"The header must be: {known}."
+        )
+    return names
+
+
+def _by_name(csv_path: Path, row: int, names: list[str], cells: list[str]) -> dict[str, str]:
+    for position, text in enumerate(cells):
+        if text and (position >= len(names) or not names[position]):
+            raise InputError(
+                f"{csv_path.name}, row {row}, has {text!r} in column {position + 1}, which has no name in "
+                "the header. A cell that contains the delimiter must stand in quotes."
+            )
+    return {name: text for name, text in zip(names, cells, strict=False) if name}
+
+
+def _recording(fields: _Row) -> Recording:
+    name = fields["recording"]
+    _require_safe_id(fields, name)
+    split = fields["split"].casefold()
+    if split not in _SPLITS:
+        raise fields.error(
+            "split",
+            f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}",
+        )
+    if not fields["video"]:
+        raise fields.error("video", f"recording {name!r} has no video. Write its path, relative to this table.")
+    annotation_paths, annotation_choices = _annotation_paths(fields)
+    # A file that really is called so is taken for a file.
+    has_blob_poses = fields["poses"].casefold() == BLOB and not _resolve(fields.csv_path, fields["poses"]).is_file()
+    if split and not annotation_paths:
+        raise fields.error(
+            "annotations",
+            f"recording {name!r} is for {split}, so it needs annotations, but none are named. Name the file, "
+            "or leave the split empty to have the recording predicted only.",
+        )
+    return Recording(
+        id=name,
+        video_path=_path(fields, "video", fields["video"]),
+        pose_path=_path(fields, "poses", fields["poses"]) if fields["poses"] and not has_blob_poses else None,
+        annotation_paths=annotation_paths,
+        individual=fields["individual"] or name,
+        group=fields["group"],
+        split=split,
+        annotation_choices=annotation_choices,
+        has_blob_poses=has_blob_poses,
+    )
+
+
+def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, AnnotationChoice]]:
+    """`annotator=path` joined by `;`, or one path alone; around a path what its file leaves open.
+
+    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME``; only the path is needed
+    (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
+    """
+    paths: dict[str, Path] = {}
+    choices: dict[str, AnnotationChoice] = {}
+    for part in (part.strip() for part in fields["annotations"].split(";")):
+        if not part:
+            continue
+        named = _PART.search(part)
+        front = part if named is None else part[: named.start()]
+        annotator, sign, text = (word.strip() for word in front.partition("="))
+        if not sign or any(_resolve(fields.csv_path, name).is_file() for name in (part, front)):
+            annotator, text = "", part
+        elif not annotator or not text:
+            raise fields.error("annotations", f"expected annotator=path, found {part!r}.")
+        else:
+            text = part.partition("=")[2].strip()
+        text, choices[annotator] = _choice(fields, text)
+        if annotator in paths:
+            who = f"annotator {annotator!r}" if annotator else "the annotator without a name"
+            raise fields.error("annotations", f"{who} has two files. Tell annotators apart: A=first.csv;B=second.csv.")
+        paths[annotator] = _path(fields, "annotations", text)
+    return paths, choices
+
+
+def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
+    """The path, and what is said of its file before and after it."""
+    if _resolve(fields.csv_path, text).is_file():
+        return text, AnnotationChoice()
+    path, *parts = _PART.split(text)
+    named: dict[str, str] = {}
+    for name, value in zip(parts[::2], parts[1::2], strict=True):
+        if name not in _PARTS or name in named or not value.strip():
+            raise fields.error(
+                "annotations",
+                f"expected #observation=NAME, #media=NAME or #subject=NAME after the path, each once, found {text!r}."
+                f"{did_you_mean(name, _PARTS) if name not in _PARTS else ''}",
+            )
+        named[name] = value.strip()
+    found = None if _resolve(fields.csv_path, path).is_file() else _FORMAT.fullmatch(path)
+    if found is None:
+        return path.strip(), AnnotationChoice(**named)
+    try:
+        require_format(found[1])
+    except InputError as error:
+        raise fields.error("annotations", str(error)) from error
+    return found[2].strip(), AnnotationChoice(found[1], **named)
+
+
+def _path(fields: _Row, column: str, text: str) -> Path:
+    path = _resolve(fields.csv_path, text)
+    # "features.h5#dataset" names a part of a file; a plain file whose name has a # is taken as it is.
+    file_path = path if path.is_file() else _resolve(fields.csv_path, text.rsplit("#", 1)[0])
+    if file_path.is_file():
+        return path
+    folder = file_path.parent
+    if not folder.is_dir():
+        raise fields.error(
+            column, f"no file {text!r}: the folder {folder} does not exist. Paths are relative to the table."
+        )
+    neighbours = (entry.name for entry in folder.iterdir() if entry.is_file())
+    closest = difflib.get_close_matches(file_path.name, neighbours, n=1, cutoff=0.5)
+    hint = f" Did you mean {closest[0]!r}?" if closest else ""
+    raise fields.error(column, f"no file {text!r} in {folder}.{hint} Paths are relative to the table.")
+
+
+def _resolve(csv_path: Path, text: str) -> Path:
+    path = csv_path.parent / text
+    if "\\" in text and not path.exists():
+        path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
+    return path
+
+
+def _require_new(fields: _Row, column: str, key: str, shown: str, seen: dict[str, int]) -> None:
+    if key in seen:
+        raise fields.error(
+            column,
+            f"{shown!r} already stands in row {seen[key]}. Each recording needs an id and files of its own: "
+            "was the row copied?",
+        )
+    seen[key] = fields.row
+
+
+def _require_safe_id(fields: _Row, name: str) -> None:
+    """Results are kept in files named by the id, so it must be a file name everywhere."""
+    if not name:
+        raise fields.error("recording", "the id is empty. Give each recording a short name of its own.")
+    reason = unsafe_name_reason(name)
+    if name.casefold() == _POOLED:
+        reason = "that is the name of all recordings together in the results"
+    if reason:
+        raise fields.error(
+            "recording",
+            f"the id {name!r} can't be used, because results are saved in files of that name and {reason}. Rename it.",
+        )
+
+
+def nothing_to_learn_from(table: Path) -> str:
+    """What is wrong with a table without training recordings, and what to do."""
+    return (
+        f"{table} has no recording with split `train`, so there is nothing to learn from. Write "
+        "train into the column `split` of the recordings whose annotations the heads may learn from."
+    )

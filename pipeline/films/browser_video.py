@@ -1,0 +1,370 @@
+"""Videos that a browser plays, and whose frames can be told from the time that it shows.
+
+A page that marks bouts on a video needs more than a picture that moves: frame i must be shown from
+i/fps to (i+1)/fps, with i as `features.video.reading` counts, or every mark is off. So videos are encoded with
+a constant rate that is an exact fraction, from time 0, with a key frame at least every second, without
+frames that are stored out of order, and with their index in front.
+
+A page that jumps to a frame asks for its middle, (i + 0.5) / fps, and waits for
+`requestVideoFrameCallback`: the event `seeked` may come before the new picture is there.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import chain, pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import av
+import cv2
+import numpy as np
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from common.errors import InputError
+from features.video.reading import MAX_FPS, UnreadableVideoError, iter_bgr_frames
+from pipeline.films.output_guard import MADE_BY, require_no_original
+
+ENCODERS: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "veryfast", "crf": "22", "bf": "0"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "6", "crf": "30", "b": "0", "lag-in-frames": "0"},
+    "libsvtav1": {"preset": "10", "crf": "32"},
+}
+"""Encoders with their settings, the one that most browsers play first; builds of FFmpeg differ in what they have."""
+
+MAX_KEY_FRAME_DISTANCE_FRAMES = 50
+"""Between two key frames of what is written: a browser decodes that many for one jump."""
+MAX_TOLERATED_KEY_FRAME_DISTANCE_FRAMES = 600
+"""Between two key frames of a video that is played as it is."""
+_TOLERATED_SHIFT_FRAMES = 0.25
+"""A frame that comes this early or late still shows at its middle, where pages ask for it."""
+_PLAYED = {
+    ".mp4": ("h264", "vp9", "av1"),
+    ".m4v": ("h264",),
+    ".webm": ("vp8", "vp9", "av1"),
+}
+_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
+_TABLE_PRECISION = 1e-6
+_ABANDONED_AFTER_S = 3600.0
+_REPORT_EVERY_FRAMES = 20
+_BT601 = 6
+_LIMITED_RANGE = 1
+_CHROMA_OF_BGR = np.array([[112.0, -74.203, -37.797], [-18.214, -93.786, 112.0]]) / 255
+"""Blue and red difference (ITU-R BT.601, limited range), less their middle of 128."""
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The fraction that a frame rate stands for, such as 30000/1001 for 29.97003.
+
+    Parameters
+    ----------
+    fps : float
+        As a header or a table has it; frame i of millions is at i / fps by either number.
+
+    Returns
+    -------
+    Fraction
+
+    Raises
+    ------
+    InputError
+        When it is no usable frame rate.
+    """
+    if not 0 < fps <= MAX_FPS:
+        raise InputError(
+            f"Expected more than 0 and at most {MAX_FPS:g} frames per second, found {fps:g}. Re-encode the video with "
+            "its true frame rate."
+        )
+    return _simple_fraction(fps) if fps >= 1 else 1 / _simple_fraction(1 / fps)
+
+
+def _simple_fraction(number: float) -> Fraction:
+    """The fraction with the smallest denominators that is as near as tables with six decimals are."""
+    for largest_denominator in (1001, 100_000):
+        fraction = Fraction(number).limit_denominator(largest_denominator)
+        if abs(fraction - number) <= _TABLE_PRECISION:
+            return fraction
+    # Never farther off than a millionth; larger denominators would not fit the file's fields.
+    return Fraction(number).limit_denominator(1_000_000)
+
+
+class BrowserVideoWriter:
+    """Writes frames into a video that plays in a browser; use it in a `with` block.
+
+    The file appears under its name when the block ends well, and not at all when it doesn't.
+
+    Parameters
+    ----------
+    out_path : Path
+        Ends in .mp4; its folder is made when missing, an old file is replaced.
+    fps : float
+        Frames per second; frame i is shown from i/fps on.
+    source : Path, optional
+        The video that frames are taken from. It is never written over: `InputError`.
+    """
+
+    def __init__(self, out_path: Path, fps: float, source: Path | None = None) -> None:
+        require_no_original(out_path, [] if source is None else [source])
+        self.out_path = out_path
+        self.rate = exact_rate(fps)
+        self.n_frames = 0
+        self._temporary = out_path.with_name(f".{out_path.name}.{uuid.uuid4().hex[:8]}.unfinished")
+        self._container: Any = None
+        self._stream: VideoStream | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.out_path.parent.mkdir(parents=True, exist_ok=True)
+            _drop_abandoned(self.out_path)
+            self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
+            self._container.metadata["comment"] = MADE_BY
+        except OSError as error:
+            raise self._not_writable(error) from None
+        return self
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Add a frame.
+
+        Parameters
+        ----------
+        frame : ndarray, shape (height, width, 3), uint8
+            Blue, green, red; all frames of one size. An odd width or height grows by a pixel, to the right or
+            at the bottom, so that coordinates stay.
+
+        Raises
+        ------
+        InputError
+            When the file can't be written.
+        """
+        height_px, width_px = frame.shape[:2]
+        if height_px % 2 or width_px % 2:
+            frame = cv2.copyMakeBorder(frame, 0, height_px % 2, 0, width_px % 2, cv2.BORDER_REPLICATE).astype(np.uint8)
+        try:
+            if self._stream is None:
+                self._stream = self._open_stream(frame.shape[1], frame.shape[0])
+            picture = av.VideoFrame.from_ndarray(_yuv420p(frame), format="yuv420p")
+            picture.pts = self.n_frames
+            picture.time_base = 1 / self.rate
+            self._mux(self._stream.encode(picture))
+        except OSError as error:
+            raise self._not_writable(error) from None
+        self.n_frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            # Without a frame there is no stream, and a container without one can't be finished.
+            if kind is None and self._stream is not None:
+                self._mux(self._stream.encode(None))
+                self._container.close()
+                self._temporary.replace(self.out_path)
+            elif kind is None:
+                raise ValueError(f"no frame was written to {self.out_path}")
+        except OSError as failure:
+            raise self._not_writable(failure) from None
+        finally:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let go of the unfinished file; nothing happens where it was moved into place."""
+        # It is deleted in the next line, so it needs no proper end.
+        with suppress(OSError, ValueError, RuntimeError, FFmpegError):
+            self._container.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _open_stream(self, width_px: int, height_px: int) -> VideoStream:
+        encoder = next((name for name in ENCODERS if _can_encode(name)), None)
+        if encoder is None:
+            raise InputError(
+                f"The installed PyAV ({av.__version__}) has none of the video encoders {', '.join(ENCODERS)}, so no "
+                "video for browsers can be written. Install the package from PyPI: python -m pip install "
+                '--force-reinstall "av>=14,<19".'
+            )
+        stream = cast(VideoStream, self._container.add_stream(encoder, rate=self.rate, options=ENCODERS[encoder]))
+        stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
+        context = stream.codec_context
+        context.time_base = 1 / self.rate
+        context.gop_size = max(1, min(round(self.rate), MAX_KEY_FRAME_DISTANCE_FRAMES))
+        # What `_yuv420p` makes; untagged, browsers guess it from the size of the picture.
+        context.colorspace, context.color_range = _BT601, _LIMITED_RANGE
+        return stream
+
+    def _mux(self, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            # Otherwise the last frame's duration is guessed, and that of a single frame is 0.
+            packet.duration = packet.duration or round(1 / (self.rate * packet.time_base))
+            self._container.mux(packet)
+
+    def _not_writable(self, error: OSError) -> InputError:
+        return InputError(
+            f"Cannot write the video {self.out_path}: {error.strerror or error}. Check that the folder may be written "
+            "and that the disk is not full, or choose another place, then start again."
+        )
+
+
+def make_browser_video(
+    video_path: Path,
+    out_path: Path,
+    progress: Callable[[int, int], None],
+    *,
+    max_width_px: int | None = None,
+    fps: float | None = None,
+    n_frames: int | None = None,
+) -> None:
+    """Encode any video that OpenCV decodes once more, so that a browser plays it.
+
+    Frame i of the result is frame i of `features.video.reading.iter_bgr_frames`.
+
+    Parameters
+    ----------
+    video_path : Path
+    out_path : Path
+        The .mp4 to write, another file than `video_path`; appears when it is complete.
+    progress : callable
+        Called with frames written and frames to write.
+    max_width_px : int, optional
+        A wider video is scaled down to this width (the next even number below).
+    fps : float, optional
+        Frames per second; by default what the video's header says.
+    n_frames : int, optional
+        Frames of the video where they are known, for `progress`; the header's number by default.
+
+    Raises
+    ------
+    InputError
+        When the video can't be read, or the result can't be written.
+    """
+    frames = iter_bgr_frames(video_path)
+    first = next(frames, None)
+    if first is None:
+        raise UnreadableVideoError(f"No frame of {video_path} can be decoded. Does it play in a video player?")
+    header_fps, header_n_frames = _header(video_path)
+    total = n_frames or header_n_frames
+    with BrowserVideoWriter(out_path, fps if fps is not None else header_fps, video_path) as writer:
+        for frame in _narrowed(chain([first], frames), max_width_px):
+            writer.write(frame)
+            if writer.n_frames % _REPORT_EVERY_FRAMES == 0:
+                progress(writer.n_frames, max(total, writer.n_frames))
+    progress(writer.n_frames, writer.n_frames)
+
+
+def plays_in_browsers(video_path: Path) -> bool:
+    """Tell whether a video plays in today's browsers as it is, with frame i shown from i/fps on.
+
+    Its container, codec and pixels must be such as browsers decode (H.264 with 8 bits and halved colors in an
+    mp4, VP8, VP9, AV1 in a webm), its pixels square, its frame rate constant from time 0, and its key frames
+    close enough for jumping. The file is read through, but not decoded.
+
+    Parameters
+    ----------
+    video_path : Path
+
+    Returns
+    -------
+    bool
+        False also for what is no video.
+
+    Raises
+    ------
+    InputError
+        When there is no such file.
+    """
+    if not video_path.is_file():
+        raise InputError(f"There is no video at {video_path}. Check the path, or tell where the video lies now.")
+    codecs = _PLAYED.get(video_path.suffix.lower(), ())
+    try:
+        with av.open(str(video_path)) as container:
+            streams = container.streams.video
+            return (
+                len(streams) == 1
+                and _is_played(streams[0], codecs)
+                and _is_steady(list(container.demux(streams[0])), streams[0])
+            )
+    except (OSError, ValueError, FFmpegError):
+        return False
+
+
+def _is_played(stream: VideoStream, codecs: tuple[str, ...]) -> bool:
+    """Whether browsers decode this stream, and show the same pixels at the same places as OpenCV."""
+    context = stream.codec_context
+    # OpenCV ignores that pixels may be wider than high, browsers do not: coordinates would differ.
+    aspect = stream.sample_aspect_ratio
+    return context.name.removeprefix("lib") in codecs and context.pix_fmt in _PIXEL_FORMATS and aspect in (None, 0, 1)
+
+
+def _is_steady(packets: list[Any], stream: VideoStream) -> bool:
+    """Whether frames come at a constant rate from time 0 on, and key frames often enough."""
+    frames = [packet for packet in packets if packet.size and packet.pts is not None]
+    if not frames or not stream.average_rate or any(packet.is_corrupt or packet.is_discard for packet in frames):
+        return False
+    seconds = np.sort([float(packet.pts * packet.time_base) for packet in frames])
+    shift_frames = seconds * float(stream.average_rate) - np.arange(len(frames))
+    keys = [number for number, packet in enumerate(frames) if packet.is_keyframe]
+    distances = [later - earlier for earlier, later in pairwise([*keys, len(frames)])]
+    return (
+        bool((np.abs(shift_frames) < _TOLERATED_SHIFT_FRAMES).all())
+        and keys[:1] == [0]
+        and max(distances) <= MAX_TOLERATED_KEY_FRAME_DISTANCE_FRAMES
+    )
+
+
+def _header(video_path: Path) -> tuple[float, int]:
+    """Frames per second and number of frames as the file's header has them, both as OpenCV reads them."""
+    capture = cv2.VideoCapture(str(video_path))
+    try:
+        n_frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        return float(capture.get(cv2.CAP_PROP_FPS)), max(0, int(n_frames)) if np.isfinite(n_frames) else 0
+    finally:
+        capture.release()
+
+
+def _narrowed(frames: Iterable[NDArray[np.uint8]], max_width_px: int | None) -> Iterator[NDArray[np.uint8]]:
+    """Frames scaled down to a width, where they are wider."""
+    for frame in frames:
+        height_px, width_px = frame.shape[:2]
+        if max_width_px is None or width_px <= max_width_px:
+            yield frame
+            continue
+        scale = max_width_px / width_px
+        size_px = (max(2, max_width_px // 2 * 2), max(2, round(height_px * scale / 2) * 2))
+        yield cv2.resize(frame, size_px, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _yuv420p(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Brightness of every pixel and color of every four, one plane below the other, as encoders take them.
+
+    OpenCV takes the color of one pixel for four, which frays colored edges, and FFmpeg's quick way makes
+    every picture two levels darker: hence the mean color here.
+    """
+    height_px, width_px = frame.shape[:2]
+    planes = cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420).astype(np.uint8, copy=False)
+    mean = cv2.resize(frame, (width_px // 2, height_px // 2), interpolation=cv2.INTER_AREA)
+    chroma = cv2.transform(mean, np.column_stack([_CHROMA_OF_BGR, [128, 128]]))
+    planes[height_px:] = chroma.transpose(2, 0, 1).reshape(-1, width_px)
+    return planes
+
+
+def _can_encode(name: str) -> bool:
+    try:
+        av.Codec(name, "w")
+    except ValueError:  # What PyAV's error for an unknown codec is.
+        return False
+    return True
+
+
+def _drop_abandoned(out_path: Path) -> None:
+    """Delete what a killed process left of the same video; one that is still being written is younger."""
+    name = out_path.name
+    for path in out_path.parent.iterdir():
+        if path.name.startswith(f".{name}.") and path.name.endswith(".unfinished"):
+            try:
+                if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
+                    path.unlink()
+            except OSError:
+                continue  # Another process may have been quicker.

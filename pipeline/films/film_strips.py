@@ -1,0 +1,321 @@
+"""Film strips: missed, invented and correct bouts as frames cut from the video, one picture per bout.
+
+Below each frame stand two bars, what the human and what the model said of that very frame (black, and
+the behavior's color; pale = no, none = not scored or not predicted), and its time. Pictures lie in the
+run's folder as `film_strips/<behavior>_<kind>_<rank>.jpg`, with `film_strips.csv` as their list.
+"""
+
+import io
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from common.colors import GRID, INK, MUTED
+from features.crops import crop_square, resize_crop
+from pipeline.run_folder.film_strips import write_film_strips
+from pipeline.scoring.bouts.choice import FilmStrip, RecordingFrames, choose_bouts, plan_strip
+from pipeline.scoring.metrics import FrameArrays
+
+log = logging.getLogger(__name__)
+
+THUMBNAIL_PX = 104
+VIEW_PER_CROP = 1.4
+"""A person needs more of the surroundings than the network: side of the picture per side of the crop."""
+
+_GAP_PX, _LABEL_PX, _BAR_PX, _TEXT_PX = 4, 48, 6, 12
+_BAR_TOPS_PX = (THUMBNAIL_PX + 6, THUMBNAIL_PX + 19)
+_TIME_TOP_PX = _BAR_TOPS_PX[1] + _BAR_PX + 6
+STRIP_HEIGHT_PX = _TIME_TOP_PX + _TEXT_PX + 4
+_JPEG_QUALITY = 82
+_REPORT_EVERY_FRAMES = 250
+
+
+@dataclass(frozen=True)
+class StripMaterial:
+    """One recording as film strips are cut from it.
+
+    Attributes
+    ----------
+    recording : str
+    video_path : Path or None
+        None where embeddings were computed elsewhere and there is nothing to cut from.
+    center_xy_px : ndarray, shape (n_frames, 2), float64, or None
+        Center of the animal in pixels of the full frame (`features.tracks.CenterTrack`); None without video.
+    crop_size_px : int
+        Side of the square that the network sees.
+    fps : float
+        Frames per second.
+    true, predicted, scored : ndarray, shape (n_frames, n_behaviors), bool
+        What the human saw, what the model says after post-processing, what the human judged.
+    probability : ndarray, shape (n_frames, n_behaviors), float
+        In [0, 1]; NaN = not predicted.
+    """
+
+    recording: str
+    video_path: Path | None
+    center_xy_px: NDArray[np.float64] | None
+    crop_size_px: int
+    fps: float
+    true: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
+    probability: NDArray[np.floating]
+    scored: NDArray[np.bool_]
+
+    def of_behavior(self, column: int) -> FrameArrays:
+        """Timelines of one behavior."""
+        return FrameArrays(
+            self.true[:, column], self.predicted[:, column], self.probability[:, column], self.scored[:, column]
+        )
+
+
+class StripFrame(NamedTuple):
+    """One frame of a strip.
+
+    `picture` is RGB of shape (THUMBNAIL_PX, THUMBNAIL_PX, 3); `is_inside` tells whether the frame belongs
+    to the bout; `human` and `model` are what was said of it, None = not scored, not predicted.
+    """
+
+    picture: NDArray[np.uint8]
+    time_s: float
+    is_inside: bool
+    human: bool | None
+    model: bool | None
+
+
+def make_film_strips(
+    run_path: Path,
+    material: Sequence[StripMaterial],
+    behaviors: Sequence[str],
+    colors: Mapping[str, str],
+    progress: Callable[[int, int], None],
+) -> list[str]:
+    """Choose bouts of every behavior, cut their frames from the videos and write the strips.
+
+    Every video is read once, up to the last frame that is needed. A strip of which a frame can't be read
+    is left out, with a note.
+
+    Parameters
+    ----------
+    run_path : Path
+        The run's folder.
+    material : sequence of StripMaterial
+        Recordings that have both labels and predictions; bouts are chosen among those with a video.
+    behaviors : sequence of str
+        In the order of the columns of the timelines.
+    colors : mapping of str to str
+        Color of each behavior, as `#RRGGBB`.
+    progress : callable
+        Called with frames read and frames to read.
+
+    Returns
+    -------
+    list of str
+        Notes for the report: what is missing, and why.
+
+    Raises
+    ------
+    ValueError
+        When timelines or center track of a recording don't fit together.
+    InputError
+        When the folder can't be written.
+    """
+    filmed = [item for item in material if item.video_path is not None]
+    notes = _notes_on_missing_videos([item.recording for item in material if item.video_path is None])
+    strips = _planned_strips(filmed, behaviors)
+    wanted: dict[str, set[int]] = {}
+    for strip in strips:
+        wanted.setdefault(strip.recording, set()).update(strip.frames_shown)
+    n_done, n_total = 0, sum(max(frames) + 1 for frames in wanted.values())
+    pictures: dict[FilmStrip, bytes] = {}
+    for item in filmed:
+        if item.recording not in wanted:
+            continue
+        thumbnails = cut_thumbnails(item, wanted[item.recording], partial(_go_on, progress, n_done, n_total))
+        own = [strip for strip in strips if strip.recording == item.recording]
+        whole = [strip for strip in own if thumbnails.keys() >= set(strip.frames_shown)]
+        notes += _notes_on_lost_frames(item, [strip for strip in own if strip not in whole], thumbnails)
+        for strip in whole:
+            timelines = item.of_behavior(behaviors.index(strip.behavior))
+            frames = _strip_frames(strip, item.fps, timelines, thumbnails)
+            pictures[strip] = draw_strip(frames, colors[strip.behavior])
+        n_done += max(wanted[item.recording]) + 1
+        progress(n_done, n_total)
+    # In the order of the choice, not in that of the videos.
+    write_film_strips(run_path, {strip: pictures[strip] for strip in strips if strip in pictures})
+    return notes
+
+
+def _go_on(progress: Callable[[int, int], None], n_done: int, n_total: int, n_read: int) -> None:
+    """Report how far one of several videos has been read."""
+    progress(n_done + n_read, n_total)
+
+
+def _planned_strips(filmed: Sequence[StripMaterial], behaviors: Sequence[str]) -> list[FilmStrip]:
+    """The strips to make, by behavior, kind and rank."""
+    by_id = {item.recording: item for item in filmed}
+    planned = []
+    for column, behavior in enumerate(behaviors):
+        timelines = [RecordingFrames(item.recording, item.fps, item.of_behavior(column)) for item in filmed]
+        for choice in choose_bouts(behavior, timelines):
+            item = by_id[choice.recording]
+            planned.append(plan_strip(choice, len(item.true), item.fps))
+    return planned
+
+
+def _strip_frames(
+    strip: FilmStrip, fps: float, timelines: FrameArrays, thumbnails: Mapping[int, NDArray[np.uint8]]
+) -> list[StripFrame]:
+    return [
+        StripFrame(
+            picture=thumbnails[frame],
+            time_s=frame / fps,
+            is_inside=strip.start_frame <= frame < strip.stop_frame,
+            human=bool(timelines.true[frame]) if timelines.scored[frame] else None,
+            model=None if np.isnan(timelines.probability[frame]) else bool(timelines.predicted[frame]),
+        )
+        for frame in strip.frames_shown
+    ]
+
+
+def _notes_on_missing_videos(recordings: Sequence[str]) -> list[str]:
+    if not recordings:
+        return []
+    return [
+        f"No film strips of {', '.join(recordings)}: the embeddings were computed elsewhere, so there is no video to "
+        "cut frames from."
+    ]
+
+
+def _notes_on_lost_frames(item: StripMaterial, left_out: Sequence[FilmStrip], read: Collection[int]) -> list[str]:
+    """One note per recording, however many of its strips are left out."""
+    if not left_out:
+        return []
+    lost = min(frame for strip in left_out for frame in strip.frames_shown if frame not in read)
+    names = ", ".join(f"{strip.behavior} {strip.kind} {strip.rank}" for strip in left_out)
+    return [
+        f"Film strips of {item.recording} were left out ({names}): frame {lost} of {item.video_path} can't be read. "
+        "Is the file still there, and does it play to its end in a video player?"
+    ]
+
+
+def cut_thumbnails(
+    item: StripMaterial, frames: Collection[int], progress: Callable[[int], None]
+) -> dict[int, NDArray[np.uint8]]:
+    """Cut the animal and what is around it out of chosen frames, in one pass over the video.
+
+    The square is moved to lie inside the frame where the animal is near its edge, and is smaller only
+    where the frame is: unlike the network's crop it shows no repeated edge.
+
+    Parameters
+    ----------
+    item : StripMaterial
+        With a video.
+    frames : collection of int
+        Numbers of the frames, counted from 0.
+    progress : callable
+        Called with the number of frames read so far.
+
+    Returns
+    -------
+    dict of int to ndarray, shape (THUMBNAIL_PX, THUMBNAIL_PX, 3), uint8
+        RGB by frame; frames that can't be read are absent.
+
+    Raises
+    ------
+    ValueError
+        When the center track isn't finite or not as long as the timelines.
+    """
+    centers = np.asarray(item.center_xy_px, dtype=np.float64)
+    if item.video_path is None or centers.shape != (len(item.true), 2) or not np.isfinite(centers).all():
+        raise ValueError(
+            f"Expected for {item.recording} a video and a finite center in each of its {len(item.true)} frames. "
+            f"Received: {item.video_path}, centers of shape {centers.shape}"
+        )
+    return {
+        number: _thumbnail(frame, centers[number], item.crop_size_px)
+        for number, frame in _frames_in_order(item.video_path, frozenset(frames), progress)
+    }
+
+
+def _frames_in_order(
+    path: Path, frames: frozenset[int], progress: Callable[[int], None]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Frames with their numbers, blue, green, red; nothing seeks, and nothing after the last one is read.
+
+    A grabbed frame is decoded all the same (later ones build on it) but isn't converted or copied, which
+    costs more than decoding.
+    """
+    capture = cv2.VideoCapture(str(path))
+    try:
+        for number in range(max(frames, default=-1) + 1):
+            if not capture.grab():
+                return
+            if number in frames:
+                decoded, frame = capture.retrieve()
+                if decoded:
+                    yield number, frame.astype(np.uint8, copy=False)
+            if number % _REPORT_EVERY_FRAMES == 0:
+                progress(number)
+    except cv2.error as error:
+        log.warning("%s can't be read on: %s", path, error)
+    finally:
+        capture.release()
+
+
+def _thumbnail(frame: NDArray[np.uint8], center_xy_px: NDArray[np.float64], crop_size_px: int) -> NDArray[np.uint8]:
+    height_px, width_px = frame.shape[:2]
+    side_px = min(round(VIEW_PER_CROP * crop_size_px), height_px, width_px)
+    farthest = np.array([width_px, height_px]) - side_px / 2
+    view = crop_square(frame, np.clip(center_xy_px, side_px / 2, farthest), side_px)
+    return np.ascontiguousarray(resize_crop(view, THUMBNAIL_PX)[:, :, ::-1])
+
+
+def strip_width_px(n_frames: int) -> int:
+    """Width of a strip's picture; its height is STRIP_HEIGHT_PX."""
+    return _LABEL_PX + n_frames * (THUMBNAIL_PX + _GAP_PX) - _GAP_PX
+
+
+def draw_strip(frames: Sequence[StripFrame], color: str) -> bytes:
+    """Draw a strip as JPEG: pictures, the bars of human and model below, times.
+
+    Parameters
+    ----------
+    frames : sequence of StripFrame
+        From left to right.
+    color : str
+        The behavior's, as `#RRGGBB`; the human's is black.
+
+    Returns
+    -------
+    bytes
+        The same for the same frames.
+    """
+    picture = Image.new("RGB", (strip_width_px(len(frames)), STRIP_HEIGHT_PX), "white")
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(_TEXT_PX)
+    for text, top in zip(("human", "model"), _BAR_TOPS_PX, strict=True):
+        draw.text((_LABEL_PX - 6, top + _BAR_PX / 2), text, MUTED, font, anchor="rm")
+    steps_s = np.diff([frame.time_s for frame in frames])
+    n_decimals = 1 if not steps_s.size or steps_s.min() > 0.099 else 2
+    for i, frame in enumerate(frames):
+        left = _LABEL_PX + i * (THUMBNAIL_PX + _GAP_PX)
+        picture.paste(Image.fromarray(frame.picture), (left, 0))
+        said = ((frame.human, INK), (frame.model, color))
+        for (is_active, active_color), top in zip(said, _BAR_TOPS_PX, strict=True):
+            if is_active is not None:
+                box = (left, top, left + THUMBNAIL_PX - 1, top + _BAR_PX - 1)
+                draw.rectangle(box, fill=active_color if is_active else GRID)
+        place = (left + THUMBNAIL_PX / 2, _TIME_TOP_PX)
+        draw.text(place, f"{frame.time_s:.{n_decimals}f} s", INK if frame.is_inside else MUTED, font, anchor="ma")
+    stream = io.BytesIO()
+    # Full color resolution: halved, as is usual, it frays the bars and the small print.
+    picture.save(stream, format="jpeg", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+    return stream.getvalue()

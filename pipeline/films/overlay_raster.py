@@ -1,0 +1,186 @@
+"""The moving raster of an overlay video: human and predicted bouts and probabilities around now.
+
+Drawn in stretches that are kept until they have moved out of sight, so that a frame costs a copy,
+and an hour-long recording no more memory than a short one.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.colors import GRID, INK, MUTED, UNSCORED
+from pipeline.films.overlay_layout import Layout
+from pipeline.films.overlay_text import bgr, paste, text_picture
+from pipeline.films.overlay_timelines import OverlayTimelines
+
+BACKGROUND = "#FFFFFF"
+_OUTSIDE = "#EDF0F3"
+_HATCH = "#F6F7F9"
+_STRETCH_PX = 1024
+_TICK_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
+_TINT = 0.22
+"""Share of the behavior's color below its curve."""
+
+
+class Raster:
+    """A recording's raster, of which `around` shows a part.
+
+    Pixels are counted from the recording's start: pixel g shows the time (g + 0.5) / px_per_s.
+
+    Parameters
+    ----------
+    timelines : OverlayTimelines
+    layout : Layout
+    window_s : float
+        Seconds that are seen at a time, now in their middle.
+    """
+
+    def __init__(self, timelines: OverlayTimelines, layout: Layout, window_s: float) -> None:
+        self._timelines = timelines
+        self._layout = layout
+        self._px_per_s = layout.raster_width_px / window_s
+        # A method with a cache of its own would keep the object alive.
+        self._stretch = lru_cache(maxsize=4)(self._draw_stretch)
+
+    @property
+    def height_px(self) -> int:
+        """Height of the rows and the axis below them."""
+        return len(self._timelines.behaviors) * self._layout.row.height_px + self._layout.axis_px
+
+    def around(self, frame: int) -> NDArray[np.uint8]:
+        """Show what happens around a frame.
+
+        Parameters
+        ----------
+        frame : int
+
+        Returns
+        -------
+        ndarray, shape (height_px, layout.raster_width_px, 3), uint8
+            Blue, green, red; the frame is in the middle column, on the line that marks now.
+        """
+        width = self._layout.raster_width_px
+        now = int((frame + 0.5) / self._timelines.fps * self._px_per_s)
+        first = now - width // 2
+        parts = []
+        for number in range(first // _STRETCH_PX, (first + width - 1) // _STRETCH_PX + 1):
+            start = number * _STRETCH_PX
+            part = slice(max(first, start) - start, min(first + width, start + _STRETCH_PX) - start)
+            parts.append(self._stretch(number)[:, part])
+        picture = np.concatenate(parts, axis=1)
+        self._mark_now(picture, frame)
+        return picture
+
+    def _mark_now(self, picture: NDArray[np.uint8], frame: int) -> None:
+        """Draw the line of now, behind the bars: their color at this frame is to be seen on it."""
+        row, middle, width = self._layout.row, picture.shape[1] // 2, self._layout.line_px
+        line = picture[: len(self._timelines.behaviors) * row.height_px, middle - width // 2 :][:, :width]
+        bars = line.copy()
+        line[:] = bgr(INK)
+        for column in np.flatnonzero(self._timelines.predicted[frame]):
+            top = column * row.height_px + row.predicted_px
+            line[top : top + row.bar_px] = bars[top : top + row.bar_px]
+
+    def _draw_stretch(self, number: int) -> NDArray[np.uint8]:
+        """One stretch of _STRETCH_PX columns."""
+        pixels = number * _STRETCH_PX + np.arange(_STRETCH_PX)
+        edges = np.floor(np.append(pixels, pixels[-1] + 1) / self._px_per_s * self._timelines.fps).astype(np.int64)
+        frames = np.floor((pixels + 0.5) / self._px_per_s * self._timelines.fps).astype(np.int64)
+        inside = (frames >= 0) & (frames < self._timelines.n_frames)
+        picture = np.full((self.height_px, _STRETCH_PX, 3), bgr(BACKGROUND), dtype=np.uint8)
+        rows_px = len(self._timelines.behaviors) * self._layout.row.height_px
+        picture[:rows_px, ~inside] = bgr(_OUTSIDE)
+        frames = np.clip(frames, 0, self._timelines.n_frames - 1)
+        edges = np.clip(edges, 0, self._timelines.n_frames)
+        for column in range(len(self._timelines.behaviors)):
+            top = column * self._layout.row.height_px
+            part = picture[top : top + self._layout.row.height_px]
+            self._draw_bars(part, column, pixels, edges, frames, inside)
+            self._draw_curve(part, column, frames, inside)
+            if column:
+                part[0] = bgr(GRID)
+        self._draw_axis(picture, number * _STRETCH_PX)
+        return picture
+
+    def _draw_bars(
+        self,
+        part: NDArray[np.uint8],
+        column: int,
+        pixels: NDArray[np.int64],
+        edges: NDArray[np.int64],
+        frames: NDArray[np.int64],
+        inside: NDArray[np.bool_],
+    ) -> None:
+        lines, row = self._timelines, self._layout.row
+        color = bgr(lines.colors[lines.behaviors[column]])
+        predicted = part[row.predicted_px : row.predicted_px + row.bar_px]
+        hatch(predicted, pixels, np.isnan(lines.probability[frames, column]) & inside)
+        predicted[:, _any_between(lines.predicted[:, column], edges, frames) & inside] = color
+        if lines.active is None or lines.scored is None:
+            return
+        human = part[row.human_px : row.human_px + row.bar_px]
+        hatch(human, pixels, ~lines.scored[frames, column] & inside)
+        human[:, _any_between(lines.active[:, column] & lines.scored[:, column], edges, frames) & inside] = bgr(INK)
+
+    def _draw_curve(
+        self, part: NDArray[np.uint8], column: int, frames: NDArray[np.int64], inside: NDArray[np.bool_]
+    ) -> None:
+        """Probability as a line, tinted below, and the threshold; nothing where nothing was predicted."""
+        lines, row = self._timelines, self._layout.row
+        area = part[row.curve_top_px : row.curve_top_px + row.curve_px]
+        color = np.array(bgr(lines.colors[lines.behaviors[column]]), dtype=np.float64)
+        probability = np.where(inside, lines.probability[frames, column], np.nan)
+        known = ~np.isnan(probability)
+        level = np.round((1 - np.nan_to_num(probability)) * (row.curve_px - 1)).astype(np.int64)
+        before = np.concatenate([level[:1], level[:-1]])
+        y = np.arange(row.curve_px)[:, None]
+        area[(y > level) & known] = np.round(255 - (255 - color) * _TINT).astype(np.uint8)
+        threshold = round((1 - lines.thresholds[column]) * (row.curve_px - 1))
+        area[threshold, (np.arange(area.shape[1]) % 8 < 4) & inside] = bgr(MUTED)
+        area[-1, inside] = bgr(GRID)
+        # From one column's level to the next, so that steep rises stay connected.
+        line = (y >= np.minimum(level, before) - 1) & (y <= np.maximum(level, before)) & known
+        area[line] = color.astype(np.uint8)
+
+    def _draw_axis(self, picture: NDArray[np.uint8], first_px: int) -> None:
+        """Ticks and seconds; a label that reaches into the next stretch is drawn in both."""
+        size = self._layout.small_px
+        top = picture.shape[0] - self._layout.axis_px
+        picture[top] = bgr(MUTED)
+        step_s = next((s for s in _TICK_STEPS_S if s * self._px_per_s >= size * 5), _TICK_STEPS_S[-1])
+        reach_s = size * 6 / self._px_per_s
+        start, stop = first_px / self._px_per_s - reach_s, (first_px + _STRETCH_PX) / self._px_per_s + reach_s
+        last = self._timelines.n_frames / self._timelines.fps
+        for tick in range(max(0, int(np.ceil(start / step_s))), int(np.floor(min(stop, last) / step_s)) + 1):
+            x = round(tick * step_s * self._px_per_s) - first_px
+            label = text_picture(f"{tick * step_s:g} s", size, INK, BACKGROUND)
+            if 0 <= x < picture.shape[1]:
+                picture[top : top + round(size * 0.35), x] = bgr(MUTED)
+            paste(picture, label, x - label.shape[1] // 2, top + round(size * 0.5))
+
+
+def hatch(bar: NDArray[np.uint8], pixels: NDArray[np.int64], unknown: NDArray[np.bool_]) -> None:
+    """Hatch the columns of a bar where nobody knows: an empty place would say that nothing happened.
+
+    Parameters
+    ----------
+    bar : ndarray, shape (height, n_columns, 3), uint8
+        Drawn on.
+    pixels : ndarray, shape (n_columns,), int
+        Where the columns lie in the whole raster, so that stretches fit together.
+    unknown : ndarray, shape (n_columns,), bool
+    """
+    slanted = (pixels[None, :] + np.arange(len(bar))[:, None]) % 8 < 3
+    bar[:, unknown] = bgr(UNSCORED)
+    bar[slanted & unknown[None, :]] = bgr(_HATCH)
+
+
+def _any_between(active: NDArray[np.bool_], edges: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a frame that a column of pixels covers is active, however many it covers.
+
+    Where a frame is wider than a column, that is the frame in the column's middle.
+    """
+    total = np.concatenate([[0], np.cumsum(active)])
+    several = total[edges[1:]] - total[edges[:-1]] > 0
+    return np.where(edges[1:] - edges[:-1] > 1, several, active[frames])

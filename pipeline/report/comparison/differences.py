@@ -1,0 +1,281 @@
+"""Is one run better than another? Paired over individuals, with an interval, a test and a verdict in words.
+
+Every pair of runs is compared on the recordings that both scored (`comparison_pairs`), in three scores:
+average precision of the probabilities, and frame F1 and bout F1 (IoU at least .5) after post-processing.
+The verdict is
+
+- `real` when the 95 % interval of the pooled difference leaves 0 out, the sign-flip p, corrected for
+  the number of comparisons (Holm 1979), is under .05, and pooled frames and the mean over individuals
+  point the same way;
+- `too few individuals to tell` when no outcome could have got under .05: n individuals give p no
+  smaller than 2 / 2^n (.0625 for five), and the correction multiplies it;
+- `could be chance` otherwise; that is not a proof that the runs are equally good.
+
+The best run is picked by the numbers that are tested. Were it tested against the k - 1 others alone, at
+least one of them would differ "really" in 6 to 8 % of comparisons of three or four equally good runs; so
+the correction counts all k (k - 1) / 2 pairs. A reference that was named beforehand is compared with
+k - 1 runs, and the correction counts these. Each behavior, subset and score is corrected on its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from pipeline.report.comparison.pairs import Contender, Pair, pair_runs, pair_with_baseline
+from pipeline.scoring.bouts.metrics import BoutCounts
+from pipeline.scoring.bouts.scores import pooled_bout_counts
+from pipeline.scoring.metrics import Counts, FrameArrays, confusion_counts
+from pipeline.scoring.statistics.groups import holm
+from pipeline.scoring.statistics.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
+from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
+
+AVERAGE_PRECISION = "average_precision"
+F1 = "f1"
+BOUT_F1 = "bout_f1_iou50"
+SCORES = (AVERAGE_PRECISION, F1, BOUT_F1)
+BOUT_IOU = 0.5
+
+OWN_BASELINE = "own baseline"
+
+REAL = "real"
+CHANCE = "could be chance"
+TOO_FEW = "too few individuals to tell"
+NO_VALUE = "n/a"
+ALPHA = 0.05
+
+NOTHING_SHARED = "no recording that both scored against the same labels"
+LARGE_P = "the interval leaves 0 out, but the corrected p is not under .05"
+WIDE_INTERVAL = "p is under .05, but the interval reaches 0"
+OPPOSITE = "all frames together and the mean over individuals point opposite ways"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One run against another (or against its own baseline) in one score of one behavior and subset.
+
+    Attributes
+    ----------
+    behavior, subset, score, run, reference : str
+        `score` is one of `SCORES`; `reference` may be `OWN_BASELINE`.
+    difference : float or None
+        Score of the run minus that of the reference, pooled over the recordings of both.
+    low, high : float or None
+        95 % interval of it, over individuals.
+    p : float or None
+        Sign-flip p over individuals, see `pipeline.scoring.statistics.paired`.
+    p_holm : float or None
+        The same, corrected for `n_comparisons`.
+    p_smallest : float or None
+        The least `p_holm` that so few individuals and so many comparisons can give.
+    n_comparisons : int
+        Those that the correction counts.
+    n_individuals, n_tested, n_recordings : int
+        Individuals that the two share, those of them in which both have a score of their own (p rests on
+        these), and recordings.
+    verdict : str
+        `REAL`, `CHANCE`, `TOO_FEW` or `NO_VALUE`.
+    reason : str
+        What the verdict rests on, where the numbers alone do not tell; "" otherwise.
+    """
+
+    behavior: str
+    subset: str
+    score: str
+    run: str
+    reference: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    p_smallest: float | None
+    n_comparisons: int
+    n_individuals: int
+    n_tested: int
+    n_recordings: int
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Two runs compared, before any correction; `mean` is that of the individuals' own differences."""
+
+    first: str
+    second: str
+    pair: Pair
+    paired: PairedDifference
+    mean: float | None
+
+
+def run_differences(
+    contenders: Sequence[Contender], behavior: str, subset: str, score: str, best: str | None, reference: str | None
+) -> list[Difference]:
+    """Compare every run with the best one, and with a reference that was named.
+
+    Parameters
+    ----------
+    contenders : sequence of Contender
+    behavior, subset, score : str
+    best, reference : str or None
+        Names of contenders. None, or one that lacks the behavior: no comparison with it.
+
+    Returns
+    -------
+    list of Difference
+        Against the best first, in the order of `contenders`; a reference that is the best comes once.
+    """
+    rivals = {c.name: c for c in contenders if behavior in c.run.behaviors and subset in c.run.subsets}
+    if reference not in rivals:
+        reference = None
+    shown = {frozenset((name, other)) for name in rivals for other in (best, reference) if other in rivals}
+    tests: dict[frozenset[str], _Test] = {}
+    for first, second in combinations(rivals.values(), 2):
+        key = frozenset((first.name, second.name))
+        pair = pair_runs(first.run, second.run, behavior, subset)
+        # A pair that is not shown counts in the correction by its p, which needs no resampling.
+        tests[key] = _compare(first.name, second.name, pair, score, **({} if key in shown else {"n_resamples": 1}))
+    families = []
+    if best in rivals and best != reference:
+        families.append((best, list(tests)))
+    if reference is not None:
+        families.append((reference, [key for key in tests if reference in key]))
+    found = []
+    for target, family in families:
+        corrected = _correct(family, tests)
+        found += [
+            _difference(tests[key], name, target, corrected[key], (behavior, subset, score))
+            for name in rivals
+            if name != target and (key := frozenset((name, target))) in tests
+        ]
+    return found
+
+
+def baseline_differences(contenders: Sequence[Contender], behavior: str, subset: str) -> list[Difference]:
+    """Compare every run with its own baseline in average precision; corrected over the runs."""
+    rivals = [c for c in contenders if behavior in c.run.behaviors and subset in c.run.subsets]
+    tests = {}
+    for contender in rivals:
+        pair = pair_with_baseline(contender.run, behavior, subset)
+        if pair.recordings:
+            key = frozenset((contender.name,))
+            tests[key] = _compare(contender.name, OWN_BASELINE, pair, AVERAGE_PRECISION)
+    corrected = _correct(list(tests), tests)
+    place = (behavior, subset, AVERAGE_PRECISION)
+    return [_difference(test, test.first, OWN_BASELINE, corrected[key], place) for key, test in tests.items()]
+
+
+def _compare(first: str, second: str, pair: Pair, score: str, **options: int) -> _Test:
+    a, b = (_by_individual(arrays, pair, score) for arrays in (pair.first, pair.second))
+    n_individuals = len(gather_clusters(pair.individuals, pair.recordings))
+    paired = paired_weighted_difference(a, b, n_individuals, **options)
+    each = np.eye(n_individuals, dtype=np.int64)
+    own = a(each) - b(each) if n_individuals else np.zeros(0)
+    known = own[~np.isnan(own)]
+    return _Test(first, second, pair, paired, float(known.mean()) if known.size else None)
+
+
+def _by_individual(arrays: Sequence[FrameArrays], pair: Pair, score: str) -> WeightedStatistic:
+    """A pooled score as a function of how often each individual counts."""
+    if score == AVERAGE_PRECISION:
+        used = [(part.true[keep], part.probability[keep]) for part in arrays for keep in [part.used_frames()]]
+        clusters = gather_clusters(pair.individuals, used)
+        joined = [(np.concatenate([t for t, _ in parts]), np.concatenate([p for _, p in parts])) for parts in clusters]
+        return ClusterRanking(joined).average_precision
+    if score == F1:
+        counts = [
+            confusion_counts(part.true[keep], part.predicted[keep]) for part in arrays for keep in [part.used_frames()]
+        ]
+    else:
+        counts = [_as_counts(pooled_bout_counts([part], [fps])) for part, fps in zip(arrays, pair.fps, strict=True)]
+    by_individual = [sum(parts, Counts(0, 0, 0, 0)) for parts in gather_clusters(pair.individuals, counts)]
+    return counts_by_weights(by_individual, lambda total: total.f1)
+
+
+def _as_counts(bouts: BoutCounts) -> Counts:
+    """Matched and unmatched bouts as counts: F1 per bout is the same ratio of them, and as seldom undefined."""
+    matches = bouts.predicted_to_true(BOUT_IOU)
+    return Counts(matches.tp, matches.fp, matches.fn, 0)
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What Holm's correction makes of one comparison; None where it has no p. See `Difference`."""
+
+    p_holm: float | None
+    p_smallest: float | None
+    n_comparisons: int
+
+
+def _correct(
+    family: Sequence[frozenset[str]], tests: Mapping[frozenset[str], _Test]
+) -> dict[frozenset[str], Corrected]:
+    """Holm's correction over the comparisons that have a p."""
+    tested = {key: p for key in family if (p := tests[key].paired.p) is not None}
+    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+    # Holm's first step multiplies the least p of all by their number, and no other comes out below it.
+    least = min((p for key in tested if (p := tests[key].paired.p_smallest) is not None), default=None)
+    smallest = None if least is None else min(1.0, len(tested) * least)
+    return {key: Corrected(corrected.get(key), smallest if key in tested else None, len(tested)) for key in family}
+
+
+def _difference(test: _Test, run: str, reference: str, corrected: Corrected, place: tuple[str, str, str]) -> Difference:
+    paired, sign = test.paired, 1 if test.first == run else -1
+    low, high = paired.interval.low, paired.interval.high
+    if low is not None and high is not None:
+        # Adding 0 turns the -0.0 of a reversed tie into 0.0.
+        low, high = sorted((sign * low + 0.0, sign * high + 0.0))
+    verdict, reason = find_verdict(paired, test.mean, corrected)
+    if not test.pair.recordings:
+        reason = NOTHING_SHARED
+    return Difference(
+        *place,
+        run=run,
+        reference=reference,
+        difference=None if paired.difference is None else sign * paired.difference + 0.0,
+        low=low,
+        high=high,
+        p=paired.p,
+        p_holm=corrected.p_holm,
+        p_smallest=corrected.p_smallest,
+        n_comparisons=corrected.n_comparisons,
+        n_individuals=paired.interval.n_clusters,
+        n_tested=paired.n_clusters_tested,
+        n_recordings=len(test.pair.recordings),
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def find_verdict(paired: PairedDifference, mean: float | None, corrected: Corrected) -> tuple[str, str]:
+    """The verdict, and its reason where the numbers alone do not tell.
+
+    Parameters
+    ----------
+    paired : PairedDifference
+    mean : float or None
+        Of the individuals' own differences.
+    corrected : Corrected
+    """
+    low, high = paired.interval.low, paired.interval.high
+    if paired.difference is None:
+        return NO_VALUE, paired.reason
+    if corrected.p_holm is None or corrected.p_smallest is None or low is None or high is None:
+        return TOO_FEW, paired.reason or paired.interval.reason
+    if corrected.p_smallest >= ALPHA:
+        return TOO_FEW, _too_few_words(paired.n_clusters_tested, corrected.p_smallest, corrected.n_comparisons)
+    excludes_zero, is_unlikely = low > 0 or high < 0, corrected.p_holm < ALPHA
+    if excludes_zero and is_unlikely:
+        same_way = mean is not None and mean * paired.difference > 0
+        return (REAL, "") if same_way else (CHANCE, OPPOSITE)
+    if excludes_zero:
+        return CHANCE, LARGE_P
+    return CHANCE, WIDE_INTERVAL if is_unlikely else ""
+
+
+def _too_few_words(n_individuals: int, p_smallest: float, n_comparisons: int) -> str:
+    over = f", corrected for {n_comparisons} comparisons," if n_comparisons > 1 else ""
+    least = "is always 1" if p_smallest >= 1 else f"cannot get under {p_smallest:.3f}"
+    return f"with {n_individuals} individuals p{over} {least}"

@@ -1,0 +1,120 @@
+"""What the page says of a run beside its scores: the strip under the title, settings, provenance, files."""
+
+from collections.abc import Iterator
+
+from common.wording import FILTERS, setting
+from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, PREDICT, TEST, Run, section
+
+_FILES = {
+    "config.yaml": "all settings, defaults written out",
+    "scores.csv": "every frame score on this page",
+    "bout_scores.csv": "every bout score",
+    "intervals.csv": "95 % intervals of pooled scores",
+    "baseline_scores.csv": "the baseline’s scores",
+    "postprocess.csv": "post-processing of every behavior and recording, and how it was chosen",
+    "calibration.csv": "reliability of probabilities",
+    "agreement.csv": "humans with each other and with the model",
+    "statistics.csv": "total time, bouts, latency per recording",
+    "statistics_bins.csv": "the same in time bins",
+    "statistics_agreement.csv": "predicted against human over recordings",
+    "summary.csv": "what the model found, a row per recording and behavior, for a statistics program",
+    "failures.csv": "recordings that could not be predicted, and why",
+    "groups.csv": "comparison of groups",
+    "protocol.csv": "by how much the published protocol flatters",
+    "protocol_scores.csv": "scores by the published protocol",
+    "film_strips.csv": "the bouts shown as film strips",
+    "recordings.csv": "the recordings",
+    "training.csv": "loss and validation scores, epoch by epoch",
+    "provenance.json": "versions, machine, seconds, weights",
+    "log.txt": "what happened, line by line",
+}
+_FOLDERS = {
+    "predictions": "probabilities and post-processed behavior, frame by frame",
+    "bouts": "predicted bouts",
+    "centers": "where the animal was, frame by frame",
+    "labels": "human labels, frame by frame",
+    "annotators": "each annotator’s labels, frame by frame",
+    "baseline_predictions": "the baseline’s probabilities",
+    "uncalibrated_predictions": "probabilities before calibration",
+    "protocol_predictions": "probabilities by the published protocol",
+    "heads": "trained heads, to be used on new videos",
+    "film_strips": "film strips of single bouts",
+    "figures": "every figure as PNG and SVG, with the numbers behind it as CSV",
+}
+
+
+def present_files(run: Run) -> list[tuple[str, str]]:
+    """Files of the folder and what they are; folders end in a slash."""
+    files = [(name, what) for name, what in _FILES.items() if (run.path / name).exists()]
+    return files + [(f"{name}/", what) for name, what in _FOLDERS.items() if (run.path / name).is_dir()]
+
+
+def title_facts(run: Run) -> Iterator[tuple[str, str]]:
+    """The strip under the title."""
+    backbone = section(run.provenance, "backbone")
+    if section(run.config, "head"):
+        yield "Head", run.head_name
+    used = backbone.get("used") or section(run.config, "backbone").get("name")
+    if used:
+        yield "Backbone", str(used)
+    words = {CROSS_VALIDATION: "for training", TEST: "for test", EVALUATION: "evaluated", PREDICT: "predicted only"}
+    counts = [f"{len(run.members(subset))} {word}" for subset, word in words.items() if run.members(subset)]
+    yield "Recordings", ", ".join(counts)
+    individuals = {row.individual for row in run.recordings if row.individual}
+    if individuals:
+        yield "Individuals", str(len(individuals))
+    seconds_filmed = sum(row.n_frames / row.fps for row in run.recordings)
+    yield "Filmed", FILTERS["duration"](seconds_filmed)
+    if run.config.get("recordings") == "demo":
+        yield "Material", "simulated (demo)"
+    seconds = sum(float(stage.get("seconds") or 0) for stage in run.provenance.get("stages") or [])
+    if seconds:
+        yield "Took", FILTERS["duration"](seconds)
+    if run.provenance.get("finished"):
+        yield "Finished", str(run.provenance["finished"])[:16].replace("T", " ")
+
+
+def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The configuration in groups, as (title, [(key, value)])."""
+    titles = {
+        "head": "Head",
+        "training": "Training",
+        "backbone": "Backbone (as asked for)",
+        "crop": "Crop",
+        "center": "Center",
+        "postprocess": "Post-processing",
+        "tuning": "Choice of post-processing",
+        "demo": "Demo",
+    }
+    groups = []
+    for key, title in titles.items():
+        if section(run.config, key) and not (key == "demo" and run.config.get("recordings") != "demo"):
+            groups.append((title, [(str(k), setting(v)) for k, v in section(run.config, key).items()]))
+    # What is no mapping (for instance `postprocess: tune`) is told among the rest.
+    hidden = {"name", "description", "behaviors", "demo", *(key for key in titles if section(run.config, key))}
+    rest = [(str(key), setting(value)) for key, value in run.config.items() if key not in hidden]
+    return [*groups, ("Everything else", rest)]
+
+
+def provenance_rows(run: Run) -> list[tuple[str, str]]:
+    """What was really run, as (name, value)."""
+    facts = run.provenance
+    rows = [
+        ("Rearview", setting(facts.get("rearview_version"))),
+        ("Started", setting(facts.get("started"))),
+        ("Finished", setting(facts.get("finished"))),
+        ("Command", _command(facts.get("command"))),
+        ("Seed", setting(facts.get("seed"))),
+        ("Python", setting(facts.get("python"))),
+        ("Packages", setting(section(facts, "packages")) or "not stated"),
+        ("Machine", setting(section(facts, "machine")) or "not stated"),
+    ]
+    git = section(facts, "git")
+    changed = " with uncommitted changes" if git.get("dirty") else ""
+    rows.append(("Code", f"{git.get('commit', '')}{changed}" if git else "not under version control"))
+    rows += [(f"Backbone: {key}", setting(value)) for key, value in section(facts, "backbone").items() if value != ""]
+    return rows
+
+
+def _command(command: object) -> str:
+    return " ".join(map(str, command)) if isinstance(command, list) else setting(command)

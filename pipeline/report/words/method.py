@@ -1,0 +1,146 @@
+"""How the numbers came about, in words, for the methods section of a paper."""
+
+from collections.abc import Iterator
+
+from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run
+from pipeline.run_folder.tables import FINAL
+from pipeline.scoring.agreement import RULES
+from pipeline.scoring.bouts.metrics import MATCHED_IOU
+from pipeline.scoring.postprocessing.postprocess import describe_postprocess
+from pipeline.scoring.scores import CLOSED
+from pipeline.scoring.statistics.intervals import DEFAULT_RESAMPLES, MIN_CLUSTERS
+
+_OBJECTIVES = {"mean": "the mean of frame F1 and bout F1 at IoU 0.5", "frame_f1": "frame F1"}
+
+
+def method_words(run: Run) -> list[str]:
+    """Paragraphs on splits, protocol, post-processing, calibration, scores and intervals."""
+    how = [*_splits(run), *_postprocessing(run)]
+    if not run.subsets:
+        return how
+    return [
+        *how,
+        "Pooled means: counts of all recordings are added up, and the precision-recall curve runs over all their "
+        "frames together; it is no mean over recordings. Only frames that a human scored and the model predicted "
+        "count. Average precision (AP) is the area under the precision-recall curve as a sum of steps; a model that "
+        "guesses reaches the share of positive frames (“chance”). Accuracy is listed last, for comparison with older "
+        "work only: for a rare behavior it is high whatever the model does.",
+        *_bouts_and_intervals(run),
+    ]
+
+
+def _splits(run: Run) -> Iterator[str]:
+    if EVALUATION in run.subsets:
+        yield (
+            "Evaluation: probabilities that another program wrote are scored against labels. How that program was "
+            "trained, and whether it had seen these recordings, this page cannot know."
+        )
+    if CROSS_VALIDATION in run.subsets:
+        yield (
+            "Cross-validation: each training recording is held out once, together with all other recordings "
+            "of the same individual, and is predicted by heads that were trained on the rest."
+        )
+        yield from _protocol(run)
+    if TEST in run.subsets:
+        epochs = (
+            "as many epochs as the median of the folds’ best"
+            if CROSS_VALIDATION in run.subsets
+            else "a fixed number of epochs"
+        )
+        yield (
+            f"Test: final heads are trained on all training recordings ({epochs}) and score the test recordings, "
+            "which took no part in any decision, once."
+        )
+
+
+def _protocol(run: Run) -> Iterator[str]:
+    protocol = run.config.get("protocol")
+    if protocol == "thesis":
+        yield (
+            "Protocol “thesis” (as published): early stopping watches the held-out recording itself, which is "
+            "then scored. The weights are therefore chosen by the very frames that judge them, and these numbers "
+            "are optimistic."
+        )
+        return
+    yield (
+        "Protocol “nested”: early stopping watches another training recording; the held-out one is scored "
+        "and decides nothing. Scaling and class weights come from the training recordings of each fold alone."
+    )
+    if run.config.get("refit"):
+        yield (
+            "Once the best epoch is known, the fold’s head is trained anew for so many epochs on training and "
+            "validation recordings together, just as the final heads are, and predicts the held-out recording."
+        )
+    if protocol == "compare":
+        yield (
+            "The published protocol, in which early stopping watches the held-out recording, was carried out as well; "
+            "its scores serve the comparison of protocols alone and are nowhere else on this page."
+        )
+
+
+def _postprocessing(run: Run) -> Iterator[str]:
+    settings = {b: run.tables.settings(b, FINAL) for b in run.behaviors}
+    described = {name: describe_postprocess(found) for name, found in settings.items() if found is not None}
+    objective = next((row.objective for row in run.tables.choices if row.objective), "")
+    if objective:
+        yield (
+            "Post-processing was chosen per behavior from the predictions of recordings that the heads had not seen, "
+            f"for {_OBJECTIVES.get(objective, objective.replace('_', ' ').replace('@', ' at IoU '))}; doing nothing "
+            "was among the candidates. For a cross-validated recording it was chosen from the other training "
+            "recordings, by heads that saw neither those nor the recording itself"
+            + (
+                " (for as many epochs as this protocol’s early stopping on that very recording said)."
+                if run.config.get("protocol") == "thesis"
+                else ": the recording that is scored takes no part."
+            )
+        )
+    elif described:
+        same = set(described.values())
+        words = same.pop() if len(same) == 1 else " ".join(f"{name}: {text}" for name, text in described.items())
+        yield f"Post-processing (fixed): {words}"
+    if described:
+        yield (
+            "“Raw” is the threshold alone, “closed only” the threshold and gaps filled"
+            f"{_bare_settings(run) if objective else ''}, “all steps” the full chain."
+        )
+    calibration = run.config.get("calibration")
+    if calibration and calibration != "none":
+        yield (
+            f"Probabilities are calibrated ({calibration}), like post-processing from recordings other than the one "
+            "that is scored."
+        )
+
+
+def _bare_settings(run: Run) -> str:
+    """With which threshold and gap tuned settings are compared, in parentheses."""
+    for behavior in run.behaviors:
+        closed = run.tables.settings(behavior, FINAL, CLOSED)
+        if closed is not None:
+            return f" (threshold {closed.threshold:g}, gaps of up to {closed.max_gap_s:g} s)"
+    return ""
+
+
+def _bouts_and_intervals(run: Run) -> Iterator[str]:
+    if run.tables.bout_scores:
+        yield (
+            "Bouts (segmental F1@k, Lea et al. 2017): every predicted bout, in order of time, takes the human bout "
+            "that it overlaps most; it is right when their intersection over union (IoU) is at least k and no earlier "
+            "one took the same human bout. The mirror view lets human bouts choose. Missed: human bouts that no "
+            "predicted bout touches; invented: predicted bouts that touch no human bout; split: human bouts touched by "
+            "two or more predicted ones; merged: predicted bouts that touch two or more human ones. Onset and offset "
+            f"errors are those of pairs matched at an IoU of {MATCHED_IOU}. The edit score asks for the order of bouts "
+            "alone."
+        )
+    if run.tables.intervals:
+        yield (
+            "Intervals: 95 % percentile bootstrap over individuals (recordings where no individual is named), never "
+            f"over frames, {DEFAULT_RESAMPLES:,} resamples; none for fewer than {MIN_CLUSTERS}. With few individuals "
+            "they are too narrow: at 5, a 95 % interval covers the truth in about 85 % of cases."
+        )
+    if run.tables.agreement:
+        rule = str(run.config.get("annotations") or "")
+        whose = f"labels merged by “{rule}”" if rule in RULES else f"the labels of {rule}" if rule else "their labels"
+        yield (
+            f"Several people annotated. The model is trained and scored on {whose}; apart from that, it is compared "
+            "with each of them, and they with each other, on the frames that both scored."
+        )

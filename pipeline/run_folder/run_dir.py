@@ -1,0 +1,239 @@
+"""The folder of one run: what lies where, and how it is written so that nothing is lost.
+
+Every file is written to a temporary name and moved into place. A run counts as finished when its
+provenance says so; a finished run is never overwritten unless asked, and even then the old folder is
+kept aside until the new one is finished.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from common.errors import InputError
+from common.files import write_text
+
+log = logging.getLogger(__name__)
+
+# What provenance.json calls a folder of predictions by heads that were trained elsewhere.
+PREDICTION = "prediction"
+# What a human made in a run's folder: it outlives the run.
+HUMAN_FOLDERS = ("corrections", "exports")
+# What lies in a folder before its provenance does.
+_EARLY = {"config.yaml", "log.txt", "fits", *HUMAN_FOLDERS}
+_STUB = {"config.yaml", "log.txt", "provenance.json"}
+# In a folder that `set_aside` made: a copy that somebody called `exp1.previous` is not ours to delete.
+_SET_ASIDE = ".set_aside"
+
+
+class RunDir:
+    """The files of one run, by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.yaml"
+        self.provenance_path = path / "provenance.json"
+        self.log_path = path / "log.txt"
+        self.recordings_path = path / "recordings.csv"
+        self.scores_path = path / "scores.csv"
+        self.baseline_scores_path = path / "baseline_scores.csv"
+        self.training_path = path / "training.csv"
+        self.report_path = path / "report.html"
+        self.fits_path = path / "fits"
+        self.choices_path = path / "postprocess.csv"
+        self.bout_scores_path = path / "bout_scores.csv"
+        self.protocol_scores_path = path / "protocol_scores.csv"
+        self.protocol_path = path / "protocol.csv"
+        self.intervals_path = path / "intervals.csv"
+        self.calibration_path = path / "calibration.csv"
+        self.statistics_path = path / "statistics.csv"
+        self.statistics_bins_path = path / "statistics_bins.csv"
+        self.statistics_agreement_path = path / "statistics_agreement.csv"
+        self.groups_path = path / "groups.csv"
+        self.agreement_path = path / "agreement.csv"
+        self.summary_path = path / "summary.csv"
+        self.failures_path = path / "failures.csv"
+        self.annotators_path = path / "annotators"
+        # A path such as `.` has no name of its own.
+        self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+        self._lock = FileLock(str(self._whole_path.parent / f".{self._whole_path.name}.lock"))
+        self._kept: Path | None = None
+        self._is_new = False
+
+    def labels_path(self, recording: str) -> Path:
+        """Human labels of a recording, frame by frame."""
+        return self.path / "labels" / f"{recording}.csv"
+
+    def predictions_path(self, recording: str) -> Path:
+        """Probabilities and cleaned labels of a recording, frame by frame."""
+        return self.path / "predictions" / f"{recording}.csv"
+
+    def annotator_labels_path(self, annotator: str, recording: str) -> Path:
+        """One annotator's labels of a recording, where several annotated it."""
+        return self.annotators_path / (annotator or "unnamed") / f"{recording}.csv"
+
+    def uncalibrated_path(self, recording: str) -> Path:
+        """Probabilities of a recording before calibration, frame by frame."""
+        return self.path / "uncalibrated_predictions" / f"{recording}.csv"
+
+    def protocol_predictions_path(self, recording: str) -> Path:
+        """Probabilities of a recording by the thesis' protocol, frame by frame."""
+        return self.path / "protocol_predictions" / f"{recording}.csv"
+
+    def baseline_predictions_path(self, recording: str) -> Path:
+        """Probabilities of the baseline head, frame by frame."""
+        return self.path / "baseline_predictions" / f"{recording}.csv"
+
+    def bouts_path(self, recording: str) -> Path:
+        """Predicted bouts of a recording."""
+        return self.path / "bouts" / f"{recording}.csv"
+
+    def head_path(self, behavior: str) -> Path:
+        """Bundle of the final head of a behavior."""
+        return self.path / "heads" / behavior
+
+    def centers_path(self, recording: str) -> Path:
+        """Where the animal was, frame by frame."""
+        return self.path / "centers" / f"{recording}.csv"
+
+    def is_finished(self) -> bool:
+        """Whether the run came to its end: its provenance says so, and its report is there."""
+        return bool(self.read_provenance().get("finished")) and self.report_path.is_file()
+
+    def is_prediction(self) -> bool:
+        """Whether it holds predictions of new videos by another run's heads."""
+        return self.read_provenance().get("kind") == PREDICTION
+
+    def read_provenance(self) -> dict[str, Any]:
+        """The provenance, or an empty mapping where there is none or it is unreadable."""
+        try:
+            content = json.loads(self.provenance_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def write_provenance(self, provenance: dict[str, Any]) -> None:
+        """Replace the provenance."""
+        write_text(self.provenance_path, json.dumps(provenance, indent=2, ensure_ascii=False) + "\n")
+
+    def claim(self) -> None:
+        """Make the folder and keep other processes out of it until `release`.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be made, another process is working in it, or it holds something else than a run.
+        """
+        self._require_no_other_files()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+            self._is_new = not self.path.exists()
+            self.path.mkdir(exist_ok=True)
+        except Timeout:
+            raise InputError(
+                f"Another process is working on {self.path} at this moment. Wait until it ends, or give this run "
+                "another place with --output."
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"The run's folder {self.path} cannot be made: {error.strerror or error}. Choose a folder that you "
+                "may write with --output or `output_dir:`."
+            ) from None
+
+    def release(self) -> None:
+        """Let other processes in again; an earlier run comes back where the new one did not get anywhere."""
+        try:
+            if self._kept is not None and not self.is_finished() and not self.fits_path.exists():
+                self._put_back(self._kept)
+        finally:
+            self._lock.release()
+
+    def discard_new(self) -> None:
+        """Delete a folder that this claim made and in which nothing came of anything."""
+        if self._is_new and all(entry.name in _STUB for entry in self.path.iterdir()):
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def holds_anything(self) -> bool:
+        """Whether an earlier run left something here."""
+        return self.config_path.exists() or self.provenance_path.exists()
+
+    def set_aside(self) -> None:
+        """Move an earlier run out of the way; `drop_set_aside` deletes it once the new one is finished.
+
+        What a human corrected stays where it is: the new run may read it. Nothing is deleted here, not even
+        what an earlier attempt set aside.
+        """
+        self._kept = next(path for path in self._asides() if not path.exists())
+        # Marked first: a kill in between must not leave a folder that nobody dares to delete.
+        (self.path / _SET_ASIDE).touch()
+        self.path.replace(self._kept)
+        self.path.mkdir()
+        _move(HUMAN_FOLDERS, self._kept, self.path)
+        log.info("The earlier run is kept in %s until this one is finished.", self._kept)
+
+    def drop_set_aside(self) -> None:
+        """Delete what `set_aside` kept, now and in earlier attempts; never what a human made."""
+        for kept in takewhile(Path.exists, self._asides()):
+            if not (kept / _SET_ASIDE).exists():
+                continue
+            _move(HUMAN_FOLDERS, kept, self.path)
+            for entry in kept.iterdir():
+                if entry.name not in (*HUMAN_FOLDERS, _SET_ASIDE):
+                    _remove(entry)
+            if any((kept / name).exists() for name in HUMAN_FOLDERS):
+                log.warning("%s holds corrections or exports that %s has as well; it is kept.", kept, self.path)
+                continue
+            with contextlib.suppress(OSError):
+                (kept / _SET_ASIDE).unlink()
+                kept.rmdir()
+        self._kept = None
+
+    def _asides(self) -> Iterator[Path]:
+        """Yield where earlier runs are kept: as a rule the first, more after attempts that were cut off."""
+        yield self._whole_path.with_name(f"{self._whole_path.name}.previous")
+        yield from (self._whole_path.with_name(f"{self._whole_path.name}.previous-{n}") for n in count(2))
+
+    def _put_back(self, kept: Path) -> None:
+        _move(HUMAN_FOLDERS, self.path, kept)
+        if any((self.path / name).exists() for name in HUMAN_FOLDERS):
+            return
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            kept.replace(self.path)
+            (self.path / _SET_ASIDE).unlink(missing_ok=True)
+            log.info("Nothing was done; the earlier run is back in %s.", self.path)
+        self._kept = None
+
+    def _require_no_other_files(self) -> None:
+        """Results are never mixed with a lab's own files, which would be overwritten or deleted."""
+        if not self.path.is_dir() or (self.provenance_path.exists() and self.config_path.exists()):
+            return
+        others = [e.name for e in sorted(self.path.iterdir()) if e.name not in _EARLY and not e.name.startswith(".")]
+        if others:
+            shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+            raise InputError(
+                f"The folder {self.path} holds other files ({shown}), and no run of Rearview. Results would be "
+                "mixed with them: choose a new folder with --output."
+            )
+
+
+def _move(names: Iterable[str], source: Path, target: Path) -> None:
+    """Move folders that are there and have no namesake where they go."""
+    for name in names:
+        if (source / name).is_dir() and not (target / name).exists():
+            (source / name).replace(target / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""What is logged, and where it goes."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGES = ("pipeline", "features", "models", "common")
+
+
+def set_level(level: int) -> None:
+    """Log from this level on in all of Rearview; libraries keep theirs."""
+    for package in PACKAGES:
+        logging.getLogger(package).setLevel(level)
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Write everything that is logged into a file as well, for the time of a `with` block."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+@contextmanager
+def only_errors(name: str) -> Iterator[None]:
+    """Silence warnings and remarks of a logger and those below it, for the time of a `with` block."""
+    log = logging.getLogger(name)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

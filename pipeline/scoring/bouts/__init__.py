@@ -1,0 +1,1 @@
+"""Bouts: stretches of frames, matched and scored."""

@@ -1,0 +1,1 @@
+"""From probabilities to behavior: fixed steps, or steps that are tuned; calibration."""

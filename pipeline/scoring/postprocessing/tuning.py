@@ -1,0 +1,243 @@
+"""Post-processing chosen for a named score: threshold, closing, minimum bout and smoothing together.
+
+The settings act on each other (a lower threshold wants a longer minimum bout), so all combinations are
+tried. Whoever calls decides what may be looked at: the probabilities must come from heads that did not
+learn from the recording, and the recording that will be scored must not be among them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.scoring.metrics import NO_POSITIVES
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.postprocessing.tuning_counts import CandidateCounts, Grid, TuningRecording, count_candidates
+
+__all__ = ["NONE", "Candidate", "TuningConfig", "TuningRecording", "TuningResult", "grid_of", "tune_postprocess"]
+
+Objective = Literal["frame_f1", "bout_f1@0.5", "mean"]
+Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+NONE = PostprocessConfig(threshold=0.5, max_gap_s=0.0, min_bout_s=0.0)
+NOTHING_TO_TUNE_ON = "no frame was both scored and predicted"
+# Two candidates closer than this are equal: what is left is the arithmetic of their mean.
+_TIE = 1e-12
+
+
+class TuningConfig(BaseModel):
+    """What `postprocess: tune` looks for, and among what; every combination of the lists is a candidate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    objective: Objective = Field(
+        default="mean",
+        description="What is made as high as possible, pooled over recordings: `frame_f1`, `bout_f1@0.5` (bouts "
+        "that overlap by at least half of their union) or `mean`, the mean of both.",
+    )
+    thresholds: tuple[Probability, ...] = Field(
+        default=tuple(round(0.05 * step, 2) for step in range(1, 20)),
+        min_length=1,
+        description="Thresholds to try.",
+    )
+    smooth_s: tuple[Seconds, ...] = Field(
+        default=(0.0, 0.2, 0.5, 1.0),
+        min_length=1,
+        description="Lengths of the running median to try (seconds); 0 = none.",
+    )
+    max_gap_s: tuple[Seconds, ...] = Field(
+        default=(0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0),
+        min_length=1,
+        description="Longest gaps to fill to try (seconds); 0 = none.",
+    )
+    min_bout_s: tuple[Seconds, ...] = Field(
+        default=(0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0),
+        min_length=1,
+        description="Shortest bouts to keep to try (seconds); 0 = all.",
+    )
+    inner_folds: int = Field(
+        default=3,
+        ge=2,
+        description="Parts into which the training recordings of a fold are split, each predicted by a head trained "
+        "on the others; the settings are chosen on these predictions.",
+    )
+    reference_max_gap_s: float = Field(
+        default=1.0,
+        ge=0.0,
+        allow_inf_nan=False,
+        description="Shown beside the chosen settings, as “closed only”: threshold 0.5 and gaps up to this long "
+        "(seconds) filled, nothing else (the thesis' post-processing).",
+    )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Settings and what they score on the recordings they were chosen on (not on held-out ones).
+
+    Attributes
+    ----------
+    config : PostprocessConfig
+    value : float or None
+        The objective. None, like the next two, when the behavior never occurs in the frames that count.
+    frame_f1 : float or None
+        Pooled over recordings.
+    bout_f1 : float or None
+        At IoU .5, pooled over recordings.
+    """
+
+    config: PostprocessConfig
+    value: float | None = None
+    frame_f1: float | None = None
+    bout_f1: float | None = None
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """What was chosen, and what it was chosen over.
+
+    Attributes
+    ----------
+    objective : str
+        As in `TuningConfig.objective`.
+    chosen : Candidate
+    none : Candidate
+        Threshold .5 and nothing else; always among the candidates.
+    closed : Candidate
+        Threshold .5 and closing by `reference_max_gap_s`; for comparison.
+    n_candidates : int
+        How many were compared; 0 when nothing could be.
+    reason : str or None
+        Why nothing could be tuned (then `chosen` is `none`); None otherwise.
+    """
+
+    objective: Objective
+    chosen: Candidate
+    none: Candidate
+    closed: Candidate
+    n_candidates: int
+    reason: str | None = None
+
+    @property
+    def config(self) -> PostprocessConfig:
+        """The chosen settings."""
+        return self.chosen.config
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the threshold .5 alone was chosen."""
+        return self.chosen.config == NONE
+
+
+def tune_postprocess(recordings: Sequence[TuningRecording], config: TuningConfig) -> TuningResult:
+    """Choose one behavior's post-processing by trying all candidates.
+
+    Counts of frames and bouts are added up over recordings, then compared. Only frames that are scored
+    and predicted count; bouts are cut where frames do not. Equal candidates are told apart towards the
+    least processing: the shortest smoothing, then gap, then minimum bout, then the threshold nearest
+    .5 (the lower of two). So settings that change nothing are never chosen.
+
+    Parameters
+    ----------
+    recordings : sequence of TuningRecording
+        One behavior, predicted out of fold.
+    config : TuningConfig
+
+    Returns
+    -------
+    TuningResult
+
+    Raises
+    ------
+    ValueError
+        When the timelines of a recording differ in length or its fps is not a positive number.
+    """
+    closing = PostprocessConfig(threshold=0.5, max_gap_s=config.reference_max_gap_s, min_bout_s=0.0)
+    none = _single_candidate(recordings, NONE, config.objective)
+    reason = _reason_untunable(recordings)
+    if reason:
+        return TuningResult(config.objective, none, none, Candidate(closing), 0, reason)
+    grid = grid_of(config)
+    counts = count_candidates(recordings, grid)
+    best = _least_processing_of_the_best(counts, grid, config.objective)
+    assert none.value is not None and best.value is not None
+    return TuningResult(
+        objective=config.objective,
+        chosen=none if none.value >= best.value - _TIE else best,
+        none=none,
+        closed=_single_candidate(recordings, closing, config.objective),
+        n_candidates=counts.frame_tp.size + (not _holds(grid, NONE)),
+    )
+
+
+def grid_of(config: TuningConfig) -> Grid:
+    """Order the values of each list and leave out repeated ones."""
+    lists = (config.smooth_s, config.thresholds, config.max_gap_s, config.min_bout_s)
+    return Grid(*(tuple(sorted(set(values))) for values in lists))
+
+
+def objective_values(counts: CandidateCounts, objective: Objective) -> NDArray[np.float64]:
+    """Value of the objective for each candidate, in the shape of the grid; needs a true frame."""
+    if objective == "frame_f1":
+        return counts.frame_f1
+    if objective == "bout_f1@0.5":
+        return counts.bout_f1
+    return (counts.frame_f1 + counts.bout_f1) / 2
+
+
+def _reason_untunable(recordings: Sequence[TuningRecording]) -> str | None:
+    used = [np.asarray(item.scored, dtype=bool) & ~np.isnan(item.probability) for item in recordings]
+    if not any(frames.any() for frames in used):
+        return NOTHING_TO_TUNE_ON
+    has_positive = any(np.asarray(item.true)[frames].any() for item, frames in zip(recordings, used, strict=True))
+    return None if has_positive else NO_POSITIVES
+
+
+def _single_candidate(
+    recordings: Sequence[TuningRecording], settings: PostprocessConfig, objective: Objective
+) -> Candidate:
+    grid = Grid((settings.smooth_s,), (settings.threshold,), (settings.max_gap_s,), (settings.min_bout_s,))
+    counts = count_candidates(recordings, grid)
+    if not counts.n_true_frames:
+        return Candidate(settings)
+    return _candidate(counts, grid, objective, (0, 0, 0, 0))
+
+
+def _candidate(counts: CandidateCounts, grid: Grid, objective: Objective, place: tuple[int, ...]) -> Candidate:
+    i, j, k, m = place
+    return Candidate(
+        config=PostprocessConfig(
+            smooth_s=grid.smooth_s[i],
+            threshold=grid.thresholds[j],
+            max_gap_s=grid.max_gap_s[k],
+            min_bout_s=grid.min_bout_s[m],
+        ),
+        value=float(objective_values(counts, objective)[place]),
+        frame_f1=float(counts.frame_f1[place]),
+        bout_f1=float(counts.bout_f1[place]),
+    )
+
+
+def _least_processing_of_the_best(counts: CandidateCounts, grid: Grid, objective: Objective) -> Candidate:
+    values = objective_values(counts, objective)
+    tied = [tuple(place) for place in np.argwhere(values >= values.max() - _TIE).tolist()]
+
+    def amount(place: tuple[int, ...]) -> tuple[float, ...]:
+        i, j, k, m = place
+        # Rounded, because .45 and .55 are equally far from .5 only on paper.
+        away = round(abs(grid.thresholds[j] - 0.5), 9)
+        return grid.smooth_s[i], grid.max_gap_s[k], grid.min_bout_s[m], away, grid.thresholds[j]
+
+    return _candidate(counts, grid, objective, min(tied, key=amount))
+
+
+def _holds(grid: Grid, settings: PostprocessConfig) -> bool:
+    return (
+        settings.smooth_s in grid.smooth_s
+        and settings.threshold in grid.thresholds
+        and settings.max_gap_s in grid.max_gap_s
+        and settings.min_bout_s in grid.min_bout_s
+    )

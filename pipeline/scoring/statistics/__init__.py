@@ -1,0 +1,1 @@
+"""What biologists publish, and how firm it is."""

@@ -1,0 +1,177 @@
+"""What `init` finds in a lab's folder: the rows of the table, and the facts of the starter experiment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import InputError
+from pipeline.annotations import RawAnnotation
+from pipeline.dataset.pairing.pairing import Pairing, Unpaired, VideoFiles, pair_files
+from pipeline.dataset.pairing.table_cells import (
+    annotation_cell,
+    guess_individuals,
+    path_cell,
+    recording_ids,
+    unwritable_reason,
+)
+from pipeline.dataset.table import BLOB, COLUMNS
+from pipeline.starter.lab_folder import Aside, LabFolder
+from pipeline.starter.labels import SettledLabels, choose_annotator, settle_labels, tally_behaviors, unusable_names
+from pipeline.starter.poses import PoseAdvice, advise_by_videos, advise_on_poses
+from pipeline.starter.starter_yaml import StarterFacts
+from pipeline.starter.videos import VideoGlance, glance_at
+
+
+@dataclass(frozen=True)
+class FoundRecording:
+    """A row of the table, and what it was made of."""
+
+    id: str
+    files: VideoFiles
+    glance: VideoGlance
+    labels: SettledLabels
+    individual: str
+    cells: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that `init` found, wrote and could not settle.
+
+    Attributes
+    ----------
+    root, table_path, experiment_path : Path
+    recordings : tuple of FoundRecording
+    unpaired : tuple of Unpaired
+    aside : tuple of Aside
+    facts : StarterFacts
+    has_blob : bool
+        Videos without a pose file got `blob`.
+    """
+
+    root: Path
+    table_path: Path
+    experiment_path: Path
+    recordings: tuple[FoundRecording, ...]
+    unpaired: tuple[Unpaired, ...]
+    aside: tuple[Aside, ...]
+    facts: StarterFacts
+    has_blob: bool
+
+
+def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, name: str, has_blob: bool) -> Findings:
+    """Pair what lies in a folder, and look into it as far as the table and the experiment need it.
+
+    Parameters
+    ----------
+    lab : LabFolder
+    table_path, experiment_path : Path
+        Where they will be written; nothing is written here.
+    name : str
+        Of the run.
+    has_blob : bool
+        Write `blob` for videos without a pose file.
+
+    Raises
+    ------
+    InputError
+        None of the videos can be opened.
+    """
+    glances, broken = _glances(lab.videos)
+    if not glances:
+        raise InputError(
+            f"None of the {len(lab.videos)} videos in {lab.root} can be opened. The first: {broken[0].reason}"
+        )
+    pairing = pair_files(list(glances), lab.poses, lab.annotations)
+    recordings, refused = _recordings(pairing, glances, table_path.parent, has_blob)
+    unpaired = tuple(sorted([*pairing.unpaired, *refused]))
+    facts = _facts(recordings, name, table_path)
+    return Findings(
+        lab.root, table_path, experiment_path, tuple(recordings), unpaired, (*lab.aside, *broken), facts, has_blob
+    )
+
+
+def _glances(videos: Sequence[Path]) -> tuple[dict[Path, VideoGlance], list[Aside]]:
+    glances: dict[Path, VideoGlance] = {}
+    broken = []
+    for video in videos:
+        try:
+            glances[video] = glance_at(video)
+        except InputError as error:
+            broken.append(Aside(video, str(error)))
+    return glances, broken
+
+
+def _recordings(
+    pairing: Pairing, glances: dict[Path, VideoGlance], table_folder: Path, has_blob: bool
+) -> tuple[list[FoundRecording], list[Unpaired]]:
+    ids = recording_ids([files.video for files in pairing.videos])
+    individuals = guess_individuals(ids)
+    recordings = []
+    refused: list[Unpaired] = []
+    for files in pairing.videos:
+        writable, unwritable = _writable(files, table_folder)
+        labels = settle_labels(writable, glances[files.video])
+        refused += [*unwritable, *labels.unpaired]
+        poses = path_cell(files.poses[0], table_folder) if files.poses else BLOB if has_blob else ""
+        cells: dict[str, object] = dict.fromkeys(COLUMNS, "")
+        cells |= {
+            "recording": ids[files.video],
+            "video": path_cell(files.video, table_folder),
+            "poses": poses,
+            "annotations": annotation_cell(labels.sources, table_folder),
+            "individual": individuals[files.video],
+            "split": "train" if labels.sources else "",
+        }
+        recordings.append(
+            FoundRecording(ids[files.video], files, glances[files.video], labels, individuals[files.video], cells)
+        )
+    return recordings, refused
+
+
+def _writable(files: VideoFiles, table_folder: Path) -> tuple[VideoFiles, list[Unpaired]]:
+    reasons = [unwritable_reason(paired, table_folder) for paired in files.annotations]
+    kept = tuple(paired for paired, reason in zip(files.annotations, reasons, strict=True) if not reason)
+    refused = [
+        Unpaired(paired.source.path, paired.source.observation, reason)
+        for paired, reason in zip(files.annotations, reasons, strict=True)
+        if reason
+    ]
+    return VideoFiles(files.video, files.poses, kept), refused
+
+
+def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) -> StarterFacts:
+    annotated = [recording for recording in recordings if recording.labels.sources]
+    annotator = choose_annotator([list(recording.labels.sources) for recording in annotated])
+    read: dict[str, dict[str, RawAnnotation]] = {r.id: r.labels.read for r in annotated}
+    points, columns = unusable_names([annotation for found in read.values() for annotation in found.values()])
+    return StarterFacts(
+        name,
+        _from_here(table_path),
+        tuple(tally_behaviors(read, annotator, {r.id: r.individual for r in annotated})),
+        tuple(points),
+        tuple(columns),
+        tuple(sorted({who for recording in annotated for who in recording.labels.sources})),
+        annotator,
+        len(annotated),
+        len({recording.individual for recording in annotated}),
+        _advice(recordings),
+        max(recording.glance.fps for recording in recordings),
+    )
+
+
+def _advice(recordings: Sequence[FoundRecording]) -> PoseAdvice:
+    """Center and crop by the poses; where these don't tell the animal's length, by the videos."""
+    poses = [recording.files.poses[0] for recording in recordings if recording.files.poses]
+    side_px = min(min(recording.glance.width_px, recording.glance.height_px) for recording in recordings)
+    advice = advise_on_poses(poses, side_px) if poses else PoseAdvice()
+    # What stands out from the background is no single animal where there are several.
+    if advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals:
+        videos = [(recording.files.video, recording.glance.fps) for recording in recordings]
+        advice = advise_by_videos(advice, videos, side_px)
+    return advice
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd().resolve()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()

@@ -1,0 +1,247 @@
+"""What a lab's folder holds: videos, pose files, annotation files, told by what is in them.
+
+Only beginnings are read. Left aside are hidden files, what Rearview itself wrote (runs, caches), what DeepLabCut
+keeps beside its analyses (training images, networks), and videos that were drawn from other videos.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from common.errors import InputError
+from common.suggestions import listing
+from features.poses import READERS
+from features.poses.deeplabcut import read_header
+from pipeline.annotations import FORMATS
+from pipeline.annotations.frame_cells import parse_cell
+from pipeline.annotations.frame_table import index_position
+from pipeline.annotations.opening import FileHead, read_head
+from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
+from pipeline.dataset.pairing.pairing import AnnotationSource
+from pipeline.dataset.table import COLUMNS
+from pipeline.starter.observations import sources_of
+
+MOST_FILES = 50_000
+MOST_LEVELS = 12
+_MOST_TEXT_BYTES = 1_000_000_000
+_TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".annot", ".boris", ".boris_gz", ".json")
+_ARRAYS = (".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
+_BORIS_NAMES = (".boris", ".boris_gz", ".json")
+_DEEPLABCUT_FOLDERS = frozenset(
+    ("labeled-data", "training-datasets", "dlc-models", "dlc-models-pytorch", "evaluation-results",
+     "evaluation-results-pytorch", "unaugmented-data-set")
+)  # fmt: skip
+_DEEPLABCUT_TRAINING = "collecteddata_"
+_OTHER_FOLDERS = frozenset(
+    ("__pycache__", "node_modules", "site-packages", "$recycle.bin", "system volume information")
+)
+
+
+class Aside(NamedTuple):
+    """A file or folder that was not looked at or not taken, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabFolder:
+    """What was found, in the order of paths.
+
+    Attributes
+    ----------
+    root : Path
+        The folder, absolute.
+    videos, poses : tuple of Path
+    annotations : tuple of AnnotationSource
+        A file with several observations stands there once for each.
+    aside : tuple of Aside
+        What looks like one of these and was left aside.
+    n_files : int
+        Files that were seen, whatever they hold.
+    """
+
+    root: Path
+    videos: tuple[Path, ...]
+    poses: tuple[Path, ...]
+    annotations: tuple[AnnotationSource, ...]
+    aside: tuple[Aside, ...]
+    n_files: int
+
+
+def scan_folder(folder: Path) -> LabFolder:
+    """Look through a folder and all folders in it.
+
+    Parameters
+    ----------
+    folder : Path
+        At most `MOST_FILES` files and `MOST_LEVELS` levels deep.
+
+    Raises
+    ------
+    InputError
+        No such folder, or too many files in it.
+    """
+    if not folder.is_dir():
+        found = "a file" if folder.is_file() else "nothing"
+        raise InputError(
+            f"Expected a folder with videos at {folder}, found {found}. Check the spelling (in {Path.cwd()})."
+        )
+    root = folder.resolve()
+    aside: list[Aside] = []
+    files = list(_files(root, aside))
+    videos = _videos([path for path in files if path.suffix.casefold() in VIDEO_SUFFIXES], aside)
+    poses: list[Path] = []
+    annotations: list[AnnotationSource] = []
+    for path in files:
+        if path.suffix.casefold() in _TABLES + _ARRAYS:
+            try:
+                kinds = recognise(path)
+                if "poses" in kinds:
+                    poses.append(path)
+                if "annotations" in kinds:
+                    annotations += sources_of(path)
+            except (InputError, OSError) as error:
+                aside.append(Aside(path, str(error)))
+    return LabFolder(root, tuple(videos), tuple(poses), tuple(annotations), tuple(aside), len(files))
+
+
+def recognise(path: Path) -> frozenset[str]:
+    """What a file holds by its content: `poses`, `annotations`, both (the thesis' form), or neither.
+
+    Raises
+    ------
+    InputError
+        The file looks like one of these but can't be opened.
+    """
+    status = path.stat()
+    if not status.st_size or path.name.casefold().startswith(_DEEPLABCUT_TRAINING):
+        return frozenset()
+    if status.st_size > _MOST_TEXT_BYTES and path.suffix.casefold() in _TABLES:
+        raise InputError("it is larger than 1 GB, which no table of one video is")
+    found = set()
+    is_table = path.suffix.casefold() in _TABLES
+    pose_format = "" if path.suffix.casefold() in (".xlsx", *_BORIS_NAMES) else _pose_format(path)
+    if pose_format:
+        found.add("poses")
+    if is_table and pose_format not in ("xy_csv", "movement") and _holds_labels(path, pose_format):
+        found.add("annotations")
+    return frozenset(found)
+
+
+def _pose_format(path: Path) -> str:
+    try:
+        found = next((name for name, reader in READERS.items() if reader.matches(path)), "")
+        return "" if found == "npy_tracks" and not _are_tracks(path) else found
+    except (InputError, OSError, ValueError, zipfile.BadZipFile):
+        return ""  # neither text nor a known array: no file of ours
+
+
+def _are_tracks(path: Path) -> bool:
+    """Arrays of anything are stored as .npy and .npz; embeddings, for one, have two axes."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return bool({"keypoints.npy", "boxes.npy"} & set(archive.namelist()))
+    return path.stem.endswith(("boxes", "ids", "keypoints")) or np.load(path, mmap_mode="r").ndim >= 3
+
+
+def _holds_labels(path: Path, pose_format: str) -> bool:
+    try:
+        head = read_head(path)
+    except InputError:
+        if path.suffix.casefold() in (".xlsx", ".boris", ".boris_gz"):
+            raise
+        return False  # some other program's text
+    if head.is_project:
+        return bool(sources_of(path))
+    folded = {name.casefold() for name in head.names}
+    if folded >= set(COLUMNS[:2]):
+        return False  # a table of recordings
+    fitting = [name for name, reader in FORMATS.items() if reader.matches(head)]
+    if "deeplabcut_columns" in fitting and len(fitting) == 1:
+        header = read_header(path, head.dialect)
+        return header is not None and bool(header.label_positions)
+    if pose_format and fitting and "simba" not in fitting:
+        return "deeplabcut_columns" in fitting
+    return _has_label_column(head) if fitting == ["frame_csv"] else bool(fitting)
+
+
+def _has_label_column(head: FileHead) -> bool:
+    """True where a column's beginning is nothing but 1, 0 and not scored: any table of numbers can be a frame CSV."""
+    index = index_position(head.names)
+    for i, name in enumerate(head.names):
+        cells = [cells[i] if i < len(cells) else "" for _, cells in head.rows[1:]]
+        values = {parse_cell(text) for text in cells}
+        if i != index and name and None not in values and values != {-1}:
+            return True
+    return False
+
+
+def _videos(candidates: list[Path], aside: list[Aside]) -> list[Path]:
+    videos = []
+    for path in candidates:
+        beside = [other.stem for other in candidates if other != path]
+        if not path.stat().st_size:
+            aside.append(Aside(path, "the video is empty (0 bytes)"))
+        elif is_derived_video(path.stem, beside):
+            aside.append(Aside(path, "a video drawn from another one, with labels in the picture"))
+        else:
+            videos.append(path)
+    return videos
+
+
+def _files(root: Path, aside: list[Aside]) -> Iterator[Path]:
+    """Every file that may be of interest, in the order of paths; links to folders aren't followed."""
+    n_files = 0
+    for place, folders, names in os.walk(root):
+        here = Path(place)
+        kept = []
+        for name in sorted(folders):
+            reason = _not_entered(here / name)
+            if reason:
+                aside.append(Aside(here / name, reason))
+            elif reason is not None and len((here / name).relative_to(root).parts) > MOST_LEVELS:
+                aside.append(Aside(here / name, f"more than {MOST_LEVELS} folders deep"))
+            elif reason is not None:
+                kept.append(name)
+        folders[:] = kept
+        for name in sorted(names):
+            path = here / name
+            if name.startswith((".", "~$")) or not path.is_file():
+                continue
+            if not name.isprintable():
+                aside.append(
+                    Aside(path, "its name has a line break or another sign that a table can't hold; rename it")
+                )
+                continue
+            n_files += 1
+            if n_files > MOST_FILES:
+                raise _too_many(root)
+            yield path
+
+
+def _too_many(root: Path) -> InputError:
+    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
+    return InputError(
+        f"{root} holds more than {MOST_FILES:,} files, which is more than a study's videos. Name the folder that holds "
+        f"them (here are {listing(folders, 8)})."
+    )
+
+
+def _not_entered(folder: Path) -> str | None:
+    """Why a folder is left aside; "" = it isn't, None = silently."""
+    name = folder.name.casefold()
+    if name.startswith(".") or name in _OTHER_FOLDERS or (folder / "pyvenv.cfg").is_file():
+        return None
+    if name in _DEEPLABCUT_FOLDERS:
+        return "DeepLabCut's own training images or networks"
+    if (folder / "provenance.json").is_file() or ((folder / "config.yaml").is_file() and (folder / "fits").is_dir()):
+        return "a run of Rearview"
+    if (folder / "videos.json").is_file():
+        return "a cache of Rearview"
+    return ""

@@ -1,0 +1,238 @@
+"""What the annotation files of a lab's folder say: whose labels are whose, and which behaviors occur how often."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import InputError
+from common.names import unsafe_name_reason
+from pipeline.annotations import AnnotationChoice, EventList, RawAnnotation, read_annotation
+from pipeline.dataset.pairing.names import words_of
+from pipeline.dataset.pairing.pairing import PairedAnnotation, Unpaired, VideoFiles
+from pipeline.scoring.bouts.bouts import runs_of_true
+from pipeline.starter.videos import VideoGlance
+
+CONSENSUS = "majority"
+_RESERVED = frozenset(("majority", "union", "intersection", "model", "consensus"))
+_HEADER_SLACK_FRAMES = 3
+_NOTHING = frozenset(("background", "none", "other", "nothing", "nobehavior", "nobehaviour", "no", "na", "unlabeled"))
+
+
+@dataclass(frozen=True)
+class SettledLabels:
+    """The annotations of one video, one source per annotator.
+
+    Attributes
+    ----------
+    sources : dict of str to PairedAnnotation
+        By annotator, "" where no name tells.
+    read : dict of str to RawAnnotation
+        What could be read of them.
+    notes : tuple of str
+        What was chosen, and what could not be read.
+    unpaired : tuple of Unpaired
+        Sources that remain unclear.
+    """
+
+    sources: dict[str, PairedAnnotation] = field(default_factory=dict)
+    read: dict[str, RawAnnotation] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    unpaired: tuple[Unpaired, ...] = ()
+
+
+@dataclass(frozen=True)
+class BehaviorTally:
+    """How often a behavior occurs in all annotations together.
+
+    Attributes
+    ----------
+    names : tuple of str
+        As they are written in the files, most frequent first; those that differ in case, accents and separators alone
+        are one.
+    n_bouts, n_frames : int
+    recordings : tuple of str
+        Where it occurs.
+    short_frames : int
+        One bout in twenty is no longer than this; 0 without a bout.
+    n_individuals : int
+        Animals in whose recordings it occurs.
+    """
+
+    names: tuple[str, ...]
+    n_bouts: int
+    n_frames: int
+    recordings: tuple[str, ...]
+    short_frames: int = field(default=0, compare=False)
+    n_individuals: int = field(default=0, compare=False)
+
+    @property
+    def is_nothing(self) -> bool:
+        """True for a name that says that no behavior was seen."""
+        return "".join(words_of(self.names[0])) in _NOTHING
+
+
+class _Read(NamedTuple):
+    paired: PairedAnnotation
+    annotation: RawAnnotation | None
+    problem: str
+
+
+def settle_labels(files: VideoFiles, glance: VideoGlance) -> SettledLabels:
+    """Choose one source per annotator; several that say the same are one, several that don't are left unpaired."""
+    groups: dict[str, list[_Read]] = {}
+    for paired in files.annotations:
+        groups.setdefault(_annotator_name(paired.annotator), []).append(_read(files, paired, glance))
+    notes: list[str] = []
+    unpaired: list[Unpaired] = []
+    chosen: dict[str, _Read] = {}
+    for annotator, group in groups.items():
+        if all(_alike(group[0].annotation, other.annotation, glance.n_frames) for other in group[1:]):
+            chosen[annotator] = min(group, key=lambda read: (len(read.paired.source.path.name), read.paired))
+            if others := [read.paired.source.shown for read in group if read is not chosen[annotator]]:
+                shown = chosen[annotator].paired.source.shown
+                notes.append(
+                    f"{files.video.name}: labels are read from {shown}; the same is said by {', '.join(others)}."
+                )
+        else:
+            reason = f"{len(group)} files could be the labels of {files.video.name}, and they do not say the same"
+            unpaired += [Unpaired(r.paired.source.path, r.paired.source.observation, reason) for r in group]
+    if "" in chosen and len(chosen) > 1:
+        unnamed = chosen.pop("")
+        source = unnamed.paired.source
+        same = [who for who, read in chosen.items() if _alike(unnamed.annotation, read.annotation, glance.n_frames)]
+        if same:
+            notes.append(f"{files.video.name}: {source.shown} says the same as {same[0]}'s labels and is left out.")
+        else:
+            reason = f"{files.video.name} has labels of {', '.join(chosen)}; this file does not say whose it is"
+            unpaired.append(Unpaired(source.path, source.observation, reason))
+    notes += [f"{files.video.name}: {read.problem}" for read in chosen.values() if read.problem]
+    notes += [note for read in chosen.values() if read.annotation is not None for note in read.annotation.notes]
+    notes += [
+        f"{files.video.name}: its labels {read.paired.source.shown} are told by a part of the name only. Right?"
+        for read in chosen.values()
+        if read.paired.by_part
+    ]
+    return SettledLabels(
+        {annotator: read.paired for annotator, read in chosen.items()},
+        {annotator: read.annotation for annotator, read in chosen.items() if read.annotation is not None},
+        tuple(notes),
+        tuple(unpaired),
+    )
+
+
+def choose_annotator(annotators: Iterable[Sequence[str]]) -> str | None:
+    """Whose labels the experiment uses: None where nobody must be named.
+
+    Parameters
+    ----------
+    annotators : iterable of sequence of str
+        The annotators of each recording.
+    """
+    everyone = [list(names) for names in annotators if names]
+    if all(len(names) == 1 for names in everyone):
+        return None
+    counts: dict[str, int] = {}
+    for name in (name for names in everyone for name in names if name):
+        counts[name] = counts.get(name, 0) + 1
+    fitting = [name for name in counts if all(name in names or names == [""] for names in everyone)]
+    return min(fitting, key=lambda name: (-counts[name], name)) if fitting else CONSENSUS
+
+
+def tally_behaviors(
+    labels: Mapping[str, Mapping[str, RawAnnotation]],
+    annotator: str | None,
+    individuals: Mapping[str, str] | None = None,
+) -> list[BehaviorTally]:
+    """Count bouts and frames of every behavior, most frames first.
+
+    Parameters
+    ----------
+    labels : mapping of str to mapping of str to RawAnnotation
+        By recording and annotator.
+    annotator : str or None
+        Whose labels count where several annotated; the first one's where he has none.
+    individuals : mapping of str to str, optional
+        Animal of each recording; without it every recording is one of its own.
+    """
+    counts: dict[tuple[str, ...], dict[str, list[tuple[str, int, int]]]] = {}
+    lengths: dict[str, list[int]] = {}
+    for recording, by_annotator in labels.items():
+        annotation = by_annotator.get(annotator or "") or next(iter(by_annotator.values()), None)
+        if annotation is None:
+            continue
+        for name in _plain_names(annotation):
+            runs = runs_of_true(_active(annotation, name, annotation.span.n_frames))
+            entry = (recording, len(runs), sum(stop - start for start, stop in runs))
+            lengths.setdefault(name, []).extend(stop - start for start, stop in runs)
+            counts.setdefault(words_of(name) or (name,), {}).setdefault(name, []).append(entry)
+    tallies = []
+    for by_name in counts.values():
+        names = sorted(by_name, key=lambda name: (-sum(n for _, _, n in by_name[name]), name))
+        entries = [entry for name in names for entry in by_name[name]]
+        where = tuple(recording for recording in labels if any(e[0] == recording and e[1] for e in entries))
+        sorted_lengths = sorted(length for name in names for length in lengths[name])
+        short = sorted_lengths[len(sorted_lengths) // 20] if sorted_lengths else 0
+        n_bouts, n_frames = sum(e[1] for e in entries), sum(e[2] for e in entries)
+        n_individuals = len({(individuals or {}).get(recording, recording) for recording in where})
+        tallies.append(BehaviorTally(tuple(names), n_bouts, n_frames, where, short, n_individuals))
+    return sorted(tallies, key=lambda tally: (-tally.n_frames, tally.names))
+
+
+def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str]]:
+    """Behaviors that are point events only, and columns of tables that hold no labels."""
+    points: dict[str, None] = {}
+    columns: dict[str, None] = {}
+    for annotation in labels:
+        (points if isinstance(annotation, EventList) else columns).update(dict.fromkeys(annotation.faults))
+    return list(points), list(columns)
+
+
+def _read(files: VideoFiles, paired: PairedAnnotation, glance: VideoGlance) -> _Read:
+    source = paired.source
+    choice = AnnotationChoice(observation=source.observation, media=paired.media)
+    try:
+        read = read_annotation(source.path, glance.n_frames, glance.fps, choice=choice, video_name=files.video.name)
+    except InputError as error:
+        return _Read(paired, None, f"its labels can't be used yet. {error}")
+    fits = any(read.span.fits(n) for n in range(glance.n_frames, glance.n_frames + _HEADER_SLACK_FRAMES + 1))
+    near = abs(read.span.n_frames - glance.n_frames) <= _HEADER_SLACK_FRAMES
+    if glance.n_frames and not fits and not near:
+        problem = (
+            f"{source.shown} has labels of {read.span.n_frames} frames, but the video's header says {glance.n_frames}. "
+            "Is it of another video?"
+        )
+        return _Read(paired, read, problem)
+    return _Read(paired, read, "")
+
+
+def _alike(a: RawAnnotation | None, b: RawAnnotation | None, n_frames: int) -> bool:
+    """True where both say the same of every behavior."""
+    if a is None or b is None:
+        return False
+    n_frames = max(n_frames, a.span.n_frames, b.span.n_frames)
+    return all(
+        np.array_equal(_active(a, name, n_frames), _active(b, name, n_frames))
+        for name in {*_plain_names(a), *_plain_names(b)}
+    )
+
+
+def _active(annotation: RawAnnotation, name: str, n_frames: int) -> NDArray[np.bool_]:
+    found = annotation.frames_of(name, n_frames)
+    if found is None:
+        return np.zeros(n_frames, dtype=bool)
+    active = np.zeros(max(n_frames, len(found[0])), dtype=bool)
+    active[: len(found[0])] = found[0]
+    return active
+
+
+def _plain_names(annotation: RawAnnotation) -> list[str]:
+    """Behaviors without those that BORIS' modifiers add to them."""
+    names = annotation.behaviors
+    return [name for name in names if not any(name.startswith(f"{other} (") for other in names if other != name)]
+
+
+def _annotator_name(name: str) -> str:
+    return f"by_{name}" if name and (name.casefold() in _RESERVED or unsafe_name_reason(name)) else name

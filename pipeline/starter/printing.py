@@ -1,0 +1,166 @@
+"""What `init` says: the pairs, what is left over and why, what to check, and what to do next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.dataset.pairing.pairing import Unpaired
+from pipeline.starter.findings import Findings
+from pipeline.starter.starter_yaml import LEAST_INDIVIDUALS, learnable_behaviors
+
+_MOST_LINES = 25
+_WIDTH = 120
+_NONE = "—"
+
+
+def print_findings(findings: Findings) -> None:
+    """Print everything, on a terminal in its width, else in lines of 120 signs."""
+    console = Console()
+    console = console if console.is_terminal else Console(width=_WIDTH)
+    console.print(_table(findings))
+    _print_lines(console, "Not paired", [_unpaired(findings.root, item) for item in _by_file(findings.unpaired)])
+    _print_lines(console, "Left aside", [f"{_short(a.path, findings.root)}: {a.reason}" for a in findings.aside])
+    _print_lines(console, "Chosen", _choices(findings))
+    _print_lines(console, "Please check", _checks(findings))
+    written = [_from_here(path) for path in (findings.table_path, findings.experiment_path)]
+    console.print(Text(f"\nWritten: {written[0]} and {written[1]}. Next:"))
+    quoted = f'"{written[1]}"' if " " in written[1] else written[1]
+    for command in (f"audit {quoted}", quoted):
+        console.print(Text(f"  python run_experiment.py {command}"), soft_wrap=True)
+
+
+def _table(findings: Findings) -> Table:
+    n_annotated = sum(bool(r.labels.sources) for r in findings.recordings)
+    table = Table(
+        title=f"{_counted(len(findings.recordings), 'video')}, {n_annotated} with annotations", title_justify="left"
+    )
+    for column in ("recording", "individual", "video", "poses", "annotations"):
+        table.add_column(column, overflow="fold")
+    for r in findings.recordings:
+        poses = _short(r.files.poses[0], findings.root) if r.files.poses else str(r.cells["poses"]) or _NONE
+        sources = "\n".join(
+            f"{who}: {paired.source.shown}" if who else paired.source.shown for who, paired in r.labels.sources.items()
+        )
+        cells = (r.id, r.individual, _short(r.files.video, findings.root), poses, sources or _NONE)
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _print_lines(console: Console, title: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    console.print(Text(f"\n{title}", style="bold"))
+    for line in lines[:_MOST_LINES]:
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    if len(lines) > _MOST_LINES:
+        console.print(Text(f"  … and {len(lines) - _MOST_LINES} more"))
+
+
+def _by_file(unpaired: Sequence[Unpaired]) -> list[Unpaired]:
+    """Observations of one file that are left over for the same reason, in one line."""
+    grouped: dict[tuple[Path, str], list[str]] = {}
+    for item in unpaired:
+        grouped.setdefault((item.path, item.reason), []).append(item.observation)
+    return [Unpaired(path, ", ".join(filter(None, names)), reason) for (path, reason), names in grouped.items()]
+
+
+def _unpaired(root: Path, item: Unpaired) -> str:
+    observation = f" (observations: {item.observation})" if item.observation else ""
+    return f"{_short(item.path, root)}{observation}: {item.reason}"
+
+
+def _choices(findings: Findings) -> list[str]:
+    lines = []
+    for r in findings.recordings:
+        if len(r.files.poses) > 1:
+            others = ", ".join(path.name for path in r.files.poses[1:])
+            lines.append(f"{r.files.video.name}: poses are read from {r.files.poses[0].name} (also there: {others}).")
+        lines += r.labels.notes
+    return lines
+
+
+def _checks(findings: Findings) -> list[str]:
+    facts = findings.facts
+    lines = [
+        "The column `individual`: folds are made by it, so all videos of one animal must have the same name there"
+        + (" (guessed from the videos' names)." if _is_guessed(findings) else " (now every recording has its own).")
+    ]
+    lines += facts.poses.notes
+    if (n_filtered := _n_filtered(findings)) is not None:
+        lines.append(f"{n_filtered} pose files are filtered, the others are not. Better use one kind for all.")
+    without = [r.id for r in findings.recordings if not r.files.poses]
+    if without and not findings.has_blob:
+        lines.append(
+            f"{_counted(len(without), 'video')} without a pose file ({_some(without)}). Name it in the column "
+            "`poses`, or write `blob` there (or give --blob) to have a single animal tracked in the video itself."
+        )
+    if not facts.n_annotated:
+        lines.append(
+            "No annotations were paired, so nothing can be learned yet: name them in the column `annotations`."
+        )
+    elif facts.n_individuals < LEAST_INDIVIDUALS:
+        lines.append(
+            f"Labels of {facts.n_individuals} individuals: cross-validation needs {LEAST_INDIVIDUALS}. Annotate videos "
+            "of more animals, or set cross_validation: none in the YAML."
+        )
+    kept, rare = learnable_behaviors(facts)
+    if rare:
+        lines.append(
+            f"Left out of `behaviors:` in the YAML, since cross-validation needs {LEAST_INDIVIDUALS} animals that show "
+            f"a behavior: {_some([f'{tally.names[0]} ({tally.n_individuals})' for tally in rare])}. Annotate it in "
+            "more videos."
+        )
+    elif kept and facts.n_individuals >= LEAST_INDIVIDUALS > max(tally.n_individuals for tally in kept):
+        lines.append(
+            f"No behavior is shown by {LEAST_INDIVIDUALS} animals, as cross-validation needs. Annotate more videos, or "
+            "set cross_validation: none in the YAML."
+        )
+    if facts.poses.individuals:
+        lines.append(
+            f"The pose files hold several animals ({_some(facts.poses.individuals)}): name one in center.individual."
+        )
+    if facts.poses.crop_px is None:
+        lines.append(
+            "`crop: size_px` in the YAML: how large your animal is could not be told from poses and videos. Measure "
+            "it in a frame, without its tail, and write 1.5 to 2 times that; in too large a crop the network hardly "
+            "sees it."
+        )
+    elif facts.poses.is_from_videos:
+        lines.append(
+            f"`crop: size_px` in the YAML is {facts.poses.crop_px}, since what moves in the videos is about "
+            f"{facts.poses.body_px:.0f} px long: 1.5 to 2 times the animal's length without its tail is right."
+        )
+    if facts.point_events:
+        lines.append(f"Point events have no duration and can't be behaviors: {_some(facts.point_events)}.")
+    return lines
+
+
+def _is_guessed(findings: Findings) -> bool:
+    return any(r.individual != r.id for r in findings.recordings)
+
+
+def _n_filtered(findings: Findings) -> int | None:
+    """How many of the pose files are filtered, where it is neither none nor all."""
+    filtered = ["filtered" in r.files.poses[0].stem for r in findings.recordings if r.files.poses]
+    return sum(filtered) if 0 < sum(filtered) < len(filtered) else None
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def _short(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd().resolve()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

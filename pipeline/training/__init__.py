@@ -1,0 +1,1 @@
+"""From checked recordings to probabilities: features, folds, fits."""

@@ -1,0 +1,159 @@
+"""How each recording's probabilities become behavior: fixed, or chosen where nothing of it was seen.
+
+For a cross-validated recording, calibration and post-processing are chosen from the other training
+recordings, by heads that saw neither those nor the recording itself (`fit_plan`, inner fits). For test
+and new recordings they are chosen from all training recordings, by the heads of their folds.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema import ExperimentConfig
+from pipeline.dataset.load import CROSS_VALIDATION
+from pipeline.runtime.progress import progress_bars
+from pipeline.scoring.postprocessing.calibration import Calibration, fit_calibration
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.postprocessing.tuning import TuningRecording, TuningResult, tune_postprocess
+from pipeline.scoring.scores import CLOSED, FULL, RAW, Variants
+from pipeline.scoring.timeline import expand_to_all_frames
+from pipeline.training.cross_validation import StageTwo
+from pipeline.training.embed import EmbeddedRecording
+from pipeline.training.plan import FINAL, HEAD
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How one behavior's probabilities are read in one recording (or in all that took no part).
+
+    Attributes
+    ----------
+    ways : mapping of str to PostprocessConfig
+        `raw`, `closed` and `full`, see `pipeline.scoring.scores`.
+    calibration : Calibration or None
+        Applied before anything else; None = the head's own probabilities.
+    tuning : TuningResult or None
+        How `full` was chosen; None where it was fixed.
+    chosen_on : tuple of str
+        Recordings from which it was chosen.
+    """
+
+    variants: Variants
+    calibration: Calibration | None = None
+    tuning: TuningResult | None = None
+    chosen_on: tuple[str, ...] = ()
+
+
+@dataclass
+class Choices:
+    """All choices of a run, by behavior and recording; recordings that took no part share `final`."""
+
+    by_recording: dict[tuple[str, str], Choice] = field(default_factory=dict)
+    final: dict[str, Choice] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, behavior: str, recording: str) -> Choice:
+        """The choice for one behavior in one recording."""
+        return self.by_recording.get((behavior, recording), self.final[behavior])
+
+
+def fixed_variants(config: PostprocessConfig) -> Variants:
+    """The threshold alone, threshold and closing, and all steps of fixed settings."""
+    bare = PostprocessConfig(threshold=config.threshold, max_gap_s=0.0, min_bout_s=0.0)
+    return {RAW: bare, CLOSED: bare.model_copy(update={"max_gap_s": config.max_gap_s}), FULL: config}
+
+
+def tuned_variants(chosen: PostprocessConfig, reference_max_gap_s: float) -> Variants:
+    """Beside tuned settings, what no tuning would have given: threshold .5, and the thesis' closing."""
+    bare = PostprocessConfig(threshold=0.5, max_gap_s=0.0, min_bout_s=0.0)
+    return {RAW: bare, CLOSED: bare.model_copy(update={"max_gap_s": reference_max_gap_s}), FULL: chosen}
+
+
+def make_choices(config: ExperimentConfig, recordings: Sequence[EmbeddedRecording], stage_two: StageTwo) -> Choices:
+    """Choose calibration and post-processing for every behavior and recording of a run."""
+    choices = Choices()
+    behaviors = config.behavior_names()
+    if not config.chooses_settings():
+        assert isinstance(config.postprocess, PostprocessConfig)
+        choices.final = {b: Choice(fixed_variants(config.postprocess)) for b in behaviors}
+        return choices
+    train = [r for r in recordings if r.checked.subset == CROSS_VALIDATION]
+    with progress_bars() as bars:
+        bar = bars.add("Choosing post-processing", total=len(behaviors) * (len(train) + 1))
+        n_done = 0
+        for column, behavior in enumerate(behaviors):
+            crossed = {r.id: stage_two.probabilities[HEAD][r.id][behavior] for r in train}
+            for name in (FINAL, *crossed):
+                found = crossed if name == FINAL else stage_two.inner.get((behavior, name), {})
+                choice = _choose(config, [(r, found[r.id]) for r in train if r.id in found], column)
+                if name == FINAL:
+                    choices.final[behavior] = choice
+                else:
+                    choices.by_recording[behavior, name] = choice
+                if choice.tuning is not None and choice.tuning.reason:
+                    choices.notes.append(f"{behavior}, {name}: {choice.tuning.reason}")
+                n_done += 1
+                bar.update(n_done)
+    return choices
+
+
+def _choose(
+    config: ExperimentConfig, predicted: Sequence[tuple[EmbeddedRecording, NDArray[np.float32]]], column: int
+) -> Choice:
+    """Choose from predicted recordings, all their frames."""
+    material = [_material(recording, probability, column) for recording, probability in predicted]
+    chosen_on = tuple(recording.id for recording, _ in predicted)
+    calibration = fit_calibration(config.calibration, [(m.probability, m.true, m.scored) for m in material])
+    if calibration is not None:
+        material = [m._replace(probability=calibration.apply(m.probability)) for m in material]
+    if isinstance(config.postprocess, PostprocessConfig):
+        return Choice(fixed_variants(config.postprocess), calibration, None, chosen_on)
+    result = tune_postprocess(material, config.tuning)
+    return Choice(tuned_variants(result.config, config.tuning.reference_max_gap_s), calibration, result, chosen_on)
+
+
+def _material(recording: EmbeddedRecording, probability: NDArray[np.float32], column: int) -> TuningRecording:
+    item = recording.checked
+    assert item.labels is not None
+    every_frame = expand_to_all_frames(probability, recording.frames, item.n_frames)
+    return TuningRecording(item.labels.active[:, column], item.labels.scored[:, column], every_frame, item.fps)
+
+
+CHOICE_COLUMNS = (
+    "behavior", "recording", "postprocessed", "order", "smooth_s", "threshold", "max_gap_s", "min_bout_s", "opening_s",
+    "objective", "value", "value_none", "value_closed", "n_candidates", "chosen_on",
+)  # fmt: skip
+
+
+def choice_rows(choices: Choices, behaviors: Sequence[str], recordings: Sequence[str]) -> list[dict[str, object]]:
+    """Rows of postprocess.csv: every step of every way, for every behavior and recording, and `final`.
+
+    The objective's values (of the chosen settings, of none, of closing alone) are those on the recordings
+    from which they were chosen; they are empty where settings were fixed.
+    """
+    rows: list[dict[str, object]] = []
+    for behavior in behaviors:
+        named = {FINAL: choices.final[behavior]}
+        named |= {recording: choices.of(behavior, recording) for recording in recordings}
+        for name, choice in named.items():
+            for variant, settings in choice.variants.items():
+                tuning = choice.tuning if variant == FULL else None
+                rows.append(
+                    {"behavior": behavior, "recording": name, "postprocessed": variant}
+                    | settings.model_dump()
+                    | {
+                        "order": " > ".join(settings.order),
+                        "objective": tuning.objective if tuning else None,
+                        "value": tuning.chosen.value if tuning else None,
+                        "value_none": tuning.none.value if tuning else None,
+                        "value_closed": tuning.closed.value if tuning else None,
+                        "n_candidates": tuning.n_candidates if tuning else None,
+                        "chosen_on": "; ".join(choice.chosen_on),
+                    }
+                )
+    return rows

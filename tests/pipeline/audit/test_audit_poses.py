@@ -1,0 +1,116 @@
+"""Whether a track lies on the animal: told from what stands out from the background of a few frames."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.centers import CenterConfig, track_center
+from features.poses import read_poses
+from features.tracks import CenterTrack
+from features.video.foreground import FrameSampler, see_what_stands_out
+from features.video.reading import VideoInfo, inspect_video
+from pipeline.dataset.pose_findings import FEW_ON_ANIMAL, distance_to_boxes_px, on_animal_share, pose_findings
+from tests.features.test_blob import arena, wander, write
+
+N_FRAMES = 120
+
+
+def share_of(centers_px: np.ndarray, frames: list[np.ndarray]) -> float | None:
+    """Of a video of these frames, as if it had been inspected."""
+    sampler = FrameSampler(240, 48)
+    for frame in frames:
+        sampler.add(frame)
+    height_px, width_px = frames[0].shape[:2]
+    quality = SimpleNamespace(sightings=see_what_stands_out(sampler))
+    video = SimpleNamespace(quality=quality, width_px=width_px, height_px=height_px)
+    return on_animal_share(CenterTrack(centers_px, np.ones(len(centers_px), dtype=bool)), cast(VideoInfo, video))
+
+
+def with_another(frames: list[np.ndarray], centers_px: np.ndarray, gray: int, radius_px: int) -> list[np.ndarray]:
+    """The same with a disk that moves as well."""
+    both = [frame.copy() for frame in frames]
+    for frame, (x, y) in zip(both, centers_px, strict=True):
+        cv2.circle(frame, (round(float(x)), round(float(y))), radius_px, (gray, gray, gray), -1)
+    return both
+
+
+@pytest.mark.parametrize(("gray", "radius_px"), [(240, 16), (10, 16), (60, 8)])
+def test_another_animal_of_any_color_and_size_is_no_reason_for_a_warning(gray: int, radius_px: int):
+    centers = wander(N_FRAMES)
+    other = np.roll(centers, 50, axis=0)
+    frames = with_another(arena(centers, 140, 40), other, gray, radius_px)
+    assert share_of(centers, frames) == pytest.approx(1, abs=0.05)
+    # Its own poses are right as well; those of a third are not.
+    assert share_of(other, frames) == pytest.approx(1, abs=0.05)
+    elsewhere = share_of(200 - centers * (1, 0) + (0, 60) - centers * (0, 0.8), frames)
+    assert elsewhere is not None and elsewhere < FEW_ON_ANIMAL
+
+
+def test_an_animal_that_rests_is_a_part_of_the_background_and_nothing_is_said():
+    centers = wander(N_FRAMES)
+    resting = np.where(np.arange(N_FRAMES)[:, None] < 100, (60.0, 75.0), centers)
+    frames = with_another(arena(resting, 180, 40), np.roll(centers, 50, axis=0), 40, 10)
+    assert share_of(resting, frames) is None
+
+
+@given(
+    st.tuples(st.floats(-50, 250), st.floats(-50, 250)),
+    st.lists(st.tuples(*[st.floats(0, 200)] * 2, *[st.floats(0.1, 40)] * 2), min_size=1, max_size=5),
+)
+def test_the_distance_is_that_of_the_nearest_point_of_the_nearest_box(point, corners_and_sides):
+    boxes = [(x, y, x + w, y + h) for x, y, w, h in corners_and_sides]
+    x, y = point
+    nearest = min(np.hypot(x - np.clip(x, a, c), y - np.clip(y, b, d)) for a, b, c, d in boxes)
+    assert distance_to_boxes_px(np.array(point), boxes) == pytest.approx(nearest)
+
+
+def findings(video: VideoInfo, xy_px: np.ndarray, folder: Path) -> list[str]:
+    rows = "\n".join(f"{i},{x:.2f},{y:.2f}" for i, (x, y) in enumerate(xy_px))
+    (folder / "poses.csv").write_text(f"frame,x,y\n{rows}\n", encoding="utf-8")
+    pose = read_poses(folder / "poses.csv")
+    config = CenterConfig()
+    centers = track_center(pose, config, video.fps)
+    return [finding.found for finding in pose_findings("m", pose, centers, config, video)]
+
+
+def test_poses_of_another_video_are_told(tmp_path: Path):
+    centers = wander(N_FRAMES)
+    video = inspect_video(write(tmp_path / "mouse.avi", arena(centers, 180, 40)))
+    assert findings(video, centers, tmp_path) == []
+    for wrong in (centers / 2, centers[::-1] + np.array([40, 0]), np.roll(centers, 40, axis=0)):
+        (found,) = findings(video, np.clip(wrong, 0, (199, 149)), tmp_path)
+        assert "lie on or near anything that stands out from the background of mouse.avi" in found
+
+
+def test_where_nothing_moves_or_stands_out_nothing_is_said(tmp_path: Path):
+    still = inspect_video(write(tmp_path / "still.avi", arena(np.full((N_FRAMES, 2), 60.0), 180, 40)))
+    assert findings(still, wander(N_FRAMES), tmp_path) == []
+
+
+def test_what_stands_out_is_remembered_with_the_video(tmp_path: Path):
+    path = write(tmp_path / "mouse.avi", arena(wander(N_FRAMES), 180, 40))
+    first = inspect_video(path, tmp_path / "videos.json")
+    again = inspect_video(path, tmp_path / "videos.json")
+    assert first.quality.sightings is not None and again == first
+    for sighting in first.quality.sightings.frames:
+        assert distance_to_boxes_px(wander(N_FRAMES)[sighting.frame], sighting.boxes_px) == 0
+
+
+@pytest.mark.shared
+def test_real_poses_lie_on_the_animal_of_their_own_video_alone(shared_dir: Path, tmp_path: Path):
+    folder = shared_dir / "data" / "mouse_arena"
+    config = CenterConfig()
+    for number in (1, 2):
+        video = inspect_video(folder / f"arena_{number}.mp4")
+        for other in (1, 2, 3):
+            copy = shutil.copy(folder / f"arena_{other}_dlc.csv", tmp_path / "poses.csv")
+            pose = read_poses(Path(copy))
+            found = pose_findings("m", pose, track_center(pose, config, video.fps), config, video)
+            assert len(found) == (number != other)

@@ -1,0 +1,137 @@
+"""YAML in, checked settings out; every mistake is named by its key."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import InputError
+from pipeline.config.reference import REFERENCE_PATH, reference
+from pipeline.config.schema import dump_config, known_keys, load_config, parse_config
+
+EXPERIMENTS = REFERENCE_PATH.parent
+SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))
+MINIMAL = "name: t\nbehaviors: {a: a}\nbackbone: {name: resnet50v2}\nhead: {name: lstm}\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "é x.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_experiments_are_valid_and_run_anywhere(path: Path):
+    config = load_config(path)
+    assert config.name == path.stem
+    assert config.recordings == "demo"
+    assert config.backbone.weights_if_unavailable == "compact"
+    assert config.training.learning_rate == 1e-3 and config.training.patience == 5 and config.training.epochs == 50
+
+
+def test_the_thesis_settings_are_those_of_table_4_1():
+    one, two, three, four = (load_config(EXPERIMENTS / f"exp{n}.yaml") for n in (1, 2, 3, 4))
+    assert [c.backbone.name for c in (one, two, three, four)] == ["resnet50v2", "inception_resnet_v2"] * 2
+    assert [c.training.window_frames for c in (one, two, three, four)] == [300, 600, 300, 300]
+    assert [c.training.batch_windows for c in (one, two, three, four)] == [8, 16, 32, 8]
+    assert [(c.head.layers, c.head.units) for c in (one, two)] == [(3, 64), (2, 64)]
+    assert [(c.head.blocks, c.head.filters, c.head.kernel_size, c.head.norm) for c in (three, four)] == [
+        (1, 256, 3, "batch")
+    ] * 2
+    assert all(c.head.dropout == 0.5 for c in (one, two, three, four))
+
+
+def test_the_resolved_form_reads_back_to_the_same(tmp_path: Path):
+    config = load_config(EXPERIMENTS / "exp3.yaml", ["seed=7"])
+    assert load_config(write(tmp_path, dump_config(config))) == config
+
+
+def test_numbers_and_words_are_read_as_people_mean_them(tmp_path: Path):
+    config = load_config(write(tmp_path, MINIMAL + "training: {learning_rate: 1e-3}\n"))
+    assert config.training.learning_rate == 0.001
+    assert load_config(write(tmp_path, MINIMAL.replace("{a: a}", "{no: off}"))).behaviors == {"no": "off"}
+
+
+def test_set_changes_one_key_and_leaves_its_neighbours(tmp_path: Path):
+    path = write(tmp_path, MINIMAL + "crop: {size_px: 100}\n")
+    config = load_config(path, ["head.units=32", "recordings=my data/recordings.csv", "center.keypoints=[a, b]"])
+    assert (config.head.units, config.head.name, config.crop.size_px) == (32, "lstm", 100)
+    assert config.recordings == "my data/recordings.csv"
+    assert config.center.keypoints == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("head.dropout_rate=1", "unknown key head.dropout_rate .did you mean head.dropout"),
+        ("trainig={}", "unknown key trainig .did you mean training"),
+        ("learning_rate=1", "unknown key learning_rate .did you mean training.learning_rate"),
+        ("backbone.alpha=1", "unknown key backbone.alpha: it belongs to mobilenet_v2, not to resnet50v2"),
+        ("head.kernel_size=1", "belongs to tcn, not to lstm"),
+        ("training.epochs=abc", r"training.epochs .* \(found 'abc'\)"),
+        ("training.epochs=0", r"training.epochs should be greater than or equal to 1 \(found 0\)"),
+        ("head.name=lstn", "head.name should be one of 'lstm'"),
+        ("head=lstm", "head"),
+        ("crop=5", "crop should have keys of its own"),
+        ("name=a/b", "name cannot be used as a folder name"),
+        ("behaviors={}", "names no behavior"),
+        ("behaviors={A: x, a: y}", "upper and lower case"),
+        ("behaviors={a: ''}", "has no name in the annotations"),
+        ("behaviors={a: }", r"x\.yaml: behaviors\.a should be a valid string \(found None\)\.$"),
+        ("behaviors={frame: x}", "another column"),
+        ("behaviors={a: x, a_probability: y}", "another column"),
+        ("frame_step=1.5", "frame_step"),
+        ("postprocess=tuned", "postprocess should be 'tune' or have keys of its own below it"),
+        ("postprocess={treshold: 0.4}", "unknown key postprocess.treshold .did you mean postprocess.threshold"),
+        ("postprocess={order: [close, threshold]}", "puts `close` before `threshold`"),
+        ("tuning.inner_folds=1", "tuning.inner_folds should be greater than or equal to 2"),
+        ("protocol=nest", "protocol should be 'nested', 'thesis' or 'compare'"),
+        ("postprocess.threshold=2", "postprocess.threshold"),
+        ("seed", "--set expects key.path=value"),
+        ("name.x=1", "'name' is a single value"),
+        ("seed=[1", "not valid YAML"),
+    ],
+)
+def test_each_mistake_is_named(tmp_path: Path, override: str, said: str):
+    with pytest.raises(InputError, match=said):
+        load_config(write(tmp_path, MINIMAL), [override])
+
+
+def test_a_missing_key_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="the key head is missing"):
+        load_config(write(tmp_path, MINIMAL.replace("head: {name: lstm}\n", "")))
+
+
+def test_a_missing_file_names_the_one_that_was_meant():
+    with pytest.raises(InputError, match=r"does not exist.*Did you mean .*exp1\.yaml"):
+        load_config(EXPERIMENTS / "exp1.yml")
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "\tname: x", "name: !!python/object:os.system {}"])
+def test_what_is_no_configuration_is_refused_in_a_paragraph(tmp_path: Path, text: str):
+    with pytest.raises(InputError):
+        load_config(write(tmp_path, text))
+
+
+def test_text_in_another_encoding_is_refused(tmp_path: Path):
+    path = tmp_path / "x.yaml"
+    path.write_bytes("name: ratón".encode("latin-1"))
+    with pytest.raises(InputError, match="UTF-8"):
+        load_config(path)
+
+
+def test_the_reference_page_is_up_to_date_and_complete():
+    page = REFERENCE_PATH.read_text(encoding="utf-8")
+    assert page == reference(), "run `python -m pipeline.config.reference`"
+    assert all(f"`{key}`" in page for key in known_keys() if not key.endswith(".name"))
+
+
+def test_every_setting_is_explained():
+    from pipeline.config.schema import walk_fields
+
+    assert not [key for key, _, field in walk_fields() if not field.description and not key.endswith("name")]
+
+
+def test_precomputed_features_need_recordings_of_ones_own():
+    tree = {"name": "t", "behaviors": {"a": "a"}, "head": {"name": "lstm"}}
+    with pytest.raises(InputError, match="the demo has videos only"):
+        parse_config(tree | {"backbone": {"name": "precomputed", "files": "{recording}.npz"}}, "x")

@@ -1,0 +1,65 @@
+"""What the trunk makes of a table of recordings before anything long begins."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.config.schema import load_config
+from pipeline.dataset.load import load_dataset
+from tests.lab import known_labels, make_video_lab, write_labels, write_table
+
+N_FRAMES = 120
+
+
+def place_px(frame: int) -> tuple[int, int]:
+    """A square that wanders through most of the picture."""
+    return 20 + int(40 * frame / N_FRAMES), 32 + int(18 * np.sin(frame / 12))
+
+
+def write_wandering_video(path: Path) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (80, 64))  # type: ignore[attr-defined]
+    for frame in range(N_FRAMES):
+        picture = np.full((64, 80, 3), 200, dtype=np.uint8)
+        x, y = place_px(frame)
+        cv2.rectangle(picture, (x - 6, y - 6), (x + 6, y + 6), (50, 50, 50), -1)
+        writer.write(picture)
+    writer.release()
+
+
+def test_without_a_pose_file_the_animal_is_tracked_in_the_video_once(tmp_path: Path):
+    config_path = make_video_lab(tmp_path, n_train=1)
+    write_wandering_video(tmp_path / "v0.avi")
+    write_table(tmp_path, ["v0,v0.avi,blob,v0 labels.csv,mouse0,,train"])
+    (item,) = load_dataset(load_config(config_path))
+    assert item.centers is not None and item.centers.observed.all()
+    expected = np.array([place_px(frame) for frame in range(N_FRAMES)])
+    assert np.linalg.norm(item.centers.xy_px - expected, axis=1).max() < 3
+    (cached,) = (tmp_path / "cache" / "blob_tracks").iterdir()
+    written = cached.stat().st_mtime_ns
+    (again,) = load_dataset(load_config(config_path))
+    assert (again.centers is not None) and np.array_equal(again.centers.xy_px, item.centers.xy_px)
+    assert cached.stat().st_mtime_ns == written
+
+
+def test_the_table_says_which_part_of_a_shared_annotation_file_is_meant(tmp_path: Path):
+    config_path = make_video_lab(tmp_path, n_train=2)
+    write_labels(tmp_path / "by both.csv", known_labels(1))
+    rows = ["v0,v0.avi,v0_dlc.csv,frame_csv:v0 labels.csv,mouse0,,train"]
+    rows.append("v1,v1.avi,v1_dlc.csv,Ada=v1 labels.csv;Bo=frame_csv:by both.csv,mouse1,,train")
+    write_table(tmp_path, rows)
+    first, second = load_dataset(load_config(config_path, ["annotations=majority"]))
+    assert first.labels is not None and first.labels.active.tolist() == known_labels(0).tolist()
+    assert set(second.annotators) == {"Ada", "Bo"}
+    assert second.disagreement is not None and not second.disagreement.any()
+
+
+@pytest.mark.parametrize("cell", ["", "nothing.csv"])
+def test_a_video_without_poses_is_refused_with_a_way_out(tmp_path: Path, cell: str):
+    from common.errors import InputError
+
+    config_path = make_video_lab(tmp_path, n_train=1)
+    write_table(tmp_path, [f"v0,v0.avi,{cell},v0 labels.csv,mouse0,,train"])
+    with pytest.raises(InputError, match="blob" if not cell else "no file"):
+        load_dataset(load_config(config_path))

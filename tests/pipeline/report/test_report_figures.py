@@ -1,0 +1,190 @@
+"""What the figures show, read back from their axes."""
+
+import re
+from itertools import pairwise
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from common.colors import PALETTE, behavior_colors
+from pipeline.report.figures.agreement import draw_agreement
+from pipeline.report.figures.bouts import bout_durations_s, draw_bout_lengths, draw_class_balance
+from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall, thin_curve
+from pipeline.report.figures.rasters import draw_overview, draw_raster
+from pipeline.report.figures.scores import draw_score_overview, draw_ways
+from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
+from pipeline.report.figures.style import figure_style, new_figure, save_figure, shorten
+from pipeline.report.figures.training import draw_stages, draw_training
+from pipeline.run_folder.reading import read_run
+from pipeline.scoring.metrics import average_precision, precision_recall_curve
+from tests.pipeline.report.report_runs import make_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = make_run(
+        tmp_path_factory.mktemp("runs") / "run",
+        n_train=2,
+        n_test=1,
+        n_predict=1,
+        n_frames=400,
+        never=("mouse_01", "grooming"),
+        unscored=slice(100, 150),
+    )
+    return read_run(folder)
+
+
+def axes_of(drawing) -> list[Any]:
+    assert drawing is not None
+    return drawing.figure.axes
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_drawing_leaves_the_global_settings_alone(run):
+    before = dict(mpl.rcParams)
+    with figure_style():
+        draw_score_overview(run)
+        assert mpl.rcParams["svg.hashsalt"] == "rearview"
+    assert dict(mpl.rcParams) == before
+
+
+def test_colors_are_one_per_behavior_in_every_figure(run):
+    colors = behavior_colors(run.behaviors)
+    assert list(colors.values()) == list(PALETTE[:3])
+    marks = {to_hex(line.get_color()).upper() for line in axes_of(draw_class_balance(run))[0].lines}
+    assert marks == set(colors.values())
+
+
+def test_the_precision_recall_legend_carries_the_tables_values(run):
+    for axes, behavior in zip(axes_of(draw_precision_recall(run)), run.behaviors, strict=True):
+        row = run.score(behavior, "test", "raw")
+        words = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert f"test: AP {row['average_precision']:.3f}" in words
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("Recall", "Precision")
+
+
+def test_a_thinned_curve_still_shows_the_area_that_is_printed():
+    rng = np.random.default_rng(1)
+    true = rng.random(30000) < 0.1
+    probability = np.clip(true * 0.3 + rng.random(30000) * 0.7, 0, 1)
+    curve = precision_recall_curve(true, probability)
+    assert curve is not None
+    recall, precision = thin_curve(curve)
+    assert recall.size <= 600
+    assert recall[-1] == 1
+    area = np.sum(np.diff(recall, prepend=0) * precision)
+    assert area == pytest.approx(average_precision(true, probability), abs=0.005)
+
+
+def test_operating_points_lie_where_the_table_says(run):
+    axes = axes_of(draw_precision_recall(run))[1]
+    points = {(float(x[0]), float(y[0])) for x, y in (line.get_data() for line in axes.lines) if len(x) == 1}
+    for variant in ("raw", "full"):
+        row = run.score(run.behaviors[1], "test", variant)
+        assert (row["recall"], row["precision"]) in points
+
+
+def test_confusion_shows_the_counts(run):
+    axes = axes_of(draw_confusion(run))[1]
+    row = run.score(run.behaviors[1], "cross_validation", "full")
+    shown = texts(axes)
+    assert [f"{row[name]:,}" for name in ("tp", "fn", "fp", "tn")] == shown[0::2]
+
+
+def test_a_raster_shows_human_and_predicted_bouts_at_their_times(run):
+    row = run.recordings[0]
+    axes = axes_of(draw_raster(run, row))[2]
+    lines = run.timelines[row.recording]
+    # The first collection is the area under the probability.
+    unscored, human, predicted = ([path.get_extents() for path in bars.get_paths()] for bars in axes.collections[1:4])
+    assert [(round(box.x0 * 10), round(box.x1 * 10)) for box in unscored] == [(100, 150)]
+    total = sum(box.x1 - box.x0 for box in human)
+    assert total == pytest.approx((lines.active[:, 2] & lines.scored[:, 2]).sum() / row.fps)
+    assert sum(box.x1 - box.x0 for box in predicted) == pytest.approx(lines.predicted[:, 2].sum() / row.fps)
+
+
+def test_a_long_recording_is_broken_into_lines(tmp_path):
+    folder = make_run(tmp_path / "run", behaviors=("rear",), n_train=1, n_test=0, n_frames=9000)
+    run = read_run(folder)
+    axes = axes_of(draw_raster(run, run.recordings[0]))
+    assert len(axes) == 3
+    limits = [ax.get_xlim() for ax in axes]
+    assert limits[0][0] == 0
+    assert limits[-1][1] == pytest.approx(900)
+    assert all(later[0] == pytest.approx(earlier[1]) for earlier, later in pairwise(limits))
+
+
+def test_a_recording_without_labels_has_no_human_bars(run):
+    axes = axes_of(draw_raster(run, run.recordings[-1]))[0]
+    assert "human" not in [label.get_text() for label in axes.get_yticklabels()]
+    assert len(axes_of(draw_overview(run))[0].get_yticklabels()) == 4
+
+
+def test_bouts_are_counted_in_scored_frames_of_labelled_recordings(run):
+    human, predicted = bout_durations_s(run, "wall_rearing")
+    lines = [run.timelines[f"mouse_{i:02d}"] for i in (1, 2, 3)]
+    assert human.sum() * 10 == pytest.approx(sum((x.active & x.scored)[:, 2].sum() for x in lines))
+    assert predicted.sum() * 10 == pytest.approx(sum((x.predicted & x.scored)[:, 2].sum() for x in lines))
+    shown = texts(axes_of(draw_bout_lengths(run))[2])
+    assert shown[0].startswith(f"human: {human.size}, median {np.median(human):.1f} s")
+
+
+def test_training_curves_leave_the_baseline_out_and_mark_the_kept_epoch(run):
+    loss_axes = axes_of(draw_training(run))[0]
+    folds = {row.fold for row in run.training if row.head == "lstm" and row.behavior == "grooming"}
+    curves = [line for line in loss_axes.lines if line.get_linestyle() == "-"]
+    marks = [line for line in loss_axes.lines if line.get_marker() == "o"]
+    assert len(curves) == len(marks) == len(folds)
+    kept = {row.epoch for row in run.training if row.head == "lstm" and row.behavior == "grooming" and row.best}
+    assert {int(mark.get_xdata()[0]) for mark in marks} == kept
+
+
+def test_stages_are_written_out_in_seconds(run):
+    assert " 120.5 s" in texts(axes_of(draw_stages(run))[0])
+
+
+def test_figures_without_material_are_not_drawn(tmp_path):
+    folder = make_run(tmp_path / "run", behaviors=("rear",), n_train=0, n_test=0, n_predict=1, n_frames=60)
+    (folder / "training.csv").unlink()
+    (folder / "provenance.json").write_text("{}", encoding="utf-8")
+    run = read_run(folder)
+    for draw in (
+        draw_agreement,
+        draw_calibration,
+        draw_groups,
+        draw_score_overview,
+        draw_statistics,
+        draw_time_bins,
+        draw_ways,
+        draw_precision_recall,
+        draw_confusion,
+        draw_class_balance,
+        draw_bout_lengths,
+        draw_training,
+        draw_stages,
+    ):
+        assert draw(run) is None
+    assert draw_overview(run) is not None
+
+
+def test_saved_figures_have_no_date_and_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        with figure_style():
+            figure = new_figure(2, 2)
+            figure.add_subplot().plot([0, 1], [0, 1])
+            save_figure(figure, tmp_path / name, "line", "A line", "It rises.")
+    for kind in ("png", "svg"):
+        first = (tmp_path / "a" / f"line.{kind}").read_bytes()
+        assert first == (tmp_path / "b" / f"line.{kind}").read_bytes()
+        assert not re.search(rb"20\d\d-\d\d-\d\d", first)
+
+
+@pytest.mark.parametrize(("text", "short"), [("abc", "abc"), ("abcdefghij", "abc…ghij"), ("12345678", "12345678")])
+def test_long_names_lose_their_middle(text, short):
+    assert shorten(text, 8) == short

@@ -1,0 +1,200 @@
+"""Where a look is worth most: hand-made timelines with known answers."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pipeline.review.disagreements import disagreements
+from pipeline.review.ranking import LOOK_S, MOST_CANDIDATES, BehaviorTimeline, chance_wrong, gain_s, rank
+from tests.pipeline.review.review_runs import frames_of
+
+FPS = 10.0
+
+
+def timeline(probability, predicted=None, human=None, scored=None, **settings) -> BehaviorTimeline:
+    probability = np.asarray(probability, dtype=np.float32)
+    if predicted is None:
+        predicted = probability >= settings.get("threshold", 0.5)
+    if human is not None and scored is None:
+        scored = np.ones(len(probability), dtype=bool)
+    return BehaviorTimeline("grooming", FPS, probability, predicted, active=human, scored=scored, **settings)
+
+
+def places(line):
+    return [(c.kind, c.start_frame, c.stop_frame) for c in rank([line])]
+
+
+def opposed(human, model, judged=None, n_frames=300):
+    judged = np.ones(n_frames, dtype=bool) if judged is None else judged
+    human, model = frames_of(human, n_frames), frames_of(model, n_frames)
+    found = disagreements(human, model, judged, np.full(n_frames, 0.7), FPS)
+    return [(d.kind, d.start_frame, d.stop_frame) for d in found]
+
+
+def test_the_chance_to_be_wrong_is_one_half_at_the_threshold_and_none_at_the_ends():
+    for threshold in (0.2, 0.5, 0.9):
+        wrong = chance_wrong([0.0, threshold, 1.0], [False, True, True], threshold)
+        assert wrong == pytest.approx([0.0, 0.5, 0.0])
+    # Post-processing turned the call over: now it is more likely wrong than right.
+    assert chance_wrong([0.0, 1.0, 0.25], [True, False, True], 0.5) == pytest.approx([1.0, 1.0, 0.75])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_a_threshold_at_the_end_of_the_scale_divides_nothing_by_zero(threshold):
+    wrong = chance_wrong([0.0, 0.5, 1.0, np.nan], [True] * 4, threshold)
+    assert np.isfinite(wrong[:3]).all()
+    assert np.isnan(wrong[3])
+
+
+def test_a_bout_that_the_model_found_and_dropped_is_no_bout_that_it_never_saw():
+    probability = np.full(300, 0.02)
+    probability[60:63] = 0.99
+    human, nothing = frames_of([(50, 70)]), np.zeros(300, dtype=bool)
+    (missed,) = rank([timeline(probability, nothing, human, min_bout_s=0.5)])
+    assert missed.reason == (
+        "The human saw 2.0 s; the model's probability reaches 0.99, "
+        "but what it found there is too short (under 0.5 s) and was dropped."
+    )
+    (missed,) = rank([timeline(probability, nothing, human, min_bout_s=0.1)])
+    assert "reaches 0.99, but what it found there was dropped" in missed.reason
+    (missed,) = rank([timeline(probability, nothing, human, threshold=0.995)])
+    assert missed.reason == "The human saw 2.0 s, the model none (probability at most 0.99)."
+
+
+def test_a_sure_model_is_not_asked_about():
+    probability = np.where(frames_of([(50, 90)]), 0.97, 0.02)
+    assert places(timeline(probability)) == []
+
+
+def test_an_unsure_bout_a_near_bout_and_a_dropped_one():
+    probability = np.full(300, 0.02)
+    probability[50:80] = 0.6
+    probability[120:150] = 0.45
+    probability[200:203] = 0.9
+    predicted = frames_of([(50, 80)])
+    found = {c.kind + str(c.start_frame): c for c in rank([timeline(probability, predicted)])}
+    assert set(found) == {"unsure50", "near120", "near200"}
+    assert "mean probability 0.60 (threshold 0.50)" in found["unsure50"].reason
+    assert "up to 0.45" in found["near120"].reason
+    assert "too short" in found["near200"].reason
+    # Expected: doubt (0.45) x (3 s + the bout's 1 s) / (3 s + 3 s).
+    assert found["near120"].score == pytest.approx(0.45 * 4 / 6, abs=1e-3)
+    assert found["near120"].cost_s == pytest.approx(3 + LOOK_S)
+
+
+def test_a_bout_that_is_mostly_doubtful_is_in_doubt_as_a_whole():
+    probability = np.where(frames_of([(50, 90)]), 0.95, 0.02)
+    probability[60:90] = 0.6
+    assert places(timeline(probability)) == [("unsure", 50, 90)]
+
+
+def test_a_dip_an_unclear_end_and_a_gap_between_two_bouts():
+    probability = np.full(300, 0.01)
+    probability[20:100] = 0.98
+    probability[50:55] = 0.1  # filled by post-processing
+    probability[100:120] = 0.4  # a slow end
+    probability[150:180] = 0.98
+    probability[180:190] = 0.45
+    probability[190:220] = 0.98
+    predicted = frames_of([(20, 100), (150, 180), (190, 220)])
+    assert sorted(places(timeline(probability, predicted))) == [
+        ("dip", 50, 55),
+        ("edge", 100, 120),
+        ("gap", 180, 190),
+    ]
+
+
+def test_a_quick_rise_at_an_end_is_no_doubt_and_flicker_is_said():
+    probability = np.full(300, 0.01)
+    probability[50:90] = 0.99
+    probability[49], probability[90] = 0.4, 0.4
+    assert places(timeline(probability, frames_of([(50, 90)]))) == []
+    probability[90:110:2] = 0.6
+    probability[91:110:2] = 0.3
+    (edge,) = rank([timeline(probability, frames_of([(50, 90)]))])
+    assert (edge.kind, edge.start_frame) == ("edge", 90)
+    assert "crosses the threshold 19 times" in edge.reason
+
+
+def test_a_bout_that_is_only_just_long_enough():
+    probability = np.where(frames_of([(50, 56), (100, 140)]), 0.97, 0.01)
+    (short,) = rank([timeline(probability, min_bout_s=0.5)])
+    assert (short.kind, short.start_frame, short.stop_frame) == ("short", 50, 56)
+    assert short.reason == "Only 0.6 s long; below 0.5 s it would have been dropped."
+
+
+def test_where_nothing_was_predicted_nothing_ranks():
+    probability = np.full(300, 0.5)
+    probability[100:200] = np.nan
+    human = frames_of([(120, 180)])
+    found = rank([timeline(probability, probability >= 0.5, human)])
+    assert all(c.stop_frame <= 100 or c.start_frame >= 200 for c in found)
+    assert places(timeline(np.full(50, np.nan), np.zeros(50, dtype=bool))) == []
+
+
+def test_kinds_of_disagreement():
+    assert opposed([(10, 30)], []) == [("missed", 10, 30)]
+    assert opposed([], [(10, 30)]) == [("invented", 10, 30)]
+    assert opposed([(10, 60)], [(10, 25), (40, 60)]) == [("split", 25, 40)]
+    assert opposed([(10, 25), (40, 60)], [(10, 60)]) == [("merged", 25, 40)]
+    assert opposed([(10, 30)], [(20, 45)]) == [("start", 10, 20), ("stop", 30, 45)]
+    # Small differences at the ends of the group are not where to look, large ones are.
+    assert opposed([(12, 60)], [(10, 25), (40, 60)]) == [("split", 25, 40)]
+    assert opposed([(20, 60)], [(10, 25), (40, 60)]) == [("split", 10, 40)]
+    # 0.3 s apart is what humans differ by.
+    assert opposed([(10, 30)], [(13, 27)]) == []
+    assert opposed([(10, 30)], [(14, 30)]) == [("start", 10, 14)]
+    # Bouts that touch without overlapping have nothing to do with each other.
+    assert opposed([(10, 30)], [(30, 50)]) == [("missed", 10, 30), ("invented", 30, 50)]
+
+
+def test_unscored_frames_are_never_a_disagreement():
+    judged = np.ones(300, dtype=bool)
+    judged[100:200] = False
+    assert opposed([(110, 150)], [(160, 190)], judged) == []
+    # A bout of both that runs into the unscored part ends where the human stopped looking.
+    assert opposed([(50, 100)], [(50, 180)], judged) == []
+    assert opposed([], [(90, 180)], judged) == [("invented", 90, 100)]
+
+
+def test_a_disagreement_comes_before_a_doubt_and_replaces_it():
+    probability = np.full(300, 0.02)
+    probability[50:80] = 0.6
+    probability[150:180] = 0.6
+    human = frames_of([(150, 180)])
+    found = rank([timeline(probability, None, human)])
+    assert [(c.kind, c.start_frame) for c in found] == [("invented", 50), ("unsure", 150)]
+    assert found[1].reason.endswith("The human agrees with the model.")
+    alone = rank([timeline(probability)])
+    assert found[1].score == pytest.approx(alone[0].score / 4)
+
+
+def test_a_confusion_is_said():
+    rearing = np.where(frames_of([(50, 80)]), 0.95, 0.02)
+    nothing = np.full(300, 0.02)
+    seen = frames_of([(45, 75)])
+    lines = [timeline(rearing, None, frames_of([])), replace(timeline(nothing, None, seen), behavior="climbing")]
+    reasons = [candidate.reason for candidate in rank(lines)]
+    assert reasons[0].endswith("The model has grooming there.")
+    assert reasons[1].endswith("The human has climbing there.")
+
+
+def test_scores_fall_and_stay_within_zero_and_one():
+    rng = np.random.default_rng(1)
+    probability = np.clip(np.repeat(rng.random(500), 7) + rng.normal(size=3500) * 0.05, 0, 1)
+    human = np.repeat(rng.random(500) > 0.6, 7)
+    found = rank([timeline(probability, None, human), timeline(probability[::-1].copy())])
+    assert len(found) == MOST_CANDIDATES
+    assert all(0 < c.score <= 1 and c.start_frame < c.stop_frame for c in found)
+    assert all(first.score >= second.score - 1e-6 for first, second in pairwise(found))
+
+
+def test_what_ten_minutes_gain():
+    assert gain_s([]) == 0
+    probability = np.full(300, 0.02)
+    probability[50:80] = 0.5
+    found = rank([timeline(probability, frames_of([(50, 80)]))])
+    assert gain_s(found) == pytest.approx(0.5 * 4)
+    assert gain_s(found, budget_s=5) == 0

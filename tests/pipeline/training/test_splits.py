@@ -1,0 +1,98 @@
+"""Folds of hand-made recordings, whose right answer can be seen."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import InputError
+from pipeline.training.folds import group_by_individual, inner_groups, leave_one_video_out, median_best_epoch
+
+
+def test_each_individual_is_held_out_once_with_all_its_recordings():
+    individuals = {"a1": "A", "b1": "B", "a2": "A", "c1": "C"}
+    folds = leave_one_video_out(individuals, dict.fromkeys(individuals, 5), "nested", "grooming")
+    assert [fold.held_out for fold in folds] == [("a1", "a2"), ("b1",), ("c1",)]
+    assert folds[0].name == "a1 + a2"
+    assert folds[0].validation == ("b1",) and folds[0].train == ("c1",)
+
+
+def test_recordings_without_an_individual_stand_alone():
+    assert group_by_individual({"x": "", "y": ""}) == [("x",), ("y",)]
+
+
+def test_the_thesis_protocol_stops_on_the_held_out_recording():
+    folds = leave_one_video_out({"a": "A", "b": "B", "c": "C"}, {"a": 1, "b": 1, "c": 1}, "thesis", "x")
+    assert all(fold.validation == fold.held_out for fold in folds)
+    assert folds[0].train == ("b", "c")
+
+
+def test_validation_recordings_show_the_behavior():
+    n_positive = {"a": 3, "b": 0, "c": 2, "d": 9}
+    folds = leave_one_video_out({r: r for r in n_positive}, n_positive, "nested", "x")
+    assert [fold.validation for fold in folds] == [("c",), ("c",), ("d",), ("a",)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ABCDEF"), st.integers(0, 3)), min_size=1, max_size=12),
+    st.sampled_from(["nested", "thesis"]),
+)
+def test_no_individual_is_on_two_sides(rows, protocol):
+    individuals = {f"r{i}": individual for i, (individual, _) in enumerate(rows)}
+    n_positive = {f"r{i}": n for i, (_, n) in enumerate(rows)}
+    try:
+        folds = leave_one_video_out(individuals, n_positive, protocol, "x")
+    except InputError:
+        return
+    assert sorted(r for fold in folds for r in fold.held_out) == sorted(individuals)
+    for fold in folds:
+        sides = [set(fold.train), set(fold.held_out)] + ([set(fold.validation)] if protocol == "nested" else [])
+        owners = [{individuals[r] for r in side} for side in sides]
+        assert sum(map(len, owners)) == len(set.union(*owners))
+        assert set.union(*sides) == set(individuals)
+        assert sum(n_positive[r] for r in fold.train) > 0
+        assert sum(n_positive[r] for r in fold.validation) > 0 or protocol == "thesis"
+
+
+def test_one_video_cannot_be_cross_validated():
+    with pytest.raises(InputError, match=r"found 1 recording of 1 individual .*cross_validation: none"):
+        leave_one_video_out({"a": "A"}, {"a": 5}, "nested", "grooming")
+
+
+def test_a_behavior_seen_in_too_few_individuals_is_named():
+    with pytest.raises(InputError, match="'grooming' occurs in recordings of 1 of the 3"):
+        leave_one_video_out({"a": "A", "b": "B", "c": "C"}, {"a": 5, "b": 0, "c": 0}, "nested", "grooming")
+
+
+def test_median_of_an_even_number_is_the_lower_one():
+    assert median_best_epoch([4, 9, 2, 7]) == 4
+    assert median_best_epoch([3]) == 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 50)), min_size=1, max_size=14),
+    st.integers(2, 5),
+    st.integers(0, 13),
+)
+def test_inner_groups_part_all_that_is_not_held_out_by_individual(mice, n_groups, position):
+    individuals = {f"r{i}": f"mouse{mouse}" for i, (mouse, _) in enumerate(mice)}
+    positives = {f"r{i}": n for i, (_, n) in enumerate(mice)}
+    mouse = individuals[f"r{position % len(mice)}"]
+    held_out = [r for r, name in individuals.items() if name == mouse]
+    groups = inner_groups(individuals, held_out, positives, n_groups)
+    left = [r for r in individuals if r not in held_out]
+    n_individuals = len({individuals[r] for r in left})
+    if n_individuals < 2:
+        assert groups == []
+        return
+    assert sorted(r for group in groups for r in group) == sorted(left)
+    assert len(groups) == min(n_groups, n_individuals)
+    for group in groups:
+        others = {individuals[r] for other in groups if other != group for r in other}
+        assert group and not others & {individuals[r] for r in group}
+
+
+def test_those_who_show_the_behavior_are_dealt_to_different_inner_groups():
+    individuals = {name: name for name in "abcdefg"}
+    positives = dict.fromkeys("abcdefg", 0) | {"b": 90, "e": 80, "g": 70}
+    groups = inner_groups(individuals, ["a"], positives, 3)
+    assert sorted(sum(r in "beg" for r in group) for group in groups) == [1, 1, 1]
