@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.crops import crop_square
 from features.poses import read_poses
-from features.video.reading import iter_frames
+from features.video.reading import iter_bgr_frames
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -41,9 +41,9 @@ def main() -> None:
     behaviors = [name for name in labels.columns if name != "frame"]
     moments = {b: moment(predictions, labels, b) for b in behaviors}
     frames = dict.fromkeys(moments.values())
-    for i, frame in enumerate(iter_frames(options.demo / f"{options.recording}.mp4")):
+    for i, frame in enumerate(iter_bgr_frames(options.demo / f"{options.recording}.mp4")):
         if i in frames:
-            frames[i] = frame
+            frames[i] = frame[:, :, ::-1]
     pose = read_poses(options.demo / f"{options.recording}_dlc.csv")
     centers = pose.xy_px[:, pose.keypoints.index("midbody")]
 

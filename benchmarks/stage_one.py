@@ -29,11 +29,13 @@ from numpy.typing import NDArray
 
 from features.backbones import BACKBONES, ResolvedBackbone, resolve_backbone
 from features.backbones.build import build_model
+from features.cache.rows import cached_rows
 from features.crops import crop_square, resize_crop
 from features.engines.tensorflow import TensorFlowEngine
-from features.sources.frames import ExtractionSettings, extract_features
+from features.sources.base import ExtractionSettings
+from features.sources.frames import FrameRows
 from features.tracks import CenterTrack
-from features.video.reading import VideoInfo, inspect_video
+from features.video.inspection import VideoInfo, inspect_video
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,8 @@ class Bench:
 
     def whole(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            extract_features(
-                "bench",
-                self.video,
-                self.centers,
-                self.resolved,
-                self.settings,
-                Path(folder),
-                lambda: self.engine,
-                progress=lambda done, total: note_memory(),
-            )
+            rows = FrameRows("bench", self.video, self.centers, self.resolved, self.settings, lambda: self.engine)
+            cached_rows(rows, Path(folder), progress=lambda done, total: note_memory())
 
     @functools.cached_property
     def plain_model(self) -> Any:
@@ -131,7 +125,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--video", type=Path, help="a video; a film is written when left out")
     parser.add_argument("--n-frames", type=int, default=600, help="length of the written film")
-    parser.add_argument("--backbone", default="resnet50v2", choices=[n for n in BACKBONES if n != "precomputed"])
+    parser.add_argument("--backbone", default="resnet50v2", choices=list(BACKBONES))
     parser.add_argument("--weights", default="random", help="random, imagenet, shipped or a path")
     parser.add_argument("--alpha", type=float, help="width of mobilenet_v2")
     parser.add_argument("--input-px", type=int, help="side of the network's input")
@@ -152,7 +146,7 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> Bench:
     config = BACKBONES[arguments.backbone].model_validate(
         {"name": arguments.backbone} | {key: value for key, value in given.items() if value is not None}
     )
-    resolved = resolve_backbone(config, 0)  # type: ignore[arg-type]
+    resolved = resolve_backbone(config, 0)
     settings = ExtractionSettings(arguments.crop_px, 1, arguments.precision, arguments.batch_frames, 0)
     engine = TensorFlowEngine(resolved, arguments.precision, arguments.batch_frames, 0)
     engine.embed(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))

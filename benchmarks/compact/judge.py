@@ -27,12 +27,12 @@ from sklearn.preprocessing import StandardScaler
 from features.backbones.base import NetworkConfig
 from features.backbones.compact import CompactConfig
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.backbones.resolve import resolve_backbone
+from features.cache.rows import cached_rows
 from features.centers import CenterConfig, track_center
-from features.engines.tensorflow import TensorFlowEngine
 from features.poses import read_poses
-from features.sources.frames import ExtractionSettings, extract_features
-from features.video.reading import inspect_video
+from features.sources.base import ExtractionSettings, RecordingFiles
+from features.sources.frames import FrameSource
+from features.video.inspection import inspect_video
 from pipeline.annotations import read_annotation
 from pipeline.dataset.labels import label_tracks
 from pipeline.dataset.table import read_recordings
@@ -122,16 +122,8 @@ def probe(material: Material, config: NetworkConfig, scratch: Path) -> list[dict
 
 
 def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[Probed]:
-    resolved = resolve_backbone(config, seed=0)
     settings = ExtractionSettings(crop_size_px=material.crop_px, frame_step=material.frame_step)
-    engines: list[TensorFlowEngine] = []
-
-    def engine() -> TensorFlowEngine:
-        # Built at most once, and only if some recording is not in the cache.
-        if not engines:
-            engines.append(TensorFlowEngine(resolved, settings.precision, settings.batch_frames, seed=0))
-        return engines[0]
-
+    source = FrameSource(config, settings)
     cache_dir.mkdir(parents=True, exist_ok=True)
     caches, annotations, n_frames = {}, {}, {}
     for recording in read_recordings(material.table):
@@ -139,7 +131,8 @@ def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[P
             continue
         video = inspect_video(recording.video_path)
         centers = track_center(read_poses(recording.pose_path), CenterConfig(), video.fps)
-        caches[recording.id] = extract_features(recording.id, video, centers, resolved, settings, cache_dir, engine)
+        files = RecordingFiles(recording.id, recording.video_path, material.table.parent)
+        caches[recording.id] = cached_rows(source.rows_of(files, video.n_frames, video, centers), cache_dir)
         annotator = "A" if "A" in recording.annotation_paths else ""
         path = recording.annotation_paths[annotator]
         annotations[recording.id] = read_annotation(path, video.n_frames, video.fps)

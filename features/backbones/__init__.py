@@ -4,18 +4,16 @@ from features.backbones.base import BackboneConfig, ImageNetConfig, NetworkConfi
 from features.backbones.compact import CompactConfig
 from features.backbones.inception_resnet_v2 import InceptionResNetV2Config
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.backbones.precomputed import PrecomputedConfig
 from features.backbones.resnet50v2 import ResNet50V2Config
 from features.backbones.resnet101 import ResNet101Config
 from features.backbones.resolve import ResolvedBackbone, resolve_backbone
 
-BACKBONES: dict[str, type[BackboneConfig]] = {
+BACKBONES: dict[str, type[NetworkConfig]] = {
     "resnet50v2": ResNet50V2Config,
     "inception_resnet_v2": InceptionResNetV2Config,
     "resnet101": ResNet101Config,
     "mobilenet_v2": MobileNetV2Config,
     "compact": CompactConfig,
-    "precomputed": PrecomputedConfig,
 }
 
 __all__ = [

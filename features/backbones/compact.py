@@ -4,13 +4,13 @@ It exists so that a machine without a download still shows what Rearview does. H
 how good it is on real video stands in `benchmarks/compact/README.md`.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from common.errors import InputError
+from common.files import sha256_of
 from features.backbones.base import NetworkConfig, scale_to_unit_range
 
 INPUT_PX = 96
@@ -54,7 +54,7 @@ class CompactConfig(NetworkConfig):
         """
         if self.weights != "shipped":
             return None
-        found = hashlib.sha256(WEIGHTS_PATH.read_bytes()).hexdigest() if WEIGHTS_PATH.is_file() else "no file"
+        found = sha256_of(WEIGHTS_PATH) if WEIGHTS_PATH.is_file() else "no file"
         if found != WEIGHTS_SHA256:
             raise InputError(
                 f"The weights that come with Rearview should lie in {WEIGHTS_PATH} with the SHA-256 "

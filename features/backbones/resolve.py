@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from common.files import sha256_of
 from features.backbones.base import ImageNetConfig, NetworkConfig, PublishedWeights
 from features.backbones.compact import CompactConfig
 from features.backbones.download import WeightsUnavailableError, download_published, find_published, keras_models_dir
@@ -73,7 +74,7 @@ def resolve_backbone(config: NetworkConfig, seed: int) -> ResolvedBackbone:
         path = find_published(published) or download_published(published)
     except WeightsUnavailableError as error:
         return _fall_back(config, seed, published, str(error))
-    return ResolvedBackbone(config, config.name, path, _sha256(path))
+    return ResolvedBackbone(config, config.name, path, sha256_of(path))
 
 
 def _at_hand(config: NetworkConfig, seed: int) -> ResolvedBackbone:
@@ -86,7 +87,7 @@ def _at_hand(config: NetworkConfig, seed: int) -> ResolvedBackbone:
             f"There is no weights file at {path} (backbone.weights of {config.name}). Expected the path of "
             f"a Keras weights file (.weights.h5 or .h5), or one of the words: {', '.join(_words(config))}."
         )
-    return ResolvedBackbone(config, config.name, path, _sha256(path))
+    return ResolvedBackbone(config, config.name, path, sha256_of(path))
 
 
 def _fall_back(config: ImageNetConfig, seed: int, published: PublishedWeights, why: str) -> ResolvedBackbone:
@@ -129,8 +130,3 @@ def _random_sha256(config: NetworkConfig, seed: int) -> str:
         seed,
     )
     return hashlib.sha256(repr(determinants).encode("utf-8")).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,7 +18,7 @@ import numpy as np
 
 from features.poses.blob import BLOB_VERSION, KEYPOINT, track_blob
 from features.tracks import PoseTrack
-from features.video.reading import VideoInfo
+from features.video.inspection import VideoInfo
 
 log = logging.getLogger(__name__)
 

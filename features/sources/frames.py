@@ -1,85 +1,196 @@
-"""Stage one: a video and its center track become embeddings, computed once and cached.
+"""Frames of a video: each analysed one is cropped around the animal and run through a frozen network.
 
 A background thread decodes and crops while the network runs on the batches that are ready.
-Finished chunks are committed as they come, so that an interrupted extraction goes on where it
-stopped, with the very result of an uninterrupted one.
 """
 
-import contextlib
 import hashlib
-import json
-import logging
-import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Self
 
 import cv2
 import numpy as np
-from filelock import BaseFileLock, Timeout
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from features.backbones.resolve import ResolvedBackbone
-from features.cache.parts import PartFolder, parts_folder, remove_parts
-from features.cache.store import (
-    CACHE_VERSION,
-    FeatureCache,
-    cache_path,
-    fingerprint,
-    lock_of,
-    read_cache,
-    write_cache,
-    writing_to,
-)
+from features.backbones import BACKBONES
+from features.backbones.base import BackboneConfig, ImageNetConfig, NetworkConfig
+from features.backbones.compact import CompactConfig
+from features.backbones.resolve import ResolvedBackbone, resolve_backbone
+from features.cache.store import CACHE_VERSION
 from features.crops import crop_square, resize_crop
+from features.engines import ENGINES
+from features.engines.base import DEFAULT_ENGINE, Engine
 from features.prefetch import run_ahead
+from features.sources.base import (
+    ExtractionSettings,
+    FeatureRows,
+    FeatureSource,
+    Measured,
+    Progress,
+    RecordingFiles,
+    single_frames,
+)
 from features.tracks import CenterTrack
-from features.video.reading import VideoInfo, iter_bgr_frames
+from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
+from features.video.reading import iter_bgr_frames
 
-log = logging.getLogger(__name__)
-
-COMMIT_FRAMES = 256
-"""About this many frames are lost at most when an extraction is killed."""
 QUEUED_BATCHES = 4
 
 
-class Engine(Protocol):
-    """What runs the network; ``features.engines`` has the real ones."""
+class FrameSource(FeatureSource[NetworkConfig]):
+    """A video's frames, by one of ``BACKBONES``."""
 
-    batch_frames: int
-    n_features: int
-    description: str
+    configs: ClassVar[Mapping[str, type[BackboneConfig]]] = BACKBONES
+    needs_poses = True
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Turn at most ``batch_frames`` crops into (n, n_features) embeddings."""
+    @cached_property
+    def resolved(self) -> ResolvedBackbone:
+        """The network and weights really used; found or downloaded at the first asking."""
+        return resolve_backbone(self.config, self.settings.seed)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        self._before_engine()
+        settings = self.settings
+        return ENGINES[settings.engine](self.resolved, settings.precision, settings.batch_frames, settings.seed)
+
+    def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
+        """Decode the video once."""
+        video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress)
+        return Measured(video.n_frames, video.fps, (video.sha256,), video)
+
+    def rows_of(
+        self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
+    ) -> "FrameRows":
+        """An embedding per analysed frame."""
+        assert video is not None and centers is not None
+        return FrameRows(files.id, video, centers, self.resolved, self.settings, lambda: self._engine)
+
+    def described(self) -> dict[str, Any]:
+        """Network and weights, which need not be the ones asked for."""
+        return {
+            "requested": self.resolved.requested_name,
+            "used": self.resolved.config.name,
+            "weights": self.resolved.weights_label,
+            "weights_sha256": self.resolved.weights_sha256,
+            "input_px": self.resolved.config.network_input_px,
+            "note": self.resolved.note,
+        }
+
+    def as_used(self, used: Mapping[str, Any]) -> Self:
+        """A run that had to fall back to other weights or another network is followed."""
+        config: NetworkConfig = self.config
+        if isinstance(config, ImageNetConfig):
+            if used["used"] == CompactConfig().name:
+                config = CompactConfig()
+            elif used["weights"] == "random":
+                config = config.model_copy(update={"weights": "random"})
+            else:
+                # Predictions by another network than the heads know would be noise.
+                config = config.model_copy(update={"weights_if_unavailable": "error"})
+        return type(self)(config, self.settings, self._before_engine)
+
+    def identity(self) -> dict[str, Any]:
+        """Network, weights and arithmetic."""
+        described = self.described()
+        return {key: described[key] for key in ("used", "weights_sha256", "input_px")} | {
+            "precision": self.settings.precision
+        }
 
 
-@dataclass(frozen=True)
-class ExtractionSettings:
-    """Settings of stage one that are not the backbone's.
+class FrameRows(FeatureRows):
+    """An embedding of every analysed frame of one video; frames that were not observed are embedded all the same.
 
-    Attributes
+    Parameters
     ----------
-    crop_size_px : int
-        Side of the crop, in pixels of the video frame.
-    frame_step : int
-        Frames 0, frame_step, 2 * frame_step, ... are analysed.
-    precision : str
-        ``float32``, ``mixed_float16`` or ``mixed_bfloat16``.
-    batch_frames : int
-        Crops per call of the network.
-    seed : int
-        Determines random weights.
+    recording : str
+        Its id.
+    video : VideoInfo
+        As ``inspect_video`` found it.
+    centers : CenterTrack
+        One center per video frame.
+    resolved : ResolvedBackbone
+        Network and weights.
+    settings : ExtractionSettings
+        Crop, frame step, precision, batches.
+    engine : callable without arguments
+        Gives what runs the network, the same each time. Called only when something is to be computed, so a
+        complete cache costs no TensorFlow.
+
+    Raises
+    ------
+    InputError
+        When center track and video differ in length.
     """
 
-    crop_size_px: int
-    frame_step: int = 1
-    precision: str = "float32"
-    batch_frames: int = 32
-    seed: int = 0
+    def __init__(
+        self,
+        recording: str,
+        video: VideoInfo,
+        centers: CenterTrack,
+        resolved: ResolvedBackbone,
+        settings: ExtractionSettings,
+        engine: Callable[[], Engine],
+    ) -> None:
+        if centers.n_frames != video.n_frames:
+            raise InputError(
+                f"Recording {recording}: its video {video.path.name} has {video.n_frames} frames, but its center "
+                f"track has {centers.n_frames}. They must be equal: was the pose tracked in this very video?"
+            )
+        self.recording = recording
+        self.recipe = recipe_for(video, centers, resolved, settings)
+        self.n_features = resolved.config.n_features
+        self.spans = single_frames(video.n_frames, settings.frame_step)
+        self.observed = centers.observed[:: settings.frame_step]
+        self.batch_rows = settings.batch_frames
+        self.note = resolved.note
+        self._video, self._settings = video, settings
+        self._centers_xy_px = centers.xy_px[:: settings.frame_step]
+        self._input_px = resolved.config.network_input_px
+        self._engine = engine
+
+    def made_by(self) -> str:
+        """The engine and what decodes; builds the engine."""
+        return f"{self._engine().description}, opencv {cv2.__version__}"
+
+    def batches(self, first_row: int) -> Generator[NDArray[np.float32], None, None]:
+        """Embed from a given row on, a call of the network at a time.
+
+        Raises
+        ------
+        InputError
+            When the video can't be decoded as before.
+        """
+        n_done, n_rows = first_row, len(self.spans)
+        with closing(run_ahead(self._crops(first_row), QUEUED_BATCHES)) as batches:
+            for crops in batches:
+                yield self._engine().embed(crops)
+                n_done += len(crops)
+        if n_done != n_rows:
+            raise InputError(
+                f"Recording {self.recording}: {n_done} frames of {self._video.path} could be decoded, "
+                f"where {n_rows} were counted before. Was the file changed meanwhile? Run it again."
+            )
+
+    def _crops(self, first_row: int) -> Iterator[NDArray[np.uint8]]:
+        """Decode and crop, a batch at a time; runs in the background thread."""
+        step, px = self._settings.frame_step, self._input_px
+        batch = np.empty((self.batch_rows, px, px, 3), dtype=np.uint8)
+        filled = 0
+        frames = iter_bgr_frames(self._video.path, step, first_row * step)
+        for frame, center_xy_px in zip(frames, self._centers_xy_px[first_row:], strict=False):
+            crop = resize_crop(crop_square(frame, center_xy_px, self._settings.crop_size_px), px)
+            cv2.cvtColor(crop, cv2.COLOR_BGR2RGB, dst=batch[filled])
+            filled += 1
+            if filled == self.batch_rows:
+                yield batch
+                # The consumer still reads the last one.
+                batch, filled = np.empty_like(batch), 0
+        if filled:
+            yield batch[:filled]
 
 
 def recipe_for(
@@ -94,7 +205,7 @@ def recipe_for(
         random weights, and not where the weights come from a file.
     """
     config = resolved.config
-    return {
+    recipe = {
         "cache_version": CACHE_VERSION,
         "video": {
             "sha256": video.sha256,
@@ -118,197 +229,8 @@ def recipe_for(
         # The last bits of a sum can depend on the shape of the batch.
         "batch_frames": settings.batch_frames,
     }
-
-
-def extract_features(
-    recording: str,
-    video: VideoInfo,
-    centers: CenterTrack,
-    resolved: ResolvedBackbone,
-    settings: ExtractionSettings,
-    cache_dir: Path,
-    engine: Callable[[], Engine],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> FeatureCache:
-    """Embed the analysed frames of one recording, or take them from the cache.
-
-    Parameters
-    ----------
-    recording : str
-        Its id, which names the cache file.
-    video : VideoInfo
-        As ``inspect_video`` found it.
-    centers : CenterTrack
-        One center per video frame; frames that were not observed are embedded all the same.
-    resolved : ResolvedBackbone
-        Network and weights.
-    settings : ExtractionSettings
-        Crop, frame step, precision, batches.
-    cache_dir : Path
-        Folder of the caches; made when absent.
-    engine : callable without arguments
-        Builds what runs the network. Called only when something is to be computed, so a complete
-        cache costs no TensorFlow; return the same engine each time to share it.
-    progress : callable
-        Called with (frames done, frames in all), also once before the first batch.
-
-    Returns
-    -------
-    FeatureCache
-
-    Raises
-    ------
-    InputError
-        When center track and video differ in length, the video can't be decoded as before, or
-        the folder can't be written (read-only, disk full).
-    """
-    if centers.n_frames != video.n_frames:
-        raise InputError(
-            f"Recording {recording}: its video {video.path.name} has {video.n_frames} frames, but its center "
-            f"track has {centers.n_frames}. They must be equal: was the pose tracked in this very video?"
-        )
-    recipe = recipe_for(video, centers, resolved, settings)
-    path = cache_path(cache_dir, recording, fingerprint(recipe))
-    cached = read_cache(path, fingerprint(recipe))
-    if cached is None:
-        with writing_to(cache_dir):
-            cache_dir.mkdir(parents=True, exist_ok=True)
-            lock = _take_turn(path, recording)
-        try:
-            # Another process may have finished it while this one waited.
-            cached = read_cache(path, fingerprint(recipe))
-            if cached is None:
-                job = _Job(recording, video, centers, resolved, settings, recipe, path)
-                cached = job.run(engine(), progress)
-        finally:
-            lock.release()
-    elif parts_folder(path).exists():
-        _clear_away(path)
-    progress(len(cached.frames), len(cached.frames))
-    return cached
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One extraction that is really computed."""
-
-    recording: str
-    video: VideoInfo
-    centers: CenterTrack
-    resolved: ResolvedBackbone
-    settings: ExtractionSettings
-    recipe: dict[str, Any]
-    path: Path
-
-    def run(self, engine: Engine, progress: Callable[[int, int], None]) -> FeatureCache:
-        """Compute what is missing, chunk by chunk, and put the whole together."""
-        frames = np.arange(0, self.video.n_frames, self.settings.frame_step, dtype=np.int64)
-        chunk_frames = engine.batch_frames * max(1, COMMIT_FRAMES // engine.batch_frames)
-        attributes = {
-            "recording": self.recording,
-            "recipe": json.dumps(self.recipe, sort_keys=True),
-            "fingerprint": fingerprint(self.recipe),
-            "note": self.resolved.note,
-        }
-        made_by = f"{engine.description}, opencv {cv2.__version__}"
-        with writing_to(self.path.parent):
-            plan = attributes | {"made_by": made_by}
-            parts = PartFolder(self.path, plan, len(frames), chunk_frames, engine.n_features)
-        n_done = parts.n_committed
-        self._check_disk(len(frames), n_done, engine.n_features)
-        if n_done:
-            log.info("%s: %d of %d frames were done; going on.", self.recording, n_done, len(frames))
-        progress(n_done, len(frames))
-        with closing(self._chunks(engine, n_done, len(frames), chunk_frames, progress)) as chunks:
-            for chunk in chunks:
-                with writing_to(self.path.parent):
-                    parts.commit(chunk)
-        observed = self.centers.observed[frames]
-        attributes["made_by"] = made_by
-        with writing_to(self.path.parent):
-            write_cache(self.path, parts.chunks(), frames, observed, engine.n_features, attributes)
-            remove_parts(parts.folder)
-            written = read_cache(self.path, fingerprint(self.recipe))
-            if written is None:
-                raise OSError(f"{self.path.name} can't be read back; is the disk sound?")
-        return written
-
-    def _chunks(
-        self,
-        engine: Engine,
-        n_done: int,
-        n_analysed: int,
-        chunk_frames: int,
-        progress: Callable[[int, int], None],
-    ) -> Generator[NDArray[np.float32], None, None]:
-        """Yield the embeddings that are missing, a chunk at a time."""
-        if n_done == n_analysed:
-            return
-        chunk = np.empty((chunk_frames, engine.n_features), dtype=np.float32)
-        filled = 0
-        with closing(run_ahead(self._batches(engine.batch_frames, n_done), QUEUED_BATCHES)) as batches:
-            for crops in batches:
-                chunk[filled : filled + len(crops)] = engine.embed(crops)
-                filled += len(crops)
-                n_done += len(crops)
-                progress(n_done, n_analysed)
-                if filled == chunk_frames or n_done == n_analysed:
-                    yield chunk[:filled]
-                    filled = 0
-        if n_done != n_analysed:
-            raise InputError(
-                f"Recording {self.recording}: {n_done} frames of {self.video.path} could be decoded, "
-                f"where {n_analysed} were counted before. Was the file changed meanwhile? Run it again."
-            )
-
-    def _batches(self, batch_frames: int, n_done: int) -> Iterator[NDArray[np.uint8]]:
-        """Decode and crop, from a given analysed frame on; runs in the background thread."""
-        step, size_px = self.settings.frame_step, self.settings.crop_size_px
-        px = self.resolved.config.network_input_px
-        first_frame = n_done * step
-        batch = np.empty((batch_frames, px, px, 3), dtype=np.uint8)
-        filled = 0
-        centers_xy_px = self.centers.xy_px[first_frame::step]
-        frames = iter_bgr_frames(self.video.path, step, first_frame)
-        for frame, center_xy_px in zip(frames, centers_xy_px, strict=False):
-            crop = resize_crop(crop_square(frame, center_xy_px, size_px), px)
-            cv2.cvtColor(crop, cv2.COLOR_BGR2RGB, dst=batch[filled])
-            filled += 1
-            if filled == batch_frames:
-                yield batch
-                # The consumer still reads the last one.
-                batch, filled = np.empty_like(batch), 0
-        if filled:
-            yield batch[:filled]
-
-    def _check_disk(self, n_analysed: int, n_committed: int, n_features: int) -> None:
-        """Say at once, not after hours, that the disk has no room for chunks and finished file together."""
-        needed = (2 * n_analysed - n_committed) * n_features * 4
-        free = shutil.disk_usage(self.path.parent).free
-        if free < needed:
-            raise InputError(
-                f"The disk of the cache folder {self.path.parent} has {free / 1e9:.2f} GB free, but the "
-                f"embeddings of {self.recording} need {needed / 1e9:.2f} GB while they are written. Free "
-                "some space (see `cache prune`) or set cache_dir to another disk."
-            )
-
-
-def _take_turn(path: Path, recording: str) -> BaseFileLock:
-    """Take the cache's lock; when another process has it, say so and wait for its result."""
-    lock = lock_of(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s is being extracted by another process; waiting for it.", recording)
-        lock.acquire(poll_interval=0.2)
-    return lock
-
-
-def _clear_away(path: Path) -> None:
-    """Remove the chunks of a finished cache; a process killed just after finishing it leaves some."""
-    # A shared cache may be read-only, and another process may be at it: both do no harm.
-    with contextlib.suppress(OSError, Timeout), lock_of(path).acquire(timeout=0):
-        remove_parts(parts_folder(path))
+    # Caches from before engines had names are TensorFlow's: unnamed it keeps their fingerprints.
+    return recipe if settings.engine == DEFAULT_ENGINE else recipe | {"engine": settings.engine}
 
 
 def _hash(array: NDArray[Any], dtype: str) -> str:

@@ -1,4 +1,4 @@
-"""Embeddings that were made elsewhere, read instead of a video's crops.
+"""Features that were made elsewhere: pose features, a foundation model's, clusters of frames.
 
 Two kinds of array are taken: numbers of shape (n, n_features), and whole numbers of shape
 (n,) that name one of a fixed set of clusters or states per frame, which become one-hot rows.
@@ -6,28 +6,121 @@ n is the number of video frames, or of analysed frames.
 """
 
 import hashlib
-import json
 import re
 import zipfile
 import zlib
+from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, field_validator
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
-from features.cache.store import CACHE_VERSION, FeatureCache, cache_path, lock_of, read_cache, write_cache, writing_to
+from features.backbones.base import BackboneConfig
+from features.cache.store import CACHE_VERSION
+from features.sources.base import FeatureRows, FeatureSource, Measured, Progress, RecordingFiles, single_frames
+from features.tracks import CenterTrack
+from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 
 _WITH_KEY = re.compile(r"^(?P<file>.*\.(?:npz|npy|h5|hdf5))#(?P<key>.+)$", re.IGNORECASE)
 
 
-def read_precomputed(path: Path, n_frames: int, frame_step: int, n_categories: int | None = None) -> FeatureCache:
-    """Read one recording's embeddings from a file.
+class PrecomputedConfig(BackboneConfig):
+    """One file of embeddings per recording takes the place of the video's crops and network.
+
+    Attributes
+    ----------
+    files : str or None
+        Path of a recording's file, with ``{recording}`` where its id stands, such as
+        ``features/{recording}.npz#keypoints``. What follows ``#`` names the array inside an
+        .npz or .h5; it may be left out where there is only one. None: the table of recordings
+        names the file in place of the video.
+    fps : float or None
+        Frame rate, where there is no video to tell it.
+    n_categories : int or None
+        For files with one whole number per frame, 0 ... n_categories - 1, which become one-hot rows.
+    """
+
+    name: Literal["precomputed"] = "precomputed"
+    files: str | None = Field(
+        default=None,
+        description="Path of one recording's file (.npz, .npy, .h5), with `{recording}` where the "
+        "recording's id stands, such as `features/{recording}.npz#keypoints`; `#` names the array inside. "
+        "Relative paths start at the folder of recordings.csv. Nothing: the column `video` of recordings.csv "
+        "names these files instead of videos (and `fps` is needed).",
+    )
+    fps: float | None = Field(
+        default=None, gt=0, le=2000, description="Frames per second, where there is no video to tell it."
+    )
+
+    n_categories: int | None = Field(
+        default=None,
+        ge=2,
+        le=4096,
+        description="For files with one whole number per frame (a cluster, a state): how many there are, so "
+        "that each becomes a column of its own.",
+    )
+
+    @field_validator("files")
+    @classmethod
+    def _names_each_recording(cls, files: str | None) -> str | None:
+        if files is not None and "{recording}" not in files:
+            raise ValueError(
+                f"'{files}' is the same file for every recording; "
+                "write {recording} where the recording's id stands, as in features/{recording}.npz"
+            )
+        return files
+
+    def file_of(self, files: RecordingFiles) -> Path:
+        """The recording's file of features, with the name of the array inside after ``#`` where one is given."""
+        if self.files is None:
+            return files.video_path
+        return files.table_folder / self.files.replace("{recording}", files.id)
+
+
+class PrecomputedSource(FeatureSource[PrecomputedConfig]):
+    """One file of features per recording; a video, where there is one, tells length and frame rate."""
+
+    configs: ClassVar[Mapping[str, type[BackboneConfig]]] = {"precomputed": PrecomputedConfig}
+    needs_poses = False
+    needs_own_files = True
+
+    def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
+        """Decode the video once, or count the rows where no video is named."""
+        path = self.config.file_of(files)
+        if self.config.files is not None:
+            video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress)
+            return Measured(video.n_frames, self.config.fps or video.fps, (video.sha256, hash_precomputed(path)), video)
+        if self.config.fps is None:
+            raise InputError(
+                "backbone.name: precomputed takes the embeddings from the files in the column `video` of the "
+                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`."
+            )
+        return Measured(count_precomputed_frames(path), self.config.fps, (hash_precomputed(path),))
+
+    def rows_of(
+        self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
+    ) -> "PrecomputedRows":
+        """The rows of the recording's file, read at once."""
+        path = self.config.file_of(files)
+        return PrecomputedRows(files.id, path, n_frames, self.settings.frame_step, self.config.n_categories)
+
+    def described(self) -> dict[str, Any]:
+        """Nothing is known of how they were made."""
+        return {"requested": "precomputed", "used": "precomputed", "weights": "computed elsewhere", "note": ""}
+
+
+class PrecomputedRows(FeatureRows):
+    """The features in one file; the cache keeps a copy, so that results can be checked against what was read.
 
     Parameters
     ----------
+    recording : str
+        Its id.
     path : Path
         An .npy, .npz or .h5 file; ``file.npz#key`` or ``file.h5#group/key`` names the array inside
         where there are several.
@@ -40,43 +133,50 @@ def read_precomputed(path: Path, n_frames: int, frame_step: int, n_categories: i
         For a vector of whole numbers: they lie in 0 ... n_categories - 1 and become one-hot rows of
         this length (equal for all recordings, which a single file can't tell).
 
-    Returns
-    -------
-    FeatureCache
-        In memory; everything counts as observed.
-
     Raises
     ------
     InputError
         When there is no such file or array, it has another length or shape, or values are missing.
     """
-    file_path, key = _split(path)
-    if not file_path.is_file():
-        raise InputError(
-            f"There is no file of precomputed features at {file_path}. Check backbone.files: {{recording}} "
-            "in it stands for the recording's id, and relative paths start at the folder of recordings.csv."
-        )
+
+    batch_rows = 1024
+    is_slow = False
+
+    def __init__(
+        self, recording: str, path: Path, n_frames: int, frame_step: int, n_categories: int | None = None
+    ) -> None:
+        self.recording = recording
+        self.spans = single_frames(n_frames, frame_step)
+        self.observed = np.ones(len(self.spans), dtype=np.bool_)
+        self._embeddings = _read_rows(path, n_frames, frame_step, n_categories)
+        self.n_features = self._embeddings.shape[1]
+        self.recipe = {
+            "cache_version": CACHE_VERSION,
+            "backbone": {"name": "precomputed", "n_features": self.n_features},
+            "frame_step": frame_step,
+            "embeddings_sha256": hashlib.sha256(self._embeddings.tobytes()).hexdigest(),
+        }
+
+    def batches(self, first_row: int) -> Generator[NDArray[np.float32], None, None]:
+        """The rows as they were read."""
+        for start in range(first_row, len(self._embeddings), self.batch_rows):
+            yield self._embeddings[start : start + self.batch_rows]
+
+
+def _read_rows(path: Path, n_frames: int, frame_step: int, n_categories: int | None) -> NDArray[np.float32]:
+    """One row per analysed frame, contiguous."""
+    file_path, key = _found(path)
     array = _read_array(file_path, key)
     where = f"{file_path}{f' (array {key})' if key else ''}"
-    frames = np.arange(0, n_frames, frame_step, dtype=np.int64)
-    if array.ndim >= 1 and len(array) not in (n_frames, len(frames)):
-        analysed = f", or {len(frames)} (the analysed ones)" if len(frames) != n_frames else ""
+    n_rows = len(range(0, n_frames, frame_step))
+    if array.ndim >= 1 and len(array) not in (n_frames, n_rows):
+        analysed = f", or {n_rows} (the analysed ones)" if n_rows != n_frames else ""
         raise InputError(
             f"{where} has {len(array)} rows, but the recording has {n_frames} frames. Expected one row per "
             f"frame{analysed}. Were the features made from this very video?"
         )
     embeddings = _as_embeddings(array, where, n_categories)
-    if len(embeddings) != len(frames):
-        embeddings = embeddings[::frame_step]
-    recipe = {
-        "cache_version": CACHE_VERSION,
-        "backbone": {"name": "precomputed", "n_features": embeddings.shape[1]},
-        "frame_step": frame_step,
-        "embeddings_sha256": hashlib.sha256(np.ascontiguousarray(embeddings).tobytes()).hexdigest(),
-    }
-    return FeatureCache.in_memory(
-        np.ascontiguousarray(embeddings), frames, np.ones(len(frames), dtype=np.bool_), recipe
-    )
+    return np.ascontiguousarray(embeddings if len(embeddings) == n_rows else embeddings[::frame_step])
 
 
 def count_precomputed_frames(path: Path) -> int:
@@ -85,12 +185,9 @@ def count_precomputed_frames(path: Path) -> int:
     Raises
     ------
     InputError
-        As `read_precomputed`.
+        There is no such file or array, or it has no rows.
     """
-    file_path, key = _split(path)
-    if not file_path.is_file():
-        raise InputError(f"There is no file of precomputed features at {file_path}. Check its path in the table.")
-    array = _read_array(file_path, key)
+    array = _read_array(*_found(path))
     if array.ndim == 0:
         raise InputError(f"{path} holds a single number. Expected one row of features per frame.")
     return len(array)
@@ -109,7 +206,7 @@ def hash_precomputed(path: Path) -> str:
     InputError
         When the file can't be read.
     """
-    file_path, key = _split(path)
+    file_path, key = _found(path)
     try:
         with file_path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
@@ -119,45 +216,17 @@ def hash_precomputed(path: Path) -> str:
     return digest.hexdigest()
 
 
-def import_precomputed(
-    recording: str, path: Path, n_frames: int, frame_step: int, n_categories: int | None, cache_dir: Path
-) -> FeatureCache:
-    """Read a recording's embeddings and keep them in the cache, like embeddings of our own.
-
-    Parameters as in `read_precomputed`; the cache holds its own copy, so that heads can be trained and
-    results checked against exactly what was read.
-
-    Raises
-    ------
-    InputError
-        As `read_precomputed`.
-    """
-    found = read_precomputed(path, n_frames, frame_step, n_categories)
-    target = cache_path(cache_dir, recording, found.fingerprint)
-    cached = read_cache(target, found.fingerprint)
-    if cached is None:
-        attributes = {
-            "recording": recording,
-            "recipe": json.dumps(found.recipe, sort_keys=True),
-            "fingerprint": found.fingerprint,
-            "note": "",
-        }
-        with writing_to(cache_dir):
-            cache_dir.mkdir(parents=True, exist_ok=True)
-            with lock_of(target):
-                write_cache(target, [found.embeddings], found.frames, found.observed, found.n_features, attributes)
-            cached = read_cache(target, found.fingerprint)
-            if cached is None:
-                raise OSError(f"{target.name} can't be read back; is the disk sound?")
-    return cached
-
-
-def _split(path: Path) -> tuple[Path, str | None]:
+def _found(path: Path) -> tuple[Path, str | None]:
     """Separate ``file.npz#key``; a file whose name really has a # in it is taken as it is."""
     match = _WITH_KEY.match(path.as_posix())
-    if match is None or path.is_file():
-        return path, None
-    return Path(match["file"]), match["key"]
+    file_path, key = (path, None) if match is None or path.is_file() else (Path(match["file"]), match["key"])
+    if not file_path.is_file():
+        raise InputError(
+            f"There is no file of precomputed features at {file_path}. Check backbone.files ({{recording}} in it "
+            "stands for the recording's id), or the column `video` of recordings.csv where it is not set; relative "
+            "paths start at that table's folder."
+        )
+    return file_path, key
 
 
 def _read_array(path: Path, key: str | None) -> NDArray[np.generic]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.notes import Doubt
 from features.centers import track_center
+from features.sources.base import Measured
 from features.tracks import PoseTrack
 from pipeline.annotations import LabelSpan, RawAnnotation
 from pipeline.config.frame_policy import require_known_recordings
@@ -24,7 +25,6 @@ from pipeline.dataset.label_findings import (
 )
 from pipeline.dataset.pose_findings import low_likelihood_share, on_animal_share, pose_findings
 from pipeline.dataset.reading import (
-    Measured,
     ReadingSettings,
     measure,
     read_recording_labels,
@@ -213,7 +213,7 @@ def _audit_files(item: AuditedRecording, settings: ReadingSettings, bar: Bar) ->
 
 def _read_poses(item: AuditedRecording, settings: ReadingSettings, bar: Bar) -> None:
     recording, video = item.recording, None if item.measured is None else item.measured.video
-    if settings.precomputed is not None or (recording.has_blob_poses and video is None):
+    if not settings.source.needs_poses or (recording.has_blob_poses and video is None):
         return
     tracking = under_title(bar, f"Tracking the animal in {recording.id}")
     try:

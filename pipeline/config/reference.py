@@ -13,11 +13,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from features.backbones import BACKBONES
+from features.sources import backbone_configs
 from models.heads import HEADS
 from pipeline.config.schema import ExperimentConfig
 
-REFERENCE_PATH = Path(__file__).resolve().parents[1] / "experiments" / "README.md"
+REFERENCE_PATH = Path(__file__).resolve().parents[2] / "experiments" / "README.md"
 
 _INTRODUCTION = """# Experiments
 
@@ -47,7 +47,9 @@ def reference() -> str:
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
     for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
-    parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
+    parts += [
+        _table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in backbone_configs().items()
+    ]
     parts += [_table(f"`head` with `name: {name}`", model, "head.") for name, model in HEADS.items()]
     return "\n".join(parts)
 

@@ -7,7 +7,7 @@ YAML is read by a YAML 1.2 safe loader, so that `1e-3` is a number and `no` is a
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -19,8 +19,10 @@ from ruamel.yaml.error import YAMLError
 from common.errors import InputError
 from common.names import unsafe_name_reason
 from common.yaml_text import dump_yaml
-from features.backbones import BACKBONES, BackboneConfig
+from features.backbones import BackboneConfig
 from features.centers import CenterConfig
+from features.sources import backbone_configs, open_source, source_class
+from features.sources.base import ExtractionSettings, FeatureSource
 from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
 from pipeline.config.demo import DemoConfig
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     AnyBackbone = BackboneConfig
     AnyHead = HeadConfig
 else:
-    AnyBackbone = Annotated[Union[tuple(BACKBONES.values())], Field(discriminator="name")]  # noqa: UP007
+    AnyBackbone = Annotated[Union[tuple(backbone_configs().values())], Field(discriminator="name")]  # noqa: UP007
     AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
 
 
@@ -175,8 +177,10 @@ class ExperimentConfig(BaseModel):
 
     @model_validator(mode="after")
     def _backbone_fits_the_recordings(self) -> "ExperimentConfig":
-        if self.backbone.name == "precomputed" and self.recordings == "demo":
-            raise ValueError("backbone.name: precomputed needs your own recordings.csv; the demo has videos only")
+        if self.recordings == "demo" and source_class(self.backbone).needs_own_files:
+            raise ValueError(
+                f"backbone.name: {self.backbone.name} needs your own recordings.csv; the demo has videos only"
+            )
         return self
 
     @model_validator(mode="after")
@@ -188,6 +192,11 @@ class ExperimentConfig(BaseModel):
                 "cross_validation: none; set fixed `postprocess:` keys and calibration: none"
             )
         return self
+
+    def feature_source(self, before_engine: Callable[[], None] = lambda: None) -> FeatureSource[Any]:
+        """Where the features of the recordings come from; parameter as in `FeatureSource`."""
+        settings = ExtractionSettings(self.crop.size_px, self.frame_step, self.precision, self.batch_frames, self.seed)
+        return open_source(self.backbone, settings, before_engine)
 
     def chooses_settings(self) -> bool:
         """Whether post-processing or calibration is chosen on training recordings."""
@@ -349,7 +358,7 @@ def known_keys() -> list[str]:
 def walk_fields() -> Iterator[tuple[str, str, Any]]:
     """Yield (dotted key, owner, field) of every setting; owner names the backbone or head, or is empty."""
     yield from _walk(ExperimentConfig, "", "")
-    for table, place in ((BACKBONES, "backbone"), (HEADS, "head")):
+    for table, place in ((backbone_configs(), "backbone"), (HEADS, "head")):
         for name, model in table.items():
             yield from _walk(model, place, name)
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 from common.notes import Doubt
 from common.suggestions import listing
+from features.video.inspection import VideoInfo
 from features.video.quality import BLACK_LEVEL, SATURATED_LEVEL, Brightness, FrameTimes
-from features.video.reading import VideoInfo
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")

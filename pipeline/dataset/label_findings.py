@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.suggestions import did_you_mean, listing
-from features.video.reading import VideoInfo
+from features.video.inspection import VideoInfo
 from pipeline.annotations import EventList, RawAnnotation
 from pipeline.dataset.findings import MAX_OFFSET_FRAMES, Finding
 from pipeline.scoring.bouts.bouts import runs_of_true

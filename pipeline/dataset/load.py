@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from features.centers import track_center
-from features.sources.precomputed import hash_precomputed
+from features.sources.base import Measured
 from features.tracks import CenterTrack
-from features.video.reading import VideoInfo
+from features.video.inspection import VideoInfo
 from pipeline.annotations import LabelSpan, RawAnnotation
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
@@ -26,7 +26,6 @@ from pipeline.dataset.label_findings import seconds_findings
 from pipeline.dataset.labels import LabelTrack, label_tracks
 from pipeline.dataset.pose_findings import pose_findings
 from pipeline.dataset.reading import (
-    Measured,
     ReadingSettings,
     measure,
     read_recording_labels,
@@ -53,13 +52,13 @@ class CheckedRecording:
     ----------
     recording : Recording
     video : VideoInfo or None
-        None where embeddings were computed elsewhere.
+        None where there is none.
     centers : CenterTrack or None
-        None where there is no video to crop.
+        None where features are not made around the animal.
     labels : LabelTrack or None
         Those that heads learn from and are scored against; None where nobody annotated it.
-    embeddings_path : Path or None
-        Embeddings computed elsewhere; None where the video is embedded here.
+    file_hashes : tuple of str
+        SHA-256 of each file that features are made of.
     n_frames : int
     fps : float
     notes : tuple of str
@@ -74,7 +73,7 @@ class CheckedRecording:
     video: VideoInfo | None
     centers: CenterTrack | None
     labels: LabelTrack | None
-    embeddings_path: Path | None
+    file_hashes: tuple[str, ...]
     n_frames: int
     fps: float
     notes: tuple[str, ...] = ()
@@ -95,7 +94,7 @@ class CheckedRecording:
 
     @property
     def observed(self) -> NDArray[np.bool_]:
-        """Whether the animal was seen, per frame; all True for embeddings computed elsewhere."""
+        """Whether the animal was seen, per frame; all True where its position is not asked for."""
         return np.ones(self.n_frames, dtype=bool) if self.centers is None else self.centers.observed
 
     def analysed_frames(self, frame_step: int) -> NDArray[np.int64]:
@@ -168,7 +167,7 @@ def _read(recording: Recording, settings: ReadingSettings, bar: Bar) -> _Read:
     measured = measure(recording, settings, under_title(bar, f"Decoding {recording.id}"))
     n_frames, video = measured.n_frames, measured.video
     pose = None
-    if measured.embeddings_path is None:
+    if settings.source.needs_poses:
         tracking = under_title(bar, f"Tracking the animal in {recording.id}")
         pose = read_recording_poses(recording, settings, video, tracking)
     n_pose_rows, allowed = rows_to_agree(pose, n_frames), settings.allowance(recording.id)
@@ -236,7 +235,7 @@ def _checked(recording: Recording, found: _Read, chosen: ChosenLabels | None) ->
         found.measured.video,
         found.centers,
         chosen.labels if chosen else None,
-        found.measured.embeddings_path,
+        found.measured.file_hashes,
         found.measured.n_frames,
         found.measured.fps,
         found.notes,
@@ -275,10 +274,8 @@ def input_fingerprints(recordings: Sequence[CheckedRecording]) -> dict[str, str]
 def _input_fingerprint(item: CheckedRecording) -> str:
     row = item.recording
     digest = hashlib.sha256(repr((row.individual, row.group, row.split, item.n_frames, item.fps)).encode("utf-8"))
-    if item.video is not None:
-        digest.update(item.video.sha256.encode("utf-8"))
-    if item.embeddings_path is not None:
-        digest.update(hash_precomputed(item.embeddings_path).encode("utf-8"))
+    for file_hash in item.file_hashes:
+        digest.update(file_hash.encode("utf-8"))
     if item.centers is not None:
         digest.update(item.centers.xy_px.tobytes() + item.centers.observed.tobytes())
     for name, labels in sorted({"": item.labels, **item.annotators}.items()):

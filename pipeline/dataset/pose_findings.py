@@ -9,7 +9,7 @@ from common.suggestions import listing
 from features.centers import WHOLE_ANIMAL, CenterConfig
 from features.poses.blob import KEYPOINT
 from features.tracks import CenterTrack, PoseTrack
-from features.video.reading import VideoInfo
+from features.video.inspection import VideoInfo
 from pipeline.dataset.findings import Finding
 
 MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01

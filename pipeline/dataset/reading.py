@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from common.errors import InputError
-from features.backbones.precomputed import PrecomputedConfig
+from features.backbones.compact import CompactConfig
 from features.centers import CenterConfig
 from features.poses import read_poses
 from features.poses.blob_cache import cached_blob_track
-from features.sources.precomputed import count_precomputed_frames
+from features.sources import open_source
+from features.sources.base import ExtractionSettings, FeatureSource, Measured, RecordingFiles
 from features.tracks import PoseTrack
-from features.video.reading import VideoInfo, inspect_video
+from features.video.inspection import VideoInfo
 from pipeline.annotations import RawAnnotation, read_annotation
 from pipeline.config.frame_policy import FrameAllowance, FramesSetting, allowance
 from pipeline.config.schema import ExperimentConfig
@@ -39,8 +41,8 @@ class ReadingSettings:
         Our name of each behavior and its names in the annotations; empty where no experiment is given.
     annotations : str or None
         Whose labels are used.
-    precomputed : PrecomputedConfig or None
-        Where embeddings were computed elsewhere.
+    source : FeatureSource
+        Where features come from; by default the frames of videos.
     table_folder : Path
         Folder of the table of recordings.
     """
@@ -50,7 +52,7 @@ class ReadingSettings:
     frames: FramesSetting = "strict"
     behaviors: dict[str, list[str]] = field(default_factory=dict)
     annotations: str | None = None
-    precomputed: PrecomputedConfig | None = None
+    source: FeatureSource[Any] = field(default_factory=lambda: open_source(CompactConfig(), ExtractionSettings(160)))
     table_folder: Path = Path()
 
     @classmethod
@@ -62,7 +64,7 @@ class ReadingSettings:
             config.frames,
             config.their_names(),
             config.annotations,
-            config.backbone if isinstance(config.backbone, PrecomputedConfig) else None,
+            config.feature_source(),
             Path(config.recordings).parent,
         )
 
@@ -71,37 +73,16 @@ class ReadingSettings:
         return allowance(self.frames, recording)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Length and frame rate of a recording, and what told them."""
-
-    n_frames: int
-    fps: float
-    video: VideoInfo | None = None
-    embeddings_path: Path | None = None
-
-
 def measure(recording: Recording, settings: ReadingSettings, progress: Progress | None = None) -> Measured:
-    """Decode the video once, or count the embeddings where these were computed elsewhere.
+    """Find out how long a recording is: its video, if it has one, is decoded once.
 
     Raises
     ------
     InputError
-        The video or the embeddings can't be read, or nothing tells the frame rate.
+        Its files can't be read, or nothing tells the frame rate.
     """
-    backbone = settings.precomputed
-    if backbone is not None and backbone.files is None:
-        if backbone.fps is None:
-            raise InputError(
-                "backbone.name: precomputed takes the embeddings from the files in the column `video` of the "
-                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`."
-            )
-        n_frames = count_precomputed_frames(recording.video_path)
-        return Measured(n_frames, backbone.fps, embeddings_path=recording.video_path)
-    path = backbone.path_for(recording.id, settings.table_folder) if backbone is not None else None
-    video = inspect_video(recording.video_path, settings.cache_dir / "videos.json", progress)
-    fps = backbone.fps or video.fps if backbone is not None else video.fps
-    return Measured(video.n_frames, fps, video, path)
+    files = RecordingFiles(recording.id, recording.video_path, settings.table_folder)
+    return settings.source.measure(files, settings.cache_dir, progress)
 
 
 def read_recording_poses(

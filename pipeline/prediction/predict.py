@@ -28,7 +28,7 @@ from pipeline.dataset.load import CheckedRecording, load_recordings, summarise
 from pipeline.dataset.table import Recording
 from pipeline.films.run_strips import cut_film_strips
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
-from pipeline.prediction.trained_run import TrainedRun, measured_scores, resolve_as_trained
+from pipeline.prediction.trained_run import TrainedRun, measured_scores, source_as_trained
 from pipeline.report.html import write_report
 from pipeline.run_folder.provenance import Clock, begin_evaluation, now
 from pipeline.run_folder.results import write_results
@@ -160,7 +160,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     clock = Clock()
     provenance["stages"] = clock.stages
     learned_from = read_learned_from(trained.path)
-    resolved = resolve_as_trained(trained)
+    source = source_as_trained(trained)
     with quiet_native_output():
         load_tensorflow()
     heads = {behavior: trained.head(behavior) for behavior in trained.bundles}
@@ -168,7 +168,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     summarise(checked, config.behavior_names())
     clock.stop("check inputs", sum(item.n_frames for item in checked))
     stage_two = StageTwo({HEAD: {}})
-    embedder = Embedder(config, resolved, only_cached=False)
+    embedder = Embedder(config, source, only_cached=False)
     _embed_and_predict(embedder, heads, checked, stage_two, outcome)
     clock.stop("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
     if outcome.embedded or len(outcome.failures) > 1:

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
-from features.backbones.base import ImageNetConfig, NetworkConfig
-from features.backbones.compact import CompactConfig
-from features.backbones.resolve import ResolvedBackbone, resolve_backbone
+from features.sources.base import FeatureSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
 from pipeline.config.schema import ExperimentConfig, load_config
@@ -183,42 +181,21 @@ def open_trained_run(path: Path) -> TrainedRun:
     return trained
 
 
-def resolve_as_trained(trained: TrainedRun) -> ResolvedBackbone | None:
-    """The very network that made the embeddings of the run; None where they were computed elsewhere.
-
-    A run that had to fall back to another network is followed: what was asked for then does not matter now.
+def source_as_trained(trained: TrainedRun) -> FeatureSource[Any]:
+    """The source of features that the heads of the run learned from; a run that had to fall back is followed.
 
     Raises
     ------
     InputError
-        If these weights cannot be had, or are others now, by name.
+        If its weights cannot be had, or are others now, by name.
     """
-    config = trained.config.backbone
-    if not isinstance(config, NetworkConfig):
-        return None
     used = trained.recipe["backbone"]
-    wanted: NetworkConfig = config
-    if isinstance(config, ImageNetConfig):
-        if used["used"] == CompactConfig().name:
-            wanted = CompactConfig()
-        elif used["weights"] == "random":
-            wanted = config.model_copy(update={"weights": "random"})
-        else:
-            # Predictions by another network than the heads know would be noise.
-            wanted = config.model_copy(update={"weights_if_unavailable": "error"})
-    resolved = resolve_backbone(wanted, trained.config.seed)
-    now = {
-        "backbone": {
-            "used": resolved.config.name,
-            "weights_sha256": resolved.weights_sha256,
-            "input_px": resolved.config.network_input_px,
-            "precision": trained.config.precision,
-        }
-    }
-    differing = list(_differences(now, {"backbone": {key: used.get(key) for key in now["backbone"]}}))
+    source = trained.config.feature_source().as_used(used)
+    now = source.identity()
+    differing = list(_differences({"backbone": now}, {"backbone": {key: used.get(key) for key in now}}))
     if differing:
         raise _recipe_error(trained, differing, "here it is")
-    return resolved
+    return source
 
 
 def _settings_recipe(config: ExperimentConfig) -> dict[str, Any]:

@@ -38,19 +38,9 @@ def begin_evaluation() -> dict[str, Any]:
 
 
 def describe_backbone(config: ExperimentConfig, stage_one: StageOne) -> dict[str, Any]:
-    """The network really used, which need not be the one asked for."""
-    resolved = stage_one.resolved
-    common = {"n_features": stage_one.recordings[0].n_features, "precision": config.precision}
-    if resolved is None:
-        return common | {"requested": "precomputed", "used": "precomputed", "weights": "computed elsewhere", "note": ""}
-    return common | {
-        "requested": resolved.requested_name,
-        "used": resolved.config.name,
-        "weights": resolved.weights_label,
-        "weights_sha256": resolved.weights_sha256,
-        "input_px": resolved.config.network_input_px,
-        "note": resolved.note,
-    }
+    """What the features really come from, which need not be what was asked for."""
+    n_features = stage_one.recordings[0].n_features
+    return {"n_features": n_features, "precision": config.precision} | stage_one.described
 
 
 def bundle_metadata(config: ExperimentConfig, backbone: dict[str, Any]) -> dict[str, Any]:

@@ -4,18 +4,16 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from features.backbones.base import NetworkConfig
-from features.backbones.precomputed import PrecomputedConfig
-from features.backbones.resolve import ResolvedBackbone, resolve_backbone
-from features.cache.store import FeatureCache, cache_path, fingerprint, read_cache
-from features.engines.tensorflow import TensorFlowEngine
-from features.sources.frames import ExtractionSettings, extract_features, recipe_for
-from features.sources.precomputed import import_precomputed
+from features.cache.rows import cached_rows, find_rows
+from features.cache.store import FeatureCache
+from features.sources.base import FeatureRows, FeatureSource, RecordingFiles
 from models.threads import load_tensorflow
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording
@@ -58,15 +56,15 @@ class StageOne:
     Attributes
     ----------
     recordings : list of EmbeddedRecording
-    resolved : ResolvedBackbone or None
-        The network really used; None for embeddings computed elsewhere.
+    described : dict
+        What the features really come from, for provenance.
     seconds : float
     n_frames_computed : int
         Analysed frames that were not in the cache before.
     """
 
     recordings: list[EmbeddedRecording]
-    resolved: ResolvedBackbone | None
+    described: dict[str, Any]
     seconds: float
     n_frames_computed: int
 
@@ -87,85 +85,61 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
         If weights cannot be had, features do not fit, or something is missing with `only_cached`.
     """
     started = time.monotonic()
-    backbone = config.backbone
-    resolved = resolve_backbone(backbone, config.seed) if isinstance(backbone, NetworkConfig) else None
-    embedder = Embedder(config, resolved, only_cached)
+    source = config.feature_source(_load_tensorflow_quietly)
+    # Whether weights can be had shows here, before anything slow begins.
+    described = source.described()
+    embedder = Embedder(config, source, only_cached)
     recordings = []
     with progress_bars() as bars:
         bar = bars.add("Embedding", total=None)
         for number, item in enumerate(checked, start=1):
             bar.update(0, None, f"Embedding {item.id} ({number} of {len(checked)})")
             recordings.append(embedder.embed(item, bar))
-    return StageOne(recordings, resolved, time.monotonic() - started, embedder.n_frames_computed)
+    return StageOne(recordings, described, time.monotonic() - started, embedder.n_frames_computed)
+
+
+def _load_tensorflow_quietly() -> None:
+    with quiet_native_output():
+        load_tensorflow()
 
 
 class Embedder:
-    """Embeds one recording after the other with one network, built when first needed."""
+    """Embeds one recording after the other by one source of features."""
 
-    def __init__(self, config: ExperimentConfig, resolved: ResolvedBackbone | None, only_cached: bool) -> None:
+    def __init__(self, config: ExperimentConfig, source: FeatureSource[Any], only_cached: bool) -> None:
         self._config = config
-        self._resolved = resolved
+        self._source = source
         self._only_cached = only_cached
-        self._engine: TensorFlowEngine | None = None
         self.n_frames_computed = 0
 
     def embed(self, item: CheckedRecording, bar: Bar) -> EmbeddedRecording:
         """Embeddings of one recording, from the cache where they are."""
         started = time.monotonic()
-        n_before = self.n_frames_computed
-        cached = self._precomputed(item) if self._resolved is None else self._from_network(item, self._resolved, bar)
-        n_new = self.n_frames_computed - n_before
-        if n_new:
-            rate = n_new / max(1e-9, time.monotonic() - started)
-            log.info("%s: %d frames embedded, %.0f a second", item.id, n_new, rate)
+        files = RecordingFiles(item.id, item.recording.video_path, Path(self._config.recordings).parent)
+        rows = self._source.rows_of(files, item.n_frames, item.video, item.centers)
+        computed = _Counter(bar)
+        if self._only_cached and rows.is_slow:
+            cached = self._from_cache(rows)
+        else:
+            cached = cached_rows(rows, self._config.cache_dir, computed)
+        if computed.n_new:
+            rate = computed.n_new / max(1e-9, time.monotonic() - started)
+            log.info("%s: %d frames embedded, %.0f a second", item.id, computed.n_new, rate)
         else:
             log.info("%s: embeddings taken from the cache", item.id)
+        self.n_frames_computed += computed.n_new
         assert cached.path is not None
         source = EmbeddingSource(item.id, cached.path, cached.fingerprint)
         return EmbeddedRecording(item, source, cached.frames, cached.n_features)
 
-    def _precomputed(self, item: CheckedRecording) -> FeatureCache:
-        config = self._config
-        assert item.embeddings_path is not None and isinstance(config.backbone, PrecomputedConfig)
-        return import_precomputed(
-            item.id,
-            item.embeddings_path,
-            item.n_frames,
-            config.frame_step,
-            config.backbone.n_categories,
-            config.cache_dir,
-        )
-
-    def _from_network(self, item: CheckedRecording, resolved: ResolvedBackbone, bar: Bar) -> FeatureCache:
-        config = self._config
-        assert item.video is not None and item.centers is not None
-        settings = ExtractionSettings(
-            config.crop.size_px, config.frame_step, config.precision, config.batch_frames, config.seed
-        )
-        if self._only_cached:
-            recipe_fingerprint = fingerprint(recipe_for(item.video, item.centers, resolved, settings))
-            found = read_cache(cache_path(config.cache_dir, item.id, recipe_fingerprint), recipe_fingerprint)
-            if found is None:
-                raise InputError(
-                    f"--stage heads works on cached embeddings, but {config.cache_dir} has none of {item.id} for these "
-                    "settings. Run `--stage features` first, or leave --stage out."
-                )
-            return found
-        computed = _Counter(bar)
-        cached = extract_features(
-            item.id, item.video, item.centers, resolved, settings, config.cache_dir, self._build_engine, computed
-        )
-        self.n_frames_computed += computed.n_new
-        return cached
-
-    def _build_engine(self) -> TensorFlowEngine:
-        if self._engine is None:
-            assert self._resolved is not None
-            config = self._config
-            with quiet_native_output():
-                load_tensorflow()
-            self._engine = TensorFlowEngine(self._resolved, config.precision, config.batch_frames, config.seed)
-        return self._engine
+    def _from_cache(self, rows: FeatureRows) -> FeatureCache:
+        found = find_rows(rows, self._config.cache_dir)
+        if found is None:
+            raise InputError(
+                f"--stage heads works on cached embeddings, but {self._config.cache_dir} has none of {rows.recording} "
+                "for these settings. Run `--stage features` first, or leave --stage out."
+            )
+        return found
 
 
 class _Counter:

@@ -1,7 +1,9 @@
 """Small videos with known frames, and an engine without a network, for the tests of stage one."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,9 +11,13 @@ from numpy.typing import NDArray
 
 from features.backbones import ResolvedBackbone
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.sources.frames import ExtractionSettings, extract_features
+from features.cache.rows import cached_rows
+from features.cache.store import FeatureCache
+from features.engines.base import Engine
+from features.sources.base import ExtractionSettings
+from features.sources.frames import FrameRows
 from features.tracks import CenterTrack
-from features.video.reading import inspect_video
+from features.video.inspection import VideoInfo, inspect_video
 
 N_BITS = 10
 BLOCK_PX = 8
@@ -48,10 +54,33 @@ def wandering_centers(n_frames: int) -> CenterTrack:
     return CenterTrack(xy_px, np.arange(n_frames) % 7 != 0)
 
 
+class MeanConfig(MobileNetV2Config):
+    """Passes for a MobileNetV2, and has as many features as the `MeanEngine`."""
+
+    @property
+    def n_features(self) -> int:
+        """Three colors on a grid of 4 x 4."""
+        return 48
+
+
 def tiny_backbone(name: str = "random") -> ResolvedBackbone:
-    """MobileNetV2 at 32 px with random weights."""
-    config = MobileNetV2Config(weights="random", alpha=0.35, input_px=32)
+    """MobileNetV2 at 32 px with random weights, by name; the `MeanEngine` stands for its network."""
+    config = MeanConfig(weights="random", alpha=0.35, input_px=32)
     return ResolvedBackbone(config, "mobilenet_v2", None, name.encode().hex().zfill(64))
+
+
+def extract(
+    recording: str,
+    video: VideoInfo,
+    centers: CenterTrack,
+    resolved: ResolvedBackbone,
+    settings: ExtractionSettings,
+    cache_dir: Path,
+    engine: Callable[[], Engine],
+    **more: Any,
+) -> FeatureCache:
+    """Embeddings of a video's frames, out of the cache or computed."""
+    return cached_rows(FrameRows(recording, video, centers, resolved, settings, engine), cache_dir, **more)
 
 
 class MeanEngine:
@@ -78,7 +107,7 @@ def main(video_path: str, cache_dir: str, delay_s: str) -> None:
     """Extract in a process of its own, to be killed."""
     video = inspect_video(Path(video_path))
     engine = MeanEngine(delay_s=float(delay_s))
-    extract_features(
+    extract(
         "mouse é 1", video, wandering_centers(video.n_frames), tiny_backbone(),
         ExtractionSettings(crop_size_px=24, batch_frames=8), Path(cache_dir), lambda: engine,
     )  # fmt: skip

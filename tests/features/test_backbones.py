@@ -18,11 +18,14 @@ from features.backbones.build import build_model, randomize
 from features.backbones.compact import CompactConfig
 from features.backbones.inception_resnet_v2 import InceptionResNetV2Config
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.backbones.precomputed import PrecomputedConfig
 from features.backbones.resnet50v2 import ResNet50V2Config
 from features.backbones.resnet101 import ResNet101Config
+from features.sources import backbone_configs
+from features.sources.base import RecordingFiles
+from features.sources.precomputed import PrecomputedConfig
 
-NETWORKS: dict[str, Any] = {name: config for name, config in BACKBONES.items() if issubclass(config, NetworkConfig)}
+CONFIGS = backbone_configs()
+NETWORKS: dict[str, Any] = dict(BACKBONES)
 IMAGENET: dict[str, Any] = {name: config for name, config in NETWORKS.items() if issubclass(config, ImageNetConfig)}
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -49,21 +52,21 @@ def small(name: str, **settings: Any) -> NetworkConfig:
 # --- settings -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_table_names_are_the_configs_own(name: str) -> None:
-    assert BACKBONES[name].model_fields["name"].default == name
+    assert CONFIGS[name].model_fields["name"].default == name
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_every_setting_is_described(name: str) -> None:
-    for key, field in BACKBONES[name].model_fields.items():
+    for key, field in CONFIGS[name].model_fields.items():
         assert key == "name" or field.description, key
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_unknown_setting_is_refused_and_configs_are_frozen(name: str) -> None:
     settings = {"files": "{recording}.npy"} if name == "precomputed" else {}
-    make: Any = BACKBONES[name]
+    make: Any = CONFIGS[name]
     config: BackboneConfig = make(**settings)
     with pytest.raises(ValidationError, match="extra_forbidden"):
         make(**settings, wieghts="random")
@@ -97,7 +100,9 @@ def test_precomputed_needs_the_recording_in_its_path() -> None:
     with pytest.raises(ValidationError, match=r"\{recording\}"):
         PrecomputedConfig(files="features.npz")
     config = PrecomputedConfig(files="f/{recording}.npz#key")
-    assert config.path_for("m1", Path("lab")) == Path("lab/f/m1.npz#key")
+    files = RecordingFiles("m1", Path("lab/m1.mp4"), Path("lab"))
+    assert config.file_of(files) == Path("lab/f/m1.npz#key")
+    assert PrecomputedConfig().file_of(files) == files.video_path
 
 
 # --- networks and their preprocessing -------------------------------------------------------------------------

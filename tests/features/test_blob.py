@@ -15,7 +15,8 @@ from features.poses import blob_cache, read_poses
 from features.poses.blob import find_blob, track_blob
 from features.poses.blob_cache import cached_blob_track
 from features.video.foreground import MAX_SIDE_PX, N_SAMPLES, FrameSampler, learn_blob
-from features.video.reading import inspect_video, iter_bgr_frames
+from features.video.inspection import inspect_video
+from features.video.reading import iter_bgr_frames
 
 N_FRAMES = 120
 WIDTH_PX, HEIGHT_PX = 200, 150

@@ -15,14 +15,16 @@ import pytest
 from common.errors import InputError
 from features.backbones import ResolvedBackbone
 from features.backbones.mobilenet_v2 import MobileNetV2Config
-from features.cache.store import FeatureCache, list_caches
+from features.cache import rows as cache_rows
+from features.cache.store import FeatureCache, fingerprint, list_caches
 from features.crops import crop_square, resize_crop
 from features.prefetch import run_ahead
-from features.sources import frames as extract
-from features.sources.frames import ExtractionSettings, extract_features, recipe_for
+from features.sources.base import ExtractionSettings
+from features.sources.frames import recipe_for
 from features.tracks import CenterTrack
-from features.video.reading import VideoInfo, inspect_video, iter_frames
-from tests.features.stage_one import MeanEngine, tiny_backbone, wandering_centers, write_video
+from features.video.inspection import VideoInfo, inspect_video
+from features.video.reading import iter_bgr_frames
+from tests.features.stage_one import MeanEngine, extract, tiny_backbone, wandering_centers, write_video
 
 N_FRAMES = 1000
 SETTINGS = ExtractionSettings(crop_size_px=24, batch_frames=8)
@@ -54,7 +56,7 @@ def run(
     **more: Any,
 ) -> FeatureCache:
     engine = MeanEngine(settings.batch_frames) if engine is None else engine
-    return extract_features("m 1", video, centers, tiny_backbone(), settings, cache_dir, lambda: engine, **more)
+    return extract("m 1", video, centers, tiny_backbone(), settings, cache_dir, lambda: engine, **more)
 
 
 def no_engine() -> MeanEngine:
@@ -64,8 +66,8 @@ def no_engine() -> MeanEngine:
 def by_hand(video: VideoInfo, centers: CenterTrack, step: int) -> np.ndarray:
     """All embeddings at once, without batches, threads, chunks or files."""
     crops = [
-        resize_crop(crop_square(frame, center, 24), 32)
-        for frame, center in zip(iter_frames(video.path, step), centers.xy_px[::step], strict=True)
+        resize_crop(crop_square(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), center, 24), 32)
+        for frame, center in zip(iter_bgr_frames(video.path, step), centers.xy_px[::step], strict=True)
     ]
     return MeanEngine().embed(np.stack(crops))
 
@@ -91,7 +93,7 @@ def test_batches_do_not_matter(
 
 def test_cache_is_used_without_an_engine(video: VideoInfo, centers: CenterTrack, tmp_path: Path) -> None:
     first = run(video, centers, tmp_path)
-    again = extract_features("m 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, no_engine)
+    again = extract("m 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, no_engine)
     np.testing.assert_array_equal(again.embeddings, first.embeddings)
     assert [row.state for row in list_caches(tmp_path)] == ["complete"]
 
@@ -101,13 +103,13 @@ def test_chunks_of_a_finished_cache_are_cleared_away(
     video: VideoInfo, centers: CenterTrack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan_is_gone: bool
 ) -> None:
     """Killed when the file had its name already, before all its chunks were removed."""
-    monkeypatch.setattr(extract, "remove_parts", lambda folder: None)
+    monkeypatch.setattr(cache_rows, "remove_parts", lambda folder: None)
     first = run(video, centers, tmp_path)
     monkeypatch.undo()
     (parts,) = tmp_path.glob("*.parts")
     if plan_is_gone:
         (parts / "plan.json").unlink()
-    again = extract_features("m 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, no_engine)
+    again = extract("m 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, no_engine)
     np.testing.assert_array_equal(again.embeddings, first.embeddings)
     assert [row.state for row in list_caches(tmp_path)] == ["complete"]
 
@@ -127,7 +129,7 @@ def test_note_of_a_fallback_is_in_the_cache(video: VideoInfo, centers: CenterTra
     import h5py
 
     resolved = dataclasses.replace(tiny_backbone(), note="not ResNet50V2 but compact", requested_name="resnet50v2")
-    cache = extract_features("m1", video, centers, resolved, SETTINGS, tmp_path, lambda: MeanEngine(8))
+    cache = extract("m1", video, centers, resolved, SETTINGS, tmp_path, lambda: MeanEngine(8))
     assert cache.path is not None
     with h5py.File(cache.path, "r") as file:
         assert file.attrs["note"] == "not ResNet50V2 but compact"
@@ -164,7 +166,7 @@ def test_recipe_tells_everything_that_matters(video: VideoInfo, centers: CenterT
         recipe_for(video, centers, resolved, dataclasses.replace(SETTINGS, frame_step=2)),
         recipe_for(video, centers, resolved, dataclasses.replace(SETTINGS, precision="mixed_float16")),
     ]
-    prints = [extract.fingerprint(recipe) for recipe in recipes]
+    prints = [fingerprint(recipe) for recipe in recipes]
     assert len(set(prints)) == len(prints)
 
 
@@ -224,7 +226,7 @@ def test_kill_between_the_last_chunk_and_the_file_loses_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(extract, "write_cache", die)
+        patch.setattr(cache_rows, "write_cache", die)
         run(video, centers, tmp_path)
     engine = MeanEngine(8)
     np.testing.assert_array_equal(run(video, centers, tmp_path, engine).embeddings, uninterrupted)
@@ -264,7 +266,7 @@ def test_second_process_says_so_waits_and_takes_the_result(
             assert other.poll() is None, "the other process ended before it wrote anything"
         with caplog.at_level(logging.INFO):
             engine = MeanEngine(8)
-            cache = extract_features("mouse é 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, lambda: engine)
+            cache = extract("mouse é 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, lambda: engine)
     assert other.returncode == 0
     assert engine.n_calls == 0
     assert "being extracted by another process" in caplog.text
@@ -315,7 +317,7 @@ def test_disk_that_fills_up_keeps_what_is_done(
     monkeypatch: pytest.MonkeyPatch,
     uninterrupted: np.ndarray,
 ) -> None:
-    commit = extract.PartFolder.commit
+    commit = cache_rows.PartFolder.commit
 
     def full_after_two(parts: Any, chunk: np.ndarray) -> None:
         if parts.n_committed >= 512:
@@ -323,7 +325,7 @@ def test_disk_that_fills_up_keeps_what_is_done(
         commit(parts, chunk)
 
     with monkeypatch.context() as patch, pytest.raises(InputError, match="No space left on device"):
-        patch.setattr(extract.PartFolder, "commit", full_after_two)
+        patch.setattr(cache_rows.PartFolder, "commit", full_after_two)
         run(video, centers, tmp_path)
     engine = MeanEngine(8)
     np.testing.assert_array_equal(run(video, centers, tmp_path, engine).embeddings, uninterrupted)
@@ -397,6 +399,6 @@ def test_real_video_with_the_mean_of_ears_and_tailbase(shared_dir: Path, tmp_pat
     # A dark mouse on a light floor: the middle of the crop is darker than its corners.
     cells = cache.embeddings.reshape(-1, 4, 4, 3).mean(axis=(0, 3))
     assert cells[1:3, 1:3].mean() < cells[[0, 0, 3, 3], [0, 3, 0, 3]].mean()
-    first = cv2.cvtColor(next(iter_frames(video.path)), cv2.COLOR_RGB2GRAY)
+    first = cv2.cvtColor(next(iter_bgr_frames(video.path)), cv2.COLOR_BGR2GRAY)
     x_px, y_px = centers.xy_px[0].round().astype(int)
     assert first[y_px, x_px] < np.median(first)

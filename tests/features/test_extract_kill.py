@@ -13,9 +13,9 @@ import pytest
 from features.backbones import ResolvedBackbone, resolve_backbone
 from features.backbones.mobilenet_v2 import MobileNetV2Config
 from features.cache.store import list_caches
-from features.sources.frames import ExtractionSettings, extract_features
-from features.video.reading import inspect_video
-from tests.features.stage_one import MeanEngine, tiny_backbone, wandering_centers, write_video
+from features.sources.base import ExtractionSettings
+from features.video.inspection import inspect_video
+from tests.features.stage_one import MeanEngine, extract, tiny_backbone, wandering_centers, write_video
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 N_FRAMES = 1000
@@ -42,7 +42,7 @@ def tiny_network() -> ResolvedBackbone:
 def extract_with_network(video_path: Path, cache_dir: Path) -> np.ndarray:
     video = inspect_video(video_path)
     settings = ExtractionSettings(crop_size_px=24, batch_frames=16)
-    return extract_features(
+    return extract(
         "m", video, wandering_centers(video.n_frames), tiny_network(), settings, cache_dir, shared_engine
     ).embeddings  # fmt: skip
 
@@ -68,9 +68,9 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path: Path) -> No
     assert any(killed)
     n_kept = len(list(interrupted.glob("*.parts/*.npy"))) * 256
     engine = MeanEngine(8)
-    cache = extract_features("mouse é 1", video, centers, tiny_backbone(), settings, interrupted, lambda: engine)
+    cache = extract("mouse é 1", video, centers, tiny_backbone(), settings, interrupted, lambda: engine)
     assert engine.n_calls <= max(0, -(-(N_FRAMES - n_kept) // 8)), "finished work was done again"
-    expected = extract_features("m", video, centers, tiny_backbone(), settings, whole, lambda: MeanEngine(8))
+    expected = extract("m", video, centers, tiny_backbone(), settings, whole, lambda: MeanEngine(8))
     np.testing.assert_array_equal(cache.embeddings, expected.embeddings)
     np.testing.assert_array_equal(cache.observed, expected.observed)
     assert [row.state for row in list_caches(interrupted)] == ["complete"]

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from features.prefetch import run_ahead
-from features.video.reading import inspect_video, iter_bgr_frames, iter_frames
+from features.video.inspection import inspect_video
+from features.video.reading import iter_bgr_frames
 
 N_BITS, BLOCK_PX = 10, 16
 N_FRAMES = 300
@@ -61,11 +62,11 @@ def expect_exact(path: Path, fps: float) -> None:
     video = inspect_video(path)
     assert video.n_frames == N_FRAMES
     assert video.fps == pytest.approx(fps, rel=1e-3)
-    assert [number_of(frame) for frame in iter_frames(path)] == list(range(N_FRAMES))
+    assert [number_of(frame) for frame in iter_bgr_frames(path)] == list(range(N_FRAMES))
     for first, step in ((0, 1), (0, 7), (59, 1), (61, 1), (123, 4), (N_FRAMES - 1, 1)):
         read = [number_of(frame) for frame in iter_bgr_frames(path, step, first)]
         assert read == list(range(first, N_FRAMES, step)), f"from {first} by {step}"
-    ahead = [number_of(frame) for frame in run_ahead(iter_frames(path), depth=3)]
+    ahead = [number_of(frame) for frame in run_ahead(iter_bgr_frames(path), depth=3)]
     assert all(later == earlier + 1 for earlier, later in pairwise(ahead)) and len(ahead) == N_FRAMES
 
 

@@ -1,12 +1,14 @@
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
 from common.errors import InputError
-from features.cache.store import verify_caches
-from features.sources.precomputed import count_precomputed_frames, import_precomputed, read_precomputed
+from features.cache.rows import cached_rows
+from features.cache.store import fingerprint, verify_caches
+from features.sources.precomputed import PrecomputedRows, count_precomputed_frames
 
 N_FRAMES = 31
 
@@ -14,6 +16,14 @@ N_FRAMES = 31
 @pytest.fixture
 def embeddings() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((N_FRAMES, 5))
+
+
+def rows_of(path: Path, *arguments: Any, **more: Any) -> PrecomputedRows:
+    return PrecomputedRows("m1", path, *arguments, **more)
+
+
+def whole(rows: PrecomputedRows) -> np.ndarray:
+    return np.concatenate(list(rows.batches(0)))
 
 
 def save(folder: Path, suffix: str, **arrays: np.ndarray) -> Path:
@@ -32,81 +42,82 @@ def save(folder: Path, suffix: str, **arrays: np.ndarray) -> Path:
 @pytest.mark.parametrize("suffix", ["npy", "npz", "h5"])
 @pytest.mark.parametrize("step", [1, 4])
 def test_one_row_per_frame_is_thinned(tmp_path: Path, embeddings: np.ndarray, suffix: str, step: int) -> None:
-    cache = read_precomputed(save(tmp_path, suffix, a=embeddings), N_FRAMES, step)
-    np.testing.assert_array_equal(cache.embeddings, embeddings[::step].astype(np.float32))
-    np.testing.assert_array_equal(cache.frames, np.arange(0, N_FRAMES, step))
-    assert cache.observed.all() and len(cache.observed) == len(cache.frames)
-    assert (cache.n_features, cache.embeddings.dtype, cache.path) == (5, np.float32, None)
+    rows = rows_of(save(tmp_path, suffix, a=embeddings), N_FRAMES, step)
+    np.testing.assert_array_equal(whole(rows), embeddings[::step].astype(np.float32))
+    frames = np.arange(0, N_FRAMES, step)
+    np.testing.assert_array_equal(rows.spans, np.stack([frames, frames + 1], axis=1))
+    assert rows.observed.all() and len(rows.observed) == len(frames)
+    assert (rows.n_features, whole(rows).dtype) == (5, np.float32)
 
 
 def test_one_row_per_analysed_frame_is_taken_as_it_is(tmp_path: Path, embeddings: np.ndarray) -> None:
-    cache = read_precomputed(save(tmp_path, "npy", a=embeddings[::4]), N_FRAMES, 4)
-    np.testing.assert_array_equal(cache.embeddings, embeddings[::4].astype(np.float32))
+    rows = rows_of(save(tmp_path, "npy", a=embeddings[::4]), N_FRAMES, 4)
+    np.testing.assert_array_equal(whole(rows), embeddings[::4].astype(np.float32))
 
 
 @pytest.mark.parametrize(("suffix", "key"), [("npz", "b"), ("h5", "group/b"), ("h5", "/group/b")])
 def test_key_chooses_the_array(tmp_path: Path, embeddings: np.ndarray, suffix: str, key: str) -> None:
     path = save(tmp_path, suffix, a=embeddings, b=embeddings * 2)
-    cache = read_precomputed(Path(f"{path}#{key}"), N_FRAMES, 1)
-    np.testing.assert_array_equal(cache.embeddings, (embeddings * 2).astype(np.float32))
+    rows = rows_of(Path(f"{path}#{key}"), N_FRAMES, 1)
+    np.testing.assert_array_equal(whole(rows), (embeddings * 2).astype(np.float32))
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5"])
 def test_several_arrays_without_a_key_are_listed(tmp_path: Path, embeddings: np.ndarray, suffix: str) -> None:
     path = save(tmp_path, suffix, first=embeddings, second=embeddings)
     with pytest.raises(InputError, match=r"2 arrays: .*first.*second.*#"):
-        read_precomputed(path, N_FRAMES, 1)
+        rows_of(path, N_FRAMES, 1)
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5"])
 def test_unknown_key_is_told_with_the_known_ones(tmp_path: Path, embeddings: np.ndarray, suffix: str) -> None:
     path = save(tmp_path, suffix, keypoints=embeddings)
     with pytest.raises(InputError, match=r"no array 'keypoint' in .*keypoints"):
-        read_precomputed(Path(f"{path}#keypoint"), N_FRAMES, 1)
+        rows_of(Path(f"{path}#keypoint"), N_FRAMES, 1)
 
 
 def test_file_name_with_a_number_sign_is_a_file(tmp_path: Path, embeddings: np.ndarray) -> None:
     path = tmp_path / "a.npy#1.npy"
     np.save(path, embeddings)
-    assert read_precomputed(path, N_FRAMES, 1).n_features == 5
+    assert rows_of(path, N_FRAMES, 1).n_features == 5
 
 
 def test_clusters_become_one_hot(tmp_path: Path) -> None:
     clusters = np.arange(N_FRAMES) % 4
-    cache = read_precomputed(save(tmp_path, "npy", a=clusters), N_FRAMES, 1, n_categories=6)
-    assert cache.embeddings.shape == (N_FRAMES, 6)
-    np.testing.assert_array_equal(cache.embeddings.argmax(axis=1), clusters)
-    np.testing.assert_array_equal(cache.embeddings.sum(axis=1), 1)
+    rows = rows_of(save(tmp_path, "npy", a=clusters), N_FRAMES, 1, n_categories=6)
+    assert whole(rows).shape == (N_FRAMES, 6)
+    np.testing.assert_array_equal(whole(rows).argmax(axis=1), clusters)
+    np.testing.assert_array_equal(whole(rows).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize(("n_categories", "told"), [(None, "n_categories"), (3, "from 0 to 3; expected 0 to 2")])
 def test_clusters_need_their_number(tmp_path: Path, n_categories: int | None, told: str) -> None:
     path = save(tmp_path, "npy", a=np.arange(N_FRAMES) % 4)
     with pytest.raises(InputError, match=told):
-        read_precomputed(path, N_FRAMES, 1, n_categories)
+        rows_of(path, N_FRAMES, 1, n_categories)
 
 
 def test_negative_cluster_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="from -1"):
-        read_precomputed(save(tmp_path, "npy", a=np.arange(N_FRAMES) - 1), N_FRAMES, 1, 50)
+        rows_of(save(tmp_path, "npy", a=np.arange(N_FRAMES) - 1), N_FRAMES, 1, 50)
 
 
 def test_vector_of_floats_is_one_feature(tmp_path: Path) -> None:
-    cache = read_precomputed(save(tmp_path, "npy", a=np.linspace(0, 1, N_FRAMES)), N_FRAMES, 1)
-    assert cache.embeddings.shape == (N_FRAMES, 1)
+    rows = rows_of(save(tmp_path, "npy", a=np.linspace(0, 1, N_FRAMES)), N_FRAMES, 1)
+    assert whole(rows).shape == (N_FRAMES, 1)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
 def test_missing_value_is_told_by_row(tmp_path: Path, embeddings: np.ndarray, value: float) -> None:
     embeddings[[7, 9], 2] = value
     with pytest.raises(InputError, match=r"in 2 of 31 rows, the first in row 7, column 2"):
-        read_precomputed(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
+        rows_of(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
 
 
 @pytest.mark.parametrize("n", [0, 1, N_FRAMES - 1, N_FRAMES + 1])
 def test_other_length_is_told(tmp_path: Path, n: int) -> None:
     with pytest.raises(InputError, match=f"has {n} rows, but the recording has 31 frames"):
-        read_precomputed(save(tmp_path, "npy", a=np.zeros((n, 2))), N_FRAMES, 1)
+        rows_of(save(tmp_path, "npy", a=np.zeros((n, 2))), N_FRAMES, 1)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +132,13 @@ def test_other_length_is_told(tmp_path: Path, n: int) -> None:
 )
 def test_other_shapes_and_kinds_are_refused(tmp_path: Path, array: np.ndarray) -> None:
     with pytest.raises(InputError) as caught:
-        read_precomputed(save(tmp_path, "npy", a=array), N_FRAMES, 1)
+        rows_of(save(tmp_path, "npy", a=array), N_FRAMES, 1)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file of precomputed features at .*absent\.npz"):
-        read_precomputed(tmp_path / "absent.npz", N_FRAMES, 1)
+        rows_of(tmp_path / "absent.npz", N_FRAMES, 1)
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "h5", "csv"])
@@ -135,7 +146,7 @@ def test_damaged_file_is_one_paragraph(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x.{suffix}"
     path.write_bytes(b"1,2,3\n" * 50)
     with pytest.raises(InputError, match="can't be read") as caught:
-        read_precomputed(path, N_FRAMES, 1)
+        rows_of(path, N_FRAMES, 1)
     assert "\n" not in str(caught.value)
 
 
@@ -146,7 +157,7 @@ def test_cut_off_file_is_one_paragraph(tmp_path: Path, embeddings: np.ndarray, s
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(InputError, match="can't be read") as caught:
-        read_precomputed(path, N_FRAMES, 1)
+        rows_of(path, N_FRAMES, 1)
     assert "\n" not in str(caught.value)
 
 
@@ -157,15 +168,15 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
     np.save(tmp_path / "trap.npy", np.array([Trap()] * N_FRAMES, dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="objects"):
-        read_precomputed(tmp_path / "trap.npy", N_FRAMES, 1)
+        rows_of(tmp_path / "trap.npy", N_FRAMES, 1)
     assert not (tmp_path / "sprung").exists()
 
 
 def test_other_values_other_fingerprint(tmp_path: Path, embeddings: np.ndarray) -> None:
-    first = read_precomputed(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
+    first = rows_of(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
     embeddings[0, 0] += 1
-    second = read_precomputed(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
-    assert first.fingerprint != second.fingerprint
+    second = rows_of(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)
+    assert fingerprint(first.recipe) != fingerprint(second.recipe)
 
 
 def test_rows_are_counted_where_no_video_tells(tmp_path: Path, embeddings: np.ndarray) -> None:
@@ -183,10 +194,10 @@ def test_counting_needs_a_file_with_rows(tmp_path: Path) -> None:
 
 def test_imported_features_lie_in_the_cache_like_ours(tmp_path: Path, embeddings: np.ndarray) -> None:
     path, cache_dir = save(tmp_path, "npy", a=embeddings), tmp_path / "cache"
-    first = import_precomputed("m1", path, N_FRAMES, 2, None, cache_dir)
+    first = cached_rows(rows_of(path, N_FRAMES, 2), cache_dir)
     assert first.path is not None
     written = first.path.stat().st_mtime_ns
-    again = import_precomputed("m1", path, N_FRAMES, 2, None, cache_dir)
+    again = cached_rows(rows_of(path, N_FRAMES, 2), cache_dir)
     np.testing.assert_array_equal(again.embeddings, embeddings[::2].astype(np.float32))
     assert (again.path, again.path and again.path.stat().st_mtime_ns) == (first.path, written)
     assert [(row.recording, row.backbone, row.state) for row in verify_caches(cache_dir)] == [
@@ -197,7 +208,7 @@ def test_imported_features_lie_in_the_cache_like_ours(tmp_path: Path, embeddings
 def test_import_into_a_folder_that_cannot_be_made_is_told(tmp_path: Path, embeddings: np.ndarray) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written"):
-        import_precomputed("m1", save(tmp_path, "npy", a=embeddings), N_FRAMES, 1, None, tmp_path / "file" / "cache")
+        cached_rows(rows_of(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1), tmp_path / "file" / "cache")
 
 
 @pytest.mark.shared
@@ -206,5 +217,5 @@ def test_real_cluster_ids_become_one_hot(shared_dir: Path) -> None:
     with np.load(path) as content:
         name = next(key for key in content.files if key.endswith("kmeans25"))
         clusters = content[name]
-    cache = read_precomputed(Path(f"{path}#{name}"), len(clusters), 1, n_categories=26)
-    np.testing.assert_array_equal(cache.embeddings.argmax(axis=1), clusters)
+    rows = rows_of(Path(f"{path}#{name}"), len(clusters), 1, n_categories=26)
+    np.testing.assert_array_equal(whole(rows).argmax(axis=1), clusters)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from features.video import reading as video_module
-from features.video.reading import inspect_video, iter_bgr_frames, iter_frames
+from features.video import inspection as video_module
+from features.video.inspection import inspect_video
+from features.video.reading import iter_bgr_frames
 from tests.features.stage_one import HEIGHT_PX, WIDTH_PX, frame_number, write_video
 
 
@@ -55,12 +56,12 @@ def test_inspect_tells_what_was_written(clip: Path) -> None:
 
 
 def test_frames_come_in_order_and_all(clip: Path) -> None:
-    assert [frame_number(frame) for frame in iter_frames(clip)] == list(range(40))
+    assert [frame_number(frame) for frame in iter_bgr_frames(clip)] == list(range(40))
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 39, 40, 100])
 def test_frame_step_takes_every_nth(clip: Path, step: int) -> None:
-    assert [frame_number(frame) for frame in iter_frames(clip, step)] == list(range(0, 40, step))
+    assert [frame_number(frame) for frame in iter_bgr_frames(clip, step)] == list(range(0, 40, step))
 
 
 @pytest.mark.parametrize("first", [0, 3, 6, 39, 42])
@@ -71,8 +72,8 @@ def test_later_start_continues_the_same_frames(clip: Path, first: int) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(rest, whole[-(-first // 3) :], strict=True))
 
 
-def test_frames_are_rgb(clip: Path) -> None:
-    frame = next(iter_frames(clip))
+def test_frames_are_blue_green_red(clip: Path) -> None:
+    frame = next(iter_bgr_frames(clip))[:, :, ::-1]
     assert frame.dtype == np.uint8
     red_half, blue_half = frame[46, 5].astype(int), frame[46, 75].astype(int)
     assert red_half[0] > 150 > 60 > red_half[2]
@@ -89,7 +90,7 @@ def test_frame_step_below_one_is_refused(clip: Path, step: int) -> None:
 def test_any_file_name_is_read(tmp_path: Path, name: str, clip: Path) -> None:
     (tmp_path / name).write_bytes(clip.read_bytes())
     assert inspect_video(tmp_path / name).n_frames == 40
-    assert sum(1 for _ in iter_frames(tmp_path / name)) == 40
+    assert sum(1 for _ in iter_bgr_frames(tmp_path / name)) == 40
 
 
 @pytest.fixture(params=["missing", "folder", "empty", "text", "garbage", "cut mp4"])
@@ -110,7 +111,11 @@ def not_a_video(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_no_video_is_one_paragraph_with_its_name(not_a_video: Path, tmp_path: Path) -> None:
-    for read in (inspect_video, lambda path: next(iter_frames(path)), lambda p: inspect_video(p, tmp_path / "i.json")):
+    for read in (
+        inspect_video,
+        lambda path: next(iter_bgr_frames(path)),
+        lambda p: inspect_video(p, tmp_path / "i.json"),
+    ):
         with pytest.raises(InputError) as caught:
             read(not_a_video)
         assert str(not_a_video) in str(caught.value)
@@ -135,7 +140,7 @@ def test_undecodable_frame_is_told_by_number(clip: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(capture, "retrieve", lambda: (capture.left > 2, np.zeros((4, 6, 3), np.uint8)))
     with_capture(monkeypatch, capture)
     with pytest.raises(InputError, match="Frame 2 of"):
-        list(iter_frames(clip))
+        list(iter_bgr_frames(clip))
 
 
 def test_cut_off_video_is_counted(tmp_path: Path, clip: Path) -> None:
@@ -144,7 +149,7 @@ def test_cut_off_video_is_counted(tmp_path: Path, clip: Path) -> None:
     cut.write_bytes(whole[: len(whole) // 2])
     video = inspect_video(cut, tmp_path / "index.json")
     assert 0 < video.n_frames < 40 == video.n_frames_header
-    assert video.n_frames == sum(1 for _ in iter_frames(cut))
+    assert video.n_frames == sum(1 for _ in iter_bgr_frames(cut))
     assert video.n_missing_frames == 40 - video.n_frames
     remembered = inspect_video(cut, tmp_path / "index.json")
     assert remembered.n_missing_frames == 40 - video.n_frames, "a remembered outcome must tell as well"
@@ -262,7 +267,7 @@ def test_a_video_that_may_not_be_read_is_said(clip: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match=r"can't be read: Permission denied\. Check that your user may read"):
         inspect_video(clip)
     with pytest.raises(InputError, match="can't be read"):
-        next(iter_frames(clip))
+        next(iter_bgr_frames(clip))
 
 
 def test_unwritable_index_does_not_stop_anything(clip: Path, tmp_path: Path) -> None:

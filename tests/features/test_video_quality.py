@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.video.inspection import inspect_video
 from features.video.quality import Jump, find_jumps, measure_repeats, measure_times
-from features.video.reading import inspect_video
 from tests.features.made_videos import time_stamps_s, write_timed_video
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from features.poses import read_poses
-from features.sources.frames import ExtractionSettings, recipe_for
+from features.sources.base import ExtractionSettings
+from features.sources.frames import recipe_for
 from features.tracks import PoseTrack
 from pipeline.annotations import EventList, FrameTable, LabelSpan
 from pipeline.config.frame_policy import STRICT, FrameAllowance, FramesConfig, allowance

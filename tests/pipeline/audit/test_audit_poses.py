@@ -15,7 +15,7 @@ from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.tracks import CenterTrack
 from features.video.foreground import FrameSampler, see_what_stands_out
-from features.video.reading import VideoInfo, inspect_video
+from features.video.inspection import VideoInfo, inspect_video
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL, distance_to_boxes_px, on_animal_share, pose_findings
 from tests.features.test_blob import arena, wander, write
 

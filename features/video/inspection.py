@@ -1,0 +1,206 @@
+"""What a video holds: all of its frames are decoded once, counted and measured, and the outcome is remembered."""
+
+import json
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from filelock import FileLock
+from pydantic import TypeAdapter, ValidationError
+
+from common.errors import InputError
+from common.files import sha256_of, write_text
+from features.video.quality import QUALITY_VERSION, QualityMeter, VideoQuality
+from features.video.reading import (
+    MAX_FPS,
+    UnreadableVideoError,
+    check_video_file,
+    opened_video,
+    read_header,
+    undecodable,
+)
+
+log = logging.getLogger(__name__)
+
+VIDEO_INDEX = "videos.json"
+"""Name of the file in the cache's folder in which outcomes are kept."""
+TOLERATED_HEADER_EXCESS = 3
+"""A header may promise this many frames more than there are without it meaning anything."""
+_PROGRESS_FRAMES = 25
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What one video file holds.
+
+    Attributes
+    ----------
+    path : Path
+        As it was given.
+    fps : float
+        Frames per second, from the header.
+    n_frames : int
+        Frames that can be decoded.
+    n_frames_header : int
+        Frames that the header promises; 0 when it says nothing.
+    width_px, height_px : int
+        Size of a decoded frame, after the rotation that the file asks for.
+    codec : str
+        Four-letter code, such as "h264".
+    sha256 : str
+        Hash of the whole file, in hexadecimal.
+    quality : VideoQuality
+        What the frames are like: times, repeats, brightness.
+    """
+
+    path: Path
+    fps: float
+    n_frames: int
+    n_frames_header: int
+    width_px: int
+    height_px: int
+    codec: str
+    sha256: str
+    quality: VideoQuality
+
+    @property
+    def n_missing_frames(self) -> int:
+        """Frames that the header promises and that can't be decoded; 0 where it is off by no more than usual.
+
+        A header that reckons with a constant rate promises more frames than a video of variable rate has: where
+        the frames' time stamps reach to the promised end, nothing is missing.
+        """
+        times = self.quality.times
+        n_reached = self.n_frames if times is None else max(self.n_frames, round(times.span_s * self.fps) + 1)
+        n_missing = self.n_frames_header - n_reached
+        return n_missing if n_missing > TOLERATED_HEADER_EXCESS else 0
+
+
+def inspect_video(
+    path: Path, index_path: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> VideoInfo:
+    """Count a video's frames by decoding them, measure what they are like, and hash the file.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+    index_path : Path, optional
+        A JSON file in which the outcome is kept, so that an unchanged file (same path, size and
+        time of change) is not decoded again. Made when absent, ignored when damaged.
+    progress : callable, optional
+        Called with frames done and frames promised by the header; not for a video that is remembered.
+
+    Returns
+    -------
+    VideoInfo
+
+    Raises
+    ------
+    InputError
+        When the file is missing, empty, no video, without frames, or has no usable frame rate.
+    """
+    key = _index_key(path)
+    entry = _read_index(index_path).get(key["path"]) if index_path is not None else None
+    if entry is not None and all(entry.get(name) == value for name, value in key.items()):
+        remembered = {name: entry[name] for name in _REMEMBERED}
+        return VideoInfo(path=path, **remembered, quality=_QUALITY.validate_python(entry["quality"]))
+    video = _inspect(path, progress or (lambda done, total: None))
+    if index_path is not None:
+        _remember(index_path, key, video)
+    return video
+
+
+def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
+    """Decode all frames once, measure them, and hash the file."""
+    meter = QualityMeter()
+    with opened_video(path) as capture:
+        fps, n_frames_header, codec = read_header(capture)
+        height_px, width_px = 0, 0
+        while capture.grab():
+            decoded, frame = capture.retrieve()
+            if not decoded:
+                if meter.n_frames == 0:
+                    break
+                raise undecodable(path, meter.n_frames)
+            if meter.n_frames == 0:
+                height_px, width_px = frame.shape[:2]
+            meter.add(frame.astype(np.uint8, copy=False), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            if meter.n_frames % _PROGRESS_FRAMES == 0:
+                progress(meter.n_frames, max(n_frames_header, meter.n_frames))
+    if meter.n_frames == 0:
+        raise UnreadableVideoError(
+            f"No frame of {path} can be decoded, though it looks like a video (codec {codec}). "
+            "Does it play in a video player? If it does, re-encode it, for example as H.264 in an .mp4."
+        )
+    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
+        raise UnreadableVideoError(
+            f"The header of {path} gives {fps:g} frames per second; expected more than 0 and at most "
+            f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true "
+            "frame rate."
+        )
+    size_px = (width_px, height_px)
+    return VideoInfo(path, fps, meter.n_frames, n_frames_header, *size_px, codec, sha256_of(path), meter.quality(fps))
+
+
+_QUALITY = TypeAdapter(VideoQuality)
+_REMEMBERED = ("fps", "n_frames", "n_frames_header", "width_px", "height_px", "codec", "sha256")
+
+
+def _index_key(path: Path) -> dict[str, Any]:
+    """What must be equal for a remembered outcome to hold: another OpenCV may decode otherwise."""
+    check_video_file(path)
+    status = path.stat()
+    return {
+        "path": str(path.resolve()),
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "opencv": cv2.__version__,
+        "quality_version": QUALITY_VERSION,
+    }
+
+
+def _read_index(index_path: Path) -> dict[str, dict[str, Any]]:
+    """Remembered outcomes by path; none when the file is absent or damaged."""
+    try:
+        entries = json.loads(index_path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.warning("The index of videos %s is not readable (%s) and is made anew.", index_path, error)
+        return {}
+    if not isinstance(entries, dict):
+        return {}
+    return {path: entry for path, entry in entries.items() if _is_whole(entry)}
+
+
+def _is_whole(entry: object) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    numbers = ("fps", "n_frames", "n_frames_header", "width_px", "height_px")
+    if not all(type(entry.get(name)) in (int, float) for name in numbers):
+        return False
+    try:
+        # Entries of earlier versions have none: such a video is decoded once more.
+        _QUALITY.validate_python(entry.get("quality"))
+    except ValidationError:
+        return False
+    return all(isinstance(entry.get(name), str) for name in ("codec", "sha256"))
+
+
+def _remember(index_path: Path, key: dict[str, Any], video: VideoInfo) -> None:
+    """Add one outcome to the index; several processes may do so at once."""
+    outcome = {name: value for name, value in asdict(video).items() if name in (*_REMEMBERED, "quality")}
+    try:
+        index_path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(index_path.with_name(index_path.name + ".lock")):
+            entries = _read_index(index_path)
+            entries[key["path"]] = key | outcome
+            write_text(index_path, json.dumps(entries, indent=1, ensure_ascii=False))
+    except (OSError, InputError) as error:
+        log.warning("The index of videos %s can't be written (%s).", index_path, error)
