@@ -3,10 +3,15 @@
 import contextlib
 import hashlib
 import os
+import shutil
+import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from common.errors import InputError
+
+_ABANDONED_AFTER_S = 3600.0
 
 
 def sha256_of(path: Path) -> str:
@@ -15,8 +20,46 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file or a folder in one step: readers see the old one or the new one, never half.
+
+    Parameters
+    ----------
+    path : Path
+        What is made or replaced; its folder is made when missing.
+
+    Yields
+    ------
+    Path
+        A hidden name beside `path`, ending in ``.tmp``, for the block to write a file or make a folder at. When
+        the block ends well it takes the place of `path`; otherwise it is removed and `path` is as it was.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _drop_abandoned(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        for written in (temporary, *temporary.rglob("*")):
+            if written.is_file():
+                with written.open("rb+") as file:
+                    os.fsync(file.fileno())
+        if path.is_dir():
+            _replace_folder(temporary, path)
+        else:
+            temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            _remove(temporary)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step: readers see the old one or the new one, never half."""
+    """Write a text file in one step, as `write_bytes`; UTF-8, line ends as given."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -28,18 +71,40 @@ def write_bytes(path: Path, content: bytes) -> None:
     InputError
         If the folder cannot be written or the disk is full; the old file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise InputError(
             f"Cannot write {path}: {error.strerror or error}. Check that the folder may be written and that the disk "
             "is not full, or choose another place with --output; then start again, finished work is kept."
         ) from None
+
+
+def _replace_folder(temporary: Path, folder: Path) -> None:
+    """Move the old folder aside first: no folder can be renamed onto another on Windows."""
+    aside = temporary.with_suffix(".old.tmp")
+    folder.replace(aside)
+    try:
+        temporary.replace(folder)
+    except OSError:
+        aside.replace(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _drop_abandoned(path: Path) -> None:
+    """Delete what a killed process left of the same file; one that is still being written is younger."""
+    for left in path.parent.iterdir():
+        if left.name.startswith(f".{path.name}.") and left.suffix == ".tmp" and left.is_file():
+            # Another process may be quicker.
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                    left.unlink()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -61,8 +61,8 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     write_lines(path, lines)
 
 
-def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
-    """Write lines of ready-made cells as CSV, the whole file in one step."""
+def write_lines(path: Path, lines: Iterable[Sequence[object]]) -> None:
+    """Write lines of cells as CSV, the whole file in one step."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(lines)
     write_text(path, stream.getvalue())

@@ -7,7 +7,6 @@ how far the mouse is raised, curled or stretched, where the walls are, and more 
 """
 
 import argparse
-import hashlib
 import json
 import multiprocessing
 import time
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.compact.samples import ACTIVITIES, KEYPOINTS, MEASURES, draw_batch
+from common.files import sha256_of, write_text
 from features.backbones.compact import INPUT_PX, build_compact
 
 BATCH = 64
@@ -115,10 +115,10 @@ def _save(average: _RunningAverage, options: argparse.Namespace, rows: list[dict
     network.set_weights(average.values)
     path = options.output / "compact.weights.h5"
     network.save_weights(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256_of(path)
     settings = {"samples": options.samples, "seed": options.seed, "learning_rate": options.learning_rate}
     report = {"sha256": digest, "size_bytes": path.stat().st_size, "settings": settings, "progress": rows}
-    (options.output / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_text(options.output / "training.json", json.dumps(report, indent=2) + "\n")
 
 
 def _with_tasks(network: Any) -> Any:

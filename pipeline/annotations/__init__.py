@@ -32,7 +32,7 @@ from pipeline.annotations.boris import aggregated as boris_aggregated
 from pipeline.annotations.boris import binary as boris_binary
 from pipeline.annotations.boris import project as boris_project
 from pipeline.annotations.boris import tabular as boris_tabular
-from pipeline.annotations.opening import FileHead, is_project, read_head
+from pipeline.annotations.opening import AnnotationFile, is_project, open_annotation_file
 
 __all__ = [
     "FORMATS",
@@ -111,21 +111,21 @@ def read_annotation(
     """
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
-    head = read_head(path)
+    file = open_annotation_file(path)
     named = format or choice.format
     if named:
         require_format(named)
-    return FORMATS[named or _recognise(head)].read(head, wanted)
+    return FORMATS[named or _recognise(file)].read(file, wanted)
 
 
-def _recognise(head: FileHead) -> str:
+def _recognise(file: AnnotationFile) -> str:
     """The format that the content is of; an error where it is of none or of several."""
-    fitting = [name for name, reader in FORMATS.items() if reader.matches(head)]
+    fitting = [name for name, reader in FORMATS.items() if reader.matches(file)]
     special = [name for name in fitting if name not in _GENERAL]
     fitting = special or fitting
     if len(fitting) == 1:
         return fitting[0]
-    name, first_row = head.path.name, " | ".join(head.names)[:120]
+    name, first_row = file.path.name, " | ".join(file.names)[:120]
     if fitting:
         could_be = " or ".join(f"{key}, a {FORMATS[key].DESCRIPTION}" for key in fitting)
         raise InputError(
@@ -138,7 +138,7 @@ def _recognise(head: FileHead) -> str:
         + (
             "It looks like a BORIS export without its header row, so its columns can't be told apart: export it "
             "again with the header."
-            if _BORIS_KINDS.intersection(head.names)
+            if _BORIS_KINDS.intersection(file.names)
             else f"Known formats are: {known}. Was the header row left out?"
         )
     )

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from pipeline.annotations.opening import FileHead
+from common.notes import Doubt
+from pipeline.annotations.opening import AnnotationFile
 from pipeline.scoring.bouts.bouts import Bout, frames_from_runs
 
 
@@ -194,11 +195,11 @@ class AnnotationReader(Protocol):
 
     DESCRIPTION: str
 
-    def matches(self, head: FileHead) -> bool:
+    def matches(self, file: AnnotationFile) -> bool:
         """True where the file can be of this format."""
         ...
 
-    def read(self, head: FileHead, wanted: Wanted) -> RawAnnotation:
+    def read(self, file: AnnotationFile, wanted: Wanted) -> RawAnnotation:
         """Read the file."""
         ...
 
@@ -209,7 +210,7 @@ class FoundBout(NamedTuple):
     Attributes
     ----------
     row : int
-        Where it stands (`FileHead.unit`).
+        Where it stands (`AnnotationFile.unit`).
     behavior : str
         Name, without modifiers.
     start_frame, stop_frame : int
@@ -231,7 +232,7 @@ class FoundBout(NamedTuple):
 
 
 def collect_bouts(
-    head: FileHead,
+    file: AnnotationFile,
     format_name: str,
     found: list[FoundBout],
     faults: Mapping[str, str],
@@ -245,7 +246,7 @@ def collect_bouts(
 
     Parameters
     ----------
-    head : FileHead
+    file : AnnotationFile
         The file.
     format_name : str
         Name in `FORMATS`.
@@ -259,7 +260,7 @@ def collect_bouts(
     InputError
         Two bouts of one behavior with the same modifiers overlap (naming both rows).
     """
-    _require_apart(head, found)
+    _require_apart(file, found)
     end, row = max(((bout.stop_frame, bout.row) for bout in found), default=(0, 0))
     behaviors = tuple(dict.fromkeys(bout.behavior for bout in found))
     modified = tuple(name for name in dict.fromkeys(bout.full_name for bout in found) if name not in behaviors)
@@ -267,18 +268,28 @@ def collect_bouts(
     united = [bout for name in behaviors for bout in _united(bout for bout in covering if bout.behavior == name)]
     bouts = [Bout(bout.behavior, *bout[2:4]) for bout in sorted(united)]
     bouts += [Bout(bout.full_name, *bout[2:4]) for bout in covering if bout.full_name in modified]
-    span = LabelSpan(end, False, head.at(row))
-    return EventList(head.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes, watched)
+    span = LabelSpan(end, False, file.at(row))
+    return EventList(file.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes, watched)
 
 
-def _require_apart(head: FileHead, found: Iterable[FoundBout]) -> None:
+def model_doubts(file: AnnotationFile, n_model: int, n_bouts: int) -> tuple[str, ...]:
+    """A doubt where some of the bouts are a model's: corrected ones are labels, those that nobody changed are not."""
+    text = (
+        f"{n_model} of {n_bouts} bouts in {file.path.name} are a model's, left as they were when Rearview wrote the "
+        "file. As far as nobody looked at them, what learns from them, or is scored against them, is compared with a "
+        "model."
+    )
+    return (Doubt(text),) if n_model else ()
+
+
+def _require_apart(file: AnnotationFile, found: Iterable[FoundBout]) -> None:
     last: dict[str, FoundBout] = {}
     for bout in sorted(found, key=lambda bout: bout[2:4]):
         previous = last.get(bout.full_name)
         if previous is not None and bout.start_frame < previous.stop_frame:
             raise InputError(
-                f"Bouts of one behavior must not overlap, but in {head.path.name} the bouts of {bout.full_name!r} "
-                f"in {head.unit} {previous.row} (until frame {previous.stop_frame}) and {head.unit} {bout.row} "
+                f"Bouts of one behavior must not overlap, but in {file.path.name} the bouts of {bout.full_name!r} "
+                f"in {file.unit} {previous.row} (until frame {previous.stop_frame}) and {file.unit} {bout.row} "
                 f"(from frame {bout.start_frame}) do. Correct one of them, or remove the duplicate."
             )
         if bout.stop_frame > bout.start_frame:

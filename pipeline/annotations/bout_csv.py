@@ -7,28 +7,27 @@ numbers could be either, so the format must be named.
 """
 
 from common.errors import InputError
-from common.notes import Doubt
-from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
-from pipeline.annotations.bout_table import BoutColumns, find_columns, iter_bouts, required_columns
-from pipeline.annotations.cells import cell, frame_number, is_given, seconds, whole_number
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts, model_doubts
+from pipeline.annotations.bout_table import find_ends, iter_bouts
+from pipeline.annotations.cells import frame_number, is_given, seconds, whole_number
+from pipeline.annotations.opening import AnnotationFile, cell
 
 DESCRIPTION = "bout CSV (behavior,start_frame,stop_frame; half-open)"
-_NAMES = (("start_frame", "stop_frame"), ("start", "stop"))
-_TIMES = (("start_s", "stop_s"),)
+_ENDS = (("start_frame", "stop_frame"), ("start", "stop"))
+_TIMES = ("start_s", "stop_s")
 _TOLERANCE_FRAMES = 1.0
 
 
-def matches(head: FileHead) -> bool:
+def matches(file: AnnotationFile) -> bool:
     """True where the header names the columns and what stands below ``start`` and ``stop`` are whole numbers."""
-    found = find_columns(head, _NAMES)
-    if found is None or found.start_name == "start_frame":
-        return found is not None
-    cells = [cell(row, place) for _, row in head.rows[1:] for place in (found.start, found.stop)]
+    ends = find_ends(file, *_ENDS)
+    if ends != _ENDS[1]:
+        return ends is not None
+    cells = [cell(row, file.folded.index(name)) for _, row in file.rows[1:] for name in ends]
     return all(whole_number(text) is not None for text in cells if is_given(text))
 
 
-def read(head: FileHead, wanted: Wanted) -> EventList:
+def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     """Read the bouts.
 
     Raises
@@ -37,49 +36,26 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
         A row without behavior or with frames that are none, an empty bout, overlapping bouts, times that
         disagree with the frames.
     """
-    columns = required_columns(head, _NAMES, DESCRIPTION)
-    times = find_columns(head, _TIMES)
     found = []
-    origins: list[str] = []
-    folded = [name.casefold() for name in head.names]
-    for row, behavior, cells in iter_bouts(head, columns):
-        start = frame_number(head, row, columns.start_name, cell(cells, columns.start))
-        stop = frame_number(head, row, columns.stop_name, cell(cells, columns.stop))
+    n_model = 0
+    for row, ends, cells in iter_bouts(file, _ENDS, DESCRIPTION):
+        start, stop = (frame_number(file.at(row), name, cells[name]) for name in ends)
         if stop <= start:
             raise InputError(
-                f"Expected {columns.stop_name} after {columns.start_name} in {head.path.name}, row {row}, found "
-                f"{start} to {stop} ({behavior!r}). Bouts are half-open: a bout of one frame, 7, is written 7,8."
+                f"Expected {ends[1]} after {ends[0]} in {file.at(row)}, found {start} to {stop} "
+                f"({cells['behavior']!r}). Bouts are half-open: a bout of one frame, 7, is written 7,8."
             )
-        if times is not None:
-            _require_same_times(head, row, cells, times, (start, stop), wanted.fps)
-        found.append(FoundBout(row, behavior, start, stop))
-        if "origin" in folded:
-            origins.append(cell(cells, folded.index("origin")).casefold())
-    return collect_bouts(head, "bout_csv", found, {}, _notes_on_origins(head, origins))
+        for name, frame in zip(_TIMES, (start, stop), strict=True):
+            _require_same_time(file.at(row), name, cells.get(name, ""), frame, wanted.fps)
+        found.append(FoundBout(row, cells["behavior"], start, stop))
+        n_model += cells.get("origin", "").casefold() == "model"
+    return collect_bouts(file, "bout_csv", found, {}, model_doubts(file, n_model, len(found)))
 
 
-def _notes_on_origins(head: FileHead, origins: list[str]) -> tuple[str, ...]:
-    """Corrections of a model's bouts are labels; bouts that nobody changed are still the model's."""
-    n_model = origins.count("model")
-    if not n_model:
-        return ()
-    return (
-        Doubt(
-            f"{n_model} of {len(origins)} bouts in {head.path.name} are a model's, left as they were (column origin). "
-            "As far as nobody looked at them, what learns from them, or is scored against them, is compared with a "
-            "model."
-        ),
-    )
-
-
-def _require_same_times(
-    head: FileHead, row: int, cells: list[str], times: BoutColumns, frames: tuple[int, int], fps: float
-) -> None:
-    for name, place, frame in ((times.start_name, times.start, frames[0]), (times.stop_name, times.stop, frames[1])):
-        text = cell(cells, place)
-        if is_given(text) and abs(seconds(head, row, name, text) * fps - frame) > _TOLERANCE_FRAMES:
-            raise InputError(
-                f"{head.path.name}, row {row}: frame {frame} and {name} {text} are more than a frame apart at {fps:g} "
-                "frames per second. Was one of the two corrected by hand? Then correct the other as well, or remove "
-                "the columns of times. Or is it of another video, or was the video converted after scoring?"
-            )
+def _require_same_time(where: str, name: str, text: str, frame: int, fps: float) -> None:
+    if is_given(text) and abs(seconds(where, name, text) * fps - frame) > _TOLERANCE_FRAMES:
+        raise InputError(
+            f"{where}: frame {frame} and {name} {text} are more than a frame apart at {fps:g} frames per second. Was "
+            "one of the two corrected by hand? Then correct the other as well, or remove the columns of times. Or is "
+            "it of another video, or was the video converted after scoring?"
+        )

@@ -4,22 +4,16 @@ import math
 import re
 
 from common.errors import InputError
-from pipeline.annotations.opening import FileHead
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}(\.0+)?")
 _LONGEST_S = 1e8  # three years
 _HALF_SLACK = 1e-6
-NOT_GIVEN = ("", "na", "nan", "none")
-
-
-def cell(cells: list[str], position: int | None) -> str:
-    """The cell at a position; "" where the row is too short or the column isn't there."""
-    return cells[position] if position is not None and position < len(cells) else ""
+_NOT_GIVEN = ("", "na", "nan", "none")
 
 
 def is_given(text: str) -> bool:
     """False for blank, NA, nan, None."""
-    return text.casefold() not in NOT_GIVEN
+    return text.casefold() not in _NOT_GIVEN
 
 
 def number(text: str) -> float | None:
@@ -40,30 +34,30 @@ def whole_number(text: str) -> int | None:
     return int(text.split(".")[0]) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
-def frame_number(head: FileHead, row: int, name: str, text: str) -> int:
+def frame_number(where: str, name: str, text: str) -> int:
     """A frame number, counted from 0.
 
     Raises
     ------
     InputError
-        Anything else, naming row and column.
+        Anything else, naming file and row (`where`) and column.
     """
     frame = whole_number(text)
     if frame is None:
         raise InputError(
-            f"Expected a frame number (0, 1, 2, …) in column {name!r} of {head.at(row)}, found "
-            f"{text!r}. Frames are counted from 0; times in seconds belong into columns start_s and stop_s."
+            f"Expected a frame number (0, 1, 2, …) in column {name!r} of {where}, found {text!r}. Frames are counted "
+            "from 0; times in seconds belong into columns start_s and stop_s."
         )
     return frame
 
 
-def seconds(head: FileHead, row: int, name: str, text: str) -> float:
+def seconds(where: str, name: str, text: str) -> float:
     """A time in seconds, from ``12.345`` or ``h:mm:ss.sss``.
 
     Raises
     ------
     InputError
-        Anything else, or a negative time, naming row and column.
+        Anything else, or a negative time, naming file and row (`where`) and column.
     """
     parts = [number(part) for part in text.split(":")]
     time_s = 0.0
@@ -72,8 +66,8 @@ def seconds(head: FileHead, row: int, name: str, text: str) -> float:
     if len(parts) <= 3 and time_s < _LONGEST_S and "-" not in text:
         return time_s
     raise InputError(
-        f"Expected a time in seconds in column {name!r} of {head.at(row)}, found {text!r}. "
-        "Correct the row, or export the observation again."
+        f"Expected a time in seconds in column {name!r} of {where}, found {text!r}. Correct the row, or export the "
+        "observation again."
     )
 
 

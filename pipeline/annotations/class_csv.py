@@ -10,21 +10,21 @@ import numpy as np
 
 from common.errors import InputError
 from pipeline.annotations.base import FrameTable, Wanted
-from pipeline.annotations.cells import cell, is_given, number
+from pipeline.annotations.cells import is_given, number
 from pipeline.annotations.frame_table import frame_rows, index_position
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.opening import AnnotationFile, cell
 
 DESCRIPTION = "class per frame (Frame,Action with a number or word in each row)"
 _CLASS_NAMES = {"action", "label", "class", "behavior", "behaviour", "state", "category"}
 _MOST_CLASSES = 200
 
 
-def matches(head: FileHead) -> bool:
+def matches(file: AnnotationFile) -> bool:
     """True where the only column beside the frame numbers has one of the names above."""
-    return _class_position(head) is not None and len(head.rows) > 1
+    return _class_position(file) is not None and len(file.rows) > 1
 
 
-def read(head: FileHead, wanted: Wanted) -> FrameTable:
+def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     """Read the classes.
 
     Raises
@@ -32,34 +32,30 @@ def read(head: FileHead, wanted: Wanted) -> FrameTable:
     InputError
         No such column, frame numbers that don't count 0, 1, 2, …, no rows, numbers that are no classes.
     """
-    position = _class_position(head)
+    position = _class_position(file)
     if position is None:
-        raise InputError(
-            f"Expected {DESCRIPTION} in {head.path.name}, found the columns {', '.join(head.names)[:200]}."
-        )
-    rows = frame_rows(head, index_position(head.names))
-    labels = [_label(head, row, cell(cells, position)) for row, cells in rows]
-    classes = sorted(
-        set(labels) - {""}, key=lambda name: (not name.isdigit(), len(name) if name.isdigit() else 0, name)
-    )
+        raise file.other_than(DESCRIPTION)
+    rows = frame_rows(file, index_position(file.names))
+    labels = [_label(file, row, cell(cells, position)) for row, cells in rows]
+    classes = sorted({*labels} - {""}, key=lambda name: (not name.isdigit(), name.isdigit() and len(name), name))
     if len(classes) > _MOST_CLASSES:
         raise InputError(
-            f"{head.path.name} names {len(classes)} different classes in its column {head.names[position]!r}, which is "
+            f"{file.path.name} names {len(classes)} different classes in its column {file.names[position]!r}, which is "
             "more than an ethogram has. Is it a column of measurements?"
         )
     codes = np.array([classes.index(label) if label else -1 for label in labels])
     active = codes[:, None] == np.arange(len(classes))[None, :]
     scored = np.repeat(codes[:, None] >= 0, len(classes), axis=1)
-    return FrameTable(head.path, "class_csv", tuple(classes), active, scored, one_of=True)
+    return FrameTable(file.path, "class_csv", tuple(classes), active, scored, one_of=True)
 
 
-def _class_position(head: FileHead) -> int | None:
-    index = index_position(head.names)
-    others = [i for i, name in enumerate(head.names) if i != index and name]
-    return others[0] if len(others) == 1 and head.names[others[0]].casefold() in _CLASS_NAMES else None
+def _class_position(file: AnnotationFile) -> int | None:
+    index = index_position(file.names)
+    others = [i for i, name in enumerate(file.folded) if i != index and name]
+    return others[0] if len(others) == 1 and file.folded[others[0]] in _CLASS_NAMES else None
 
 
-def _label(head: FileHead, row: int, text: str) -> str:
+def _label(file: AnnotationFile, row: int, text: str) -> str:
     """The class as text; "" = not scored."""
     value = number(text)
     if not is_given(text) or value == -1:
@@ -67,7 +63,5 @@ def _label(head: FileHead, row: int, text: str) -> str:
     if value is None:
         return text
     if value < 0 or value != int(value):
-        raise InputError(
-            f"Expected a class number (0, 1, 2, …) or a word in {head.path.name}, row {row}, found {text!r}."
-        )
+        raise InputError(f"Expected a class number (0, 1, 2, …) or a word in {file.at(row)}, found {text!r}.")
     return str(int(value))

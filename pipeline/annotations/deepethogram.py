@@ -11,20 +11,19 @@ import numpy as np
 from common.errors import InputError
 from pipeline.annotations import frame_csv
 from pipeline.annotations.base import FrameTable, Wanted
-from pipeline.annotations.frame_cells import LabelColumn
-from pipeline.annotations.frame_table import to_table
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.frame_table import LabelColumn, to_table
+from pipeline.annotations.opening import AnnotationFile
 
 DESCRIPTION = "DeepEthogram label file (0, 1 and -1 per frame, with a column background)"
 _BACKGROUND = "background"
 
 
-def matches(head: FileHead) -> bool:
+def matches(file: AnnotationFile) -> bool:
     """True for a frame CSV with a column ``background`` beside others."""
-    return _BACKGROUND in head.names and len(head.names) > 1 and frame_csv.matches(head)
+    return _BACKGROUND in file.names and len(file.names) > 1 and frame_csv.matches(file)
 
 
-def read(head: FileHead, wanted: Wanted) -> FrameTable:
+def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     """Read the labels.
 
     Raises
@@ -32,14 +31,14 @@ def read(head: FileHead, wanted: Wanted) -> FrameTable:
     InputError
         As for a frame CSV, or a frame that is background and a behavior, or neither.
     """
-    columns = frame_csv.read_columns(head)
+    columns = frame_csv.all_columns(file)
     if _BACKGROUND not in columns:
-        raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, found no such column.")
-    _require_agreement(head, columns)
-    return to_table(head, "deepethogram", columns, DESCRIPTION)
+        raise file.other_than(DESCRIPTION)
+    _require_agreement(file, columns)
+    return to_table(file, "deepethogram", columns, DESCRIPTION)
 
 
-def _require_agreement(head: FileHead, columns: Mapping[str, LabelColumn]) -> None:
+def _require_agreement(file: AnnotationFile, columns: Mapping[str, LabelColumn]) -> None:
     background = columns[_BACKGROUND]
     others = [column for name, column in columns.items() if name != _BACKGROUND]
     if background.fault or not others or any(column.fault for column in others):
@@ -51,6 +50,6 @@ def _require_agreement(head: FileHead, columns: Mapping[str, LabelColumn]) -> No
         frame = int(np.flatnonzero(wrong)[0])
         found = "background and a behavior at once" if background.active[frame] else "neither background nor a behavior"
         raise InputError(
-            f"{head.path.name}: frame {frame} is {found}, which DeepEthogram does not write. Was the file edited? "
+            f"{file.path.name}: frame {frame} is {found}, which DeepEthogram does not write. Was the file edited? "
             f"Correct it, or remove the column {_BACKGROUND!r}."
         )

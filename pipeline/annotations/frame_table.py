@@ -1,16 +1,37 @@
 """What tables with a row per frame have in common: the frame numbers, and columns of 0 and 1."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import InputError
 from pipeline.annotations.base import FrameTable
-from pipeline.annotations.cells import cell, number
-from pipeline.annotations.frame_cells import LabelColumn
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.cells import is_given, number
+from pipeline.annotations.opening import AnnotationFile, Row, cell
 
 INDEX_NAMES = ("", "frame", "frames", "frame_number", "frame number", "index", "unnamed: 0")
+# What a cell says: 1, 0, not scored; and where a column holds marks, seen and not seen.
+_NOT_SCORED, _EMPTY, _MARK = -1, -2, 2
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """One behavior's column.
+
+    Attributes
+    ----------
+    active, scored : ndarray, shape (n_rows,), bool
+        What the cells say; of no length where there is a fault.
+    fault : str
+        What is wrong, "" where nothing is.
+    """
+
+    active: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    fault: str = ""
 
 
 def index_position(names: list[str]) -> int | None:
@@ -18,46 +39,155 @@ def index_position(names: list[str]) -> int | None:
     return next((i for i, name in enumerate(names) if name.casefold() in INDEX_NAMES), None)
 
 
-def frame_rows(head: FileHead, index: int | None) -> list[tuple[int, list[str]]]:
-    """The rows under the header, one per frame; blank lines at the end are no frames.
+def label_positions(file: AnnotationFile, other_than: Iterable[int | None]) -> dict[str, int]:
+    """Positions of the named columns beside some others.
+
+    Raises
+    ------
+    InputError
+        A name twice.
+    """
+    names = file.names
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise InputError(f"{file.path.name} has the column {twice[0]!r} twice. Give each behavior one column.")
+    return {name: i for i, name in enumerate(names) if i not in other_than and name}
+
+
+def frame_rows(
+    file: AnnotationFile, index: int | None, header_row: int | None = None, *, skips_blank: bool = False
+) -> Iterator[Row]:
+    """Yield the rows under the header, one per frame; blank lines at the end are no frames.
+
+    Parameters
+    ----------
+    file : AnnotationFile
+    index : int or None
+        Column of the frame numbers.
+    header_row : int, optional
+        Last row of the header; the first row by default.
+    skips_blank : bool
+        Blank lines in between are no frames either, and rows may be longer than the first one.
 
     Raises
     ------
     InputError
         Rows longer than the header, frame numbers that don't count 0, 1, 2, …, no rows.
     """
-    width = len(head.names)
-    rows = []
-    for row, cells in head.iter_rows():
-        if not head.rows or row <= head.rows[0][0]:
+    width = len(file.names)
+    n_frames = 0
+    blank: list[Row] = []
+    for row, cells in file.iter_rows():
+        if row <= (file.header_row if header_row is None else header_row):
             continue
-        if any(cells[width:]):
+        if not any(cells) and (skips_blank or index is not None or not cells):
+            blank.append((row, cells))
+            continue
+        if any(cells[width:]) and not skips_blank:
             raise InputError(
-                f"{head.path.name}, row {row}, has {len(cells)} cells, its header only {width}. "
-                "Is a name in the header missing?"
+                f"{file.at(row)}, has {len(cells)} cells, its header only {width}. Is a name in the header missing?"
             )
-        rows.append((row, cells))
-    while rows and (not any(rows[-1][1]) if index is not None else not rows[-1][1]):
-        rows.pop()
-    if not rows:
-        raise InputError(f"{head.path.name} has a header but no rows. Export it again.")
-    if index is not None:
-        for frame, (row, cells) in enumerate(rows):
-            require_frame(head, row, cell(cells, index), frame)
-    return rows
+        for frame_row in [(row, cells)] if skips_blank else [*blank, (row, cells)]:
+            if index is not None:
+                _require_frame(file, *frame_row, index, n_frames)
+            yield frame_row
+            n_frames += 1
+        blank.clear()
+    if not n_frames:
+        raise InputError(f"{file.path.name} has a header but no rows. Export it again.")
 
 
-def require_frame(head: FileHead, row: int, text: str, frame: int) -> None:
-    """Raise unless the cell is this frame's number."""
+def _require_frame(file: AnnotationFile, row: int, cells: list[str], index: int, frame: int) -> None:
+    text = cell(cells, index)
     if number(text) != frame:
         raise InputError(
-            f"Expected the frame numbers 0, 1, 2, … in {head.path.name}, one row per frame, found "
-            f"{text!r} instead of {frame} in row {row}. Count frames from 0 and leave "
-            "none out; a frame that wasn't scored has empty cells."
+            f"Expected the frame numbers 0, 1, 2, … in {file.path.name}, one row per frame, found {text!r} instead of "
+            f"{frame} in row {row}. Count frames from 0 and leave none out; a frame that wasn't scored has empty cells."
         )
 
 
-def to_table(head: FileHead, format_name: str, columns: Mapping[str, LabelColumn], description: str) -> FrameTable:
+def read_columns(
+    rows: Iterable[Row], positions: Mapping[str, int], *, has_marks: bool = False
+) -> dict[str, LabelColumn]:
+    """Read columns of 1, 0, and empty or -1 for not scored.
+
+    A column of 1 and empty cells without any 0 is a fault: the annotator may have meant "empty = 0".
+
+    Parameters
+    ----------
+    rows : iterable of (int, list of str)
+        Row numbers and cells. Only what can be labels is kept in memory: a table may have hundreds of features.
+    positions : mapping of str to int
+        Columns by name.
+    has_marks : bool
+        A column may also be ``x`` where the behavior was seen and empty where not; then an empty column beside marked
+        ones is a behavior that never happened.
+    """
+    codes: dict[str, bytearray] = {name: bytearray() for name in positions}
+    faults: dict[str, str] = {}
+    numbers: list[int] = []
+    for row, cells in rows:
+        numbers.append(row)
+        for name in list(codes):
+            text = cell(cells, positions[name])
+            code = _code(text)
+            if code is None or (code == _MARK and not has_marks):
+                faults[name] = _other_cell(name, row, text)
+                del codes[name]
+            else:
+                codes[name].append(code % 256)
+    arrays = {name: np.frombuffer(values, np.int8) for name, values in codes.items()}
+    any_marked = any(np.isin(values, (_MARK, _EMPTY)).all() and (values == _MARK).any() for values in arrays.values())
+    none = np.zeros(0, bool)
+    columns = {}
+    for name in positions:
+        if name in faults:
+            columns[name] = LabelColumn(none, none, faults[name])
+        else:
+            columns[name] = _column(name, arrays[name], numbers, any_marked)
+    return columns
+
+
+def _column(name: str, values: NDArray[np.int8], numbers: list[int], any_marked: bool) -> LabelColumn:
+    if any_marked and np.isin(values, (_MARK, _EMPTY)).all():
+        return LabelColumn(values == _MARK, np.ones(len(values), bool))
+    fault = ""
+    if (values == _MARK).any():
+        fault = _other_cell(name, numbers[int(np.argmax(values == _MARK))], "x")
+    elif (values == 1).any() and not (values == 0).any() and (values == _EMPTY).any():
+        fault = (
+            f"column {name!r} has 1 and empty cells but no 0. Empty means not scored, so nothing would count "
+            "as absence; write 0 where the behavior was absent"
+        )
+    return LabelColumn(values == 1, values >= 0, fault)
+
+
+def _other_cell(name: str, row: int, text: str) -> str:
+    return f"column {name!r}, row {row}: expected 1, 0, -1 or empty (not scored), found {text!r}"
+
+
+@lru_cache(maxsize=10_000)
+def _code(text: str) -> int | None:
+    if text in ("", "x", "X"):
+        return _MARK if text else _EMPTY
+    return parse_cell(text)
+
+
+def parse_cell(text: str) -> int | None:
+    """1, 0, -1 for not scored; None for anything else."""
+    if not is_given(text):
+        return _NOT_SCORED
+    value = number(text)
+    return int(value) if value in (0.0, 1.0, -1.0) else None
+
+
+def to_table(
+    file: AnnotationFile,
+    format_name: str,
+    columns: Mapping[str, LabelColumn],
+    description: str,
+    notes: tuple[str, ...] = (),
+) -> FrameTable:
     """Label columns as a `FrameTable`; those with a fault are kept under their name.
 
     Raises
@@ -68,8 +198,8 @@ def to_table(head: FileHead, format_name: str, columns: Mapping[str, LabelColumn
     faults = {name: column.fault for name, column in columns.items() if column.fault}
     good = tuple(name for name in columns if name not in faults)
     if not good:
-        first = next(iter(faults.values()), f"its columns are {', '.join(head.names)[:200]}")
-        raise InputError(f"{head.path.name} has no column of labels: {first}. Expected {description}.")
+        first = next(iter(faults.values()), f"its columns are {', '.join(file.names)[:200]}")
+        raise InputError(f"{file.path.name} has no column of labels: {first}. Expected {description}.")
     active = np.stack([columns[name].active for name in good], axis=1)
     scored = np.stack([columns[name].scored for name in good], axis=1)
-    return FrameTable(head.path, format_name, good, active, scored, faults)
+    return FrameTable(file.path, format_name, good, active, scored, faults, notes)

@@ -3,7 +3,7 @@
 From what is found here the readers tell whether a file is theirs. Nothing is guessed from the file's name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,16 @@ from common.delimited import Dialect, find_dialect, head_rows, iter_rows, requir
 from common.errors import InputError
 from pipeline.annotations.spreadsheet import read_sheet
 
-_N_HEAD_ROWS = 60
+_N_FIRST_ROWS = 60
 _ZIP = b"PK\x03\x04"
 _GZIP = b"\x1f\x8b"
 
+Row = tuple[int, list[str]]
+
 
 @dataclass(frozen=True)
-class FileHead:
-    """The beginning of a file, from which its format is recognised.
+class AnnotationFile:
+    """A file that was opened, and its beginning, from which its format is recognised.
 
     Attributes
     ----------
@@ -34,8 +36,8 @@ class FileHead:
 
     path: Path
     dialect: Dialect | None = None
-    rows: tuple[tuple[int, list[str]], ...] = ()
-    sheet: tuple[tuple[int, list[str]], ...] | None = None
+    rows: tuple[Row, ...] = ()
+    sheet: tuple[Row, ...] | None = None
 
     @property
     def is_project(self) -> bool:
@@ -56,7 +58,17 @@ class FileHead:
         """Cells of the first row; empty for a project."""
         return self.rows[0][1] if self.rows else []
 
-    def iter_rows(self) -> Iterator[tuple[int, list[str]]]:
+    @property
+    def folded(self) -> list[str]:
+        """`names` in lower case."""
+        return [name.casefold() for name in self.names]
+
+    @property
+    def header_row(self) -> int:
+        """Number of the first row; 0 for a project."""
+        return self.rows[0][0] if self.rows else 0
+
+    def iter_rows(self) -> Iterator[Row]:
         """Yield (row number, cells) of the whole table; nothing for a project.
 
         Raises
@@ -69,8 +81,23 @@ class FileHead:
         elif self.dialect is not None:
             yield from iter_rows(self.path, self.dialect)
 
+    def iter_records(self, header_row: int, names: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield (row number, cells by lower-case name) of the rows under a header that aren't blank."""
+        folded = [name.casefold() for name in names]
+        for row, cells in self.iter_rows():
+            if row > header_row and any(cells):
+                yield row, {name: cell(cells, i) for i, name in enumerate(folded)}
 
-def read_head(path: Path) -> FileHead:
+    def other_than(self, description: str) -> InputError:
+        """The error where a file is none of the format that was named."""
+        first = f"first row: {' | '.join(self.names)[:120]}" if self.names else "a project"
+        return InputError(
+            f"Expected a {description} in {self.path.name}, found something else ({first}). Name its true format, or "
+            "export it again."
+        )
+
+
+def open_annotation_file(path: Path) -> AnnotationFile:
     """Find out what kind of file this is.
 
     Raises
@@ -80,21 +107,26 @@ def read_head(path: Path) -> FileHead:
     """
     require_file(path, "annotation file")
     if is_project(path):
-        return FileHead(path)
+        return AnnotationFile(path)
     if _first_bytes(path).startswith(_ZIP):
         sheet = read_sheet(path)
-        return FileHead(path, rows=tuple(row for row in sheet if any(row[1]))[:_N_HEAD_ROWS], sheet=sheet)
+        return AnnotationFile(path, rows=tuple(row for row in sheet if any(row[1]))[:_N_FIRST_ROWS], sheet=sheet)
     dialect = find_dialect(path)
-    rows = tuple(head_rows(path, _N_HEAD_ROWS, dialect))
+    rows = tuple(head_rows(path, _N_FIRST_ROWS, dialect))
     if not rows:
         raise InputError(f"The annotation file {path.name} holds only blank lines. Export it again.")
-    return FileHead(path, dialect, rows)
+    return AnnotationFile(path, dialect, rows)
 
 
 def is_project(path: Path) -> bool:
     """True for JSON, plain or packed; one project may serve several recordings, since it names their videos."""
     start = _first_bytes(path)
     return start.startswith(_GZIP) or start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
+
+
+def cell(cells: Sequence[str], position: int | None) -> str:
+    """The cell at a position; "" where the row is too short or the column isn't there."""
+    return cells[position] if position is not None and position < len(cells) else ""
 
 
 def _first_bytes(path: Path) -> bytes:

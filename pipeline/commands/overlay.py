@@ -1,7 +1,7 @@
 """`python run_experiment.py overlay runs/exp1 [RECORDING ...]`: a recording's video with what human and model say."""
 
 import argparse
-import hashlib
+import contextlib
 import logging
 import math
 import time
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import InputError
+from common.files import sha256_of
 from common.suggestions import did_you_mean, listing
-from pipeline.runtime.progress import Bar, progress_bars
+from pipeline.runtime.progress import progress_bars
 
 if TYPE_CHECKING:
     from pipeline.run_folder.reading import RecordingRow, Run
@@ -178,8 +179,7 @@ def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path
         # Not the name as a pattern: brackets in file names are common.
         places = [direct] if is_there(direct) else sorted(path for path in folder.rglob("*") if path.name == name)
         if places:
-            same = (path for path in places if len(places) > 1 and _sha256(path) == row.video_sha256)
-            return next(same, places[0])
+            return next((path for path in places if len(places) > 1 and _is_the_run_s(row, path)), places[0])
     if row.video_path is not None and is_there(row.video_path):
         return row.video_path
     where = f"at {row.video_path}" if row.video_path else f"in {run_path / 'recordings.csv'}, which gives no path"
@@ -189,13 +189,11 @@ def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path
     )
 
 
-def _sha256(path: Path) -> str:
-    """The hash of a file; "" where it can't be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
+def _is_the_run_s(row: "RecordingRow", path: Path) -> bool:
+    """Whether a file is, to the byte, the one that the run was made from."""
+    with contextlib.suppress(OSError):
+        return sha256_of(path) == row.video_sha256
+    return False
 
 
 def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options: argparse.Namespace) -> None:
@@ -206,7 +204,7 @@ def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options
     started = time.monotonic()
     with progress_bars() as bars:
         bar = bars.add(f"{row.recording}: comparing the video")
-        _warn_if_different(row, video_path, bar)
+        _warn_if_different(row, video_path)
         bar.update(0, None, f"{row.recording}: frames of the overlay")
         n_frames = make_overlay_video(
             material,
@@ -221,17 +219,9 @@ def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options
     log.info("%s: %d frames in %.0f s.", row.recording, n_frames, seconds)
 
 
-def _warn_if_different(row: "RecordingRow", video_path: Path, bar: Bar) -> None:
+def _warn_if_different(row: "RecordingRow", video_path: Path) -> None:
     """Say it where the file is not the one that the run was made from."""
-    if not row.video_sha256:
-        return
-    size, done, sha256 = video_path.stat().st_size, 0, hashlib.sha256()
-    with video_path.open("rb") as file:
-        while chunk := file.read(1 << 22):
-            sha256.update(chunk)
-            done += len(chunk)
-            bar.update(done // 1_000_000, size // 1_000_000, f"{row.recording}: comparing the video, MB")
-    if sha256.hexdigest() != row.video_sha256:
+    if row.video_sha256 and not _is_the_run_s(row, video_path):
         log.warning(
             "%s is not the file that the run was made from (its bytes differ). It is used all the same; if it was cut "
             "or has another frame rate, bouts and box are shown at wrong times.",

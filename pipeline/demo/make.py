@@ -1,11 +1,9 @@
 """Write the demo folder: videos, tracks, annotations and the table that pairs them."""
 
-import csv
+import itertools
 import json
 import multiprocessing
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -16,6 +14,8 @@ import numpy as np
 from filelock import FileLock
 
 from common.errors import InputError
+from common.files import replacing, write_text
+from common.tables import write_lines, write_table
 from pipeline.config.demo import DemoConfig
 from pipeline.demo.behavior import LABELLED, Episode, label_frames
 from pipeline.demo.body import KEYPOINTS
@@ -71,13 +71,9 @@ def make_demo(
         if _is_current(folder, config):
             return folder / TABLE_NAME
         _refuse_foreign(folder)
-        # On the same disk as the folder, so that the last step is a rename.
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with replacing(folder) as fresh:
+            fresh.mkdir()
             _write_demo(fresh, config, progress)
-            _replace(fresh, folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
     return folder / TABLE_NAME
 
 
@@ -109,14 +105,6 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _replace(fresh: Path, folder: Path) -> None:
-    old = fresh.with_name(fresh.name + "-old")
-    if folder.exists():
-        folder.replace(old)
-    fresh.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int], None]) -> None:
     n_recordings = config.n_train + config.n_test
     jobs = [(folder, f"{('HD', 'WT')[i % 2]}_sim_{i + 1:02d}", i, config) for i in range(n_recordings)]
@@ -129,13 +117,10 @@ def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int],
     for i, row in enumerate(written):
         group, split = ("HD", "WT")[i % 2], "train" if i < config.n_train else "test"
         rows.append(row | {"individual": f"{group}_{i + 1:02d}", "group": group, "split": split})
-    with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(folder / TABLE_NAME, _COLUMNS, rows)
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     spec = json.dumps({"settings": _spec(config), "size_bytes": sizes}, indent=2)
-    (folder / SPEC_NAME).write_text(spec + "\n", encoding="utf-8")
+    write_text(folder / SPEC_NAME, spec + "\n")
 
 
 def _report(progress: Callable[[int, int], None], index: int, config: DemoConfig, done: int) -> None:
@@ -198,16 +183,10 @@ def _write_recording(
 
 
 def _write_frame_labels(path: Path, episodes: list[Episode]) -> None:
-    columns = [label_frames(episodes, behavior) for behavior in LABELLED]
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["frame", *LABELLED])
-        for frame, active in enumerate(zip(*columns, strict=True)):
-            writer.writerow([frame, *map(int, active)])
+    columns = [label_frames(episodes, behavior).astype(int) for behavior in LABELLED]
+    write_lines(path, [["frame", *LABELLED], *zip(itertools.count(), *columns)])
 
 
 def _write_bouts(path: Path, episodes: list[Episode]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["behavior", "start_frame", "stop_frame"])
-        writer.writerows((e.state, e.start, e.stop) for e in episodes if e.state in LABELLED)
+    bouts = [(e.state, e.start, e.stop) for e in episodes if e.state in LABELLED]
+    write_lines(path, [("behavior", "start_frame", "stop_frame"), *bouts])

@@ -1,10 +1,11 @@
 """What a pose tracker would have made of the true keypoints: jitter, drop-outs, confident-looking tables."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from common.tables import write_lines
 
 SCORER = "DLC_resnet50_simulated_open_field"
 
@@ -65,11 +66,10 @@ def write_deeplabcut_csv(
     path: Path, xy_px: NDArray[np.float64], likelihood: NDArray[np.float64], names: tuple[str, ...]
 ) -> None:
     """Write tracks as DeepLabCut's CSV: three header rows, then one row per frame."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["scorer", *[SCORER] * (3 * len(names))])
-        writer.writerow(["bodyparts", *[name for name in names for _ in range(3)]])
-        writer.writerow(["coords", *["x", "y", "likelihood"] * len(names)])
-        table = np.concatenate([xy_px, likelihood[..., None]], axis=-1).reshape(len(xy_px), -1)
-        for frame, row in enumerate(table):
-            writer.writerow([frame, *[f"{value:.4f}" for value in row]])
+    header = [
+        ["scorer", *[SCORER] * (3 * len(names))],
+        ["bodyparts", *[name for name in names for _ in range(3)]],
+        ["coords", *["x", "y", "likelihood"] * len(names)],
+    ]
+    table = np.concatenate([xy_px, likelihood[..., None]], axis=-1).reshape(len(xy_px), -1)
+    write_lines(path, [*header, *([frame, *[f"{value:.4f}" for value in row]] for frame, row in enumerate(table))])

@@ -9,10 +9,8 @@ A page that jumps to a frame asks for its middle, (i + 0.5) / fps, and waits for
 `requestVideoFrameCallback`: the event `seeked` may come before the new picture is there.
 """
 
-import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -27,6 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.files import replacing
 from features.video.reading import MAX_FPS, UnreadableVideoError, iter_bgr_frames
 from pipeline.films.output_guard import MADE_BY, require_no_original
 
@@ -50,7 +49,6 @@ _PLAYED = {
 }
 _PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 _TABLE_PRECISION = 1e-6
-_ABANDONED_AFTER_S = 3600.0
 _REPORT_EVERY_FRAMES = 20
 _BT601 = 6
 _LIMITED_RANGE = 1
@@ -113,16 +111,18 @@ class BrowserVideoWriter:
         self.out_path = out_path
         self.rate = exact_rate(fps)
         self.n_frames = 0
-        self._temporary = out_path.with_name(f".{out_path.name}.{uuid.uuid4().hex[:8]}.unfinished")
+        self._until_whole = ExitStack()
         self._container: Any = None
         self._stream: VideoStream | None = None
 
     def __enter__(self) -> Self:
         try:
-            self.out_path.parent.mkdir(parents=True, exist_ok=True)
-            _drop_abandoned(self.out_path)
-            self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
-            self._container.metadata["comment"] = MADE_BY
+            with ExitStack() as stack:
+                temporary = stack.enter_context(replacing(self.out_path))
+                self._container = av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
+                stack.callback(self._close)
+                self._container.metadata["comment"] = MADE_BY
+                self._until_whole = stack.pop_all()
         except OSError as error:
             raise self._not_writable(error) from None
         return self
@@ -158,25 +158,23 @@ class BrowserVideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None:
+            self._until_whole.__exit__(kind, error, trace)
+            return
         try:
-            # Without a frame there is no stream, and a container without one can't be finished.
-            if kind is None and self._stream is not None:
+            with self._until_whole:
+                # Without a frame there is no stream, and a container without one can't be finished.
+                if self._stream is None:
+                    raise ValueError(f"no frame was written to {self.out_path}")
                 self._mux(self._stream.encode(None))
                 self._container.close()
-                self._temporary.replace(self.out_path)
-            elif kind is None:
-                raise ValueError(f"no frame was written to {self.out_path}")
         except OSError as failure:
             raise self._not_writable(failure) from None
-        finally:
-            self._abandon()
 
-    def _abandon(self) -> None:
-        """Let go of the unfinished file; nothing happens where it was moved into place."""
-        # It is deleted in the next line, so it needs no proper end.
+    def _close(self) -> None:
+        """Let go of the file; one that is not whole is deleted next, so it needs no proper end."""
         with suppress(OSError, ValueError, RuntimeError, FFmpegError):
             self._container.close()
-        self._temporary.unlink(missing_ok=True)
 
     def _open_stream(self, width_px: int, height_px: int) -> VideoStream:
         encoder = next((name for name in ENCODERS if _can_encode(name)), None)
@@ -356,15 +354,3 @@ def _can_encode(name: str) -> bool:
     except ValueError:  # What PyAV's error for an unknown codec is.
         return False
     return True
-
-
-def _drop_abandoned(out_path: Path) -> None:
-    """Delete what a killed process left of the same video; one that is still being written is younger."""
-    name = out_path.name
-    for path in out_path.parent.iterdir():
-        if path.name.startswith(f".{name}.") and path.name.endswith(".unfinished"):
-            try:
-                if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
-                    path.unlink()
-            except OSError:
-                continue  # Another process may have been quicker.

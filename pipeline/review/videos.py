@@ -1,6 +1,5 @@
 """The video of a recording as a page can play it: found, checked, and copied where browsers need that."""
 
-import hashlib
 import json
 import logging
 import os
@@ -10,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from common.errors import InputError
-from common.files import write_text
+from common.files import sha256_of, write_text
 from features.video.reading import UnreadableVideoError, check_video_file, is_there
 from pipeline.films.browser_video import make_browser_video, plays_in_browsers
 from pipeline.films.output_guard import require_no_original
@@ -140,9 +139,8 @@ def _moved(recording: ReviewRecording, candidates: Sequence[Path]) -> tuple[Path
         return candidates[0], ""
     for path in candidates:
         try:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() == recording.video_sha256:
-                    return path, ""
+            if sha256_of(path) == recording.video_sha256:
+                return path, ""
         except OSError:
             continue  # Another one may be readable.
     return candidates[0], (

@@ -18,9 +18,8 @@ from common.suggestions import listing
 from features.poses import READERS
 from features.poses.deeplabcut import read_header
 from pipeline.annotations import FORMATS
-from pipeline.annotations.frame_cells import parse_cell
-from pipeline.annotations.frame_table import index_position
-from pipeline.annotations.opening import FileHead, read_head
+from pipeline.annotations.frame_table import index_position, parse_cell
+from pipeline.annotations.opening import AnnotationFile, open_annotation_file
 from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.dataset.pairing.pairing import AnnotationSource
 from pipeline.dataset.table import COLUMNS
@@ -152,30 +151,30 @@ def _are_tracks(path: Path) -> bool:
 
 def _holds_labels(path: Path, pose_format: str) -> bool:
     try:
-        head = read_head(path)
+        file = open_annotation_file(path)
     except InputError:
         if path.suffix.casefold() in (".xlsx", ".boris", ".boris_gz"):
             raise
         return False  # some other program's text
-    if head.is_project:
+    if file.is_project:
         return bool(sources_of(path))
-    folded = {name.casefold() for name in head.names}
+    folded = {name.casefold() for name in file.names}
     if folded >= set(COLUMNS[:2]):
         return False  # a table of recordings
-    fitting = [name for name, reader in FORMATS.items() if reader.matches(head)]
+    fitting = [name for name, reader in FORMATS.items() if reader.matches(file)]
     if "deeplabcut_columns" in fitting and len(fitting) == 1:
-        header = read_header(path, head.dialect)
+        header = read_header(path, file.dialect)
         return header is not None and bool(header.label_positions)
     if pose_format and fitting and "simba" not in fitting:
         return "deeplabcut_columns" in fitting
-    return _has_label_column(head) if fitting == ["frame_csv"] else bool(fitting)
+    return _has_label_column(file) if fitting == ["frame_csv"] else bool(fitting)
 
 
-def _has_label_column(head: FileHead) -> bool:
+def _has_label_column(file: AnnotationFile) -> bool:
     """True where a column's beginning is nothing but 1, 0 and not scored: any table of numbers can be a frame CSV."""
-    index = index_position(head.names)
-    for i, name in enumerate(head.names):
-        cells = [cells[i] if i < len(cells) else "" for _, cells in head.rows[1:]]
+    index = index_position(file.names)
+    for i, name in enumerate(file.names):
+        cells = [cells[i] if i < len(cells) else "" for _, cells in file.rows[1:]]
         values = {parse_cell(text) for text in cells}
         if i != index and name and None not in values and values != {-1}:
             return True

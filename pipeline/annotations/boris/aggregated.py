@@ -9,11 +9,11 @@ before it isn't fixed, so such an export is refused.
 
 from common.errors import InputError
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
-from pipeline.annotations.boris.events import Event, point_faults, to_frame
-from pipeline.annotations.boris.exports import iter_events, select_events
+from pipeline.annotations.boris.events import Event, to_frame
+from pipeline.annotations.boris.exports import select_events
 from pipeline.annotations.boris.media import MediaPart
-from pipeline.annotations.cells import cell, number
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.cells import number
+from pipeline.annotations.opening import AnnotationFile, Row, cell
 
 DESCRIPTION = "BORIS aggregated events (version 7 or 8)"
 _COLUMNS = {"behavior", "behavior type", "start (s)", "stop (s)"}
@@ -25,12 +25,26 @@ _KINDS = ("STATE", "POINT")
 _ROUNDING_S = 0.002
 
 
-def matches(head: FileHead) -> bool:
+def matches(file: AnnotationFile) -> bool:
     """True where the header names Behavior, Behavior type, Start (s) and Stop (s), or there is version 7's form."""
-    return _header(head) is not None
+    return _header(file) is not None
 
 
-def read(head: FileHead, wanted: Wanted) -> EventList:
+def events_of(file: AnnotationFile) -> list[Event]:
+    """All rows.
+
+    Raises
+    ------
+    InputError
+        The file has no header of this export.
+    """
+    header = _header(file)
+    if header is None:
+        raise file.other_than(DESCRIPTION)
+    return [Event(row, cells) for row, cells in file.iter_records(*header)]
+
+
+def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     """Read the bouts.
 
     Raises
@@ -39,50 +53,33 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
         A choice of observation, media file or subject that the user must make; another video; a stop
         before its start; overlaps.
     """
-    header = _header(head)
-    if header is None:
-        raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, found no header of it. Export it again.")
-    events, part = select_events(head, list(iter_events(head, *header)), wanted, ("start (s)", "stop (s)"))
-    found = []
-    points = []
-    for event in events:
-        kind = event["behavior type"]
-        if kind not in _KINDS or not event["behavior"]:
-            raise InputError(
-                f"Expected a behavior and STATE or POINT in {head.path.name}, row {event.row}, found "
-                f"{event['behavior']!r} and {kind!r}. Export the observation again."
-            )
-        if kind == "POINT":
-            points.append(event)
-        else:
-            found.append(_bout(head, event, wanted, part))
-    return collect_bouts(head, "boris_aggregated", found, point_faults(head, points), part.notes, part.watched)
+    states, faults, part = select_events(file, events_of(file), wanted, _KINDS, ["start (s)", "stop (s)"])
+    found = [_bout(file, event, wanted, part) for event in states]
+    return collect_bouts(file, "boris_aggregated", found, faults, part.notes, part.watched)
 
 
-def _bout(head: FileHead, event: Event, wanted: Wanted, part: MediaPart) -> FoundBout:
+def _bout(file: AnnotationFile, event: Event, wanted: Wanted, part: MediaPart) -> FoundBout:
+    where = file.at(event.row)
     start, stop = (
-        to_frame(
-            head, event.row, (f"{end} (s)", event[f"{end} (s)".casefold()]),
-            event[f"image index {end}".casefold()], wanted, part,
-        )
+        to_frame(where, (f"{end} (s)", event[f"{end.lower()} (s)"]), event[f"image index {end.lower()}"], wanted, part)
         for end in ("Start", "Stop")
-    )  # fmt: skip
+    )
     if stop < start:
         raise InputError(
-            f"In {head.path.name}, row {event.row}, the bout of {event['behavior']!r} stops (frame {stop}) "
-            f"before it starts (frame {start}). Correct the observation in BORIS and export again."
+            f"In {where}, the bout of {event['behavior']!r} stops (frame {stop}) before it starts (frame {start}). "
+            "Correct the observation in BORIS and export again."
         )
     return FoundBout(event.row, event["behavior"], start, stop, event.modifiers)
 
 
-def _header(head: FileHead) -> tuple[int, list[str]] | None:
+def _header(file: AnnotationFile) -> Row | None:
     """The header's row and names, row 0 where there is none; None where this is another file."""
-    if {name.casefold() for name in head.names} >= _COLUMNS:
-        return head.rows[0]
-    kind = next((i for i, text in enumerate(head.names) if text in _KINDS), -1)
+    if set(file.folded) >= _COLUMNS:
+        return file.rows[0]
+    kind = next((i for i, text in enumerate(file.names) if text in _KINDS), -1)
     first = kind - _HEADERLESS.index("behavior type")
-    media = next((i for i in (2, 3) if _are_media(head.names, i)), None)
-    if media is None or media + 3 > first or not all(_is_headerless(cells, kind) for _, cells in head.rows):
+    media = next((i for i in (2, 3) if _are_media(file.names, i)), None)
+    if media is None or media + 3 > first or not all(_is_headerless(cells, kind) for _, cells in file.rows):
         return None
     names = ["observation id", "observation date", *[""] * (first - 2), *_HEADERLESS]
     names[media : media + 3] = ["media file", "total length", "fps"]

@@ -18,7 +18,7 @@ from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import Wanted
 from pipeline.annotations.boris.media import TOLERANCE_FRAMES, MediaPart, same_media
 from pipeline.annotations.cells import is_given, nearest_frame, seconds, whole_number
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.opening import AnnotationFile
 
 NO_SUBJECT = "No focal subject"
 _NO_MODIFIERS = ("", "none")
@@ -31,7 +31,7 @@ class Event:
     Attributes
     ----------
     row : int
-        Where it stands (`FileHead.unit`).
+        Where it stands (`AnnotationFile.unit`).
     cells : dict of str to str
         By lower-case column name.
     """
@@ -60,12 +60,12 @@ class Event:
         return self["behavior"] in behaviors or f"{self['behavior']} ({self.modifiers})" in behaviors
 
 
-def choose_observation(head: FileHead, media_of: Mapping[str, Iterable[str]], wanted: Wanted) -> str:
+def choose_observation(file: AnnotationFile, media_of: Mapping[str, Iterable[str]], wanted: Wanted) -> str:
     """Id of the observation that belongs to the video.
 
     Parameters
     ----------
-    head : FileHead
+    file : AnnotationFile
         For errors.
     media_of : mapping of str to iterable of str
         Observation ids → names of their media.
@@ -82,7 +82,7 @@ def choose_observation(head: FileHead, media_of: Mapping[str, Iterable[str]], wa
         if named in media_of:
             return named
         raise InputError(
-            f"{head.path.name} has no observation {named!r}.{did_you_mean(named, media_of)} It has: "
+            f"{file.path.name} has no observation {named!r}.{did_you_mean(named, media_of)} It has: "
             f"{listing(media_of)}."
         )
     fitting = list(media_of)
@@ -92,17 +92,17 @@ def choose_observation(head: FileHead, media_of: Mapping[str, Iterable[str]], wa
         return fitting[0]
     by_video = f", of which {len(fitting) or 'none'} name {wanted.media_name}" if wanted.media_name else ""
     raise InputError(
-        f"{head.path.name} holds {len(media_of)} observations{by_video}: {listing(fitting or media_of, 12)}. Name the "
-        f"one that belongs to this recording: {head.path.name}#observation=NAME."
+        f"{file.path.name} holds {len(media_of)} observations{by_video}: {listing(fitting or media_of, 12)}. Name the "
+        f"one that belongs to this recording: {file.path.name}#observation=NAME."
     )
 
 
-def choose_subject(head: FileHead, events: list[Event], wanted: Wanted, known: Iterable[str] = ()) -> list[Event]:
+def choose_subject(file: AnnotationFile, events: list[Event], wanted: Wanted, known: Iterable[str] = ()) -> list[Event]:
     """The events of one subject.
 
     Parameters
     ----------
-    head : FileHead
+    file : AnnotationFile
         For errors.
     events : list of Event
         Of one observation.
@@ -122,7 +122,7 @@ def choose_subject(head: FileHead, events: list[Event], wanted: Wanted, known: I
         chosen = next((name for name in (*subjects, *known) if name.casefold() == named.casefold()), None)
         if chosen is None:
             raise InputError(
-                f"{head.path.name} has no subject {named!r} in this observation.{did_you_mean(named, subjects)} It "
+                f"{file.path.name} has no subject {named!r} in this observation.{did_you_mean(named, subjects)} It "
                 f"has: {listing(subjects)}."
             )
         return [event for event in events if event.subject == chosen]
@@ -131,28 +131,28 @@ def choose_subject(head: FileHead, events: list[Event], wanted: Wanted, known: I
         subjects = sorted({event.subject for event in events})
     if len(subjects) > 1:
         raise InputError(
-            f"{head.path.name} holds {len(subjects)} subjects: {listing(subjects, 8)}. Name the one whose behaviors "
-            f"are meant: {head.path.name}#subject={subjects[0]}."
+            f"{file.path.name} holds {len(subjects)} subjects: {listing(subjects, 8)}. Name the one whose behaviors "
+            f"are meant: {file.path.name}#subject={subjects[0]}."
         )
     return events
 
 
-def require_recorded(head: FileHead, row: int, kind: str) -> None:
+def require_recorded(where: str, kind: str) -> None:
     """Raise where the observation (`kind` as BORIS names it) is none of a video."""
     if any(word in kind.casefold() for word in ("live", "picture", "image")):
         raise InputError(
-            f"{head.at(row)}, is of an observation of the type {kind!r}, whose times are not "
-            "those of a video. Only observations of media files can be used."
+            f"{where}, is of an observation of the type {kind!r}, whose times are not those of a video. Only "
+            "observations of media files can be used."
         )
 
 
-def to_frame(head: FileHead, row: int, time: tuple[str, str], image_index: str, wanted: Wanted, part: MediaPart) -> int:
+def to_frame(where: str, time: tuple[str, str], image_index: str, wanted: Wanted, part: MediaPart) -> int:
     """The frame of an event.
 
     Parameters
     ----------
-    head, row
-        For errors.
+    where : str
+        File and row, for errors.
     time : tuple of str
         Name of the column and its cell.
     image_index : str
@@ -175,7 +175,7 @@ def to_frame(head: FileHead, row: int, time: tuple[str, str], image_index: str, 
     InputError
         No time, a time before the video, or time and index more than a frame apart.
     """
-    time_s = seconds(head, row, *time) - part.start_s
+    time_s = seconds(where, *time) - part.start_s
     position = time_s * wanted.fps
     frame = nearest_frame(time_s, wanted.fps)
     elsewhere = part.has_neighbours and not 1 < position < wanted.n_frames - 1
@@ -183,33 +183,33 @@ def to_frame(head: FileHead, row: int, time: tuple[str, str], image_index: str, 
         index = whole_number(image_index)
         if index is None:
             raise InputError(
-                f"Expected a frame number as image index in {head.at(row)}, found "
-                f"{image_index!r}. Export the observation again."
+                f"Expected a frame number as image index in {where}, found {image_index!r}. Export the observation "
+                "again."
             )
         if abs(index - position) > TOLERANCE_FRAMES:
             raise InputError(
-                f"{head.at(row)}: the image index {index} and the time {time_s:g} s (frame "
-                f"{position:.1f} at {wanted.fps:g} fps) are more than a frame apart. Was the video converted "
-                "after scoring, or is its frame rate not constant? Score and analyse the same file."
+                f"{where}: the image index {index} and the time {time_s:g} s (frame {position:.1f} at {wanted.fps:g} "
+                "fps) are more than a frame apart. Was the video converted after scoring, or is its frame rate not "
+                "constant? Score and analyse the same file."
             )
         frame = index
     if part.has_neighbours:
         return min(max(frame, 0), wanted.n_frames)
     if frame < 0:
         raise InputError(
-            f"{head.at(row)}: the time {time[1]} s lies {-time_s:g} s before the video's "
-            f"beginning, since the observation has a time offset of {part.start_s:g} s. Correct it in BORIS."
+            f"{where}: the time {time[1]} s lies {-time_s:g} s before the video's beginning, since the observation "
+            f"has a time offset of {part.start_s:g} s. Correct it in BORIS."
         )
     return wanted.n_frames if frame == wanted.n_frames + 1 else frame
 
 
-def point_faults(head: FileHead, points: Iterable[Event]) -> dict[str, str]:
+def point_faults(file: AnnotationFile, points: Iterable[Event]) -> dict[str, str]:
     """Behaviors with point events → why they can't be used; an error only where one is asked for."""
     faults: dict[str, str] = {}
     for event in points:
         faults.setdefault(
             event["behavior"],
-            f"{head.unit} {event.row}: {event['behavior']!r} is a point event in BORIS, which has no duration and "
+            f"{file.unit} {event.row}: {event['behavior']!r} is a point event in BORIS, which has no duration and "
             "covers no frame. Make it a state event, or leave it out of `behaviors`",
         )
     return faults

@@ -8,12 +8,12 @@ BORIS cuts its exports at the media's end but adds the time offset to the events
 last events are missing, silently. Such exports are refused unless events stand beyond that end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from common.errors import InputError
 from pipeline.annotations.base import Wanted
-from pipeline.annotations.boris.events import Event, choose_observation, choose_subject, require_recorded
+from pipeline.annotations.boris.events import Event, choose_observation, choose_subject, point_faults, require_recorded
 from pipeline.annotations.boris.media import (
     TOLERANCE_FRAMES,
     Media,
@@ -26,61 +26,80 @@ from pipeline.annotations.boris.media import (
     same_media,
     unclear_media,
 )
-from pipeline.annotations.cells import cell, is_given, number, seconds
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.cells import is_given, number, seconds
+from pipeline.annotations.opening import AnnotationFile
 
 _MEDIA_COLUMNS = ("media file name", "media file path", "media file")
 
 
-def iter_events(head: FileHead, header_row: int, names: list[str]) -> Iterator[Event]:
-    """The rows under the header."""
-    folded = [name.casefold() for name in names]
-    for row, cells in head.iter_rows():
-        if row > header_row and any(cells):
-            yield Event(row, {name: cell(cells, i) for i, name in enumerate(folded)})
+def media_by_observation(events: Iterable[Event]) -> dict[str, list[str]]:
+    """Observation ids → names of their media."""
+    media: dict[str, list[str]] = {}
+    for event in events:
+        own = media.setdefault(event["observation id"], [])
+        listed = (name for names in _playlists(event) for name in names)
+        own += dict.fromkeys(name for name in (*_media_names(event), *listed) if name not in own)
+    return media
 
 
 def select_events(
-    head: FileHead, events: list[Event], wanted: Wanted, time_columns: Sequence[str]
-) -> tuple[list[Event], MediaPart]:
-    """The events of one observation and subject, and where the video lies in their times.
+    file: AnnotationFile, events: list[Event], wanted: Wanted, kinds: Sequence[str], time_columns: Sequence[str]
+) -> tuple[list[Event], dict[str, str], MediaPart]:
+    """The state events of one observation and subject, and where the video lies in their times.
 
     Parameters
     ----------
-    head : FileHead
+    file : AnnotationFile
         The file.
     events : list of Event
         All of its rows.
     wanted : Wanted
         The video and what the user named.
+    kinds : sequence of str
+        What ``Behavior type`` may be.
     time_columns : sequence of str
         Columns that hold times, lower case.
+
+    Returns
+    -------
+    states : list of Event
+    faults : dict of str to str
+        Behaviors with point events → what is wrong.
+    part : MediaPart
 
     Raises
     ------
     InputError
-        No events, another video, a time offset that makes the export incomplete, or a choice that only
-        the user can make (naming what there is, and how to write it).
+        No events, another video, a time offset that makes the export incomplete, a row of another kind, or a choice
+        that only the user can make (naming what there is, and how to write it).
     """
     if not events:
         raise InputError(
-            f"The BORIS export {head.path.name} holds no events. Were the observation and its behaviors "
+            f"The BORIS export {file.path.name} holds no events. Were the observation and its behaviors "
             "selected? If really nothing happened, use a bout CSV with only its header "
             "behavior,start_frame,stop_frame."
         )
-    media: dict[str, list[str]] = {}
-    for event in events:
-        listed = [item.name for player in _players(event) for item in player.playlist]
-        media.setdefault(event["observation id"], []).extend([*_media_names(event), *listed])
-    chosen = choose_observation(head, {name: list(dict.fromkeys(found)) for name, found in media.items()}, wanted)
+    chosen = choose_observation(file, media_by_observation(events), wanted)
     events = [event for event in events if event["observation id"] == chosen]
-    first = events[0]
-    require_recorded(head, first.row, first["observation type"])
-    times = [(event, seconds(head, event.row, name, event[name])) for event in events for name in time_columns
-             if event[name] and is_given(event[name])]  # fmt: skip
-    offset_s = _offset(head, events, max((time_s for _, time_s in times), default=0.0))
-    part = _part(head, events, [(event, time_s - offset_s) for event, time_s in times], wanted)
-    return choose_subject(head, events, wanted), replace(part, start_s=part.start_s + offset_s)
+    require_recorded(file.at(events[0].row), events[0]["observation type"])
+    times = [
+        (event, seconds(file.at(event.row), name, event[name]))
+        for event in events
+        for name in time_columns
+        if is_given(event[name])
+    ]
+    offset_s = _offset(file, events, max((time_s for _, time_s in times), default=0.0))
+    part = _part(file, events, [(event, time_s - offset_s) for event, time_s in times], wanted)
+    events = choose_subject(file, events, wanted)
+    for event in events:
+        if event["behavior type"] not in kinds or not event["behavior"]:
+            raise InputError(
+                f"Expected a behavior and one of {', '.join(kinds)} in {file.at(event.row)}, found "
+                f"{event['behavior']!r} and {event['behavior type']!r}. Export the observation again."
+            )
+    states = [event for event in events if event["behavior type"] != "POINT"]
+    faults = point_faults(file, (event for event in events if event["behavior type"] == "POINT"))
+    return states, faults, replace(part, start_s=part.start_s + offset_s)
 
 
 def _media_names(event: Event) -> list[str]:
@@ -88,41 +107,45 @@ def _media_names(event: Event) -> list[str]:
     return [name for name in names if is_given(name) and name.casefold() != "not found"]
 
 
+def _playlists(event: Event) -> list[list[str]]:
+    """Version 8: names of media by player, from ``player #1:a.mp4;b.mp4|player #2:c.mp4``."""
+    groups = (text.partition(":") for text in event["source"].split("|") if text.startswith("player #"))
+    return [names.split(";") for _, _, names in groups]
+
+
 def _players(event: Event) -> list[Player]:
-    """Version 8: media by player, from ``player #1:a.mp4;b.mp4|player #2:c.mp4``; empty where it isn't written so."""
+    """Version 8: media by player; empty where their lengths and rates aren't written in the same way."""
     players = []
-    groups = [event[name].split("|") for name in ("source", "media duration (s)", _rate_column(event))]
-    for i, text in enumerate(groups[0]):
-        names = text.partition(":")[2].split(";")
-        lengths, rates = (group[i].split(";") if i < len(group) else [] for group in groups[1:])
-        if not text.startswith("player #") or not len(names) == len(lengths) == len(rates):
+    groups = [text.split("|") for text in (event["media duration (s)"], _rates(event))]
+    for i, names in enumerate(_playlists(event)):
+        lengths, rates = (group[i].split(";") if i < len(group) else [] for group in groups)
+        if not len(names) == len(lengths) == len(rates):
             return []
         media = (Media(name, number(a), number(b)) for name, a, b in zip(names, lengths, rates, strict=True))
         players.append(Player(tuple(media), 0.0 if i == 0 else None))
     return players
 
 
-def _rate_column(event: Event) -> str:
-    return "fps (frame/s)" if event["fps (frame/s)"] else "fps"
+def _rates(event: Event) -> str:
+    return event["fps (frame/s)"] or event["fps"]
 
 
-def _part(head: FileHead, events: list[Event], times: list[tuple[Event, float]], wanted: Wanted) -> MediaPart:
+def _part(file: AnnotationFile, events: list[Event], times: list[tuple[Event, float]], wanted: Wanted) -> MediaPart:
     """Where the video lies, without the time offset."""
-    first = events[0]
+    first, where = events[0], file.at(events[0].row)
     if players := _players(first):
-        return choose_media(head, first.row, players, wanted)
-    rates = [number(text) for text in first[_rate_column(first)].replace("|", ";").replace(",", ";").split(";")
-             if is_given(text.strip())]  # fmt: skip
-    require_same_rate(head, first.row, rates, wanted.fps)
+        return choose_media(file, where, players, wanted)
+    rates = _rates(first).replace("|", ";").replace(",", ";").split(";")
+    require_same_rate(where, [number(text) for text in rates if is_given(text.strip())], wanted.fps)
     names = list(dict.fromkeys(name for event in events for name in _media_names(event)))
     total_s = _total(first)
     if len(names) <= 1 and not wanted.choice.media:
-        require_same_length(head, first.row, total_s, wanted)
-        return MediaPart(notes=other_video_doubts(head, names, wanted))
+        require_same_length(file, where, total_s, wanted)
+        return MediaPart(notes=other_video_doubts(file, names, wanted))
     found = same_media(wanted.media_name, names)
     own_s = wanted.n_frames / wanted.fps
     if len(found) != 1 or total_s is None:
-        raise unclear_media(head, names, wanted)
+        raise unclear_media(file, names, wanted)
     slack_s = TOLERANCE_FRAMES / wanted.fps
     fitting = []
     for start_s in (0.0,) if abs(total_s - own_s) <= slack_s else (0.0, total_s - own_s):
@@ -134,7 +157,7 @@ def _part(head: FileHead, events: list[Event], times: list[tuple[Event, float]],
             fitting.append(start_s)
     if len(fitting) != 1:
         raise InputError(
-            f"{head.path.name} doesn't say when {found[0]} begins in the observation of {total_s:g} s and several "
+            f"{file.path.name} doesn't say when {found[0]} begins in the observation of {total_s:g} s and several "
             "videos. Name the project (.boris) itself instead of the export."
         )
     return MediaPart(fitting[0], has_neighbours=True)
@@ -146,7 +169,7 @@ def _total(event: Event) -> float | None:
     return number(text) if is_given(text) else None
 
 
-def _offset(head: FileHead, events: list[Event], latest_s: float) -> float:
+def _offset(file: AnnotationFile, events: list[Event], latest_s: float) -> float:
     """The observation's time offset in seconds, where the export can be complete in spite of it."""
     given = [(event, event["time offset (s)"]) for event in events if is_given(event["time offset (s)"])]
     if not given:
@@ -154,12 +177,12 @@ def _offset(head: FileHead, events: list[Event], latest_s: float) -> float:
     event, text = given[0]
     offset_s = number(text)
     if offset_s is None or len({text for _, text in given}) > 1:
-        raise InputError(f"{head.path.name}, row {event.row}: expected one time offset in seconds, found {text!r}.")
+        raise InputError(f"{file.at(event.row)}: expected one time offset in seconds, found {text!r}.")
     players = _players(event)
     end_s = players[0].length_s if players else _total(event)
     if offset_s == 0 or (offset_s > 0 and end_s is not None and latest_s > end_s):
         return offset_s
     raise InputError(
-        f"{head.path.name}, row {event.row}, has a time offset of {text} s, and BORIS leaves events out of the exports "
-        "of such observations. Name the project (.boris) itself, or set the offset to 0 in BORIS and export again."
+        f"{file.at(event.row)}, has a time offset of {text} s, and BORIS leaves events out of the exports of such "
+        "observations. Name the project (.boris) itself, or set the offset to 0 in BORIS and export again."
     )

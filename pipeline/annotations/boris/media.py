@@ -15,7 +15,7 @@ from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import listing
 from pipeline.annotations.base import Wanted
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.opening import AnnotationFile
 
 TOLERANCE_FRAMES = 1.0
 _FPS_TOLERANCE = 0.002  # BORIS rounds fps (23.98 for 23.976); real confusion (25 for 30) is far larger
@@ -69,12 +69,12 @@ class MediaPart:
     notes: tuple[str, ...] = ()
 
 
-def choose_media(head: FileHead, row: int, players: Sequence[Player], wanted: Wanted) -> MediaPart:
+def choose_media(file: AnnotationFile, where: str, players: Sequence[Player], wanted: Wanted) -> MediaPart:
     """Find the video among the media of an observation; check its length and frame rate.
 
     Parameters
     ----------
-    head, row
+    file, where
         For errors.
     players : sequence of Player
         The first is BORIS' player #1; those that show nothing are left out.
@@ -91,26 +91,26 @@ def choose_media(head: FileHead, row: int, players: Sequence[Player], wanted: Wa
     if len(names) == 1 and not wanted.choice.media:
         found = names  # the only one: a copy of it may have any name
     if not found or len(set(found)) > 1:
-        raise unclear_media(head, names, wanted)
+        raise unclear_media(file, names, wanted)
     player = next(player for player in players if found[0] in [media.name for media in player.playlist])
     own_names = [media.name for media in player.playlist]
     if own_names.count(found[0]) > 1:
         raise InputError(
-            f"{head.path.name} plays {found[0]} more than once in one observation, so its labels are not clear. Score "
+            f"{file.path.name} plays {found[0]} more than once in one observation, so its labels are not clear. Score "
             "it once, in an observation of its own."
         )
     position = own_names.index(found[0])
     media = player.playlist[position]
-    require_same_rate(head, row, [] if media.fps is None else [media.fps], wanted.fps)
-    require_same_length(head, row, media.length_s, wanted)
+    require_same_rate(where, [] if media.fps is None else [media.fps], wanted.fps)
+    require_same_length(file, where, media.length_s, wanted)
     start_s = Player(player.playlist[:position]).length_s
     if start_s is None or (len(player.playlist) == 1 and player.offset_s is None):
         raise InputError(
-            f"{head.path.name} doesn't say when {media.name} begins in the observation. Name the project (.boris) "
+            f"{file.path.name} doesn't say when {media.name} begins in the observation. Name the project (.boris) "
             "itself instead of the export."
         )
     if player is players[0]:
-        notes = other_video_doubts(head, names, wanted)
+        notes = other_video_doubts(file, names, wanted)
         return MediaPart(start_s, has_neighbours=len(player.playlist) > 1, notes=notes)
     start_s = player.offset_s or 0.0 if len(player.playlist) == 1 else start_s
     return MediaPart(start_s, True, has_index=False, watched=_watched(start_s, players[0].length_s, wanted))
@@ -123,14 +123,14 @@ def _watched(start_s: float, observed_s: float | None, wanted: Wanted) -> tuple[
     return None if start == 0 and stop >= wanted.n_frames - TOLERANCE_FRAMES else (start, stop)
 
 
-def unclear_media(head: FileHead, names: Iterable[str], wanted: Wanted) -> InputError:
+def unclear_media(file: AnnotationFile, names: Iterable[str], wanted: Wanted) -> InputError:
     """The error where the video isn't told from other media."""
     names = list(dict.fromkeys(names))
     counted = f"{len(names)} media files" if len(names) > 1 else "one media file"
     video = f", and {wanted.media_name} is not clearly one of them" if wanted.media_name else ""
     return InputError(
-        f"{head.path.name} holds {counted}: {listing(names, 8)}{video}. Name the one that belongs to this recording: "
-        f"{head.path.name}#media=NAME."
+        f"{file.path.name} holds {counted}: {listing(names, 8)}{video}. Name the one that belongs to this recording: "
+        f"{file.path.name}#media=NAME."
     )
 
 
@@ -146,7 +146,7 @@ def same_media(name: str, media: Iterable[str]) -> list[str]:
     return []
 
 
-def other_video_doubts(head: FileHead, names: Sequence[str], wanted: Wanted) -> tuple[str, ...]:
+def other_video_doubts(file: AnnotationFile, names: Sequence[str], wanted: Wanted) -> tuple[str, ...]:
     """A doubt where the only media file has quite another name than the video; a copy may have any."""
     if len(names) != 1 or wanted.choice.media or not wanted.video_name:
         return ()
@@ -156,7 +156,7 @@ def other_video_doubts(head: FileHead, names: Sequence[str], wanted: Wanted) -> 
         return ()
     return (
         Doubt(
-            f"{head.path.name} was scored on {_pure(names[0]).name}, but this recording's video is "
+            f"{file.path.name} was scored on {_pure(names[0]).name}, but this recording's video is "
             f"{_pure(wanted.video_name).name}. If that is not the same video under another name, these are the labels "
             "of another one."
         ),
@@ -167,26 +167,26 @@ def _pure(path: str) -> PurePosixPath:
     return PurePosixPath(path.replace("\\", "/"))
 
 
-def require_same_rate(head: FileHead, row: int, rates: Iterable[float | None], fps: float) -> None:
+def require_same_rate(where: str, rates: Iterable[float | None], fps: float) -> None:
     """Raise where the file's own frame rates (None = unreadable) aren't the decoded video's."""
     rates = list(rates)
     if all(rate is not None and abs(rate - fps) <= _FPS_TOLERANCE * fps for rate in rates):
         return
     written = ";".join("?" if rate is None else f"{rate:.1f}" for rate in rates)
     raise InputError(
-        f"{head.at(row)}, was scored on a video of {written} frames per second, but "
-        f"the video has {fps:g}. Was the video converted after scoring? Use the video that was scored."
+        f"{where}, was scored on a video of {written} frames per second, but the video has {fps:g}. Was the video "
+        "converted after scoring? Use the video that was scored."
     )
 
 
-def require_same_length(head: FileHead, row: int, length_s: float | None, wanted: Wanted) -> None:
+def require_same_length(file: AnnotationFile, where: str, length_s: float | None, wanted: Wanted) -> None:
     """Raise where the video's length in the file (None = not given) is more than a frame off."""
     tolerance_frames = TOLERANCE_FRAMES + wanted.tolerance_frames
     if length_s is None or abs(length_s * wanted.fps - wanted.n_frames) <= tolerance_frames:
         return
     raise InputError(
-        f"{head.at(row)}, was scored on a video of {length_s:g} s, that is "
-        f"{length_s * wanted.fps:.0f} frames at {wanted.fps:g} fps, but the video has {wanted.n_frames} frames. Was it "
-        "cut or converted after scoring, or is it the export of another video? If the observation plays several "
-        f"videos one after the other, name this one's media file: {head.path.name}#media=NAME."
+        f"{where}, was scored on a video of {length_s:g} s, that is {length_s * wanted.fps:.0f} frames at "
+        f"{wanted.fps:g} fps, but the video has {wanted.n_frames} frames. Was it cut or converted after scoring, or is "
+        "it the export of another video? If the observation plays several videos one after the other, name this one's "
+        f"media file: {file.path.name}#media=NAME."
     )

@@ -10,7 +10,7 @@ from itertools import groupby
 from common.errors import InputError
 from pipeline.annotations.base import FoundBout
 from pipeline.annotations.boris.events import Event
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.opening import AnnotationFile
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Press:
         return self.event["behavior"], self.event.modifiers
 
 
-def pair_presses(head: FileHead, presses: Sequence[Press]) -> tuple[list[FoundBout], list[Press]]:
+def pair_presses(file: AnnotationFile, presses: Sequence[Press]) -> tuple[list[FoundBout], list[Press]]:
     """Bouts in the file's order, and the last START of a behavior that has no STOP.
 
     Raises
@@ -47,49 +47,43 @@ def pair_presses(head: FileHead, presses: Sequence[Press]) -> tuple[list[FoundBo
     """
     found: list[FoundBout] = []
     left_open: list[Press] = []
-    by_key: dict[tuple[str, str], list[Press]] = {}
-    for press in presses:
-        by_key.setdefault(press.key, []).append(press)
-    for (behavior, modifiers), own in by_key.items():
+    for key in dict.fromkeys(press.key for press in presses):
         started: Press | None = None
-        for press in _in_order(own):
-            kind = press.kind or ("START" if started is None else "STOP")
+        for press, kind in _in_order([press for press in presses if press.key == key]):
+            if kind == "START" and started is not None:
+                raise unpaired(file, started, "START", f"before the next START in {file.unit} {press.event.row}")
             if kind == "START":
-                if started is not None:
-                    raise unpaired(head, started, "START", f"before the next START in {head.unit} {press.event.row}")
                 started = press
             elif started is None:
-                raise unpaired(head, press, "STOP", "before it")
+                raise unpaired(file, press, "STOP", "before it")
             else:
-                found.append(FoundBout(started.event.row, behavior, started.frame, press.frame, modifiers))
+                found.append(FoundBout(started.event.row, key[0], started.frame, press.frame, key[1]))
                 started = None
-        if started is not None:
-            left_open.append(started)
+        left_open += [started] if started is not None else []
     return sorted(found), left_open
 
 
-def unpaired(head: FileHead, press: Press, kind: str, when: str) -> InputError:
+def unpaired(file: AnnotationFile, press: Press, kind: str, when: str) -> InputError:
     """The error for a START without STOP or the reverse."""
     other = "STOP" if kind == "START" else "START"
     behavior, modifiers = press.key
     return InputError(
-        f"In {head.path.name}, the {kind} of {behavior!r}{f' ({modifiers})' if modifiers else ''} in {head.unit} "
+        f"In {file.path.name}, the {kind} of {behavior!r}{f' ({modifiers})' if modifiers else ''} in {file.unit} "
         f"{press.event.row} (time {press.event['time']}) has no {other} {when}. State events need both: correct the "
         "observation in BORIS (it marks unpaired events) and save or export it again; if the behavior lasted until the "
         "video's end, use the aggregated export or the project (.boris) itself."
     )
 
 
-def _in_order(presses: list[Press]) -> list[Press]:
-    """By frame; where a bout ends in the frame in which the next begins, the STOP first, however the rows stand."""
-    ordered: list[Press] = []
-    active = False
+def _in_order(presses: list[Press]) -> list[tuple[Press, str]]:
+    """By frame, with their kinds; where a bout ends in the frame in which the next begins, the STOP first."""
+    ordered: list[tuple[Press, str]] = []
+    expected = "START"
     for _, same_frame in groupby(sorted(presses, key=lambda press: press.frame), key=lambda press: press.frame):
         waiting = list(same_frame)
         while waiting:
-            wanted = "STOP" if active else "START"
-            press = next((press for press in waiting if press.kind in (wanted, "")), waiting[0])
+            press = next((press for press in waiting if press.kind in (expected, "")), waiting[0])
             waiting.remove(press)
-            ordered.append(press)
-            active = (press.kind or wanted) == "START"
+            ordered.append((press, press.kind or expected))
+            expected = "STOP" if ordered[-1][1] == "START" else "START"
     return ordered

@@ -16,8 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from common.errors import InputError
-from common.notes import Doubt
-from pipeline.annotations.base import EventList, Wanted, collect_bouts
+from pipeline.annotations.base import EventList, Wanted, collect_bouts, model_doubts
 from pipeline.annotations.boris.events import (
     Event,
     choose_observation,
@@ -29,10 +28,9 @@ from pipeline.annotations.boris.events import (
 from pipeline.annotations.boris.media import Media, MediaPart, Player, choose_media
 from pipeline.annotations.boris.pairs import Press, pair_presses, unpaired
 from pipeline.annotations.cells import number
-from pipeline.annotations.opening import FileHead
+from pipeline.annotations.opening import AnnotationFile
 
 DESCRIPTION = "BORIS project (.boris)"
-# As the review writes it into the observation's description.
 _ORIGINS = re.compile(r"Of (?P<all>\d{1,9}) bouts: (?P<model>\d{1,9}) the model's, unchanged")
 _MOST_BYTES = 200_000_000
 _FIELDS = ("time", "subject", "behavior", "modifier", "comment", "image index")
@@ -80,6 +78,11 @@ class _Behavior(BaseModel):
     code: str
     type: str
 
+    @property
+    def is_state(self) -> bool:
+        """True for a state event, with or without a coding map."""
+        return "state" in self.type.casefold()
+
 
 class _Subject(BaseModel):
     name: str
@@ -91,12 +94,23 @@ class _Project(BaseModel):
     subjects_conf: Annotated[dict[str, _Subject], _Mapping] = {}
 
 
-def matches(head: FileHead) -> bool:
+def matches(file: AnnotationFile) -> bool:
     """True for JSON, plain or packed."""
-    return head.is_project
+    return file.is_project
 
 
-def read(head: FileHead, wanted: Wanted) -> EventList:
+def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
+    """Observation ids → names of their media, as far as they can be read: only the one that is chosen must be whole.
+
+    Raises
+    ------
+    InputError
+        No project of BORIS.
+    """
+    return {name: _media_names(found) for name, found in _load(file.path).observations.items()}
+
+
+def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     """Read one observation's events of one subject.
 
     Raises
@@ -105,73 +119,58 @@ def read(head: FileHead, wanted: Wanted) -> EventList:
         No project of BORIS; a choice of observation, media file or subject that the user must make;
         another video; an event without its counterpart.
     """
-    if not matches(head):
-        raise InputError(f"Expected {DESCRIPTION} in {head.path.name}, which is JSON, found a table.")
-    project = _load(head.path)
+    if not matches(file):
+        raise file.other_than(DESCRIPTION)
+    project = _load(file.path)
     media = {name: _media_names(found) for name, found in project.observations.items()}
     if not media:
-        raise InputError(f"The BORIS project {head.path.name} has no observations. Was it saved after scoring?")
-    name = choose_observation(head, media, wanted)
-    observation = _validated(head.path, _Observation, project.observations[name], f"observation {name!r}")
-    require_recorded(head, 0, observation.type)
+        raise InputError(f"The BORIS project {file.path.name} has no observations. Was it saved after scoring?")
+    name = choose_observation(file, media, wanted)
+    observation = _validated(file.path, _Observation, project.observations[name], f"observation {name!r}")
+    require_recorded(file.path.name, observation.type)
     players = observation.players
     if not players:
-        raise InputError(f"Observation {name!r} of {head.path.name} names no media file, so its times are no video's.")
-    part = choose_media(head, 0, players, wanted)
+        raise InputError(f"Observation {name!r} of {file.path.name} names no media file, so its times are no video's.")
+    part = choose_media(file, file.path.name, players, wanted)
     part = replace(part, start_s=part.start_s + observation.time_offset)
     events = [_event(row, found) for row, found in enumerate(observation.events, start=1)]
-    events = choose_subject(head, events, wanted, [subject.name for subject in project.subjects_conf.values()])
+    events = choose_subject(file, events, wanted, [subject.name for subject in project.subjects_conf.values()])
     states, points, faults = _by_kind(events, project)
     presses = [
-        Press(event, to_frame(head, event.row, ("time", event["time"]), event["image index"], wanted, part), "")
+        Press(event, to_frame(file.at(event.row), ("time", event["time"]), event["image index"], wanted, part), "")
         for event in sorted(states, key=lambda event: number(event["time"]) or 0.0)
     ]
-    found, left_open = pair_presses(head, presses)
+    found, left_open = pair_presses(file, presses)
     if left_open:
-        raise unpaired(head, left_open[0], "START", "after it")
-    faults = {**point_faults(head, points), **faults}
+        raise unpaired(file, left_open[0], "START", "after it")
+    faults = {**point_faults(file, points), **faults}
     watched = part.watched or _watched(observation.interval_s, part, wanted)
-    notes = (*part.notes, *_model_doubts(head, str(observation.description)))
-    scored = collect_bouts(head, "boris_project", found, faults, notes, watched)
+    # As the review writes it; what was changed in BORIS since isn't known.
+    origins = _ORIGINS.search(str(observation.description))
+    doubts = model_doubts(file, int(origins["model"]), int(origins["all"])) if origins else ()
+    scored = collect_bouts(file, "boris_project", found, faults, (*part.notes, *doubts), watched)
     # What the ethogram has and nobody pressed was watched for, and did not happen.
-    never = [code for code in _state_codes(project) if code not in (*scored.behaviors, *faults)]
+    codes = [behavior.code for behavior in project.behaviors_conf.values() if behavior.is_state]
+    never = [code for code in codes if code not in (*scored.behaviors, *faults)]
     return replace(scored, behaviors=(*scored.behaviors, *never))
-
-
-def _model_doubts(head: FileHead, description: str) -> tuple[str, ...]:
-    """A doubt where Rearview's review left bouts as a model had them; what was changed in BORIS since isn't known."""
-    counts = _ORIGINS.search(description)
-    if counts is None or int(counts["model"]) == 0:
-        return ()
-    return (
-        Doubt(
-            f"When Rearview wrote {head.path.name}, {counts['model']} of {counts['all']} bouts were a model's, left as "
-            "they were. As far as nobody looked at them, what learns from them, or is scored against them, is compared "
-            "with a model."
-        ),
-    )
-
-
-def _state_codes(project: _Project) -> list[str]:
-    return [behavior.code for behavior in project.behaviors_conf.values() if "state" in behavior.type.casefold()]
 
 
 def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], list[Event], dict[str, str]]:
     """State events, point events, and codes that the ethogram doesn't know → what is wrong."""
-    kinds = {behavior.code: behavior.type.casefold() for behavior in project.behaviors_conf.values()}
+    is_state = {behavior.code: behavior.is_state for behavior in project.behaviors_conf.values()}
     states: list[Event] = []
     points: list[Event] = []
     faults: dict[str, str] = {}
     for event in events:
         code = event["behavior"]
-        if code not in kinds:
+        if code not in is_state:
             faults.setdefault(
                 code,
                 f"event {event.row}: the project's ethogram does not know {code!r}, so it may be a state or a point "
                 "event. Add it to the ethogram in BORIS",
             )
         else:
-            (states if "state" in kinds[code] else points).append(event)
+            (states if is_state[code] else points).append(event)
     return states, points, faults
 
 
@@ -189,7 +188,6 @@ def _event(row: int, found: list[Any]) -> Event:
 
 
 def _media_names(observation: dict[str, Any]) -> list[str]:
-    """As far as they can be read: only the observation that is chosen must be whole."""
     files = observation.get("file")
     lists = files.values() if isinstance(files, dict) else []
     return [name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)]

@@ -71,7 +71,7 @@ def test_observations_of_a_project_and_their_media(tmp_path: Path, packed: bool)
 
 
 def test_a_damaged_project_is_said(tmp_path: Path):
-    with pytest.raises(InputError, match="can't be read as a BORIS project"):
+    with pytest.raises(InputError, match="Expected BORIS project"):
         sources_of(write(tmp_path / "a.boris", '{"observations": '))
 
 
