@@ -1,16 +1,14 @@
 """`python run_experiment.py overlay runs/exp1 [RECORDING ...]`: a recording's video with what human and model say."""
 
 import argparse
-import contextlib
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import InputError
-from common.files import sha256_of
 from common.suggestions import did_you_mean, listing
 from pipeline.runtime.progress import progress_bars
 
@@ -47,11 +45,13 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     _check(options)
     # Reading tables takes a second to import: errors in the arguments come before it.
+    from pipeline.films.originals import files_by_name
     from pipeline.run_folder.reading import read_run
 
+    moved = files_by_name(options.videos) if options.videos else {}
     whole = read_run(options.run, only=())
     rows = _chosen(whole, options.recordings, options.all)
-    videos = [find_video(row, options.run, options.videos) for row in rows]
+    videos = [_video_of(row, options.run, moved) for row in rows]
     folder: Path = options.output or options.run / "overlays"
     stretch = _stretch_name(options.start_s, options.stop_s)
     paths = [folder / f"{row.recording}_overlay{stretch}.mp4" for row in rows]
@@ -66,7 +66,7 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
 def _check_files(videos: Sequence[Path], paths: Sequence[Path], originals: Sequence[Path]) -> None:
     """All videos can be read, and nothing is lost by writing, before hours are spent on the first."""
     from features.video.reading import check_video_file
-    from pipeline.films.output_guard import require_made_here, require_no_original
+    from pipeline.films.originals import require_made_here, require_no_original
 
     for video in videos:
         check_video_file(video)
@@ -150,64 +150,44 @@ def _chosen(run: "Run", names: Sequence[str], everything: bool) -> list["Recordi
     return [next((row for row in filmed if row.subset == _TEST), filmed[0])]
 
 
-def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path:
-    """Find a recording's video: in the folder given, else where it was when the run was made.
-
-    Parameters
-    ----------
-    row : RecordingRow
-    run_path : Path
-        The run's folder, for the error's words.
-    folder : Path, optional
-        Searched by file name, also in the folders inside of it.
-
-    Raises
-    ------
-    InputError
-        When the recording never had a video, or it lies at neither place.
-    """
-    from features.video.reading import is_there
+def _video_of(row: "RecordingRow", run_path: Path, moved: Mapping[str, Sequence[Path]]) -> Path:
+    """A recording's video, wherever it is now."""
+    from pipeline.films.originals import find_original
 
     if not row.video:
         raise InputError(
             f"The recording {row.recording} of {run_path} has no video: its embeddings or predictions were computed "
             "elsewhere, so there is nothing to draw on. Choose a recording that has one."
         )
-    if folder is not None:
-        name = Path(row.video).name
-        direct = folder / name
-        # Not the name as a pattern: brackets in file names are common.
-        places = [direct] if is_there(direct) else sorted(path for path in folder.rglob("*") if path.name == name)
-        if places:
-            return next((path for path in places if len(places) > 1 and _is_the_run_s(row, path)), places[0])
-    if row.video_path is not None and is_there(row.video_path):
-        return row.video_path
-    where = f"at {row.video_path}" if row.video_path else f"in {run_path / 'recordings.csv'}, which gives no path"
-    raise InputError(
-        f"The video of {row.recording} is not {where}{f', nor in {folder}' if folder else ''}. If it was moved, name "
-        f"the folder that holds {row.video} now: --videos FOLDER."
-    )
-
-
-def _is_the_run_s(row: "RecordingRow", path: Path) -> bool:
-    """Whether a file is, to the byte, the one that the run was made from."""
-    with contextlib.suppress(OSError):
-        return sha256_of(path) == row.video_sha256
-    return False
+    found = find_original(row.video_path or row.video, row.video_sha256, moved)
+    if found is None:
+        where = f"at {row.video_path or row.video}{', nor in the folder of --videos' if moved else ''}"
+        raise InputError(
+            f"The video of {row.recording} is not {where}. If it was moved, name the folder that holds it now: "
+            "--videos FOLDER."
+        )
+    return found
 
 
 def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options: argparse.Namespace) -> None:
     """Write one overlay video, with a bar that tells how far it is."""
-    from pipeline.films.overlay_video import WINDOW_S, make_overlay_video, overlay_material
+    from pipeline.films.originals import has_content
+    from pipeline.films.overlay.video import WINDOW_S, make_overlay_video
 
-    material = overlay_material(run, row, video_path)
     started = time.monotonic()
     with progress_bars() as bars:
         bar = bars.add(f"{row.recording}: comparing the video")
-        _warn_if_different(row, video_path)
+        if row.video_sha256 and not has_content(video_path, row.video_sha256):
+            log.warning(
+                "%s is not the file that the run was made from (its bytes differ). It is used all the same; if it was "
+                "cut or has another frame rate, bouts and box are shown at wrong times.",
+                video_path,
+            )
         bar.update(0, None, f"{row.recording}: frames of the overlay")
         n_frames = make_overlay_video(
-            material,
+            run,
+            row,
+            video_path,
             path,
             bar,
             start_s=options.start_s,
@@ -217,16 +197,6 @@ def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options
         )
     seconds = time.monotonic() - started
     log.info("%s: %d frames in %.0f s.", row.recording, n_frames, seconds)
-
-
-def _warn_if_different(row: "RecordingRow", video_path: Path) -> None:
-    """Say it where the file is not the one that the run was made from."""
-    if row.video_sha256 and not _is_the_run_s(row, video_path):
-        log.warning(
-            "%s is not the file that the run was made from (its bytes differ). It is used all the same; if it was cut "
-            "or has another frame rate, bouts and box are shown at wrong times.",
-            video_path,
-        )
 
 
 def _stretch_name(start_s: float, stop_s: float | None) -> str:

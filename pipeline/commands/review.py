@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
+from pipeline.films.originals import files_by_name
 from pipeline.review.pages import Review, write_pages
 from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import serve
-from pipeline.review.videos import find_videos, page_video
+from pipeline.review.videos import page_video
 from pipeline.runtime.progress import progress_bars
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def run_review_command(arguments: Sequence[str]) -> int:
         raise InputError(f"There is no folder {options.videos}. Give the folder with the videos: --videos FOLDER.")
     run = read_review_run(options.run, options.recordings)
     folder: Path = options.output or options.run / "review"
-    moved = find_videos(options.videos) if options.videos else {}
+    moved = files_by_name(options.videos) if options.videos else {}
     reviews = []
     with progress_bars() as bars:
         bar = bars.add("Preparing videos", total=None)

@@ -9,10 +9,10 @@ A page that jumps to a frame asks for its middle, (i + 0.5) / fps, and waits for
 `requestVideoFrameCallback`: the event `seeked` may come before the new picture is there.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.files import replacing
 from features.video.reading import MAX_FPS, UnreadableVideoError, iter_bgr_frames
-from pipeline.films.output_guard import MADE_BY, require_no_original
+from pipeline.films.originals import MADE_BY, require_no_original
 
 ENCODERS: dict[str, dict[str, str]] = {
     "libx264": {"preset": "veryfast", "crf": "22", "bf": "0"},
@@ -78,17 +78,10 @@ def exact_rate(fps: float) -> Fraction:
             f"Expected more than 0 and at most {MAX_FPS:g} frames per second, found {fps:g}. Re-encode the video with "
             "its true frame rate."
         )
-    return _simple_fraction(fps) if fps >= 1 else 1 / _simple_fraction(1 / fps)
-
-
-def _simple_fraction(number: float) -> Fraction:
-    """The fraction with the smallest denominators that is as near as tables with six decimals are."""
-    for largest_denominator in (1001, 100_000):
-        fraction = Fraction(number).limit_denominator(largest_denominator)
-        if abs(fraction - number) <= _TABLE_PRECISION:
-            return fraction
-    # Never farther off than a millionth; larger denominators would not fit the file's fields.
-    return Fraction(number).limit_denominator(1_000_000)
+    simple = Fraction(fps).limit_denominator(1001)
+    # Tables have six decimals. Denominators beyond a million would not fit the file's fields.
+    is_meant = abs(simple - fps) <= _TABLE_PRECISION * min(1, fps)
+    return simple if is_meant else Fraction(fps).limit_denominator(1_000_000)
 
 
 class BrowserVideoWriter:
@@ -104,13 +97,16 @@ class BrowserVideoWriter:
         Frames per second; frame i is shown from i/fps on.
     source : Path, optional
         The video that frames are taken from. It is never written over: `InputError`.
+    description : str
+        Stands in the file.
     """
 
-    def __init__(self, out_path: Path, fps: float, source: Path | None = None) -> None:
+    def __init__(self, out_path: Path, fps: float, source: Path | None = None, description: str = "") -> None:
         require_no_original(out_path, [] if source is None else [source])
         self.out_path = out_path
         self.rate = exact_rate(fps)
         self.n_frames = 0
+        self.description = description
         self._until_whole = ExitStack()
         self._container: Any = None
         self._stream: VideoStream | None = None
@@ -121,7 +117,7 @@ class BrowserVideoWriter:
                 temporary = stack.enter_context(replacing(self.out_path))
                 self._container = av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
                 stack.callback(self._close)
-                self._container.metadata["comment"] = MADE_BY
+                self._container.metadata.update({"comment": MADE_BY, "description": self.description})
                 self._until_whole = stack.pop_all()
         except OSError as error:
             raise self._not_writable(error) from None
@@ -165,7 +161,9 @@ class BrowserVideoWriter:
             with self._until_whole:
                 # Without a frame there is no stream, and a container without one can't be finished.
                 if self._stream is None:
-                    raise ValueError(f"no frame was written to {self.out_path}")
+                    raise UnreadableVideoError(
+                        f"There was no frame to write to {self.out_path}. Does the video play in a video player?"
+                    )
                 self._mux(self._stream.encode(None))
                 self._container.close()
         except OSError as failure:
@@ -177,7 +175,7 @@ class BrowserVideoWriter:
             self._container.close()
 
     def _open_stream(self, width_px: int, height_px: int) -> VideoStream:
-        encoder = next((name for name in ENCODERS if _can_encode(name)), None)
+        encoder = next((name for name in ENCODERS if name in av.codecs_available), None)
         if encoder is None:
             raise InputError(
                 f"The installed PyAV ({av.__version__}) has none of the video encoders {', '.join(ENCODERS)}, so no "
@@ -210,10 +208,9 @@ def make_browser_video(
     video_path: Path,
     out_path: Path,
     progress: Callable[[int, int], None],
-    *,
-    max_width_px: int | None = None,
-    fps: float | None = None,
-    n_frames: int | None = None,
+    fps: float,
+    n_frames: int = 0,
+    description: str = "",
 ) -> None:
     """Encode any video that OpenCV decodes once more, so that a browser plays it.
 
@@ -226,29 +223,23 @@ def make_browser_video(
         The .mp4 to write, another file than `video_path`; appears when it is complete.
     progress : callable
         Called with frames written and frames to write.
-    max_width_px : int, optional
-        A wider video is scaled down to this width (the next even number below).
-    fps : float, optional
-        Frames per second; by default what the video's header says.
-    n_frames : int, optional
-        Frames of the video where they are known, for `progress`; the header's number by default.
+    fps : float
+        Frames per second.
+    n_frames : int
+        Frames of the video where they are known, for `progress`.
+    description : str
+        Stands in the file.
 
     Raises
     ------
     InputError
         When the video can't be read, or the result can't be written.
     """
-    frames = iter_bgr_frames(video_path)
-    first = next(frames, None)
-    if first is None:
-        raise UnreadableVideoError(f"No frame of {video_path} can be decoded. Does it play in a video player?")
-    header_fps, header_n_frames = _header(video_path)
-    total = n_frames or header_n_frames
-    with BrowserVideoWriter(out_path, fps if fps is not None else header_fps, video_path) as writer:
-        for frame in _narrowed(chain([first], frames), max_width_px):
+    with BrowserVideoWriter(out_path, fps, video_path, description) as writer:
+        for frame in iter_bgr_frames(video_path):
             writer.write(frame)
             if writer.n_frames % _REPORT_EVERY_FRAMES == 0:
-                progress(writer.n_frames, max(total, writer.n_frames))
+                progress(writer.n_frames, max(n_frames, writer.n_frames))
     progress(writer.n_frames, writer.n_frames)
 
 
@@ -267,14 +258,7 @@ def plays_in_browsers(video_path: Path) -> bool:
     -------
     bool
         False also for what is no video.
-
-    Raises
-    ------
-    InputError
-        When there is no such file.
     """
-    if not video_path.is_file():
-        raise InputError(f"There is no video at {video_path}. Check the path, or tell where the video lies now.")
     codecs = _PLAYED.get(video_path.suffix.lower(), ())
     try:
         with av.open(str(video_path)) as container:
@@ -312,28 +296,6 @@ def _is_steady(packets: list[Any], stream: VideoStream) -> bool:
     )
 
 
-def _header(video_path: Path) -> tuple[float, int]:
-    """Frames per second and number of frames as the file's header has them, both as OpenCV reads them."""
-    capture = cv2.VideoCapture(str(video_path))
-    try:
-        n_frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        return float(capture.get(cv2.CAP_PROP_FPS)), max(0, int(n_frames)) if np.isfinite(n_frames) else 0
-    finally:
-        capture.release()
-
-
-def _narrowed(frames: Iterable[NDArray[np.uint8]], max_width_px: int | None) -> Iterator[NDArray[np.uint8]]:
-    """Frames scaled down to a width, where they are wider."""
-    for frame in frames:
-        height_px, width_px = frame.shape[:2]
-        if max_width_px is None or width_px <= max_width_px:
-            yield frame
-            continue
-        scale = max_width_px / width_px
-        size_px = (max(2, max_width_px // 2 * 2), max(2, round(height_px * scale / 2) * 2))
-        yield cv2.resize(frame, size_px, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-
 def _yuv420p(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Brightness of every pixel and color of every four, one plane below the other, as encoders take them.
 
@@ -346,11 +308,3 @@ def _yuv420p(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     chroma = cv2.transform(mean, np.column_stack([_CHROMA_OF_BGR, [128, 128]]))
     planes[height_px:] = chroma.transpose(2, 0, 1).reshape(-1, width_px)
     return planes
-
-
-def _can_encode(name: str) -> bool:
-    try:
-        av.Codec(name, "w")
-    except ValueError:  # What PyAV's error for an unknown codec is.
-        return False
-    return True

@@ -19,9 +19,9 @@ from pipeline.command_line import main
 from pipeline.commands.overlay import run_overlay_command
 from pipeline.dataset.labels import LabelTrack
 from pipeline.films.browser_video import plays_in_browsers
-from pipeline.films.overlay_layout import plan_layout
-from pipeline.films.overlay_text import bgr
-from pipeline.films.overlay_video import make_overlay_video, overlay_material
+from pipeline.films.overlay.drawing import bgr
+from pipeline.films.overlay.layout import plan_layout
+from pipeline.films.overlay.video import make_overlay_video
 from pipeline.run_folder.outputs import RECORDING_COLUMNS, write_centers, write_labels, write_predictions
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
@@ -309,7 +309,7 @@ def test_an_interruption_leaves_no_video(run_path, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_overlay_video(overlay_material(run, row, row.video_path), tmp_path / "out" / "video.mp4", stop)
+        make_overlay_video(run, row, row.video_path, tmp_path / "out" / "video.mp4", stop)
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -318,8 +318,7 @@ def test_progress_ends_with_all_frames(run_path, tmp_path):
     row = run.recordings[0]
     said: list[tuple[int, int]] = []
     assert row.video_path is not None
-    material = overlay_material(run, row, row.video_path)
-    n_frames = make_overlay_video(material, tmp_path / "video.mp4", lambda *step: said.append(step), stop_s=2.5)
+    path = tmp_path / "video.mp4"
+    n_frames = make_overlay_video(run, row, row.video_path, path, lambda *step: said.append(step), stop_s=2.5)
     assert n_frames == 25
     assert said == [(10, 25), (20, 25), (25, 25)]
-    assert list(material.timelines.colors.values()) == list(PALETTE[:2])

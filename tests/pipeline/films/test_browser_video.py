@@ -5,7 +5,6 @@ Every frame carries its number as black and white blocks (tests/features/test_fr
 
 import base64
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -75,14 +74,6 @@ def expect_playable(path: Path, fps: Fraction, n_frames: int) -> None:
     assert plays_in_browsers(path)
 
 
-def own_rate(path: Path, fps: float) -> Fraction:
-    """What the header says: OpenCV's writer makes 29.97 of 30000/1001, and then that is the truth."""
-    with av.open(str(path)) as container:
-        rate = container.streams.video[0].average_rate
-    assert float(rate) == pytest.approx(fps, rel=1e-5)
-    return rate
-
-
 SOURCES = [(codec, suffix, fps) for codec, suffix in (("MJPG", "avi"), ("mp4v", "avi"), ("mp4v", "mkv"))
            for fps in EXACT]  # fmt: skip
 
@@ -92,9 +83,9 @@ def test_frame_by_frame_from_what_cameras_write(tmp_path, codec, suffix, fps):
     source = write(tmp_path / f"numbered.{suffix}", codec, fps)
     assert not plays_in_browsers(source)
     said: list[tuple[int, int]] = []
-    make_browser_video(source, tmp_path / "played.mp4", lambda done, total: said.append((done, total)))
+    make_browser_video(source, tmp_path / "played.mp4", lambda done, total: said.append((done, total)), fps, N_FRAMES)
     assert [number_of(frame) for frame in iter_bgr_frames(tmp_path / "played.mp4")] == list(range(N_FRAMES))
-    expect_playable(tmp_path / "played.mp4", own_rate(source, fps), N_FRAMES)
+    expect_playable(tmp_path / "played.mp4", EXACT[fps], N_FRAMES)
     assert said[-1] == (N_FRAMES, N_FRAMES)
     assert all(done <= total for done, total in said)
 
@@ -103,14 +94,14 @@ def test_frame_by_frame_from_what_cameras_write(tmp_path, codec, suffix, fps):
 def test_frame_by_frame_from_h264_with_full_color(tmp_path, fps):
     source = write_with_pyav(tmp_path / "full.mp4", "libx264", "yuv444p", fps, numbered())
     assert not plays_in_browsers(source)
-    make_browser_video(source, tmp_path / "played.mp4", ignore)
+    make_browser_video(source, tmp_path / "played.mp4", ignore, fps)
     assert [number_of(frame) for frame in iter_bgr_frames(tmp_path / "played.mp4")] == list(range(N_FRAMES))
     expect_playable(tmp_path / "played.mp4", EXACT[fps], N_FRAMES)
 
 
 @pytest.mark.parametrize(("name", "fps"), [("29.97", NTSC), ("250", 250.0)])
 def test_frame_by_frame_from_h264_with_frames_stored_out_of_order(tmp_path, name, fps):
-    make_browser_video(DATA / f"numbered_h264_{name}.mkv", tmp_path / "played.mp4", ignore)
+    make_browser_video(DATA / f"numbered_h264_{name}.mkv", tmp_path / "played.mp4", ignore, fps)
     assert [number_of(frame) for frame in iter_bgr_frames(tmp_path / "played.mp4")] == list(range(N_FRAMES))
     expect_playable(tmp_path / "played.mp4", EXACT[fps], N_FRAMES)
 
@@ -119,7 +110,7 @@ def test_odd_sizes_grow_by_a_pixel_and_coordinates_stay(tmp_path):
     frames = [cv2.copyMakeBorder(frame, 0, 1, 0, 1, cv2.BORDER_REPLICATE) for frame in numbered(40)]
     source = write_with_pyav(tmp_path / "odd.mkv", "ffv1", "bgr0", 25, frames)
     assert next(iter_bgr_frames(source)).shape == (49, 161, 3)
-    make_browser_video(source, tmp_path / "played.mp4", ignore)
+    make_browser_video(source, tmp_path / "played.mp4", ignore, 25.0)
     played = list(iter_bgr_frames(tmp_path / "played.mp4"))
     assert [number_of(frame) for frame in played] == list(range(40))
     assert played[0].shape == (50, 162, 3)
@@ -130,22 +121,14 @@ def test_colors_and_brightness_stay(tmp_path):
     patches = [(0, 0, 0), (255, 255, 255), (128, 128, 128), (178, 114, 0), (0, 94, 213), (66, 228, 240), (115, 158, 0)]
     frame = np.concatenate([np.full((32, 32, 3), color, np.uint8) for color in patches], axis=1)
     source = write_with_pyav(tmp_path / "colors.mkv", "ffv1", "bgr0", 25, [frame] * 10)
-    make_browser_video(source, tmp_path / "played.mp4", ignore)
+    make_browser_video(source, tmp_path / "played.mp4", ignore, 25.0)
     played = list(iter_bgr_frames(tmp_path / "played.mp4"))[5]
     for i, color in enumerate(patches):
         assert np.abs(played[8:24, i * 32 + 8 : i * 32 + 24].mean((0, 1)) - color).max() < 4
 
 
-def test_a_wide_video_is_scaled_down_and_a_narrow_one_is_not(tmp_path):
-    source = DATA / "numbered_h264_250.mkv"
-    make_browser_video(source, tmp_path / "small.mp4", ignore, max_width_px=121)
-    assert next(iter_bgr_frames(tmp_path / "small.mp4")).shape == (36, 120, 3)
-    make_browser_video(source, tmp_path / "same.mp4", ignore, max_width_px=160)
-    assert next(iter_bgr_frames(tmp_path / "same.mp4")).shape == (48, 160, 3)
-
-
 def test_the_frame_rate_may_be_given(tmp_path):
-    make_browser_video(DATA / "numbered_h264_250.mkv", tmp_path / "played.mp4", ignore, fps=12.5)
+    make_browser_video(DATA / "numbered_h264_250.mkv", tmp_path / "played.mp4", ignore, 12.5)
     expect_playable(tmp_path / "played.mp4", Fraction(25, 2), N_FRAMES)
 
 
@@ -169,7 +152,7 @@ def test_rates_of_odd_cameras_do_not_drift(fps):
 
 
 def test_a_video_of_an_odd_camera_has_its_times(tmp_path):
-    make_browser_video(DATA / "numbered_h264_250.mkv", tmp_path / "played.mp4", ignore, fps=1000000 / 33333)
+    make_browser_video(DATA / "numbered_h264_250.mkv", tmp_path / "played.mp4", ignore, 1000000 / 33333)
     expect_playable(tmp_path / "played.mp4", Fraction(1000000, 33333), N_FRAMES)
 
 
@@ -203,15 +186,14 @@ def test_what_plays_as_it_is(tmp_path):
     assert not plays_in_browsers(rare), "jumping takes too long"
     (tmp_path / "text.mp4").write_text("no video at all", encoding="utf-8")
     assert not plays_in_browsers(tmp_path / "text.mp4")
-    with pytest.raises(InputError, match=r"There is no video at .*gone\.mp4"):
-        plays_in_browsers(tmp_path / "gone.mp4")
+    assert not plays_in_browsers(tmp_path / "gone.mp4")
 
 
 def test_what_is_no_video_is_refused_and_leaves_nothing(tmp_path):
     (tmp_path / "text.avi").write_text("no video at all", encoding="utf-8")
     with pytest.raises(InputError, match=r"text\.avi can't be opened as a video"):
-        make_browser_video(tmp_path / "text.avi", tmp_path / "out" / "played.mp4", ignore)
-    assert [path.name for path in tmp_path.rglob("*")] == ["text.avi"]
+        make_browser_video(tmp_path / "text.avi", tmp_path / "out" / "played.mp4", ignore, 25.0)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["text.avi"]
 
 
 @pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
@@ -223,14 +205,14 @@ def test_the_source_is_never_written_over(tmp_path, link):
         getattr(out, link)(source)
     before = source.read_bytes()
     with pytest.raises(InputError, match="is an original video"):
-        make_browser_video(source, out, ignore)
+        make_browser_video(source, out, ignore, 25.0)
     assert source.read_bytes() == out.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "folder").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match=r"Cannot write the video .*played\.mp4"):
-        make_browser_video(DATA / "numbered_h264_250.mp4", tmp_path / "folder" / "played.mp4", ignore)
+        make_browser_video(DATA / "numbered_h264_250.mp4", tmp_path / "folder" / "played.mp4", ignore, 25.0)
 
 
 def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -241,12 +223,12 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_browser_video(DATA / "numbered_h264_250.mp4", path, stop)
+        make_browser_video(DATA / "numbered_h264_250.mp4", path, stop, 25.0)
     assert path.read_bytes() == b"the old one"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_killed_process_leaves_no_video_and_its_remains_are_cleared_away(tmp_path):
+def test_a_killed_process_leaves_no_video_and_its_remains_are_written_over(tmp_path):
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
         "from pipeline.films.browser_video import BrowserVideoWriter\n"
@@ -263,9 +245,7 @@ def test_a_killed_process_leaves_no_video_and_its_remains_are_cleared_away(tmp_p
     process.wait()
     (remains,) = tmp_path.iterdir()
     assert remains.name.startswith(".played.mp4.")
-    long_ago = time.time() - 7200
-    os.utime(remains, (long_ago, long_ago))
-    make_browser_video(DATA / "numbered_h264_250.mp4", path, ignore)
+    make_browser_video(DATA / "numbered_h264_250.mp4", path, ignore, 250.0)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -273,12 +253,12 @@ def test_a_build_without_h264_writes_another_codec(tmp_path, monkeypatch):
     monkeypatch.setattr(
         browser_video, "ENCODERS", {"none such": {}, "libvpx-vp9": browser_video.ENCODERS["libvpx-vp9"]}
     )
-    make_browser_video(DATA / "numbered_h264_29.97.mkv", tmp_path / "played.mp4", ignore)
+    make_browser_video(DATA / "numbered_h264_29.97.mkv", tmp_path / "played.mp4", ignore, 25.0)
     assert [number_of(frame) for frame in iter_bgr_frames(tmp_path / "played.mp4")] == list(range(N_FRAMES))
     assert plays_in_browsers(tmp_path / "played.mp4")
     monkeypatch.setattr(browser_video, "ENCODERS", {"none such": {}})
     with pytest.raises(InputError, match="none of the video encoders"):
-        make_browser_video(DATA / "numbered_h264_29.97.mkv", tmp_path / "other.mp4", ignore)
+        make_browser_video(DATA / "numbered_h264_29.97.mkv", tmp_path / "other.mp4", ignore, 25.0)
     assert not (tmp_path / "other.mp4").exists()
 
 
@@ -312,7 +292,7 @@ READ_NUMBERS = """async ([times, bits]) => {
 @pytest.mark.parametrize(("codec", "suffix", "fps"), [("MJPG", "avi", NTSC), ("mp4v", "avi", 250.0)])
 def test_a_browser_shows_frame_i_at_its_time(tmp_path, codec, suffix, fps):
     playwright = pytest.importorskip("playwright.sync_api")
-    make_browser_video(write(tmp_path / f"numbered.{suffix}", codec, fps), tmp_path / "played.mp4", ignore)
+    make_browser_video(write(tmp_path / f"numbered.{suffix}", codec, fps), tmp_path / "played.mp4", ignore, fps)
     wanted = [0, 1, 2, 0, 49, 50, 51, 298, 299, 150, 149, 7, *range(100, 130, 3)]
     content = base64.b64encode((tmp_path / "played.mp4").read_bytes()).decode("ascii")
     with playwright.sync_playwright() as play:
@@ -320,8 +300,7 @@ def test_a_browser_shows_frame_i_at_its_time(tmp_path, codec, suffix, fps):
         page = browser.new_page()
         page.set_content(f'<video muted src="data:video/mp4;base64,{content}"></video>')
         page.wait_for_function("document.querySelector('video').readyState >= 2")
-        rate = float(own_rate(tmp_path / f"numbered.{suffix}", fps))
-        numbers, duration_s = page.evaluate(READ_NUMBERS, [[(i + 0.5) / rate for i in wanted], N_BITS])
+        numbers, duration_s = page.evaluate(READ_NUMBERS, [[(i + 0.5) / fps for i in wanted], N_BITS])
         browser.close()
     assert numbers == wanted
-    assert duration_s == pytest.approx(N_FRAMES / rate, abs=1e-3)
+    assert duration_s == pytest.approx(N_FRAMES / fps, abs=1e-3)

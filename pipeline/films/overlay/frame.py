@@ -7,21 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.colors import GRID, INK, MUTED
-from pipeline.films.overlay_box import BOX_UNOBSERVED, outline, place_tags
-from pipeline.films.overlay_layout import Layout
-from pipeline.films.overlay_raster import BACKGROUND, Raster, hatch
-from pipeline.films.overlay_text import (
+from pipeline.films.overlay.drawing import (
+    BOX_UNOBSERVED,
     bgr,
+    draw_box,
     draw_text,
     fill,
     fitting,
     line_height_px,
     paste,
+    place_tags,
     readable_on,
     text_picture,
     text_width_px,
 )
-from pipeline.films.overlay_timelines import OverlayTimelines
+from pipeline.films.overlay.layout import Layout
+from pipeline.films.overlay.raster import BACKGROUND, Raster, hatch
+from pipeline.films.overlay.timelines import OverlayTimelines
 
 _BESIDE_PICTURE = "#1F2933"
 _NOT_OBSERVED = "not observed"
@@ -83,8 +85,8 @@ class FramePainter:
         if picture.shape[:2] == (height, width):
             shown[:] = picture
         else:
-            variant = cv2.INTER_AREA if layout.scale < 1 else cv2.INTER_CUBIC
-            shown[:] = cv2.resize(picture, (width, height), interpolation=variant)
+            interpolation = cv2.INTER_AREA if layout.scale < 1 else cv2.INTER_CUBIC
+            shown[:] = cv2.resize(picture, (width, height), interpolation=interpolation)
         if self._center_xy_px is not None:
             self._draw_box(shown, frame)
         self._draw_time(canvas, frame)
@@ -102,17 +104,20 @@ class FramePainter:
         picture = text_picture(name, layout.text_px, MUTED, BACKGROUND)
         left = layout.width_px - layout.names_left_px - picture.shape[1]
         paste(canvas, picture, left, self._head_text_top_px())
-        words = [("human", layout.row.human_px)] if timelines.active is not None else []
-        words.append(("predicted", layout.row.predicted_px))
+        words = {"predicted": layout.row.predicted_px}
+        if timelines.active is not None:
+            words["human"] = layout.row.human_px
         for column in range(len(timelines.behaviors)):
             top = layout.row_top_px + column * layout.row.height_px
-            for word, offset in words:
+            for word, offset in words.items():
                 picture = text_picture(word, layout.small_px, MUTED, BACKGROUND)
                 middle = top + offset + layout.row.bar_px // 2
                 paste(canvas, picture, layout.raster_left_px - picture.shape[1] - 6, middle - picture.shape[0] // 2)
             if column:
                 fill(canvas, layout.names_left_px, top, layout.raster_left_px - layout.names_left_px, 1, bgr(GRID))
-        self._draw_now_mark(canvas)
+        # A triangle that stands on the line of now.
+        for i in range(max(4, layout.text_px // 3)):
+            fill(canvas, layout.now_px - i, layout.row_top_px - 1 - i, 2 * i + 1, 1, bgr(INK))
         self._draw_legend(canvas)
         return canvas
 
@@ -134,12 +139,6 @@ class FramePainter:
         bar = canvas[top + height // 5 : top + height - height // 5, left : left + mark]
         hatch(bar, np.arange(mark), np.ones(mark, dtype=bool))
         paste(canvas, text_picture("unknown", size, MUTED, BACKGROUND), left + mark + size // 3, top)
-
-    def _draw_now_mark(self, canvas: NDArray[np.uint8]) -> None:
-        """A triangle that stands on the line of now."""
-        size = max(4, self._layout.text_px // 3)
-        for i in range(size):
-            fill(canvas, self._layout.now_px - i, self._layout.row_top_px - 1 - i, 2 * i + 1, 1, bgr(INK))
 
     def _head_text_top_px(self) -> int:
         spare = self._layout.head_px - line_height_px(self._layout.text_px)
@@ -170,16 +169,12 @@ class FramePainter:
         probability = float(timelines.probability[frame, column])
         unknown = math.isnan(probability)
         number = text_picture("–" if unknown else f"{probability:.2f}", layout.text_px, INK, BACKGROUND)
-        number_width = text_width_px("0.00", layout.text_px)
-        bar_left, bar_width = left, layout.names_width_px - number_width - padding
+        bar_width = layout.names_width_px - text_width_px("0.00", layout.text_px) - padding
         rest = row.height_px - row.human_px - picture.shape[0]
         middle = line_top + picture.shape[0] + rest // 2
-        fill(canvas, bar_left, middle - row.bar_px // 2, bar_width, row.bar_px, bgr(GRID))
-        if not unknown:
-            filled = round(bar_width * probability)
-            fill(canvas, bar_left, middle - row.bar_px // 2, filled, row.bar_px, bgr(color))
-        right = left + layout.names_width_px
-        paste(canvas, number, right - number.shape[1], middle - number.shape[0] // 2)
+        for width, shade in ((bar_width, GRID), (0 if unknown else round(bar_width * probability), color)):
+            fill(canvas, left, middle - row.bar_px // 2, width, row.bar_px, bgr(shade))
+        paste(canvas, number, left + layout.names_width_px - number.shape[1], middle - number.shape[0] // 2)
 
     def _draw_box(self, picture: NDArray[np.uint8], frame: int) -> None:
         """The box of the crop, exactly where `features.crops` cuts, with the active behaviors above it."""
@@ -191,7 +186,7 @@ class FramePainter:
         observed = self._observed is None or bool(self._observed[frame])
         left, top = math.ceil(x_px - size / 2), math.ceil(y_px - size / 2)
         box = (round(left * layout.scale), round(top * layout.scale), round(size * layout.scale))
-        outline(picture, box, layout.line_px, observed)
+        draw_box(picture, box, layout.line_px, observed)
         colors = self._timelines.colors
         names = [b for b, on in zip(self._timelines.behaviors, self._timelines.predicted[frame], strict=True) if on]
         tags = [(name, readable_on(colors[name]), colors[name]) for name in names]
@@ -209,8 +204,7 @@ class FramePainter:
 def time_text(frame: int, fps: float) -> str:
     """When a frame begins: seconds, and from a minute on also minutes."""
     seconds = frame / fps
-    n_decimals = 2 if fps < 100 else 3
-    text = f"{seconds:.{n_decimals}f} s"
+    text = f"{seconds:.{2 if fps < 100 else 3}f} s"
     if seconds < 60:
         return text
     minutes, rest = divmod(int(seconds), 60)

@@ -21,7 +21,7 @@ def default_scale(width_px: int, height_px: int) -> float:
 
 @dataclass(frozen=True)
 class RowLayout:
-    """Heights within a behavior's row, counted from its top; `curve_px` is the height of the curve."""
+    """Within a behavior's row: tops of its two bars and its curve counted from the row's top, and heights."""
 
     height_px: int
     human_px: int

@@ -5,12 +5,12 @@ import pytest
 
 from common.colors import GRID, INK, PALETTE, behavior_colors
 from features.crops import crop_square
-from pipeline.films import overlay_raster
-from pipeline.films.overlay_frames import FramePainter, time_text
-from pipeline.films.overlay_layout import default_scale, plan_layout
-from pipeline.films.overlay_raster import Raster
-from pipeline.films.overlay_text import bgr, fitting, line_height_px, readable_on, text_picture, text_width_px
-from pipeline.films.overlay_timelines import OverlayTimelines
+from pipeline.films.overlay import raster as overlay_raster
+from pipeline.films.overlay.drawing import bgr, fitting, line_height_px, readable_on, text_picture, text_width_px
+from pipeline.films.overlay.frame import FramePainter, time_text
+from pipeline.films.overlay.layout import default_scale, plan_layout
+from pipeline.films.overlay.raster import Raster
+from pipeline.films.overlay.timelines import OverlayTimelines
 
 BEHAVIORS = ("grooming", "Aufbäumen", "θ-κίνηση")
 FPS = 10.0

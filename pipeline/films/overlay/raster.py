@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.colors import GRID, INK, MUTED, UNSCORED
-from pipeline.films.overlay_layout import Layout
-from pipeline.films.overlay_text import bgr, paste, text_picture
-from pipeline.films.overlay_timelines import OverlayTimelines
+from pipeline.films.overlay.drawing import bgr, paste, text_picture
+from pipeline.films.overlay.layout import Layout
+from pipeline.films.overlay.timelines import OverlayTimelines
 
 BACKGROUND = "#FFFFFF"
 _OUTSIDE = "#EDF0F3"

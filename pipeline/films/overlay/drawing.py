@@ -1,6 +1,6 @@
-"""Words in overlay videos, drawn once with the font of the report's figures and then pasted.
+"""Words, rectangles and boxes on the frames of an overlay video.
 
-Pillow draws them, because OpenCV's letters know neither accents nor Greek.
+Pillow draws the words, in the font of the report's figures: OpenCV's letters know neither accents nor Greek.
 """
 
 from functools import lru_cache
@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from common.colors import INK
+
 Bgr = tuple[int, int, int]
 _LINE_PER_SIZE = 1.35
 """Height of a line of text, with room for accents and tails, per size of the font."""
+_BOX, BOX_UNOBSERVED = "#FFFFFF", "#9AA3AD"
 
 
 def bgr(color: str) -> Bgr:
@@ -49,12 +52,10 @@ def line_height_px(size_px: int) -> int:
 
 def fitting(text: str, width_px: int, size_px: int, bold: bool = False) -> str:
     """Cut a text in its middle, where names differ least, until it is at most `width_px` wide."""
-    n_kept = len(text)
-    shown = text
+    shown, n_kept = text, len(text)
     while text_width_px(shown, size_px, bold) > width_px and n_kept > 1:
         n_kept -= 1
-        head = (n_kept + 1) // 2
-        shown = f"{text[:head].rstrip()}…{text[len(text) - (n_kept - head) :].lstrip()}"
+        shown = f"{text[: (n_kept + 1) // 2].rstrip()}…{text[len(text) - n_kept // 2 :].lstrip()}"
     return shown
 
 
@@ -105,3 +106,40 @@ def paste(canvas: NDArray[np.uint8], picture: NDArray[np.uint8], left_px: int, t
 def fill(canvas: NDArray[np.uint8], left_px: int, top_px: int, width_px: int, height_px: int, color: Bgr) -> None:
     """Fill a rectangle; what reaches over the edge is cut off."""
     canvas[max(0, top_px) : max(0, top_px + height_px), max(0, left_px) : max(0, left_px + width_px)] = color
+
+
+def draw_box(canvas: NDArray[np.uint8], box: tuple[int, int, int], line_px: int, observed: bool) -> None:
+    """Draw a square's outline inside its edges: white between dark lines, or gray dashes where unobserved.
+
+    Parameters
+    ----------
+    canvas : ndarray, shape (height, width, 3), uint8
+        Drawn on; what reaches over its edges is left out.
+    box : tuple of int
+        Left, top and side, in pixels.
+    line_px : int
+        Width of the line.
+    observed : bool
+    """
+    left, top, side = box
+    dash = side if observed else 5 * line_px
+    for color, grown in ((INK, 1), (_BOX if observed else BOX_UNOBSERVED, 0)):
+        for start in range(0, side, 2 * dash):
+            length, width = min(dash, side - start) + 2 * grown, line_px + 2 * grown
+            for across in (0, side - line_px):
+                fill(canvas, left + start - grown, top + across - grown, length, width, bgr(color))
+                fill(canvas, left + across - grown, top + start - grown, width, length, bgr(color))
+
+
+def place_tags(canvas: NDArray[np.uint8], tags: list[NDArray[np.uint8]], box: tuple[int, int, int]) -> None:
+    """Stack tags above a box, or below it where there is no room, and within the canvas in any case."""
+    if not tags:
+        return
+    left, top, side = box
+    height, width, gap = sum(map(len, tags)), max(tag.shape[1] for tag in tags), max(2, side // 60)
+    y = top - gap - height if top >= gap + height else top + side + gap
+    y = max(0, min(y, canvas.shape[0] - height))
+    x = max(0, min(left, canvas.shape[1] - width))
+    for tag in tags:
+        paste(canvas, tag, x, y)
+        y += len(tag)
