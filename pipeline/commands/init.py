@@ -1,11 +1,11 @@
 """`python run_experiment.py init FOLDER`: a lab's folder becomes `recordings.csv` and a starter experiment."""
 
 import argparse
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
+from common.files import replacing, write_text
 from common.names import unsafe_name_reason
 from common.tables import write_table
 from pipeline.config.schema import load_config
@@ -26,11 +26,7 @@ def run_init_command(arguments: Sequence[str]) -> int:
     """Carry out `init`; returns the exit code."""
     options = _parser().parse_args(arguments)
     folder: Path = options.folder
-    if not folder.is_dir():
-        found = "a file" if folder.is_file() else "nothing"
-        raise InputError(
-            f"Expected a folder with videos at {folder}, found {found}. Check the spelling (in {Path.cwd()})."
-        )
+    lab = scan_folder(folder)
     output: Path = (options.output or folder).resolve()
     name = options.name or safe_name(folder.resolve().name, "experiment")
     if reason := unsafe_name_reason(name):
@@ -38,7 +34,6 @@ def run_init_command(arguments: Sequence[str]) -> int:
     table_path, experiment_path = output / "recordings.csv", output / f"{name}.yaml"
     if not options.overwrite:
         _require_new(table_path, experiment_path)
-    lab = scan_folder(folder)
     if not lab.videos:
         raise InputError(_no_videos(lab))
     # What the readers remark on a file is printed with it, if it is used.
@@ -57,27 +52,17 @@ def write_findings(findings: Findings) -> None:
     InputError
         They can't be written, or what was found does not fit into one table (naming the row).
     """
-    mark = uuid.uuid4().hex[:8]
-    drafts = {
-        path.with_name(f".{path.stem}.{mark}{path.suffix}"): path
-        for path in (findings.table_path, findings.experiment_path)
-    }
-    table_draft, experiment_draft = drafts
     try:
-        write_table(table_draft, COLUMNS, [recording.cells for recording in findings.recordings])
-        experiment_draft.write_text(starter_yaml(findings.facts), encoding="utf-8")
-        read_recordings(table_draft)
-        load_config(experiment_draft)
-        for draft, path in drafts.items():
-            draft.replace(path)
+        with replacing(findings.table_path) as table, replacing(findings.experiment_path) as experiment:
+            write_table(table, COLUMNS, [recording.cells for recording in findings.recordings])
+            write_text(experiment, starter_yaml(findings.facts))
+            read_recordings(table)
+            load_config(experiment)
     except OSError as error:
         raise InputError(
             f"Cannot write into {findings.table_path.parent}: {error.strerror or error}. Name a folder that you may "
             "write with --output."
         ) from None
-    finally:
-        for draft in drafts:
-            draft.unlink(missing_ok=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,13 +85,9 @@ def _require_new(*paths: Path) -> None:
 
 
 def _no_videos(lab: LabFolder) -> str:
-    aside = (
-        f" {len(lab.aside)} files and folders were left aside, the first: {lab.aside[0].path.name}, "
-        if lab.aside
-        else ""
-    )
-    reason = f"{lab.aside[0].reason}." if lab.aside else ""
+    first = lab.skipped[0] if lab.skipped else None
+    skipped = f" {len(lab.skipped)} files and folders were left aside, the first: {first.path.name}, " if first else ""
     return (
         f"Expected videos (.mp4, .avi, .mov, .mkv, …) in {lab.root} and the folders in it, found none among "
-        f"{lab.n_files} files.{aside}{reason} Name the folder that holds your videos."
+        f"{lab.n_files} files.{skipped}{f'{first.reason}.' if first else ''} Name the folder that holds your videos."
     )

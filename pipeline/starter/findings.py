@@ -1,7 +1,7 @@
 """What `init` finds in a lab's folder: the rows of the table, and the facts of the starter experiment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InputError
@@ -15,11 +15,11 @@ from pipeline.dataset.pairing.table_cells import (
     unwritable_reason,
 )
 from pipeline.dataset.table import BLOB, COLUMNS
-from pipeline.starter.lab_folder import Aside, LabFolder
-from pipeline.starter.labels import SettledLabels, choose_annotator, settle_labels, tally_behaviors, unusable_names
+from pipeline.starter.lab_folder import LabFolder, Skipped
+from pipeline.starter.labels import ChosenLabels, choose_annotator, choose_labels, tally_behaviors, unusable_names
 from pipeline.starter.poses import PoseAdvice, advise_by_videos, advise_on_poses
 from pipeline.starter.starter_yaml import StarterFacts
-from pipeline.starter.videos import VideoGlance, glance_at
+from pipeline.starter.videos import VideoHeader, read_video_header
 
 
 @dataclass(frozen=True)
@@ -28,33 +28,22 @@ class FoundRecording:
 
     id: str
     files: VideoFiles
-    glance: VideoGlance
-    labels: SettledLabels
+    header: VideoHeader
+    labels: ChosenLabels
     individual: str
-    cells: dict[str, object]
+    cells: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that `init` found, wrote and could not settle.
-
-    Attributes
-    ----------
-    root, table_path, experiment_path : Path
-    recordings : tuple of FoundRecording
-    unpaired : tuple of Unpaired
-    aside : tuple of Aside
-    facts : StarterFacts
-    has_blob : bool
-        Videos without a pose file got `blob`.
-    """
+    """Everything that `init` found, wrote and could not decide; `has_blob`: videos without a pose file got `blob`."""
 
     root: Path
     table_path: Path
     experiment_path: Path
     recordings: tuple[FoundRecording, ...]
     unpaired: tuple[Unpaired, ...]
-    aside: tuple[Aside, ...]
+    skipped: tuple[Skipped, ...]
     facts: StarterFacts
     has_blob: bool
 
@@ -77,67 +66,49 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
     InputError
         None of the videos can be opened.
     """
-    glances, broken = _glances(lab.videos)
-    if not glances:
+    headers: dict[Path, VideoHeader] = {}
+    broken = []
+    for video in lab.videos:
+        try:
+            headers[video] = read_video_header(video)
+        except InputError as error:
+            broken.append(Skipped(video, str(error)))
+    if not headers:
         raise InputError(
             f"None of the {len(lab.videos)} videos in {lab.root} can be opened. The first: {broken[0].reason}"
         )
-    pairing = pair_files(list(glances), lab.poses, lab.annotations)
-    recordings, refused = _recordings(pairing, glances, table_path.parent, has_blob)
+    pairing = pair_files(list(headers), lab.poses, lab.annotations)
+    recordings, refused = _recordings(pairing, headers, table_path.parent, has_blob)
     unpaired = tuple(sorted([*pairing.unpaired, *refused]))
     facts = _facts(recordings, name, table_path)
-    return Findings(
-        lab.root, table_path, experiment_path, tuple(recordings), unpaired, (*lab.aside, *broken), facts, has_blob
-    )
-
-
-def _glances(videos: Sequence[Path]) -> tuple[dict[Path, VideoGlance], list[Aside]]:
-    glances: dict[Path, VideoGlance] = {}
-    broken = []
-    for video in videos:
-        try:
-            glances[video] = glance_at(video)
-        except InputError as error:
-            broken.append(Aside(video, str(error)))
-    return glances, broken
+    skipped = (*lab.skipped, *broken)
+    return Findings(lab.root, table_path, experiment_path, tuple(recordings), unpaired, skipped, facts, has_blob)
 
 
 def _recordings(
-    pairing: Pairing, glances: dict[Path, VideoGlance], table_folder: Path, has_blob: bool
+    pairing: Pairing, headers: dict[Path, VideoHeader], table_folder: Path, has_blob: bool
 ) -> tuple[list[FoundRecording], list[Unpaired]]:
     ids = recording_ids([files.video for files in pairing.videos])
     individuals = guess_individuals(ids)
     recordings = []
     refused: list[Unpaired] = []
     for files in pairing.videos:
-        writable, unwritable = _writable(files, table_folder)
-        labels = settle_labels(writable, glances[files.video])
-        refused += [*unwritable, *labels.unpaired]
-        poses = path_cell(files.poses[0], table_folder) if files.poses else BLOB if has_blob else ""
-        cells: dict[str, object] = dict.fromkeys(COLUMNS, "")
-        cells |= {
-            "recording": ids[files.video],
+        reasons = {paired: unwritable_reason(paired, table_folder) for paired in files.annotations}
+        refused += [Unpaired(p.source.path, p.source.observation, reason) for p, reason in reasons.items() if reason]
+        files = replace(files, annotations=tuple(paired for paired, reason in reasons.items() if not reason))
+        header, own_id, individual = headers[files.video], ids[files.video], individuals[files.video]
+        labels = choose_labels(files, header)
+        refused += labels.unpaired
+        cells = dict.fromkeys(COLUMNS, "") | {
+            "recording": own_id,
             "video": path_cell(files.video, table_folder),
-            "poses": poses,
+            "poses": path_cell(files.poses[0], table_folder) if files.poses else BLOB if has_blob else "",
             "annotations": annotation_cell(labels.sources, table_folder),
-            "individual": individuals[files.video],
+            "individual": individual,
             "split": "train" if labels.sources else "",
         }
-        recordings.append(
-            FoundRecording(ids[files.video], files, glances[files.video], labels, individuals[files.video], cells)
-        )
+        recordings.append(FoundRecording(own_id, files, header, labels, individual, cells))
     return recordings, refused
-
-
-def _writable(files: VideoFiles, table_folder: Path) -> tuple[VideoFiles, list[Unpaired]]:
-    reasons = [unwritable_reason(paired, table_folder) for paired in files.annotations]
-    kept = tuple(paired for paired, reason in zip(files.annotations, reasons, strict=True) if not reason)
-    refused = [
-        Unpaired(paired.source.path, paired.source.observation, reason)
-        for paired, reason in zip(files.annotations, reasons, strict=True)
-        if reason
-    ]
-    return VideoFiles(files.video, files.poses, kept), refused
 
 
 def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) -> StarterFacts:
@@ -156,18 +127,18 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) ->
         len(annotated),
         len({recording.individual for recording in annotated}),
         _advice(recordings),
-        max(recording.glance.fps for recording in recordings),
+        max(recording.header.fps for recording in recordings),
     )
 
 
 def _advice(recordings: Sequence[FoundRecording]) -> PoseAdvice:
     """Center and crop by the poses; where these don't tell the animal's length, by the videos."""
     poses = [recording.files.poses[0] for recording in recordings if recording.files.poses]
-    side_px = min(min(recording.glance.width_px, recording.glance.height_px) for recording in recordings)
+    side_px = min(min(recording.header.width_px, recording.header.height_px) for recording in recordings)
     advice = advise_on_poses(poses, side_px) if poses else PoseAdvice()
     # What stands out from the background is no single animal where there are several.
     if advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals:
-        videos = [(recording.files.video, recording.glance.fps) for recording in recordings]
+        videos = [(recording.files.video, recording.header.fps) for recording in recordings]
         advice = advise_by_videos(advice, videos, side_px)
     return advice
 

@@ -19,7 +19,7 @@ from features.poses import READERS
 from features.poses.deeplabcut import read_header
 from pipeline.annotations import FORMATS
 from pipeline.annotations.frame_table import index_position, parse_cell
-from pipeline.annotations.opening import AnnotationFile, open_annotation_file
+from pipeline.annotations.opening import AnnotationFile, cell, open_annotation_file
 from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.dataset.pairing.pairing import AnnotationSource
 from pipeline.dataset.table import COLUMNS
@@ -41,7 +41,7 @@ _OTHER_FOLDERS = frozenset(
 )
 
 
-class Aside(NamedTuple):
+class Skipped(NamedTuple):
     """A file or folder that was not looked at or not taken, and why."""
 
     path: Path
@@ -59,8 +59,8 @@ class LabFolder:
     videos, poses : tuple of Path
     annotations : tuple of AnnotationSource
         A file with several observations stands there once for each.
-    aside : tuple of Aside
-        What looks like one of these and was left aside.
+    skipped : tuple of Skipped
+        What looks like one of these and was left skipped.
     n_files : int
         Files that were seen, whatever they hold.
     """
@@ -69,7 +69,7 @@ class LabFolder:
     videos: tuple[Path, ...]
     poses: tuple[Path, ...]
     annotations: tuple[AnnotationSource, ...]
-    aside: tuple[Aside, ...]
+    skipped: tuple[Skipped, ...]
     n_files: int
 
 
@@ -92,9 +92,9 @@ def scan_folder(folder: Path) -> LabFolder:
             f"Expected a folder with videos at {folder}, found {found}. Check the spelling (in {Path.cwd()})."
         )
     root = folder.resolve()
-    aside: list[Aside] = []
-    files = list(_files(root, aside))
-    videos = _videos([path for path in files if path.suffix.casefold() in VIDEO_SUFFIXES], aside)
+    skipped: list[Skipped] = []
+    files = list(_files(root, skipped))
+    videos = _videos([path for path in files if path.suffix.casefold() in VIDEO_SUFFIXES], skipped)
     poses: list[Path] = []
     annotations: list[AnnotationSource] = []
     for path in files:
@@ -106,8 +106,8 @@ def scan_folder(folder: Path) -> LabFolder:
                 if "annotations" in kinds:
                     annotations += sources_of(path)
             except (InputError, OSError) as error:
-                aside.append(Aside(path, str(error)))
-    return LabFolder(root, tuple(videos), tuple(poses), tuple(annotations), tuple(aside), len(files))
+                skipped.append(Skipped(path, str(error)))
+    return LabFolder(root, tuple(videos), tuple(poses), tuple(annotations), tuple(skipped), len(files))
 
 
 def recognise(path: Path) -> frozenset[str]:
@@ -123,14 +123,10 @@ def recognise(path: Path) -> frozenset[str]:
         return frozenset()
     if status.st_size > _MOST_TEXT_BYTES and path.suffix.casefold() in _TABLES:
         raise InputError("it is larger than 1 GB, which no table of one video is")
-    found = set()
     is_table = path.suffix.casefold() in _TABLES
     pose_format = "" if path.suffix.casefold() in (".xlsx", *_BORIS_NAMES) else _pose_format(path)
-    if pose_format:
-        found.add("poses")
-    if is_table and pose_format not in ("xy_csv", "movement") and _holds_labels(path, pose_format):
-        found.add("annotations")
-    return frozenset(found)
+    has_labels = is_table and pose_format not in ("xy_csv", "movement") and _holds_labels(path, pose_format)
+    return frozenset(["poses"] * bool(pose_format) + ["annotations"] * has_labels)
 
 
 def _pose_format(path: Path) -> str:
@@ -158,8 +154,7 @@ def _holds_labels(path: Path, pose_format: str) -> bool:
         return False  # some other program's text
     if file.is_project:
         return bool(sources_of(path))
-    folded = {name.casefold() for name in file.names}
-    if folded >= set(COLUMNS[:2]):
+    if set(file.folded) >= set(COLUMNS[:2]):
         return False  # a table of recordings
     fitting = [name for name, reader in FORMATS.items() if reader.matches(file)]
     if "deeplabcut_columns" in fitting and len(fitting) == 1:
@@ -173,55 +168,49 @@ def _holds_labels(path: Path, pose_format: str) -> bool:
 def _has_label_column(file: AnnotationFile) -> bool:
     """True where a column's beginning is nothing but 1, 0 and not scored: any table of numbers can be a frame CSV."""
     index = index_position(file.names)
-    for i, name in enumerate(file.names):
-        cells = [cells[i] if i < len(cells) else "" for _, cells in file.rows[1:]]
-        values = {parse_cell(text) for text in cells}
-        if i != index and name and None not in values and values != {-1}:
-            return True
-    return False
+    columns = (
+        {parse_cell(cell(cells, i)) for _, cells in file.rows[1:]}
+        for i, name in enumerate(file.names)
+        if i != index and name
+    )
+    return any(None not in values and values != {-1} for values in columns)
 
 
-def _videos(candidates: list[Path], aside: list[Aside]) -> list[Path]:
+def _videos(candidates: list[Path], skipped: list[Skipped]) -> list[Path]:
     videos = []
     for path in candidates:
         beside = [other.stem for other in candidates if other != path]
         if not path.stat().st_size:
-            aside.append(Aside(path, "the video is empty (0 bytes)"))
+            skipped.append(Skipped(path, "the video is empty (0 bytes)"))
         elif is_derived_video(path.stem, beside):
-            aside.append(Aside(path, "a video drawn from another one, with labels in the picture"))
+            skipped.append(Skipped(path, "a video drawn from another one, with labels in the picture"))
         else:
             videos.append(path)
     return videos
 
 
-def _files(root: Path, aside: list[Aside]) -> Iterator[Path]:
+def _files(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
     """Every file that may be of interest, in the order of paths; links to folders aren't followed."""
     n_files = 0
     for place, folders, names in os.walk(root):
         here = Path(place)
-        kept = []
-        for name in sorted(folders):
+        folders[:] = sorted(name for name in folders if not _is_none_of_a_lab(here / name))
+        for name in list(folders):
             reason = _not_entered(here / name)
+            if not reason and len((here / name).relative_to(root).parts) > MOST_LEVELS:
+                reason = f"more than {MOST_LEVELS} folders deep"
             if reason:
-                aside.append(Aside(here / name, reason))
-            elif reason is not None and len((here / name).relative_to(root).parts) > MOST_LEVELS:
-                aside.append(Aside(here / name, f"more than {MOST_LEVELS} folders deep"))
-            elif reason is not None:
-                kept.append(name)
-        folders[:] = kept
-        for name in sorted(names):
-            path = here / name
-            if name.startswith((".", "~$")) or not path.is_file():
-                continue
-            if not name.isprintable():
-                aside.append(
-                    Aside(path, "its name has a line break or another sign that a table can't hold; rename it")
-                )
-                continue
-            n_files += 1
-            if n_files > MOST_FILES:
-                raise _too_many(root)
-            yield path
+                skipped.append(Skipped(here / name, reason))
+                folders.remove(name)
+        for path in (here / name for name in sorted(names) if not name.startswith((".", "~$"))):
+            if not path.name.isprintable():
+                reason = "its name has a line break or another sign that a table can't hold; rename it"
+                skipped.append(Skipped(path, reason))
+            elif path.is_file():
+                n_files += 1
+                if n_files > MOST_FILES:
+                    raise _too_many(root)
+                yield path
 
 
 def _too_many(root: Path) -> InputError:
@@ -232,15 +221,15 @@ def _too_many(root: Path) -> InputError:
     )
 
 
-def _not_entered(folder: Path) -> str | None:
-    """Why a folder is left aside; "" = it isn't, None = silently."""
+def _is_none_of_a_lab(folder: Path) -> bool:
     name = folder.name.casefold()
-    if name.startswith(".") or name in _OTHER_FOLDERS or (folder / "pyvenv.cfg").is_file():
-        return None
-    if name in _DEEPLABCUT_FOLDERS:
+    return name.startswith(".") or name in _OTHER_FOLDERS or (folder / "pyvenv.cfg").is_file()
+
+
+def _not_entered(folder: Path) -> str:
+    """Why a folder is left aside; "" = it isn't."""
+    if folder.name.casefold() in _DEEPLABCUT_FOLDERS:
         return "DeepLabCut's own training images or networks"
     if (folder / "provenance.json").is_file() or ((folder / "config.yaml").is_file() and (folder / "fits").is_dir()):
         return "a run of Rearview"
-    if (folder / "videos.json").is_file():
-        return "a cache of Rearview"
-    return ""
+    return "a cache of Rearview" if (folder / "videos.json").is_file() else ""

@@ -13,7 +13,7 @@ from pipeline.annotations import AnnotationChoice, EventList, RawAnnotation, rea
 from pipeline.dataset.pairing.names import words_of
 from pipeline.dataset.pairing.pairing import PairedAnnotation, Unpaired, VideoFiles
 from pipeline.scoring.bouts.bouts import runs_of_true
-from pipeline.starter.videos import VideoGlance
+from pipeline.starter.videos import VideoHeader
 
 CONSENSUS = "majority"
 _RESERVED = frozenset(("majority", "union", "intersection", "model", "consensus"))
@@ -22,7 +22,7 @@ _NOTHING = frozenset(("background", "none", "other", "nothing", "nobehavior", "n
 
 
 @dataclass(frozen=True)
-class SettledLabels:
+class ChosenLabels:
     """The annotations of one video, one source per annotator.
 
     Attributes
@@ -74,53 +74,54 @@ class BehaviorTally:
         return "".join(words_of(self.names[0])) in _NOTHING
 
 
-class _Read(NamedTuple):
+class _Candidate(NamedTuple):
     paired: PairedAnnotation
     annotation: RawAnnotation | None
     problem: str
 
+    def refused(self, reason: str) -> Unpaired:
+        return Unpaired(self.paired.source.path, self.paired.source.observation, reason)
 
-def settle_labels(files: VideoFiles, glance: VideoGlance) -> SettledLabels:
+
+def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
     """Choose one source per annotator; several that say the same are one, several that don't are left unpaired."""
-    groups: dict[str, list[_Read]] = {}
+    video = files.video.name
+    groups: dict[str, list[_Candidate]] = {}
     for paired in files.annotations:
-        groups.setdefault(_annotator_name(paired.annotator), []).append(_read(files, paired, glance))
+        groups.setdefault(_annotator_name(paired.annotator), []).append(_read(files, paired, header))
     notes: list[str] = []
     unpaired: list[Unpaired] = []
-    chosen: dict[str, _Read] = {}
+    chosen: dict[str, _Candidate] = {}
     for annotator, group in groups.items():
-        if all(_alike(group[0].annotation, other.annotation, glance.n_frames) for other in group[1:]):
-            chosen[annotator] = min(group, key=lambda read: (len(read.paired.source.path.name), read.paired))
-            if others := [read.paired.source.shown for read in group if read is not chosen[annotator]]:
-                shown = chosen[annotator].paired.source.shown
-                notes.append(
-                    f"{files.video.name}: labels are read from {shown}; the same is said by {', '.join(others)}."
-                )
-        else:
-            reason = f"{len(group)} files could be the labels of {files.video.name}, and they do not say the same"
-            unpaired += [Unpaired(r.paired.source.path, r.paired.source.observation, reason) for r in group]
+        best = min(group, key=lambda read: (len(read.paired.source.path.name), read.paired))
+        others = [read.paired.source.shown for read in group if read is not best]
+        if not all(_alike(group[0].annotation, other.annotation, header.n_frames) for other in group[1:]):
+            reason = f"{len(group)} files could be the labels of {video}, and they do not say the same"
+            unpaired += [read.refused(reason) for read in group]
+            continue
+        chosen[annotator] = best
+        if others:
+            said = f"labels are read from {best.paired.source.shown}; the same is said by {', '.join(others)}."
+            notes.append(f"{video}: {said}")
     if "" in chosen and len(chosen) > 1:
         unnamed = chosen.pop("")
-        source = unnamed.paired.source
-        same = [who for who, read in chosen.items() if _alike(unnamed.annotation, read.annotation, glance.n_frames)]
+        same = [who for who, read in chosen.items() if _alike(unnamed.annotation, read.annotation, header.n_frames)]
         if same:
-            notes.append(f"{files.video.name}: {source.shown} says the same as {same[0]}'s labels and is left out.")
+            shown = unnamed.paired.source.shown
+            notes.append(f"{video}: {shown} says the same as {same[0]}'s labels and is left out.")
         else:
-            reason = f"{files.video.name} has labels of {', '.join(chosen)}; this file does not say whose it is"
-            unpaired.append(Unpaired(source.path, source.observation, reason))
-    notes += [f"{files.video.name}: {read.problem}" for read in chosen.values() if read.problem]
+            reason = f"{video} has labels of {', '.join(chosen)}; this file does not say whose it is"
+            unpaired.append(unnamed.refused(reason))
+    notes += [f"{video}: {read.problem}" for read in chosen.values() if read.problem]
     notes += [note for read in chosen.values() if read.annotation is not None for note in read.annotation.notes]
     notes += [
-        f"{files.video.name}: its labels {read.paired.source.shown} are told by a part of the name only. Right?"
+        f"{video}: its labels {read.paired.source.shown} are told by a part of the name only. Right?"
         for read in chosen.values()
         if read.paired.by_part
     ]
-    return SettledLabels(
-        {annotator: read.paired for annotator, read in chosen.items()},
-        {annotator: read.annotation for annotator, read in chosen.items() if read.annotation is not None},
-        tuple(notes),
-        tuple(unpaired),
-    )
+    sources = {annotator: read.paired for annotator, read in chosen.items()}
+    read = {annotator: read.annotation for annotator, read in chosen.items() if read.annotation is not None}
+    return ChosenLabels(sources, read, tuple(notes), tuple(unpaired))
 
 
 def choose_annotator(annotators: Iterable[Sequence[str]]) -> str | None:
@@ -157,27 +158,24 @@ def tally_behaviors(
     individuals : mapping of str to str, optional
         Animal of each recording; without it every recording is one of its own.
     """
-    counts: dict[tuple[str, ...], dict[str, list[tuple[str, int, int]]]] = {}
-    lengths: dict[str, list[int]] = {}
+    bouts: dict[tuple[str, ...], dict[str, list[tuple[str, int]]]] = {}
     for recording, by_annotator in labels.items():
         annotation = by_annotator.get(annotator or "") or next(iter(by_annotator.values()), None)
         if annotation is None:
             continue
         for name in _plain_names(annotation):
             runs = runs_of_true(_active(annotation, name, annotation.span.n_frames))
-            entry = (recording, len(runs), sum(stop - start for start, stop in runs))
-            lengths.setdefault(name, []).extend(stop - start for start, stop in runs)
-            counts.setdefault(words_of(name) or (name,), {}).setdefault(name, []).append(entry)
+            own = bouts.setdefault(words_of(name) or (name,), {}).setdefault(name, [])
+            own += [(recording, stop - start) for start, stop in runs]
     tallies = []
-    for by_name in counts.values():
-        names = sorted(by_name, key=lambda name: (-sum(n for _, _, n in by_name[name]), name))
-        entries = [entry for name in names for entry in by_name[name]]
-        where = tuple(recording for recording in labels if any(e[0] == recording and e[1] for e in entries))
-        sorted_lengths = sorted(length for name in names for length in lengths[name])
-        short = sorted_lengths[len(sorted_lengths) // 20] if sorted_lengths else 0
-        n_bouts, n_frames = sum(e[1] for e in entries), sum(e[2] for e in entries)
+    for by_name in bouts.values():
+        names = sorted(by_name, key=lambda name: (-sum(length for _, length in by_name[name]), name))
+        occurs_in = {recording for name in names for recording, _ in by_name[name]}
+        where = tuple(recording for recording in labels if recording in occurs_in)
+        lengths = sorted(length for name in names for _, length in by_name[name])
+        short = lengths[len(lengths) // 20] if lengths else 0
         n_individuals = len({(individuals or {}).get(recording, recording) for recording in where})
-        tallies.append(BehaviorTally(tuple(names), n_bouts, n_frames, where, short, n_individuals))
+        tallies.append(BehaviorTally(tuple(names), len(lengths), sum(lengths), where, short, n_individuals))
     return sorted(tallies, key=lambda tally: (-tally.n_frames, tally.names))
 
 
@@ -190,22 +188,21 @@ def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str
     return list(points), list(columns)
 
 
-def _read(files: VideoFiles, paired: PairedAnnotation, glance: VideoGlance) -> _Read:
+def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader) -> _Candidate:
     source = paired.source
     choice = AnnotationChoice(observation=source.observation, media=paired.media)
     try:
-        read = read_annotation(source.path, glance.n_frames, glance.fps, choice=choice, video_name=files.video.name)
+        read = read_annotation(source.path, header.n_frames, header.fps, choice=choice, video_name=files.video.name)
     except InputError as error:
-        return _Read(paired, None, f"its labels can't be used yet. {error}")
-    fits = any(read.span.fits(n) for n in range(glance.n_frames, glance.n_frames + _HEADER_SLACK_FRAMES + 1))
-    near = abs(read.span.n_frames - glance.n_frames) <= _HEADER_SLACK_FRAMES
-    if glance.n_frames and not fits and not near:
+        return _Candidate(paired, None, f"its labels can't be used yet. {error}")
+    fits = any(read.span.fits(header.n_frames + extra) for extra in range(_HEADER_SLACK_FRAMES + 1))
+    problem = ""
+    if header.n_frames and not fits and abs(read.span.n_frames - header.n_frames) > _HEADER_SLACK_FRAMES:
         problem = (
-            f"{source.shown} has labels of {read.span.n_frames} frames, but the video's header says {glance.n_frames}. "
+            f"{source.shown} has labels of {read.span.n_frames} frames, but the video's header says {header.n_frames}. "
             "Is it of another video?"
         )
-        return _Read(paired, read, problem)
-    return _Read(paired, read, "")
+    return _Candidate(paired, read, problem)
 
 
 def _alike(a: RawAnnotation | None, b: RawAnnotation | None, n_frames: int) -> bool:

@@ -23,7 +23,7 @@ def print_findings(findings: Findings) -> None:
     console = console if console.is_terminal else Console(width=_WIDTH)
     console.print(_table(findings))
     _print_lines(console, "Not paired", [_unpaired(findings.root, item) for item in _by_file(findings.unpaired)])
-    _print_lines(console, "Left aside", [f"{_short(a.path, findings.root)}: {a.reason}" for a in findings.aside])
+    _print_lines(console, "Left aside", [f"{_short(a.path, findings.root)}: {a.reason}" for a in findings.skipped])
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "Please check", _checks(findings))
     written = [_from_here(path) for path in (findings.table_path, findings.experiment_path)]
@@ -41,7 +41,7 @@ def _table(findings: Findings) -> Table:
     for column in ("recording", "individual", "video", "poses", "annotations"):
         table.add_column(column, overflow="fold")
     for r in findings.recordings:
-        poses = _short(r.files.poses[0], findings.root) if r.files.poses else str(r.cells["poses"]) or _NONE
+        poses = _short(r.files.poses[0], findings.root) if r.files.poses else r.cells["poses"] or _NONE
         sources = "\n".join(
             f"{who}: {paired.source.shown}" if who else paired.source.shown for who, paired in r.labels.sources.items()
         )

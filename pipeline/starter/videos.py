@@ -1,4 +1,4 @@
-"""A glance at a video: what its header says, that its first frame can be decoded, how large the animal is."""
+"""A video looked at: what its header says, that its first frame can be decoded, how large the animal is."""
 
 import math
 from dataclasses import dataclass
@@ -12,12 +12,11 @@ from features.poses.blob import measure_length_px
 from features.video.foreground import N_SAMPLES, FrameSampler
 from features.video.reading import MAX_FPS, iter_bgr_frames
 
-_LOOKED_AT_S = 120.0
-"""Enough for an animal to walk about."""
+_LOOKED_AT_S = 120.0  # enough for an animal to walk about
 
 
 @dataclass(frozen=True)
-class VideoGlance:
+class VideoHeader:
     """What a video's header promises; `n_frames` may be off by some, or 0 where it says nothing."""
 
     fps: float
@@ -26,7 +25,7 @@ class VideoGlance:
     height_px: int
 
 
-def glance_at(path: Path) -> VideoGlance:
+def read_video_header(path: Path) -> VideoHeader:
     """Look at a video without decoding more than its first frame.
 
     Raises
@@ -46,7 +45,7 @@ def glance_at(path: Path) -> VideoGlance:
     if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
         raise InputError(f"the header of {path.name} gives {fps:g} frames per second. Re-encode it with its true rate.")
     n_frames = int(promised) if math.isfinite(promised) and promised > 0 else 0
-    return VideoGlance(fps, n_frames, frame.shape[1], frame.shape[0])
+    return VideoHeader(fps, n_frames, frame.shape[1], frame.shape[0])
 
 
 def animal_length_px(path: Path, fps: float) -> float | None:

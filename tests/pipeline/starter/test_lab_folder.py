@@ -125,7 +125,7 @@ def test_a_labs_folder(tmp_path: Path):
     assert [path.relative_to(root).as_posix() for path in found.videos] == ["videos/m1.avi"]
     assert [path.name for path in found.poses] == ["m1_dlc.csv"]
     assert [source.path.name for source in found.annotations] == ["m1 labels.csv"]
-    reasons = {item.path.name: item.reason for item in found.aside}
+    reasons = {item.path.name: item.reason for item in found.skipped}
     assert reasons["exp"] == "a run of Rearview" and reasons["cache"] == "a cache of Rearview"
     assert "drawn from another" in reasons["m1DLC_resnet50_x_labeled.avi"]
     assert "empty" in reasons["m3.mp4"] and "DeepLabCut" in reasons["labeled-data"]
