@@ -27,7 +27,14 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from features.video.reading import MAX_FPS, UnreadableVideoError, iter_bgr_frames
+from features.video.reading import (
+    MAX_FPS,
+    UnreadableVideoError,
+    check_video_file,
+    iter_bgr_frames,
+    opened_video,
+    read_header,
+)
 from pipeline.films.output_guard import MADE_BY, require_no_original
 
 ENCODERS: dict[str, dict[str, str]] = {
@@ -244,9 +251,10 @@ def make_browser_video(
     first = next(frames, None)
     if first is None:
         raise UnreadableVideoError(f"No frame of {video_path} can be decoded. Does it play in a video player?")
-    header_fps, header_n_frames = _header(video_path)
-    total = n_frames or header_n_frames
-    with BrowserVideoWriter(out_path, fps if fps is not None else header_fps, video_path) as writer:
+    with opened_video(video_path) as capture:
+        header = read_header(capture)
+    total = n_frames or header.n_frames
+    with BrowserVideoWriter(out_path, fps if fps is not None else header.fps, video_path) as writer:
         for frame in _narrowed(chain([first], frames), max_width_px):
             writer.write(frame)
             if writer.n_frames % _REPORT_EVERY_FRAMES == 0:
@@ -273,10 +281,9 @@ def plays_in_browsers(video_path: Path) -> bool:
     Raises
     ------
     InputError
-        When there is no such file.
+        When there is no such file, or it is empty or may not be read.
     """
-    if not video_path.is_file():
-        raise InputError(f"There is no video at {video_path}. Check the path, or tell where the video lies now.")
+    check_video_file(video_path)
     codecs = _PLAYED.get(video_path.suffix.lower(), ())
     try:
         with av.open(str(video_path)) as container:
@@ -312,16 +319,6 @@ def _is_steady(packets: list[Any], stream: VideoStream) -> bool:
         and keys[:1] == [0]
         and max(distances) <= MAX_TOLERATED_KEY_FRAME_DISTANCE_FRAMES
     )
-
-
-def _header(video_path: Path) -> tuple[float, int]:
-    """Frames per second and number of frames as the file's header has them, both as OpenCV reads them."""
-    capture = cv2.VideoCapture(str(video_path))
-    try:
-        n_frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        return float(capture.get(cv2.CAP_PROP_FPS)), max(0, int(n_frames)) if np.isfinite(n_frames) else 0
-    finally:
-        capture.release()
 
 
 def _narrowed(frames: Iterable[NDArray[np.uint8]], max_width_px: int | None) -> Iterator[NDArray[np.uint8]]:
