@@ -28,6 +28,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     InputError
         If the folder cannot be written or the disk is full; the old file is untouched.
     """
+    try:
+        replace_bytes(path, content)
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {path}: {error.strerror or error}. Check that the folder may be written and that the disk "
+            "is not full, or choose another place with --output; then start again, finished work is kept."
+        ) from None
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """The same for callers that say themselves what it means when a file cannot be written.
+
+    Raises
+    ------
+    OSError
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +52,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise InputError(
-            f"Cannot write {path}: {error.strerror or error}. Check that the folder may be written and that the disk "
-            "is not full, or choose another place with --output; then start again, finished work is kept."
-        ) from None
+        raise
