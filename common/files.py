@@ -72,13 +72,23 @@ def write_bytes(path: Path, content: bytes) -> None:
         If the folder cannot be written or the disk is full; the old file is untouched.
     """
     try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
+        replace_bytes(path, content)
     except OSError as error:
         raise InputError(
             f"Cannot write {path}: {error.strerror or error}. Check that the folder may be written and that the disk "
             "is not full, or choose another place with --output; then start again, finished work is kept."
         ) from None
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """The same for callers that say themselves what it means when a file cannot be written.
+
+    Raises
+    ------
+    OSError
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _replace_folder(temporary: Path, folder: Path) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import logging
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from common.files import replace_bytes
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class PartFolder:
         np.save(stream, np.ascontiguousarray(chunk, dtype=np.float32), allow_pickle=False)
         content = stream.getvalue()
         path = self.folder / f"{len(self._paths):06d}-{_hash(content)}.npy"
-        _write_durably(path, content)
+        replace_bytes(path, content)
         self._paths.append(path)
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
@@ -122,7 +123,7 @@ class PartFolder:
         if not fits:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_durably(self.folder / _PLAN, json.dumps(plan, indent=1).encode("utf-8"))
+            replace_bytes(self.folder / _PLAN, json.dumps(plan, indent=1).encode("utf-8"))
         n_chunks = -(-self._n_analysed // self._chunk_frames)
         by_position = {int(name[1]): path for path, name in _named_parts(self.folder)}
         for position in range(n_chunks):
@@ -171,15 +172,6 @@ def _read_part(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None
         return None
     chunk = np.load(io.BytesIO(content), allow_pickle=False)
     return chunk if chunk.shape == shape and chunk.dtype == np.float32 else None
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(path.name + ".unfinished")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _hash(content: bytes) -> str:

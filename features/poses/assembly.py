@@ -114,10 +114,10 @@ def assemble(path: Path, columns: list[PoseColumn], values: NDArray[np.float64])
         xy_px[:, k, 1] = values[:, where[keypoint, "y"]]
         if (keypoint, "likelihood") in where:
             likelihood[:, k] = values[:, where[keypoint, "likelihood"]]
-    return settle(path, keypoints, xy_px, likelihood)
+    return make_track(path, keypoints, xy_px, likelihood)
 
 
-def settle(
+def make_track(
     path: Path, keypoints: tuple[str, ...], xy_px: NDArray[np.float64], likelihood: NDArray[np.float64]
 ) -> PoseTrack:
     """Make one track of arrays that are known to fit together; they are changed in place.

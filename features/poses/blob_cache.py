@@ -5,10 +5,9 @@ video's bytes, `BLOB_VERSION` and OpenCV's version, which decodes. Anything else
 made anew. Nothing is unpickled.
 """
 
-import contextlib
+import io
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from common.files import replace_bytes
 from features.poses.blob import BLOB_VERSION, KEYPOINT, track_blob
 from features.tracks import PoseTrack
 from features.video.inspection import VideoInfo
@@ -94,16 +94,9 @@ def _read(path: Path, made_from: str, video: VideoInfo) -> PoseTrack | None:
 
 
 def _write(path: Path, made_from: str, track: PoseTrack) -> None:
-    """Under another name first: a half-written file must never be taken for whole."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    stream = io.BytesIO()
+    np.savez(stream, xy_px=track.xy_px, likelihood=track.likelihood, made_from=np.array(made_from))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            np.savez(file, xy_px=track.xy_px, likelihood=track.likelihood, made_from=np.array(made_from))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        replace_bytes(path, stream.getvalue())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         log.warning("The blob track %s can't be kept (%s).", path, error)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from features.poses.assembly import choose_individual, require_sane_length, settle
+from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import MAX_VALUES, text
 from features.tracks import PoseTrack
 
@@ -71,7 +71,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     chosen_likelihood = np.full((len(place), len(names)), np.nan)
     chosen_xy_px[there] = xy_px[frames, place[there]]
     chosen_likelihood[there] = likelihood[frames, place[there]]
-    return settle(path, names, chosen_xy_px, chosen_likelihood)
+    return make_track(path, names, chosen_xy_px, chosen_likelihood)
 
 
 def _found_arrays(path: Path) -> Arrays:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from features.poses.assembly import choose_individual, require_sane_length, settle
+from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.tracks import PoseTrack
 
@@ -68,7 +68,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         ) from error
     if not all(nodes):
         raise InputError(f"{path.name} has a node without a name. Name all nodes of the skeleton in SLEAP.")
-    return replace(settle(path, nodes, xy_px, likelihood), ends_with_last_seen=True)
+    return replace(make_track(path, nodes, xy_px, likelihood), ends_with_last_seen=True)
 
 
 def _dims(tracks: h5py.Dataset, n_nodes: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from common.delimited import find_dialect, head_rows, is_text
 from common.errors import InputError
-from features.poses.assembly import choose_individual, require_sane_length, settle
+from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import DAMAGE
 from features.tracks import PoseTrack
 
@@ -121,7 +121,7 @@ def _track(path: Path, dataset: Any, individual: str | None) -> PoseTrack:
     confidence = np.array(dataset["confidence"].transpose(*order[:-1]).values, dtype=np.float64)
     likelihood = np.where(np.isnan(confidence), 1.0, np.clip(confidence, 0, 1))
     n_frames = len(xy_px)
-    return settle(path, keypoints, xy_px.reshape(n_frames, -1, 2), likelihood.reshape(n_frames, -1))
+    return make_track(path, keypoints, xy_px.reshape(n_frames, -1, 2), likelihood.reshape(n_frames, -1))
 
 
 def _dim(dims: tuple[str, ...], name: str) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from common.delimited import Dialect, find_dialect, head_rows, is_text, iter_rows
 from common.errors import InputError
-from features.poses.assembly import require_sane_length, settle
+from features.poses.assembly import make_track, require_sane_length
 from features.tracks import PoseTrack
 
 DESCRIPTION = "plain CSV (frame, x, y)"
@@ -61,7 +61,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     numbers = np.fromiter(frames, dtype=np.int64)
     table = np.full((int(numbers.max()) + 1, 3), np.nan)
     table[numbers] = values
-    track = settle(path, ("center",), table[:, None, :2].copy(), table[:, 2:].copy())
+    track = make_track(path, ("center",), table[:, None, :2].copy(), table[:, 2:].copy())
     return replace(track, ends_with_last_seen=True)
 
 

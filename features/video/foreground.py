@@ -63,7 +63,7 @@ class BlobModel:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class ForegroundFrame:
     """Boxes around what stands out in one frame: left, top, right, bottom, in pixels of the full frame."""
 
     frame: int
@@ -71,19 +71,19 @@ class Sighting:
 
 
 @dataclass(frozen=True)
-class Sightings:
+class Foreground:
     """What stands out in frames spread over a video.
 
     Attributes
     ----------
     animal_px : float
         Usual size of the largest thing that stands out: the square root of its area, in pixels of the full frame.
-    frames : tuple of Sighting
+    frames : tuple of ForegroundFrame
         In order.
     """
 
     animal_px: float
-    frames: tuple[Sighting, ...]
+    frames: tuple[ForegroundFrame, ...]
 
 
 class FrameSampler:
@@ -161,7 +161,7 @@ def shrink(frame: NDArray[np.uint8], max_side_px: int = MAX_SIDE_PX) -> NDArray[
     return cv2.GaussianBlur(gray, (3, 3), 0).astype(np.uint8, copy=False)
 
 
-def see_what_stands_out(sampler: FrameSampler) -> Sightings | None:
+def find_foreground(sampler: FrameSampler) -> Foreground | None:
     """Look for animals in sampled frames; None where little is to be told from the background.
 
     Other than the blob tracker this asks what differs from the background at all, darker or lighter, moving or only
@@ -181,12 +181,12 @@ def see_what_stands_out(sampler: FrameSampler) -> Sightings | None:
         sound = (areas >= _MIN_AREA_PX) & (areas <= _MAX_SHARE * mask.size)
         seen = statistics[sound][np.argsort(-areas[sound], kind="stable")][:_MOST_BOXES, : cv2.CC_STAT_AREA] * scale
         corners = tuple((float(x), float(y), float(x + width), float(y + height)) for x, y, width, height in seen)
-        frames.append(Sighting(number * sampler.step_frames, corners))
+        frames.append(ForegroundFrame(number * sampler.step_frames, corners))
         if sound.any():
             largest.append(float(areas[sound].max()))
     if 2 * len(largest) < len(frames):
         return None
-    return Sightings(math.sqrt(float(np.median(largest))) * scale, tuple(frames))
+    return Foreground(math.sqrt(float(np.median(largest))) * scale, tuple(frames))
 
 
 def _learn_background(stack: NDArray[np.float32]) -> tuple[NDArray[np.float32], bool, float]:

@@ -4,7 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ import numpy as np
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
-from common.errors import InputError
-from common.files import sha256_of, write_text
+from common.files import replace_bytes, sha256_of
 from features.video.quality import QUALITY_VERSION, QualityMeter, VideoQuality
 from features.video.reading import (
     MAX_FPS,
@@ -195,12 +194,13 @@ def _is_whole(entry: object) -> bool:
 
 def _remember(index_path: Path, key: dict[str, Any], video: VideoInfo) -> None:
     """Add one outcome to the index; several processes may do so at once."""
-    outcome = {name: value for name, value in asdict(video).items() if name in (*_REMEMBERED, "quality")}
+    outcome = {name: getattr(video, name) for name in _REMEMBERED}
+    outcome["quality"] = _QUALITY.dump_python(video.quality, by_alias=True)
     try:
         index_path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(index_path.with_name(index_path.name + ".lock")):
             entries = _read_index(index_path)
             entries[key["path"]] = key | outcome
-            write_text(index_path, json.dumps(entries, indent=1, ensure_ascii=False))
-    except (OSError, InputError) as error:
+            replace_bytes(index_path, json.dumps(entries, indent=1, ensure_ascii=False).encode("utf-8"))
+    except OSError as error:
         log.warning("The index of videos %s can't be written (%s).", index_path, error)

@@ -11,12 +11,14 @@ around a key frame of a strongly compressed video it can differ more, so that co
 import math
 from array import array
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from features.video.foreground import FrameSampler, Sightings, see_what_stands_out
+from features.video.foreground import Foreground, FrameSampler, find_foreground
 
 QUALITY_VERSION = 2
 """Raised when the same video gives other measures."""
@@ -33,7 +35,7 @@ IRREGULAR_SHARE, IRREGULAR_S = 0.25, 0.0015
 """Steps between frames may differ by this share of the usual one; some formats round stamps to milliseconds."""
 N_PLACES = 10
 """So many places are remembered of what may happen often."""
-SIGHTED_SIDE_PX, N_SIGHTED = 240, 48
+FOREGROUND_SIDE_PX, N_FOREGROUND = 240, 48
 """Where the animal is about, and in so many frames, is told by small pictures."""
 _LEVELS = np.arange(256)
 
@@ -152,14 +154,15 @@ class VideoQuality:
         None where the time stamps don't increase or there is one frame.
     repeats : Repeats
     brightness : Brightness
-    sightings : Sightings or None
+    foreground : Foreground or None
         What stands out from the still background, animals most likely; None where that can't be told.
     """
 
     times: FrameTimes | None
     repeats: Repeats
     brightness: Brightness
-    sightings: Sightings | None
+    # Under its first name in the indexes of videos that there are.
+    foreground: Annotated[Foreground | None, Field(alias="sightings")]
 
 
 @dataclass
@@ -172,7 +175,7 @@ class QualityMeter:
     _medians: "array[float]" = field(default_factory=lambda: array("d"))
     _saturated: "array[float]" = field(default_factory=lambda: array("d"))
     _previous: NDArray[np.uint8] | None = None
-    _sampler: FrameSampler = field(default_factory=lambda: FrameSampler(SIGHTED_SIDE_PX, N_SIGHTED))
+    _sampler: FrameSampler = field(default_factory=lambda: FrameSampler(FOREGROUND_SIDE_PX, N_FOREGROUND))
 
     @property
     def n_frames(self) -> int:
@@ -213,7 +216,7 @@ class QualityMeter:
                 len(jumps),
                 tuple(jumps[:N_PLACES]),
             ),
-            see_what_stands_out(self._sampler),
+            find_foreground(self._sampler),
         )
 
 

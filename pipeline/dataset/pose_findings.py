@@ -13,7 +13,7 @@ from features.video.inspection import VideoInfo
 from pipeline.dataset.findings import Finding
 
 MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
-FEW_ON_ANIMAL, FEWEST_SIGHTINGS, NEAR_SHARE = 0.6, 15, 0.08
+FEW_ON_ANIMAL, FEWEST_FRAMES, NEAR_SHARE = 0.6, 15, 0.08
 """Poses of the video itself reach 0.98 and more, those of another video 0.4 at most (see benchmarks/README.md)."""
 _MOST_IN_ONE_PLACE, _N_PLACES = 0.35, 300
 
@@ -88,20 +88,20 @@ def on_animal_share(centers: CenterTrack, video: VideoInfo) -> float | None:
         In [0, 1]. None where it can't be told: nothing stands out, or the center is seen in too few of the frames
         outside of places where it rests.
     """
-    sightings = video.quality.sightings
-    if sightings is None:
+    foreground = video.quality.foreground
+    if foreground is None:
         return None
-    near_px = max(sightings.animal_px, NEAR_SHARE * min(video.width_px, video.height_px))
+    near_px = max(foreground.animal_px, NEAR_SHARE * min(video.width_px, video.height_px))
     observed_px = centers.xy_px[centers.observed][:: max(1, centers.n_frames // _N_PLACES)]
     distances_px = []
-    for sighting in sightings.frames:
-        if sighting.frame < centers.n_frames and centers.observed[sighting.frame] and sighting.boxes_px:
-            center_px = centers.xy_px[sighting.frame]
+    for shown in foreground.frames:
+        if shown.frame < centers.n_frames and centers.observed[shown.frame] and shown.boxes_px:
+            center_px = centers.xy_px[shown.frame]
             # Where an animal is for much of the video, it is a part of the background.
             here = np.linalg.norm(observed_px - center_px, axis=1) <= near_px
             if here.mean() <= _MOST_IN_ONE_PLACE:
-                distances_px.append(distance_to_boxes_px(center_px, sighting.boxes_px))
-    if len(distances_px) < FEWEST_SIGHTINGS:
+                distances_px.append(distance_to_boxes_px(center_px, shown.boxes_px))
+    if len(distances_px) < FEWEST_FRAMES:
         return None
     return float(np.mean(np.array(distances_px) <= near_px))
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.files import replacing
-from features.video.reading import MAX_FPS, UnreadableVideoError, iter_bgr_frames
+from features.video.reading import MAX_FPS, UnreadableVideoError, check_video_file, iter_bgr_frames
 from pipeline.films.originals import MADE_BY, require_no_original
 
 ENCODERS: dict[str, dict[str, str]] = {
@@ -258,7 +258,13 @@ def plays_in_browsers(video_path: Path) -> bool:
     -------
     bool
         False also for what is no video.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or it is empty or may not be read.
     """
+    check_video_file(video_path)
     codecs = _PLAYED.get(video_path.suffix.lower(), ())
     try:
         with av.open(str(video_path)) as container:

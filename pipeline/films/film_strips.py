@@ -6,25 +6,22 @@ run's folder as `film_strips/<behavior>_<kind>_<rank>.jpg`, with `film_strips.cs
 """
 
 import io
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from common.colors import GRID, INK, MUTED
 from features.crops import crop_square, resize_crop
+from features.video.reading import UnreadableVideoError, opened_video
 from pipeline.run_folder.film_strips import write_film_strips
 from pipeline.scoring.bouts.choice import FilmStrip, RecordingFrames, choose_bouts, plan_strip
 from pipeline.scoring.metrics import FrameArrays
-
-log = logging.getLogger(__name__)
 
 THUMBNAIL_PX = 104
 VIEW_PER_CROP = 1.4
@@ -138,10 +135,15 @@ def make_film_strips(
     for item in filmed:
         if item.recording not in wanted:
             continue
-        thumbnails = cut_thumbnails(item, wanted[item.recording], partial(_go_on, progress, n_done, n_total))
+        thumbnails: dict[int, NDArray[np.uint8]] = {}
+        unreadable = ""
+        try:
+            thumbnails = cut_thumbnails(item, wanted[item.recording], partial(_go_on, progress, n_done, n_total))
+        except UnreadableVideoError as error:
+            unreadable = str(error)
         own = [strip for strip in strips if strip.recording == item.recording]
         whole = [strip for strip in own if thumbnails.keys() >= set(strip.frames_shown)]
-        notes += _notes_on_lost_frames(item, [strip for strip in own if strip not in whole], thumbnails)
+        notes += _notes_on_lost_frames(item, [strip for strip in own if strip not in whole], thumbnails, unreadable)
         for strip in whole:
             timelines = item.of_behavior(behaviors.index(strip.behavior))
             frames = _strip_frames(strip, item.fps, timelines, thumbnails)
@@ -194,16 +196,18 @@ def _notes_on_missing_videos(recordings: Sequence[str]) -> list[str]:
     ]
 
 
-def _notes_on_lost_frames(item: StripMaterial, left_out: Sequence[FilmStrip], read: Collection[int]) -> list[str]:
-    """One note per recording, however many of its strips are left out."""
+def _notes_on_lost_frames(
+    item: StripMaterial, left_out: Sequence[FilmStrip], read: Collection[int], unreadable: str
+) -> list[str]:
+    """One note per recording, however many of its strips are left out; `unreadable` says why none of it can be read."""
     if not left_out:
         return []
     lost = min(frame for strip in left_out for frame in strip.frames_shown if frame not in read)
     names = ", ".join(f"{strip.behavior} {strip.kind} {strip.rank}" for strip in left_out)
-    return [
-        f"Film strips of {item.recording} were left out ({names}): frame {lost} of {item.video_path} can't be read. "
-        "Is the file still there, and does it play to its end in a video player?"
-    ]
+    why = unreadable or (
+        f"frame {lost} of {item.video_path} can't be read. Does the file play to its end in a video player?"
+    )
+    return [f"Film strips of {item.recording} were left out ({names}): {why}"]
 
 
 def cut_thumbnails(
@@ -232,6 +236,8 @@ def cut_thumbnails(
     ------
     ValueError
         When the center track isn't finite or not as long as the timelines.
+    UnreadableVideoError
+        When the video can't be opened.
     """
     centers = np.asarray(item.center_xy_px, dtype=np.float64)
     if item.video_path is None or centers.shape != (len(item.true), 2) or not np.isfinite(centers).all():
@@ -253,8 +259,7 @@ def _frames_in_order(
     A grabbed frame is decoded all the same (later ones build on it) but isn't converted or copied, which
     costs more than decoding.
     """
-    capture = cv2.VideoCapture(str(path))
-    try:
+    with opened_video(path) as capture:
         for number in range(max(frames, default=-1) + 1):
             if not capture.grab():
                 return
@@ -264,10 +269,6 @@ def _frames_in_order(
                     yield number, frame.astype(np.uint8, copy=False)
             if number % _REPORT_EVERY_FRAMES == 0:
                 progress(number)
-    except cv2.error as error:
-        log.warning("%s can't be read on: %s", path, error)
-    finally:
-        capture.release()
 
 
 def _thumbnail(frame: NDArray[np.uint8], center_xy_px: NDArray[np.float64], crop_size_px: int) -> NDArray[np.uint8]:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import cv2
-
 from common.errors import InputError
 from features.poses.blob import measure_length_px
 from features.video.foreground import N_SAMPLES, FrameSampler
-from features.video.reading import MAX_FPS, iter_bgr_frames
+from features.video.reading import MAX_FPS, iter_bgr_frames, opened_video, read_header
 
 _LOOKED_AT_S = 120.0  # enough for an animal to walk about
 
@@ -36,15 +34,10 @@ def read_video_header(path: Path) -> VideoHeader:
     frame = next(iter_bgr_frames(path), None)
     if frame is None:
         raise InputError(f"no frame of {path.name} can be decoded. Does it play in a video player?")
-    has_ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG if has_ffmpeg else cv2.CAP_ANY)
-    try:
-        fps, promised = (float(capture.get(key)) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
-    finally:
-        capture.release()
+    with opened_video(path) as capture:
+        fps, n_frames, _ = read_header(capture)
     if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
         raise InputError(f"the header of {path.name} gives {fps:g} frames per second. Re-encode it with its true rate.")
-    n_frames = int(promised) if math.isfinite(promised) and promised > 0 else 0
     return VideoHeader(fps, n_frames, frame.shape[1], frame.shape[0])
 
 

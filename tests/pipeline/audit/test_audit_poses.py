@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.tracks import CenterTrack
-from features.video.foreground import FrameSampler, see_what_stands_out
+from features.video.foreground import FrameSampler, find_foreground
 from features.video.inspection import VideoInfo, inspect_video
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL, distance_to_boxes_px, on_animal_share, pose_findings
 from tests.features.test_blob import arena, wander, write
@@ -28,7 +28,7 @@ def share_of(centers_px: np.ndarray, frames: list[np.ndarray]) -> float | None:
     for frame in frames:
         sampler.add(frame)
     height_px, width_px = frames[0].shape[:2]
-    quality = SimpleNamespace(sightings=see_what_stands_out(sampler))
+    quality = SimpleNamespace(foreground=find_foreground(sampler))
     video = SimpleNamespace(quality=quality, width_px=width_px, height_px=height_px)
     return on_animal_share(CenterTrack(centers_px, np.ones(len(centers_px), dtype=bool)), cast(VideoInfo, video))
 
@@ -98,9 +98,9 @@ def test_what_stands_out_is_remembered_with_the_video(tmp_path: Path):
     path = write(tmp_path / "mouse.avi", arena(wander(N_FRAMES), 180, 40))
     first = inspect_video(path, tmp_path / "videos.json")
     again = inspect_video(path, tmp_path / "videos.json")
-    assert first.quality.sightings is not None and again == first
-    for sighting in first.quality.sightings.frames:
-        assert distance_to_boxes_px(wander(N_FRAMES)[sighting.frame], sighting.boxes_px) == 0
+    assert first.quality.foreground is not None and again == first
+    for shown in first.quality.foreground.frames:
+        assert distance_to_boxes_px(wander(N_FRAMES)[shown.frame], shown.boxes_px) == 0
 
 
 @pytest.mark.shared

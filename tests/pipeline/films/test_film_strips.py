@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from common.errors import InputError
 from common.tables import read_table
+from features.video.inspection import inspect_video
 from pipeline.films.film_strips import (
     STRIP_HEIGHT_PX,
     THUMBNAIL_PX,
@@ -344,7 +346,9 @@ def test_a_video_that_is_gone_or_broken_is_noted_once_and_the_others_are_cut(tmp
     ]
     notes = make_film_strips(tmp_path, items, ["rearing"], {"rearing": COLOR}, ignore)
     assert len(notes) == 1
-    assert "first" in notes[0] and "frame 10 of" in notes[0]
+    with pytest.raises(InputError) as caught:
+        inspect_video(broken)
+    assert "first" in notes[0] and notes[0].endswith(f": {caught.value}")
     assert {s.recording for s in read_film_strips(tmp_path)} == {"second"}
 
 
