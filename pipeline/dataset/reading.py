@@ -1,24 +1,34 @@
-"""How the files of one recording are read: shared by a run (`gather.py`) and by `audit`, so that both see the same."""
+"""How the files of one recording are read and checked: once, for a run and for `audit`, so that both see the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from common.errors import InputError
 from features.backbones.precomputed import PrecomputedConfig
-from features.centers import CenterConfig
+from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.poses.blob_cache import cached_blob_track
 from features.sources.precomputed import count_precomputed_frames
-from features.tracks import PoseTrack
+from features.tracks import CenterTrack, PoseTrack
 from features.video.reading import VideoInfo, inspect_video
-from pipeline.annotations import RawAnnotation, read_annotation
+from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
 from pipeline.config.frame_policy import FrameAllowance, FramesSetting, allowance
 from pipeline.config.schema import ExperimentConfig
+from pipeline.dataset.findings import Finding, change_finding, error_finding, video_findings
+from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
+from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
+from pipeline.dataset.label_findings import seconds_findings
+from pipeline.dataset.pose_findings import pose_findings
 from pipeline.dataset.table import Recording
 from pipeline.runtime.progress import Bar
 
 Progress = Callable[[int, int], None]
+
+_ANY_FPS = 30.0
+"""Without a video it is only asked whether the keypoints are there, not how long gaps are."""
 
 
 def under_title(bar: Bar, title: str) -> Progress:
@@ -155,3 +165,164 @@ def read_recording_labels(
         behaviors=[name for names in settings.behaviors.values() for name in names],
         tolerance_frames=allowed.tail_frames + abs(allowed.shift_labels_frames),
     )
+
+
+@dataclass(frozen=True)
+class FittedLabels:
+    """One annotator's labels of one recording, brought to the frames of its video.
+
+    Attributes
+    ----------
+    annotation : RawAnnotation
+    findings : list of Finding
+        What the frame policy did to them, and whether their times can be trusted.
+    """
+
+    annotation: RawAnnotation
+    findings: list[Finding]
+
+
+@dataclass
+class RecordingFiles:
+    """One recording's files, read once and brought to the frames of its video, as far as they could be read.
+
+    Attributes
+    ----------
+    recording : Recording
+    measured : Measured or None
+        None where the video can't be read.
+    pose : PoseTrack or None
+        As in the file; None where it can't be read or there is none.
+    poses : FittedPoses or None
+        None where there is no pose for each frame of the video.
+    centers : CenterTrack or None
+        Made of `poses`, or else of `pose`.
+    labels : dict of str to FittedLabels
+        By annotator; without those that can't be read or are of other frames.
+    findings : list of Finding
+        About video and poses, and everything that would end a run.
+    """
+
+    recording: Recording
+    measured: Measured | None = None
+    pose: PoseTrack | None = None
+    poses: FittedPoses | None = None
+    centers: CenterTrack | None = None
+    labels: dict[str, FittedLabels] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The recording's id."""
+        return self.recording.id
+
+    @property
+    def video(self) -> VideoInfo | None:
+        """What is known of the video; None where there is none or it can't be read."""
+        return None if self.measured is None else self.measured.video
+
+
+def read_recording(
+    recording: Recording, settings: ReadingSettings, bar: Bar, lists_errors: bool = False
+) -> RecordingFiles:
+    """Read a recording's video, poses and labels once, and check that they agree.
+
+    Parameters
+    ----------
+    recording : Recording
+    settings : ReadingSettings
+    bar : Bar
+        Shows how far the video is decoded.
+    lists_errors : bool
+        Everything that is wrong becomes a finding, and each file that can be read is looked at (`audit`).
+
+    Raises
+    ------
+    InputError
+        At the first thing that is wrong, unless errors are listed.
+    """
+    files = RecordingFiles(recording)
+    listed = partial(_listed, files) if lists_errors else nullcontext
+    with listed():
+        files.measured = measure(recording, settings, under_title(bar, f"Decoding {files.id}"))
+        if files.video is not None:
+            files.findings += video_findings(files.id, files.video)
+    if settings.precomputed is None and (files.video is not None or not recording.has_blob_poses):
+        with listed():
+            tracking = under_title(bar, f"Tracking the animal in {files.id}")
+            files.pose = read_recording_poses(recording, settings, files.video, tracking)
+    annotations = {}
+    if files.measured is not None:
+        for annotator in recording.annotation_paths:
+            with listed():
+                annotations[annotator] = read_recording_labels(recording, annotator, files.measured, settings)
+        _fit_poses(files, annotations, settings, listed)
+    with listed():
+        _find_center(files, settings)
+    _fit_labels(files, annotations, settings)
+    return files
+
+
+@contextmanager
+def _listed(files: RecordingFiles) -> Iterator[None]:
+    """What would end a run becomes a finding."""
+    try:
+        yield
+    except InputError as error:
+        files.findings.append(error_finding(files.id, error))
+
+
+def _fit_poses(
+    files: RecordingFiles,
+    annotations: Mapping[str, RawAnnotation],
+    settings: ReadingSettings,
+    listed: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Compare the lengths of all files, and give each frame of the video a pose."""
+    assert files.measured is not None
+    n_frames, allowed = files.measured.n_frames, settings.allowance(files.id)
+    n_pose_rows = rows_to_agree(files.pose, n_frames)
+    do_poses_agree = _agrees(files.id, n_frames, n_pose_rows, None, allowed)
+    spans: list[LabelSpan | None] = [annotation.span for annotation in annotations.values()]
+    for number, span in enumerate(spans or [None]):
+        # What is wrong with the poses is said once, not with every annotator.
+        rows = n_pose_rows if do_poses_agree or number == 0 else None
+        with listed():
+            check_frames_agree(files.id, n_frames, rows, span, allowed)
+    if files.pose is not None and do_poses_agree:
+        files.poses = fit_poses(files.pose, n_frames, allowed)
+        files.findings += [change_finding(files.id, note) for note in files.poses.notes]
+
+
+def _agrees(recording: str, n_frames: int, n_rows: int | None, span: LabelSpan | None, allowed: FrameAllowance) -> bool:
+    try:
+        check_frames_agree(recording, n_frames, n_rows, span, allowed)
+    except FramesDisagreeError:
+        return False
+    return True
+
+
+def _find_center(files: RecordingFiles, settings: ReadingSettings) -> None:
+    """Find the animal's center, also where the poses' rows are not those of the video or there is none."""
+    pose = files.pose if files.poses is None else files.poses.pose
+    if pose is None:
+        return
+    centers = track_center(pose, settings.center, files.measured.fps if files.measured else _ANY_FPS)
+    if files.poses is not None:
+        centers = CenterTrack(centers.xy_px, centers.observed & files.poses.covered)
+    files.centers = centers
+    files.findings += pose_findings(files.id, pose, centers, settings.center, files.video)
+
+
+def _fit_labels(files: RecordingFiles, annotations: Mapping[str, RawAnnotation], settings: ReadingSettings) -> None:
+    """Bring labels to the frames of the video, where they can be of it."""
+    allowed = settings.allowance(files.id)
+    stop_frame = files.poses.stop_frame if files.poses else None
+    for annotator, annotation in annotations.items():
+        assert files.measured is not None
+        n_frames = files.measured.n_frames
+        if _agrees(files.id, n_frames, None, annotation.span, allowed):
+            fitted, notes = fit_annotation(annotation, n_frames, allowed, stop_frame)
+            changes = [change_finding(files.id, note) for note in notes]
+            odd = seconds_findings(files.id, annotation, files.video)
+            files.labels[annotator] = FittedLabels(fitted, [*changes, *odd])

@@ -32,7 +32,7 @@ class EmbeddedRecording:
 
     Attributes
     ----------
-    gathered : GatheredRecording
+    checked : CheckedRecording
     source : EmbeddingSource
         Where the embeddings are.
     frames : ndarray, shape (n_analysed,), int64
@@ -77,7 +77,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     Parameters
     ----------
     config : ExperimentConfig
-    gathered : sequence of GatheredRecording
+    checked : sequence of CheckedRecording
     only_cached : bool
         Refuse to compute anything (`--stage heads`).
 

@@ -201,7 +201,7 @@ def test_an_unexpected_fault_in_one_recording_does_not_stop_the_rest(lab, tmp_pa
             raise ZeroDivisionError("a bug")
         return real(config, recordings, **more)
 
-    monkeypatch.setattr(module, "gather_recordings", faulty)
+    monkeypatch.setattr(module, "load_recordings", faulty)
     assert predict(lab, tmp_path / "new", str(lab / "held out.avi"), str(lab / "neu ü.avi")) == 2
     (failure,) = rows_of(tmp_path / "new" / "failures.csv")
     assert "ZeroDivisionError" in failure["reason"]
