@@ -12,7 +12,7 @@ from pipeline.dataset.annotators import check_annotators
 from pipeline.dataset.findings import Finding, Severity, change_finding, error_finding
 from pipeline.dataset.label_findings import LabelSummary, behavior_findings, label_findings, summarise_labels
 from pipeline.dataset.pose_findings import low_likelihood_share, on_animal_share
-from pipeline.dataset.reading import Measured, ReadingSettings, RecordingFiles, read_recording
+from pipeline.dataset.reading import LoadedRecording, Measured, ReadingSettings, load_recording
 from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
 from pipeline.runtime.progress import Bar, progress_bars
 
@@ -28,7 +28,7 @@ class AuditedRecording:
 
     Attributes
     ----------
-    files : RecordingFiles
+    loaded : LoadedRecording
     low_likelihood_share, unobserved_share, on_animal_share : float or None
         In [0, 1]. `on_animal_share`: of the sampled frames in which something stands out from the background, those
         in which the center is there; None also where that can't be told.
@@ -36,7 +36,7 @@ class AuditedRecording:
     findings : list of Finding
     """
 
-    files: RecordingFiles
+    loaded: LoadedRecording
     low_likelihood_share: float | None = None
     unobserved_share: float | None = None
     on_animal_share: float | None = None
@@ -46,12 +46,12 @@ class AuditedRecording:
     @property
     def id(self) -> str:
         """The recording's id."""
-        return self.files.id
+        return self.loaded.id
 
     @property
     def measured(self) -> Measured | None:
         """Length and frame rate; None where the video can't be read."""
-        return self.files.measured
+        return self.loaded.measured
 
     def n_findings(self, severity: Severity) -> int:
         """How many findings there are of a severity."""
@@ -111,10 +111,10 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
             except Exception as error:  # The other recordings must be looked at even if this shows a bug of ours.
                 log.debug("Where it happened:", exc_info=True)
                 fault = _fault_of_ours(recording.id, error)
-                audited.append(AuditedRecording(RecordingFiles(recording), findings=[fault]))
+                audited.append(AuditedRecording(LoadedRecording(recording), findings=[fault]))
     if is_experiment:
         general += _about_the_experiment(table_path, recordings, settings)
-    annotations = {item.id: [found.annotation for found in item.files.labels.values()] for item in audited}
+    annotations = {item.id: [found.annotation for found in item.loaded.labels.values()] for item in audited}
     for finding in behavior_findings(annotations, settings.behaviors):
         owner = next((item.findings for item in audited if item.id == finding.recording), general)
         owner.append(finding)
@@ -129,12 +129,12 @@ def audit_recording(recording: Recording, settings: ReadingSettings, bar: Bar, i
             check_annotators(recording, settings.annotations)
         except InputError as error:
             findings.append(error_finding(recording.id, error))
-    files = read_recording(recording, settings, bar, lists_errors=True)
-    item = AuditedRecording(files, findings=[*findings, *files.findings])
+    loaded = load_recording(recording, settings, bar, lists_errors=True)
+    item = AuditedRecording(loaded, findings=[*findings, *loaded.findings])
     _measure_poses(item, settings)
-    for annotator, found in files.labels.items():
-        assert files.measured is not None
-        summary = summarise_labels(annotator, found.annotation, files.measured.n_frames)
+    for annotator, found in loaded.labels.items():
+        assert loaded.measured is not None
+        summary = summarise_labels(annotator, found.annotation, loaded.measured.n_frames)
         item.labels.append(summary)
         item.findings += found.findings
         item.findings += [_reading_finding(recording.id, note) for note in found.annotation.notes]
@@ -144,15 +144,15 @@ def audit_recording(recording: Recording, settings: ReadingSettings, bar: Bar, i
 
 def _measure_poses(item: AuditedRecording, settings: ReadingSettings) -> None:
     """How sure the keypoints are, also where their rows are not those of the video or there is none."""
-    files = item.files
-    pose = files.pose if files.poses is None else files.poses.pose
+    loaded = item.loaded
+    pose = loaded.pose if loaded.poses is None else loaded.poses.pose
     if pose is not None:
         item.low_likelihood_share = low_likelihood_share(pose, settings.center)
-    if files.poses is None or files.centers is None:
+    if loaded.poses is None or loaded.centers is None:
         return
-    item.unobserved_share = float((~files.centers.observed).mean())
-    if files.video is not None and not files.recording.has_blob_poses:
-        item.on_animal_share = on_animal_share(files.centers, files.video)
+    item.unobserved_share = float((~loaded.centers.observed).mean())
+    if loaded.video is not None and not loaded.recording.has_blob_poses:
+        item.on_animal_share = on_animal_share(loaded.centers, loaded.video)
 
 
 def _reading_finding(recording: str, note: str) -> Finding:
@@ -189,7 +189,7 @@ def _differences(audited: Sequence[AuditedRecording]) -> list[Finding]:
     """Frame rates and picture sizes that are not those of most recordings."""
     findings = []
     rates = {item.id: item.measured.fps for item in audited if item.measured is not None}
-    widths_px = {item.id: item.files.video.width_px for item in audited if item.files.video}
+    widths_px = {item.id: item.loaded.video.width_px for item in audited if item.loaded.video}
     if rates and max(rates.values()) > min(rates.values()) * (1 + SAME_FPS):
         findings.append(
             Finding(

@@ -45,7 +45,7 @@ def write_audit_tables(audit: Audit, folder: Path) -> None:
 
 def recording_row(item: AuditedRecording) -> Row:
     """The line of audit.csv; what could not be read is empty."""
-    recording, pose = item.files.recording, item.files.pose
+    recording, pose = item.loaded.recording, item.loaded.pose
     n_frames = None if item.measured is None else item.measured.n_frames
     firsts = [summary.first_frame for summary in item.labels if summary.first_frame is not None]
     stops = [summary.stop_frame for summary in item.labels if summary.stop_frame is not None]
@@ -91,7 +91,7 @@ def behavior_rows(item: AuditedRecording) -> list[Row]:
 
 def _video_cells(item: AuditedRecording) -> Row:
     cells: Row = dict.fromkeys(VIDEO_COLUMNS)
-    cells["video"] = item.files.recording.video_path.name
+    cells["video"] = item.loaded.recording.video_path.name
     if item.measured is None:
         return cells
     cells |= {"n_frames": item.measured.n_frames, "fps": item.measured.fps}

@@ -59,7 +59,7 @@ def learning_findings(config: ExperimentConfig, audit: Audit) -> list[Finding]:
     # What is odd about the recordings has been said.
     with only_errors("pipeline"):
         try:
-            recordings = check_recordings([item.files for item in audit.recordings], config)
+            recordings = check_recordings([item.loaded for item in audit.recordings], config)
         except InputError as error:
             return [error_finding("", error)]
         for behavior in config.behavior_names():

@@ -18,7 +18,7 @@ from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
 from pipeline.dataset.labels import LabelTrack, label_tracks
-from pipeline.dataset.reading import ReadingSettings, RecordingFiles, read_recording
+from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
 from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
 from pipeline.demo import make_demo
 from pipeline.runtime.progress import progress_bars
@@ -123,18 +123,18 @@ def load_recordings(
     for recording in recordings:
         check_annotators(recording, config.annotations)
     settings = ReadingSettings.of(config)
-    files = []
+    loaded = []
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
         frames = bars.add("")
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
-            files.append(read_recording(recording, settings, frames))
-    return check_recordings(files, config, are_behaviors_known)
+            loaded.append(load_recording(recording, settings, frames))
+    return check_recordings(loaded, config, are_behaviors_known)
 
 
 def check_recordings(
-    files: Sequence[RecordingFiles], config: ExperimentConfig, are_behaviors_known: bool = False
+    loaded: Sequence[LoadedRecording], config: ExperimentConfig, are_behaviors_known: bool = False
 ) -> list[CheckedRecording]:
     """Make the labels of recordings that were read without an error, whoever's the experiment wants.
 
@@ -143,8 +143,8 @@ def check_recordings(
     InputError
         A behavior that no file has, or that can't be read.
     """
-    sources = {_Source(item.id, name): item for item in files for name in item.labels}
-    n_frames = {item.id: item.measured.n_frames for item in files if item.measured is not None}
+    sources = {_Source(item.id, name): item for item in loaded for name in item.labels}
+    n_frames = {item.id: item.measured.n_frames for item in loaded if item.measured is not None}
     tracks = label_tracks(
         {str(source): item.labels[source.annotator].annotation for source, item in sources.items()},
         config.their_names(),
@@ -155,7 +155,7 @@ def check_recordings(
     for source in sources:
         by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
     chosen = {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
-    return [_checked(item, chosen.get(item.id)) for item in files]
+    return [_checked(item, chosen.get(item.id)) for item in loaded]
 
 
 class _Source(NamedTuple):
@@ -168,33 +168,33 @@ class _Source(NamedTuple):
         return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
 
 
-def _checked(files: RecordingFiles, chosen: ChosenLabels | None) -> CheckedRecording:
-    assert files.measured is not None
+def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None) -> CheckedRecording:
+    assert loaded.measured is not None
     return CheckedRecording(
-        files.recording,
-        files.video,
-        files.centers,
+        loaded.recording,
+        loaded.video,
+        loaded.centers,
         chosen.labels if chosen else None,
-        files.measured.embeddings_path,
-        files.measured.n_frames,
-        files.measured.fps,
-        tuple(_notes(files)),
+        loaded.measured.embeddings_path,
+        loaded.measured.n_frames,
+        loaded.measured.fps,
+        tuple(_notes(loaded)),
         chosen.disagreement if chosen else None,
         chosen.annotators if chosen else {},
     )
 
 
-def _notes(files: RecordingFiles) -> Iterator[str]:
+def _notes(loaded: LoadedRecording) -> Iterator[str]:
     """Yield what a reader of the report must know: nothing is moved, left out or doubtful in silence."""
-    findings = [*files.findings, *(finding for found in files.labels.values() for finding in found.findings)]
+    findings = [*loaded.findings, *(finding for found in loaded.labels.values() for finding in found.findings)]
     told = [finding for finding in findings if finding.is_change or finding.severity == "warning"]
     for finding in sorted(told, key=lambda finding: not finding.is_change):
         log.warning("%s", finding.note)
         yield finding.note
-    for name, found in files.labels.items():
+    for name, found in loaded.labels.items():
         for note in found.annotation.notes:
             # What makes labels doubtful stays marked as such.
-            yield type(note)(f"{_Source(files.id, name)}: {note}")
+            yield type(note)(f"{_Source(loaded.id, name)}: {note}")
 
 
 def recordings_csv(config: ExperimentConfig) -> Path:

@@ -68,7 +68,7 @@ class ReadingSettings:
         """Those of an experiment."""
         return cls(
             config.center,
-            config.cache_dir,
+            config.execution.cache_dir,
             config.frames,
             config.their_names(),
             config.annotations,
@@ -183,7 +183,7 @@ class FittedLabels:
 
 
 @dataclass
-class RecordingFiles:
+class LoadedRecording:
     """One recording's files, read once and brought to the frames of its video, as far as they could be read.
 
     Attributes
@@ -222,9 +222,9 @@ class RecordingFiles:
         return None if self.measured is None else self.measured.video
 
 
-def read_recording(
+def load_recording(
     recording: Recording, settings: ReadingSettings, bar: Bar, lists_errors: bool = False
-) -> RecordingFiles:
+) -> LoadedRecording:
     """Read a recording's video, poses and labels once, and check that they agree.
 
     Parameters
@@ -241,57 +241,57 @@ def read_recording(
     InputError
         At the first thing that is wrong, unless errors are listed.
     """
-    files = RecordingFiles(recording)
-    listed = partial(_listed, files) if lists_errors else nullcontext
+    loaded = LoadedRecording(recording)
+    listed = partial(_listed, loaded) if lists_errors else nullcontext
     with listed():
-        files.measured = measure(recording, settings, under_title(bar, f"Decoding {files.id}"))
-        if files.video is not None:
-            files.findings += video_findings(files.id, files.video)
-    if settings.precomputed is None and (files.video is not None or not recording.has_blob_poses):
+        loaded.measured = measure(recording, settings, under_title(bar, f"Decoding {loaded.id}"))
+        if loaded.video is not None:
+            loaded.findings += video_findings(loaded.id, loaded.video)
+    if settings.precomputed is None and (loaded.video is not None or not recording.has_blob_poses):
         with listed():
-            tracking = under_title(bar, f"Tracking the animal in {files.id}")
-            files.pose = read_recording_poses(recording, settings, files.video, tracking)
+            tracking = under_title(bar, f"Tracking the animal in {loaded.id}")
+            loaded.pose = read_recording_poses(recording, settings, loaded.video, tracking)
     annotations = {}
-    if files.measured is not None:
+    if loaded.measured is not None:
         for annotator in recording.annotation_paths:
             with listed():
-                annotations[annotator] = read_recording_labels(recording, annotator, files.measured, settings)
-        _fit_poses(files, annotations, settings, listed)
+                annotations[annotator] = read_recording_labels(recording, annotator, loaded.measured, settings)
+        _fit_poses(loaded, annotations, settings, listed)
     with listed():
-        _find_center(files, settings)
-    _fit_labels(files, annotations, settings)
-    return files
+        _find_center(loaded, settings)
+    _fit_labels(loaded, annotations, settings)
+    return loaded
 
 
 @contextmanager
-def _listed(files: RecordingFiles) -> Iterator[None]:
+def _listed(loaded: LoadedRecording) -> Iterator[None]:
     """What would end a run becomes a finding."""
     try:
         yield
     except InputError as error:
-        files.findings.append(error_finding(files.id, error))
+        loaded.findings.append(error_finding(loaded.id, error))
 
 
 def _fit_poses(
-    files: RecordingFiles,
+    loaded: LoadedRecording,
     annotations: Mapping[str, RawAnnotation],
     settings: ReadingSettings,
     listed: Callable[[], AbstractContextManager[None]],
 ) -> None:
     """Compare the lengths of all files, and give each frame of the video a pose."""
-    assert files.measured is not None
-    n_frames, allowed = files.measured.n_frames, settings.allowance(files.id)
-    n_pose_rows = rows_to_agree(files.pose, n_frames)
-    do_poses_agree = _agrees(files.id, n_frames, n_pose_rows, None, allowed)
+    assert loaded.measured is not None
+    n_frames, allowed = loaded.measured.n_frames, settings.allowance(loaded.id)
+    n_pose_rows = rows_to_agree(loaded.pose, n_frames)
+    do_poses_agree = _agrees(loaded.id, n_frames, n_pose_rows, None, allowed)
     spans: list[LabelSpan | None] = [annotation.span for annotation in annotations.values()]
     for number, span in enumerate(spans or [None]):
         # What is wrong with the poses is said once, not with every annotator.
         rows = n_pose_rows if do_poses_agree or number == 0 else None
         with listed():
-            check_frames_agree(files.id, n_frames, rows, span, allowed)
-    if files.pose is not None and do_poses_agree:
-        files.poses = fit_poses(files.pose, n_frames, allowed)
-        files.findings += [change_finding(files.id, note) for note in files.poses.notes]
+            check_frames_agree(loaded.id, n_frames, rows, span, allowed)
+    if loaded.pose is not None and do_poses_agree:
+        loaded.poses = fit_poses(loaded.pose, n_frames, allowed)
+        loaded.findings += [change_finding(loaded.id, note) for note in loaded.poses.notes]
 
 
 def _agrees(recording: str, n_frames: int, n_rows: int | None, span: LabelSpan | None, allowed: FrameAllowance) -> bool:
@@ -302,27 +302,27 @@ def _agrees(recording: str, n_frames: int, n_rows: int | None, span: LabelSpan |
     return True
 
 
-def _find_center(files: RecordingFiles, settings: ReadingSettings) -> None:
+def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     """Find the animal's center, also where the poses' rows are not those of the video or there is none."""
-    pose = files.pose if files.poses is None else files.poses.pose
+    pose = loaded.pose if loaded.poses is None else loaded.poses.pose
     if pose is None:
         return
-    centers = track_center(pose, settings.center, files.measured.fps if files.measured else _ANY_FPS)
-    if files.poses is not None:
-        centers = CenterTrack(centers.xy_px, centers.observed & files.poses.covered)
-    files.centers = centers
-    files.findings += pose_findings(files.id, pose, centers, settings.center, files.video)
+    centers = track_center(pose, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
+    if loaded.poses is not None:
+        centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered)
+    loaded.centers = centers
+    loaded.findings += pose_findings(loaded.id, pose, centers, settings.center, loaded.video)
 
 
-def _fit_labels(files: RecordingFiles, annotations: Mapping[str, RawAnnotation], settings: ReadingSettings) -> None:
+def _fit_labels(loaded: LoadedRecording, annotations: Mapping[str, RawAnnotation], settings: ReadingSettings) -> None:
     """Bring labels to the frames of the video, where they can be of it."""
-    allowed = settings.allowance(files.id)
-    stop_frame = files.poses.stop_frame if files.poses else None
+    allowed = settings.allowance(loaded.id)
+    stop_frame = loaded.poses.stop_frame if loaded.poses else None
     for annotator, annotation in annotations.items():
-        assert files.measured is not None
-        n_frames = files.measured.n_frames
-        if _agrees(files.id, n_frames, None, annotation.span, allowed):
+        assert loaded.measured is not None
+        n_frames = loaded.measured.n_frames
+        if _agrees(loaded.id, n_frames, None, annotation.span, allowed):
             fitted, notes = fit_annotation(annotation, n_frames, allowed, stop_frame)
-            changes = [change_finding(files.id, note) for note in notes]
-            odd = seconds_findings(files.id, annotation, files.video)
-            files.labels[annotator] = FittedLabels(fitted, [*changes, *odd])
+            changes = [change_finding(loaded.id, note) for note in notes]
+            odd = seconds_findings(loaded.id, annotation, loaded.video)
+            loaded.labels[annotator] = FittedLabels(fitted, [*changes, *odd])

@@ -133,27 +133,28 @@ class Embedder:
             item.n_frames,
             config.frame_step,
             config.backbone.n_categories,
-            config.cache_dir,
+            config.execution.cache_dir,
         )
 
     def _from_network(self, item: CheckedRecording, resolved: ResolvedBackbone, bar: Bar) -> FeatureCache:
         config = self._config
+        cache_dir = config.execution.cache_dir
         assert item.video is not None and item.centers is not None
         settings = ExtractionSettings(
             config.crop.size_px, config.frame_step, config.precision, config.batch_frames, config.seed
         )
         if self._only_cached:
             recipe_fingerprint = fingerprint(recipe_for(item.video, item.centers, resolved, settings))
-            found = read_cache(cache_path(config.cache_dir, item.id, recipe_fingerprint), recipe_fingerprint)
+            found = read_cache(cache_path(cache_dir, item.id, recipe_fingerprint), recipe_fingerprint)
             if found is None:
                 raise InputError(
-                    f"--stage heads works on cached embeddings, but {config.cache_dir} has none of {item.id} for these "
+                    f"--stage heads works on cached embeddings, but {cache_dir} has none of {item.id} for these "
                     "settings. Run `--stage features` first, or leave --stage out."
                 )
             return found
         computed = _Counter(bar)
         cached = extract_features(
-            item.id, item.video, item.centers, resolved, settings, config.cache_dir, self._build_engine, computed
+            item.id, item.video, item.centers, resolved, settings, cache_dir, self._build_engine, computed
         )
         self.n_frames_computed += computed.n_new
         return cached
