@@ -164,7 +164,7 @@ def test_a_folder_that_takes_nothing_is_said_in_plain_words(tmp_path: Path, caps
     def refuse(*_args, **_kwargs):
         raise OSError(code, os.strerror(code), "somewhere")
 
-    monkeypatch.setattr("pipeline.experiment.write_text", refuse)
+    monkeypatch.setattr("pipeline.run_folder.provenance.write_text", refuse)
     assert main([str(yaml)]) == 2
     assert word in capsys.readouterr().err
 

@@ -118,6 +118,23 @@ def test_a_finished_run_is_left_alone_and_other_settings_are_refused(finished, c
     assert (run / "scores.csv").stat().st_mtime_ns == before
 
 
+def test_a_finished_run_is_the_same_run_with_other_folders_workers_and_words(finished, tmp_path: Path, capsys):
+    config, run = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    older = (copy / "config.yaml").read_text(encoding="utf-8").replace("schema: 2\n", "")
+    head, execution = older.split("execution:\n")
+    older = head + "\n".join(line.strip() for line in execution.splitlines()) + "\n"
+    for text in (older, None):
+        if text is not None:
+            (copy / "config.yaml").write_text(text, encoding="utf-8")
+        words = ["--set", "workers=2", "--set", f"cache_dir={tmp_path / 'new'}", "--set", "description=another"]
+        assert main([str(config), "--output", str(copy), *words]) == 0
+        assert "finished already, with the same settings" in capsys.readouterr().err
+        assert main([str(config), "--output", str(copy), "--set", "batch_frames=8"]) == 2
+        shutil.copy(run / "config.yaml", copy)
+
+
 @pytest.mark.usefixtures("no_figures")
 def test_same_seed_same_scores_another_seed_others(finished, tmp_path: Path):
     config, run = finished

@@ -45,6 +45,7 @@ def write_audit_tables(audit: Audit, folder: Path) -> None:
 
 def recording_row(item: AuditedRecording) -> Row:
     """The line of audit.csv; what could not be read is empty."""
+    recording, pose = item.loaded.recording, item.loaded.pose
     n_frames = None if item.measured is None else item.measured.n_frames
     firsts = [summary.first_frame for summary in item.labels if summary.first_frame is not None]
     stops = [summary.stop_frame for summary in item.labels if summary.stop_frame is not None]
@@ -52,13 +53,13 @@ def recording_row(item: AuditedRecording) -> Row:
     return {
         "recording": item.id,
         **_video_cells(item),
-        "poses": "blob" if item.recording.has_blob_poses else _name(item.recording.pose_path),
-        "n_pose_rows": None if item.pose is None else item.pose.n_frames,
-        "n_keypoints": None if item.pose is None else len(item.pose.keypoints),
+        "poses": "blob" if recording.has_blob_poses else _name(recording.pose_path),
+        "n_pose_rows": None if pose is None else pose.n_frames,
+        "n_keypoints": None if pose is None else len(pose.keypoints),
         "low_likelihood_share": item.low_likelihood_share,
         "unobserved_share": item.unobserved_share,
         "on_animal_share": item.on_animal_share,
-        "annotations": "; ".join(path.name for path in item.recording.annotation_paths.values()),
+        "annotations": "; ".join(path.name for path in recording.annotation_paths.values()),
         "first_labelled_frame": min(firsts, default=None),
         "last_labelled_frame": max(stops) - 1 if stops else None,
         "frames_after_last_label": n_frames - max(stops) if stops and n_frames is not None else None,
@@ -90,7 +91,7 @@ def behavior_rows(item: AuditedRecording) -> list[Row]:
 
 def _video_cells(item: AuditedRecording) -> Row:
     cells: Row = dict.fromkeys(VIDEO_COLUMNS)
-    cells["video"] = item.recording.video_path.name
+    cells["video"] = item.loaded.recording.video_path.name
     if item.measured is None:
         return cells
     cells |= {"n_frames": item.measured.n_frames, "fps": item.measured.fps}

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from common.errors import InputError
 from common.files import write_text
-from pipeline.audit.recording import Audit, audit_table, error_finding
+from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
 from pipeline.config.schema import ExperimentConfig, load_config
-from pipeline.dataset.findings import Finding
-from pipeline.dataset.load import load_dataset, recordings_csv
+from pipeline.dataset.findings import Finding, error_finding
+from pipeline.dataset.load import check_recordings, recordings_csv
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL
 from pipeline.dataset.reading import ReadingSettings
 from pipeline.runtime.logs import only_errors
@@ -44,7 +44,7 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     table_path, settings, config = _what_to_audit(options)
     audit = audit_table(table_path, settings, is_experiment=config is not None)
     if config is not None and not audit.n_findings("error"):
-        audit.general.extend(learning_findings(config))
+        audit.general.extend(learning_findings(config, audit))
     write_audit_tables(audit, options.output)
     page = write_audit_page(audit, options.output / "audit.html", str(options.config or "defaults"))
     console = Console()
@@ -53,18 +53,18 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     return 2 if audit.n_findings("error") else 0
 
 
-def learning_findings(config: ExperimentConfig) -> list[Finding]:
+def learning_findings(config: ExperimentConfig, audit: Audit) -> list[Finding]:
     """Errors that end a run although every file can be read: too few animals, a behavior that is too rare."""
     errors: dict[str, None] = {}
     # What is odd about the recordings has been said.
     with only_errors("pipeline"):
         try:
-            checked = load_dataset(config)
+            recordings = check_recordings([item.loaded for item in audit.recordings], config)
         except InputError as error:
             return [error_finding("", error)]
         for behavior in config.behavior_names():
             try:
-                plan_behavior(config, checked, behavior)
+                plan_behavior(config, recordings, behavior)
             except InputError as error:
                 errors[str(error)] = None
     return [error_finding("", InputError(error)) for error in errors]

@@ -5,11 +5,18 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.errors import InputError
 from common.suggestions import did_you_mean
 from pipeline.commands import COMMANDS
 from pipeline.runtime.logs import set_level
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import ExperimentConfig
+    from pipeline.run_folder.run_dir import RunDir
+
+log = logging.getLogger(__name__)
 
 _EXAMPLES = """examples:
   python run_experiment.py experiments/exp1.yaml
@@ -45,7 +52,6 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
     if options.verbose:
         set_level(logging.DEBUG)
     from pipeline.config.schema import load_config
-    from pipeline.experiment import RunOptions, run_experiment
 
     _require_no_misspelt_command(options.configs[0])
     configs = [load_config(path, options.overrides) for path in options.configs]
@@ -61,28 +67,50 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
             f"Several of the experiments have the name {doubled[0]!r}, so they would share a folder. Give each YAML "
             "a `name:` of its own."
         )
-    run_options = RunOptions(options.output, options.stage, options.overwrite)
     runs, failed = [], []
     for config in configs:
         try:
-            runs.append(run_experiment(config, run_options))
+            runs.append(_run(config, options))
         except InputError as error:
             # A night's other experiments must not be lost to one.
             if len(configs) == 1:
                 raise
-            logging.getLogger(__name__).error("%s: %s", config.name, error)
+            log.error("%s: %s", config.name, error)
             failed.append((config.name, error))
     finished = [run.path for run in runs if run.is_finished()]
     if len(configs) > 1 and finished:
         from pipeline.report.comparison.page import write_comparison
         from pipeline.report.terminal import print_comparison
 
-        path = configs[0].output_dir / "comparison.html"
+        path = configs[0].execution.output_dir / "comparison.html"
         print_comparison(write_comparison(finished, path))
         print(f"Comparison: {path}")
     for name, reason in failed:
         print(f"\nError: the experiment {name} was not finished: {reason}", file=sys.stderr)
     return 2 if failed else 0
+
+
+def _run(config: "ExperimentConfig", options: argparse.Namespace) -> "RunDir":
+    from pipeline.experiment import run_experiment
+    from pipeline.run_folder.run_dir import RunDir
+
+    run = RunDir(options.output or config.execution.output_dir / config.name)
+    if options.stage == "report":
+        _report_again(run)
+    else:
+        run_experiment(config, run, options.stage, options.overwrite)
+    return run
+
+
+def _report_again(run: "RunDir") -> None:
+    from pipeline.report.html import write_report
+
+    if not run.scores_path.is_file():
+        raise InputError(
+            f"{run.path} holds no finished scores to report on. Run the experiment without --stage report first."
+        )
+    write_report(run.path)
+    log.info("Report: %s", run.report_path)
 
 
 def _experiment_parser() -> argparse.ArgumentParser:

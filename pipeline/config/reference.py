@@ -36,7 +36,9 @@ The thesis is X. de Juan, *Automated Mouse Behavior Recognition using LSTM and T
 change the line `recordings:` (and `behaviors:`), or give `--set recordings=my/recordings.csv` on the command line; any
 other key can be set the same way, for example `--set training.epochs=20`.
 
-Paths are relative to the folder in which the command is run. Unknown keys are refused.
+Paths are relative to the folder in which the command is run. Unknown keys are refused. The settings below `execution`
+change no result: a finished run is the same run with others. Older names (`workers`, `cache_dir` and `output_dir` by
+themselves) and the config.yaml of older runs are understood; its key `schema` numbers the form in which it is written.
 
 This page is made from the code by `python -m pipeline.config.reference`.
 """
@@ -45,7 +47,7 @@ This page is made from the code by `python -m pipeline.config.reference`.
 def reference() -> str:
     """The whole page, Markdown."""
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
-    for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo"):
+    for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo", "execution"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
     parts += [
         _table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in backbone_configs().items()

@@ -2,19 +2,14 @@
 
 The model below is the single source of truth: the command line reads it, `experiments/README.md`
 is generated from it, and a run folder keeps the resolved form. Unknown keys are refused by name.
-YAML is read by a YAML 1.2 safe loader, so that `1e-3` is a number and `no` is a word.
 """
 
-import difflib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from common.errors import InputError
 from common.names import unsafe_name_reason
@@ -25,8 +20,12 @@ from features.sources import backbone_configs, open_source, source_class
 from features.sources.base import ExtractionSettings, FeatureSource
 from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
+from pipeline.config.complaints import complaints
 from pipeline.config.demo import DemoConfig
+from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
+from pipeline.config.migrations import RENAMED, SCHEMA, migrate
+from pipeline.config.yaml_tree import apply_override, read_yaml_mapping
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.postprocessing.tuning import TuningConfig
 
@@ -36,10 +35,6 @@ if TYPE_CHECKING:
 else:
     AnyBackbone = Annotated[Union[tuple(backbone_configs().values())], Field(discriminator="name")]  # noqa: UP007
     AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
-
-
-# How pydantic names the members of a union in the place of an error.
-_UNION_TAGS = ("str", "list[str]", "literal[", "function-after[")
 
 
 class CropConfig(BaseModel):
@@ -53,7 +48,7 @@ class CropConfig(BaseModel):
 
 
 class ExperimentConfig(BaseModel):
-    """Everything that determines a run."""
+    """Everything that determines a run, and how it is carried out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -138,14 +133,9 @@ class ExperimentConfig(BaseModel):
         "curve (wants many bouts).",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same machine: same scores.")
-    workers: int = Field(
-        0,
-        ge=0,
-        le=64,
-        description="Heads trained at the same time, each in its own process. 0: chosen by cores.",
+    execution: ExecutionConfig = Field(
+        default_factory=lambda: ExecutionConfig(), description="How and where a run is carried out. Changes no result."
     )
-    cache_dir: Path = Field(Path("cache"), description="Folder of the cached embeddings (shared by experiments).")
-    output_dir: Path = Field(Path("runs"), description="Folder in which the run's folder is made.")
 
     @field_validator("name")
     @classmethod
@@ -198,6 +188,10 @@ class ExperimentConfig(BaseModel):
         settings = ExtractionSettings(self.crop.size_px, self.frame_step, self.precision, self.batch_frames, self.seed)
         return open_source(self.backbone, settings, before_engine)
 
+    def identity(self) -> dict[str, Any]:
+        """All settings that determine results: a run with the same ones, on the same recordings, is the same run."""
+        return self.model_dump(mode="json", exclude={"name", "description", "execution"})
+
     def chooses_settings(self) -> bool:
         """Whether post-processing or calibration is chosen on training recordings."""
         return self.postprocess == "tune" or self.calibration != "none"
@@ -217,7 +211,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     Parameters
     ----------
     path : Path
-        YAML file.
+        YAML file, of this or an older schema.
     overrides : sequence of str
         `key.path=value`, as given with `--set`; the value is read as YAML.
 
@@ -226,10 +220,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     InputError
         If the file is missing or no YAML, or a key is unknown, missing or out of range.
     """
-    tree = _read_yaml_mapping(path)
+    tree = migrate(read_yaml_mapping(path), str(path))
     for override in overrides:
-        _apply_override(tree, override)
-    return parse_config(tree, source=str(path))
+        apply_override(tree, override, RENAMED)
+    return _checked(tree, str(path))
 
 
 def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
@@ -240,119 +234,19 @@ def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
     InputError
         If a key is unknown, missing or out of range.
     """
-    try:
-        return ExperimentConfig.model_validate(tree)
-    except ValidationError as error:
-        # A value that fits no member of a union is reported once for each member: once is enough.
-        complaints = [item for item in error.errors() if not _is_about_the_other_kind(item)]
-        described = {".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree) for item in reversed(complaints)}
-        raise InputError(f"{source}: {'; '.join(reversed(described.values()))}.") from None
+    return _checked(migrate(tree, source), source)
 
 
 def dump_config(config: ExperimentConfig) -> str:
     """The resolved configuration as YAML text, every default written out."""
-    return dump_yaml(config.model_dump(mode="json"))
+    return dump_yaml({"schema": SCHEMA, **config.model_dump(mode="json")})
 
 
-def _read_yaml_mapping(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1)
-        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
-        raise InputError(f"The experiment file {path} does not exist (looked in {Path.cwd()}).{hint}")
+def _checked(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
     try:
-        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8 in your editor.") from None
-    except YAMLError as error:
-        place = str(getattr(error, "problem_mark", "") or "").strip().replace("\n", " ")
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise InputError(
-            f"{path} is not valid YAML: {problem} {place}. Check the indentation and the colons there."
-        ) from None
-    if not isinstance(tree, dict):
-        raise InputError(f"{path} should hold `key: value` lines, as experiments/exp1.yaml does; found {tree!r:.60}.")
-    return tree
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set expects key.path=value (for example --set seed=1); found {override!r}.")
-    try:
-        value = YAML(typ="safe", pure=True).load(text) if text.strip() else None
-    except YAMLError:
-        raise InputError(f"--set {override!r}: the value after `=` is not valid YAML.") from None
-    *parents, last = key.strip().split(".")
-    node = tree
-    for parent in parents:
-        child = node.setdefault(parent, {})
-        if not isinstance(child, dict):
-            raise InputError(f"--set {override!r}: {parent!r} is a single value, it has no keys below it.")
-        node = child
-    node[last] = value
-
-
-def _is_about_the_other_kind(item: Any) -> bool:
-    """Whether a complaint is that keys are no word, or a word no keys, where both are possible."""
-    is_mapping = isinstance(item["input"], Mapping)
-    kind = str(item["loc"][-1]) if item["loc"] else ""
-    return (kind.startswith("literal[") and is_mapping) or (kind.startswith("function-after[") and not is_mapping)
-
-
-def _describe(item: Any, tree: Mapping[str, Any]) -> str:
-    """One pydantic complaint in words that name the YAML key."""
-    keys = _yaml_keys(item["loc"], tree)
-    key = ".".join(keys) or "the experiment"
-    if item["type"] == "extra_forbidden":
-        return _describe_unknown(key, tree)
-    if item["type"] == "missing":
-        return f"the key {key} is missing"
-    if item["type"].startswith("union_tag"):
-        wanted = item["ctx"].get("expected_tags", "")
-        found = item["ctx"].get("tag")
-        return f"{key}.name should be one of {wanted}" + (f"; found {found!r}" if found else "; it is missing")
-    if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
-        return f"{key} should have keys of its own below it (found {item['input']!r:.80})"
-    message = re.sub(r"^(Input|Value error,) ?", "", item["msg"])
-    if item["loc"] and str(item["loc"][-1]).startswith("literal["):
-        message += " or have keys of its own below it"
-    given = item["input"]
-    found = f" (found {given!r:.80})" if not isinstance(given, dict | BaseModel) else ""
-    return f"{key} {message}{found}"
-
-
-def _describe_unknown(key: str, tree: Mapping[str, Any]) -> str:
-    """Name the key that was probably meant, or the backbone or head that it belongs to."""
-    place, _, last = key.rpartition(".")
-    chosen = tree.get(place)
-    owner_chosen = chosen.get("name") if isinstance(chosen, Mapping) else None
-    usable = [known for known, owner, _ in walk_fields() if owner in ("", owner_chosen)]
-    others = [owner for known, owner, _ in walk_fields() if known == key]
-    if others:
-        return f"unknown key {key}: it belongs to {' and '.join(others)}, not to {owner_chosen}"
-    near = difflib.get_close_matches(key, usable, n=1, cutoff=0.6)
-    near = [known for known in usable if known.rpartition(".")[2] == last] or near
-    hint = f" (did you mean {' or '.join(near[:3])}?)" if near else "; experiments/README.md lists all keys"
-    return f"unknown key {key}{hint}"
-
-
-def _yaml_keys(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]:
-    """Pydantic's place without what only pydantic sees (union members, discriminator tags)."""
-    keys: list[str] = []
-    node: Any = tree
-    for position, part in enumerate(loc):
-        if isinstance(node, Mapping) and part in node:
-            node = node[part]
-        elif position < len(loc) - 1 or (isinstance(part, str) and part.startswith(_UNION_TAGS)):
-            continue
-        keys.append(str(part))
-    return keys
-
-
-def known_keys() -> list[str]:
-    """Every key a configuration can have, dotted."""
-    return [key for key, _, _ in walk_fields()]
+        return ExperimentConfig.model_validate(tree)
+    except ValidationError as error:
+        raise InputError(f"{source}: {'; '.join(complaints(error, tree, list(walk_fields())))}.") from None
 
 
 def walk_fields() -> Iterator[tuple[str, str, Any]]:

@@ -7,14 +7,17 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import listing
 from features.video.inspection import VideoInfo
 from features.video.quality import BLACK_LEVEL, SATURATED_LEVEL, Brightness, FrameTimes
+from pipeline.dataset.frames_agree import FramesDisagreeError
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
+STOPS = "A run stops here."
 MAX_OFFSET_FRAMES = 1.0
 """Labels that land so far beside what was seen are as good as exact: nobody scores to the frame."""
 MANY_REPEATS, STILL_S = 0.05, 1.0
@@ -44,6 +47,8 @@ class Finding:
         What was found, with numbers; what it does to the results; what to do. Whole sentences.
     is_doubt : bool
         Results of this recording may mean nothing at all.
+    is_change : bool
+        Something was moved or left out, as the user asked: a run notes that, though it is no warning.
     """
 
     severity: Severity
@@ -52,12 +57,25 @@ class Finding:
     consequence: str
     remedy: str
     is_doubt: bool = False
+    is_change: bool = False
 
     @property
     def note(self) -> str:
         """As a note of a run: what and why, in one paragraph."""
         text = f"{self.recording}: {self.found} {self.consequence}".strip()
         return Doubt(text) if self.is_doubt else text
+
+
+def error_finding(recording: str, error: InputError) -> Finding:
+    """What would end a run, as a finding; a reader's error says itself what was found and what to do."""
+    if isinstance(error, FramesDisagreeError):
+        return Finding("error", recording, error.found, STOPS, error.remedy)
+    return Finding("error", recording, str(error), STOPS, "Do what it says, then audit again.")
+
+
+def change_finding(recording: str, note: str) -> Finding:
+    """What the frame policy, or a format's own rule, did to poses or labels."""
+    return Finding("note", recording, note, "", "Check that this is what you want.", is_change=True)
 
 
 def video_findings(recording: str, video: VideoInfo) -> list[Finding]:

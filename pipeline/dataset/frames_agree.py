@@ -1,18 +1,17 @@
 """Do video, poses and labels speak of the same frames? Nothing is trimmed or shifted unless the user says so."""
 
-from dataclasses import dataclass
-
 from common.errors import InputError
 from pipeline.annotations.base import LabelSpan
 from pipeline.config.frame_policy import STRICT, FrameAllowance
 
 
-@dataclass(frozen=True)
-class Disagreement:
-    """Files of one recording that are of different frames: what was found, and the ways out."""
+class FramesDisagreeError(InputError):
+    """Files of one recording are of different frames: what was found, and the ways out."""
 
-    found: str
-    remedy: str
+    def __init__(self, found: str, remedy: str) -> None:
+        super().__init__(f"{found} {remedy}")
+        self.found = found
+        self.remedy = remedy
 
 
 def check_frames_agree(
@@ -22,30 +21,6 @@ def check_frames_agree(
     label_span: LabelSpan | None = None,
     allowed: FrameAllowance = STRICT,
 ) -> None:
-    """Compare the decoded frames with the pose rows and the labels' span.
-
-    Parameters
-    ----------
-    recording, n_frames_video, n_pose_rows, label_span, allowed
-        As `find_disagreement`.
-
-    Raises
-    ------
-    InputError
-        Where they disagree.
-    """
-    found = find_disagreement(recording, n_frames_video, n_pose_rows, label_span, allowed)
-    if found is not None:
-        raise InputError(f"{found.found} {found.remedy}")
-
-
-def find_disagreement(
-    recording: str,
-    n_frames_video: int,
-    n_pose_rows: int | None = None,
-    label_span: LabelSpan | None = None,
-    allowed: FrameAllowance = STRICT,
-) -> Disagreement | None:
     """Compare the decoded frames with the pose rows and the labels' span.
 
     Parameters
@@ -61,15 +36,15 @@ def find_disagreement(
     allowed : FrameAllowance
         How far they may disagree; not at all by default.
 
-    Returns
-    -------
-    Disagreement or None
-        Where pose rows or a frame table's rows are not as many as frames, or a bout ends after the video, by more
-        than is allowed.
+    Raises
+    ------
+    FramesDisagreeError
+        Pose rows or a frame table's rows are not as many as frames, or a bout ends after the video, by more than is
+        allowed.
     """
     poses_fit = n_pose_rows is None or allowed.length_fits(n_frames_video, n_pose_rows, allowed.shift_poses_frames)
     if poses_fit and (label_span is None or _labels_fit(label_span, n_frames_video, allowed)):
-        return None
+        return
     found = [f"the video has {n_frames_video} frames (decoded)"]
     found.append("no pose file is read" if n_pose_rows is None else f"the pose file has {n_pose_rows} rows")
     if label_span is None:
@@ -78,7 +53,7 @@ def find_disagreement(
         found.append(f"the labels have {label_span.n_frames} rows ({label_span.where})")
     else:
         found.append(f"the labels reach to frame {label_span.n_frames} ({label_span.where})")
-    return Disagreement(
+    raise FramesDisagreeError(
         f"Video, poses and labels of recording {recording!r} must be of the same frames, but {', '.join(found)}.",
         "Check that the three belong together, and that the video was not cut or converted after it was tracked or "
         f"scored. {_way_out(recording, n_frames_video, n_pose_rows, label_span, allowed)}",

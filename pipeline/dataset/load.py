@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,31 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from features.centers import track_center
-from features.sources.base import Measured
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
-from pipeline.annotations import LabelSpan, RawAnnotation
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
-from pipeline.dataset.findings import Finding, video_findings
-from pipeline.dataset.frame_fit import fit_annotation, fit_poses
-from pipeline.dataset.frames_agree import check_frames_agree
-from pipeline.dataset.label_findings import seconds_findings
 from pipeline.dataset.labels import LabelTrack, label_tracks
-from pipeline.dataset.pose_findings import pose_findings
-from pipeline.dataset.reading import (
-    ReadingSettings,
-    measure,
-    read_recording_labels,
-    read_recording_poses,
-    rows_to_agree,
-    under_title,
-)
+from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
 from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
 from pipeline.demo import make_demo
-from pipeline.runtime.progress import Bar, progress_bars
+from pipeline.runtime.progress import progress_bars
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +114,6 @@ def load_recordings(
     are_behaviors_known : bool
         The behaviors' names are known from elsewhere, so that one may be in none of these annotations.
 
-    Returns
-    -------
-    list of GatheredRecording
-
     Raises
     ------
     InputError
@@ -141,67 +122,39 @@ def load_recordings(
     for recording in recordings:
         check_annotators(recording, config.annotations)
     settings = ReadingSettings.of(config)
-    read: dict[str, _Read] = {}
+    loaded = []
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
         frames = bars.add("")
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
-            read[recording.id] = _read(recording, settings, frames)
-    labels = _labels(read, config, are_behaviors_known)
-    return [_checked(recording, read[recording.id], labels.get(recording.id)) for recording in recordings]
+            loaded.append(load_recording(recording, settings, frames))
+    return check_recordings(loaded, config, are_behaviors_known)
 
 
-@dataclass(frozen=True)
-class _Read:
-    """What was read of one recording, brought to the frames of its video."""
+def check_recordings(
+    loaded: Sequence[LoadedRecording], config: ExperimentConfig, are_behaviors_known: bool = False
+) -> list[CheckedRecording]:
+    """Make the labels of recordings that were read without an error, whoever's the experiment wants.
 
-    measured: Measured
-    centers: CenterTrack | None
-    annotations: dict[str, RawAnnotation]
-    notes: tuple[str, ...]
-
-
-def _read(recording: Recording, settings: ReadingSettings, bar: Bar) -> _Read:
-    """Read one recording's files; what the frame policy did, and what is odd, becomes notes."""
-    measured = measure(recording, settings, under_title(bar, f"Decoding {recording.id}"))
-    n_frames, video = measured.n_frames, measured.video
-    pose = None
-    if settings.source.needs_poses:
-        tracking = under_title(bar, f"Tracking the animal in {recording.id}")
-        pose = read_recording_poses(recording, settings, video, tracking)
-    n_pose_rows, allowed = rows_to_agree(pose, n_frames), settings.allowance(recording.id)
-    raw = {name: read_recording_labels(recording, name, measured, settings) for name in recording.annotation_paths}
-    spans: list[LabelSpan | None] = [annotation.span for annotation in raw.values()]
-    for span in spans or [None]:
-        check_frames_agree(recording.id, n_frames, n_pose_rows, span, allowed)
-    odd = [] if video is None else video_findings(recording.id, video)
-    notes: list[str] = []
-    poses = centers = None
-    if pose is not None:
-        poses = fit_poses(pose, n_frames, allowed)
-        notes += poses.notes
-        centers = track_center(poses.pose, settings.center, measured.fps)
-        centers = CenterTrack(centers.xy_px, centers.observed & poses.covered)
-        odd += pose_findings(recording.id, poses.pose, centers, settings.center, video)
-    fitted = {}
-    for name, annotation in raw.items():
-        fitted[name], told = fit_annotation(annotation, n_frames, allowed, poses.stop_frame if poses else None)
-        notes += told
-        odd += seconds_findings(recording.id, annotation, video)
-    told_notes = _told(recording.id, notes, odd)
-    # What makes labels doubtful stays marked as such.
-    said = (type(note)(f"{_Source(recording.id, name)}: {note}") for name, found in raw.items() for note in found.notes)
-    return _Read(measured, centers, fitted, (*told_notes, *said))
-
-
-def _told(recording: str, notes: Sequence[str], odd: Sequence[Finding]) -> list[str]:
-    """What a reader of the report must know, logged as well: nothing is moved, left out or doubtful in silence."""
-    told = [f"{recording}: {note}" for note in notes]
-    told += [finding.note for finding in odd if finding.severity == "warning"]
-    for note in told:
-        log.warning("%s", note)
-    return told
+    Raises
+    ------
+    InputError
+        A behavior that no file has, or that can't be read.
+    """
+    sources = {_Source(item.id, name): item for item in loaded for name in item.labels}
+    n_frames = {item.id: item.measured.n_frames for item in loaded if item.measured is not None}
+    tracks = label_tracks(
+        {str(source): item.labels[source.annotator].annotation for source, item in sources.items()},
+        config.their_names(),
+        {str(source): n_frames[source.recording] for source in sources},
+        are_behaviors_known,
+    )
+    by_recording: dict[str, dict[str, LabelTrack]] = {}
+    for source in sources:
+        by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
+    chosen = {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
+    return [_checked(item, chosen.get(item.id)) for item in loaded]
 
 
 class _Source(NamedTuple):
@@ -214,34 +167,33 @@ class _Source(NamedTuple):
         return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
 
 
-def _labels(read: Mapping[str, _Read], config: ExperimentConfig, are_behaviors_known: bool) -> dict[str, ChosenLabels]:
-    """Labels of every annotated recording, whoever's the experiment wants."""
-    sources = [_Source(recording, name) for recording, found in read.items() for name in found.annotations]
-    tracks = label_tracks(
-        {str(source): read[source.recording].annotations[source.annotator] for source in sources},
-        config.their_names(),
-        {str(source): read[source.recording].measured.n_frames for source in sources},
-        are_behaviors_known,
-    )
-    by_recording: dict[str, dict[str, LabelTrack]] = {}
-    for source in sources:
-        by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
-    return {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
-
-
-def _checked(recording: Recording, found: _Read, chosen: ChosenLabels | None) -> CheckedRecording:
+def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None) -> CheckedRecording:
+    assert loaded.measured is not None
     return CheckedRecording(
-        recording,
-        found.measured.video,
-        found.centers,
+        loaded.recording,
+        loaded.video,
+        loaded.centers,
         chosen.labels if chosen else None,
-        found.measured.file_hashes,
-        found.measured.n_frames,
-        found.measured.fps,
-        found.notes,
+        loaded.measured.file_hashes,
+        loaded.measured.n_frames,
+        loaded.measured.fps,
+        tuple(_notes(loaded)),
         chosen.disagreement if chosen else None,
         chosen.annotators if chosen else {},
     )
+
+
+def _notes(loaded: LoadedRecording) -> Iterator[str]:
+    """Yield what a reader of the report must know: nothing is moved, left out or doubtful in silence."""
+    findings = [*loaded.findings, *(finding for found in loaded.labels.values() for finding in found.findings)]
+    told = [finding for finding in findings if finding.is_change or finding.severity == "warning"]
+    for finding in sorted(told, key=lambda finding: not finding.is_change):
+        log.warning("%s", finding.note)
+        yield finding.note
+    for name, found in loaded.labels.items():
+        for note in found.annotation.notes:
+            # What makes labels doubtful stays marked as such.
+            yield type(note)(f"{_Source(loaded.id, name)}: {note}")
 
 
 def recordings_csv(config: ExperimentConfig) -> Path:

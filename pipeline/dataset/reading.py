@@ -1,26 +1,36 @@
-"""How the files of one recording are read: shared by a run (`gather.py`) and by `audit`, so that both see the same."""
+"""How the files of one recording are read and checked: once, for a run and for `audit`, so that both see the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
 from features.backbones.compact import CompactConfig
-from features.centers import CenterConfig
+from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.poses.blob_cache import cached_blob_track
 from features.sources import open_source
 from features.sources.base import ExtractionSettings, FeatureSource, Measured, RecordingFiles
-from features.tracks import PoseTrack
+from features.tracks import CenterTrack, PoseTrack
 from features.video.inspection import VideoInfo
-from pipeline.annotations import RawAnnotation, read_annotation
+from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
 from pipeline.config.frame_policy import FrameAllowance, FramesSetting, allowance
 from pipeline.config.schema import ExperimentConfig
+from pipeline.dataset.findings import Finding, change_finding, error_finding, video_findings
+from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
+from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
+from pipeline.dataset.label_findings import seconds_findings
+from pipeline.dataset.pose_findings import pose_findings
 from pipeline.dataset.table import Recording
 from pipeline.runtime.progress import Bar
 
 Progress = Callable[[int, int], None]
+
+_ANY_FPS = 30.0
+"""Without a video it is only asked whether the keypoints are there, not how long gaps are."""
 
 
 def under_title(bar: Bar, title: str) -> Progress:
@@ -60,7 +70,7 @@ class ReadingSettings:
         """Those of an experiment."""
         return cls(
             config.center,
-            config.cache_dir,
+            config.execution.cache_dir,
             config.frames,
             config.their_names(),
             config.annotations,
@@ -136,3 +146,164 @@ def read_recording_labels(
         behaviors=[name for names in settings.behaviors.values() for name in names],
         tolerance_frames=allowed.tail_frames + abs(allowed.shift_labels_frames),
     )
+
+
+@dataclass(frozen=True)
+class FittedLabels:
+    """One annotator's labels of one recording, brought to the frames of its video.
+
+    Attributes
+    ----------
+    annotation : RawAnnotation
+    findings : list of Finding
+        What the frame policy did to them, and whether their times can be trusted.
+    """
+
+    annotation: RawAnnotation
+    findings: list[Finding]
+
+
+@dataclass
+class LoadedRecording:
+    """One recording's files, read once and brought to the frames of its video, as far as they could be read.
+
+    Attributes
+    ----------
+    recording : Recording
+    measured : Measured or None
+        None where the video can't be read.
+    pose : PoseTrack or None
+        As in the file; None where it can't be read or there is none.
+    poses : FittedPoses or None
+        None where there is no pose for each frame of the video.
+    centers : CenterTrack or None
+        Made of `poses`, or else of `pose`.
+    labels : dict of str to FittedLabels
+        By annotator; without those that can't be read or are of other frames.
+    findings : list of Finding
+        About video and poses, and everything that would end a run.
+    """
+
+    recording: Recording
+    measured: Measured | None = None
+    pose: PoseTrack | None = None
+    poses: FittedPoses | None = None
+    centers: CenterTrack | None = None
+    labels: dict[str, FittedLabels] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The recording's id."""
+        return self.recording.id
+
+    @property
+    def video(self) -> VideoInfo | None:
+        """What is known of the video; None where there is none or it can't be read."""
+        return None if self.measured is None else self.measured.video
+
+
+def load_recording(
+    recording: Recording, settings: ReadingSettings, bar: Bar, lists_errors: bool = False
+) -> LoadedRecording:
+    """Read a recording's video, poses and labels once, and check that they agree.
+
+    Parameters
+    ----------
+    recording : Recording
+    settings : ReadingSettings
+    bar : Bar
+        Shows how far the video is decoded.
+    lists_errors : bool
+        Everything that is wrong becomes a finding, and each file that can be read is looked at (`audit`).
+
+    Raises
+    ------
+    InputError
+        At the first thing that is wrong, unless errors are listed.
+    """
+    loaded = LoadedRecording(recording)
+    listed = partial(_listed, loaded) if lists_errors else nullcontext
+    with listed():
+        loaded.measured = measure(recording, settings, under_title(bar, f"Decoding {loaded.id}"))
+        if loaded.video is not None:
+            loaded.findings += video_findings(loaded.id, loaded.video)
+    if settings.source.needs_poses and (loaded.video is not None or not recording.has_blob_poses):
+        with listed():
+            tracking = under_title(bar, f"Tracking the animal in {loaded.id}")
+            loaded.pose = read_recording_poses(recording, settings, loaded.video, tracking)
+    annotations = {}
+    if loaded.measured is not None:
+        for annotator in recording.annotation_paths:
+            with listed():
+                annotations[annotator] = read_recording_labels(recording, annotator, loaded.measured, settings)
+        _fit_poses(loaded, annotations, settings, listed)
+    with listed():
+        _find_center(loaded, settings)
+    _fit_labels(loaded, annotations, settings)
+    return loaded
+
+
+@contextmanager
+def _listed(loaded: LoadedRecording) -> Iterator[None]:
+    """What would end a run becomes a finding."""
+    try:
+        yield
+    except InputError as error:
+        loaded.findings.append(error_finding(loaded.id, error))
+
+
+def _fit_poses(
+    loaded: LoadedRecording,
+    annotations: Mapping[str, RawAnnotation],
+    settings: ReadingSettings,
+    listed: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Compare the lengths of all files, and give each frame of the video a pose."""
+    assert loaded.measured is not None
+    n_frames, allowed = loaded.measured.n_frames, settings.allowance(loaded.id)
+    n_pose_rows = rows_to_agree(loaded.pose, n_frames)
+    do_poses_agree = _agrees(loaded.id, n_frames, n_pose_rows, None, allowed)
+    spans: list[LabelSpan | None] = [annotation.span for annotation in annotations.values()]
+    for number, span in enumerate(spans or [None]):
+        # What is wrong with the poses is said once, not with every annotator.
+        rows = n_pose_rows if do_poses_agree or number == 0 else None
+        with listed():
+            check_frames_agree(loaded.id, n_frames, rows, span, allowed)
+    if loaded.pose is not None and do_poses_agree:
+        loaded.poses = fit_poses(loaded.pose, n_frames, allowed)
+        loaded.findings += [change_finding(loaded.id, note) for note in loaded.poses.notes]
+
+
+def _agrees(recording: str, n_frames: int, n_rows: int | None, span: LabelSpan | None, allowed: FrameAllowance) -> bool:
+    try:
+        check_frames_agree(recording, n_frames, n_rows, span, allowed)
+    except FramesDisagreeError:
+        return False
+    return True
+
+
+def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
+    """Find the animal's center, also where the poses' rows are not those of the video or there is none."""
+    pose = loaded.pose if loaded.poses is None else loaded.poses.pose
+    if pose is None:
+        return
+    centers = track_center(pose, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
+    if loaded.poses is not None:
+        centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered)
+    loaded.centers = centers
+    loaded.findings += pose_findings(loaded.id, pose, centers, settings.center, loaded.video)
+
+
+def _fit_labels(loaded: LoadedRecording, annotations: Mapping[str, RawAnnotation], settings: ReadingSettings) -> None:
+    """Bring labels to the frames of the video, where they can be of it."""
+    allowed = settings.allowance(loaded.id)
+    stop_frame = loaded.poses.stop_frame if loaded.poses else None
+    for annotator, annotation in annotations.items():
+        assert loaded.measured is not None
+        n_frames = loaded.measured.n_frames
+        if _agrees(loaded.id, n_frames, None, annotation.span, allowed):
+            fitted, notes = fit_annotation(annotation, n_frames, allowed, stop_frame)
+            changes = [change_finding(loaded.id, note) for note in notes]
+            odd = seconds_findings(loaded.id, annotation, loaded.video)
+            loaded.labels[annotator] = FittedLabels(fitted, [*changes, *odd])

@@ -4,7 +4,6 @@ Recordings are read, embedded and predicted one by one, so that a bad one is rep
 not stop the others. What comes out has the form of a run's folder.
 """
 
-import errno
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-import common.errors
 from common.errors import InputError
-from common.files import write_text
-from common.notes import Doubt
 from common.tables import write_table
 from models.inference import TrainedHead
 from models.threads import load_tensorflow
@@ -30,7 +26,7 @@ from pipeline.films.run_strips import cut_film_strips
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, measured_scores, source_as_trained
 from pipeline.report.html import write_report
-from pipeline.run_folder.provenance import Clock, begin_evaluation, now
+from pipeline.run_folder.provenance import RunRecord, begin_evaluation
 from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import PREDICTION, RunDir
 from pipeline.runtime.logs import log_file
@@ -43,7 +39,6 @@ from pipeline.training.plan import HEAD
 
 log = logging.getLogger(__name__)
 
-_OUT_OF_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _Done = TypeVar("_Done")
 
 
@@ -120,22 +115,16 @@ def predict_recordings(
         If the recipe differs, the folder holds other results, or no recording at all could be predicted.
     """
     run = RunDir(options.output)
-    run.claim()
-    try:
+    outcome = Outcome(run, failures=[Failure(name, "", reason) for name, reason in bad_rows], notes=[*notes])
+    with run.claimed():
         if run.holds_anything():
             _require_replaceable(run, options)
             # Of predictions that were interrupted, the long part lies in the cache of embeddings.
             run.set_aside()
         with log_file(run.log_path):
-            outcome = Outcome(run, failures=[Failure(name, "", reason) for name, reason in bad_rows], notes=[*notes])
             _carry_out(trained, recordings, options, outcome)
         run.drop_set_aside()
-        return outcome
-    except (InputError, common.errors.InputError):
-        run.discard_new()
-        raise
-    finally:
-        run.release()
+    return outcome
 
 
 def _require_replaceable(run: RunDir, options: PredictOptions) -> None:
@@ -154,23 +143,19 @@ def _require_replaceable(run: RunDir, options: PredictOptions) -> None:
 def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions, outcome: Outcome) -> None:
     run = outcome.run
     config = _config_of_predictions(trained, options)
-    write_text(run.config_path, dump_config(config))
-    provenance = _begin_provenance(trained)
-    run.write_provenance(provenance)
-    clock = Clock()
-    provenance["stages"] = clock.stages
+    record = RunRecord(run, dump_config(config), _begin_provenance(trained))
     learned_from = read_learned_from(trained.path)
     source = source_as_trained(trained)
     with quiet_native_output():
         load_tensorflow()
     heads = {behavior: trained.head(behavior) for behavior in trained.bundles}
-    checked = _gather_all(config, recordings, learned_from, outcome)
+    checked = _load_all(config, recordings, learned_from, outcome)
     summarise(checked, config.behavior_names())
-    clock.stop("check inputs", sum(item.n_frames for item in checked))
+    record.stage_done("check inputs", sum(item.n_frames for item in checked))
     stage_two = StageTwo({HEAD: {}})
     embedder = Embedder(config, source, only_cached=False)
     _embed_and_predict(embedder, heads, checked, stage_two, outcome)
-    clock.stop("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
+    record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
     if outcome.embedded or len(outcome.failures) > 1:
         write_table(run.failures_path, Failure._fields, (failure._asdict() for failure in outcome.failures))
     if not outcome.embedded:
@@ -179,18 +164,11 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     results = write_results(config, run, outcome.embedded, stage_two, choices)
     checked = [item.checked for item in outcome.embedded]
     notes = results.notes + cut_film_strips(config, run, checked, results.scored)
-    provenance["notes"] = [
-        *trained.version_notes(),
-        *(note for item in outcome.embedded for note in item.checked.notes),
-        *outcome.notes,
-        *notes,
-    ]
-    provenance["doubts"] = [note for note in provenance["notes"] if isinstance(note, Doubt)]
-    provenance["finished"] = now()
-    run.write_provenance(provenance)
+    record.finish(
+        [*trained.version_notes(), *(note for item in checked for note in item.notes), *outcome.notes, *notes]
+    )
     write_report(run.path)
-    clock.stop("tables and report", None)
-    run.write_provenance(provenance)
+    record.stage_done("tables and report")
 
 
 def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> ExperimentConfig:
@@ -227,14 +205,14 @@ def _begin_provenance(trained: TrainedRun) -> dict[str, Any]:
     }
 
 
-def _gather_all(
+def _load_all(
     config: ExperimentConfig, recordings: Sequence[Recording], learned_from: LearnedFrom, outcome: Outcome
 ) -> list[CheckedRecording]:
     """Read every recording's files; those that are wrong are put down as failures."""
     checked = []
     for number, recording in enumerate(recordings, start=1):
         log.debug("Checking %s (%d of %d)", recording.id, number, len(recordings))
-        found = _attempt(recording, outcome, partial(_gather, config, recording, outcome))
+        found = _attempt(recording, outcome, partial(_load, config, recording, outcome))
         for item in found or ():
             # What was learned from is predicted, but never compared with its labels.
             is_test = recording.split == "test" and not learned_from.knows(item)
@@ -244,7 +222,7 @@ def _gather_all(
     return checked
 
 
-def _gather(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[CheckedRecording]:
+def _load(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[CheckedRecording]:
     """Read one recording's files; labels that are wrong cost it its labels only."""
     try:
         return load_recordings(config, [recording], are_behaviors_known=True)
@@ -270,7 +248,6 @@ def _embed_and_predict(
         frames = bars.add("")
         for number, item in enumerate(checked):
             videos.update(number, len(checked), f"Predicting {item.id}")
-
             done = _attempt(item.recording, outcome, partial(_predict, embedder, heads, item, frames))
             if done is not None:
                 embedded, stage_two.probabilities[HEAD][item.id] = done
@@ -287,17 +264,12 @@ def _predict(
 
 
 def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) -> _Done | None:
-    """Do something for one recording; a failure is put down, and the next recording's turn comes.
-
-    A full disk is not one recording's: nothing after it could be written.
-    """
+    """Do something for one recording; a failure is put down, and the next recording's turn comes."""
     try:
         return work()
-    except (InputError, common.errors.InputError) as error:
+    except InputError as error:
         reason = str(error)
     except OSError as error:
-        if error.errno in _OUT_OF_ROOM:
-            raise
         reason = f"{error.strerror or error} ({error.filename or recording.video_path})"
     except Exception as error:  # A night's other videos must not be lost to a bug of ours.
         log.debug("Where it happened:", exc_info=True)

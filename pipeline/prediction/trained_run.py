@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from features.centers import CenterConfig
 from features.sources.base import FeatureSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
-from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.config.schema import CropConfig, ExperimentConfig, load_config
 from pipeline.report.words.summary import gather_evidence
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
@@ -174,8 +175,7 @@ def open_trained_run(path: Path) -> TrainedRun:
         )
     trained = TrainedRun(path, config, bundles, {b: read_metadata(folder) for b, folder in bundles.items()})
     _require_whole_recipes(trained)
-    settings = _settings_recipe(config)
-    differing = list(_differences(settings, {key: trained.recipe.get(key) for key in settings}))
+    differing = list(_differences(_settings_recipe(config), _settings_of_then(trained.recipe)))
     if differing:
         raise _recipe_error(trained, differing, f"{run.config_path.name} says")
     return trained
@@ -204,6 +204,15 @@ def _settings_recipe(config: ExperimentConfig) -> dict[str, Any]:
         "center": config.center.model_dump(mode="json"),
         "crop": config.crop.model_dump(mode="json"),
         "frame_step": config.frame_step,
+    }
+
+
+def _settings_of_then(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The same part of a recipe, with settings that there were none of then as they are by default."""
+    return {
+        "center": {**CenterConfig().model_dump(mode="json"), **recipe.get("center", {})},
+        "crop": {**CropConfig().model_dump(mode="json"), **recipe.get("crop", {})},
+        "frame_step": recipe.get("frame_step"),
     }
 
 

@@ -2,11 +2,16 @@
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from common.files import write_text
+from common.notes import Doubt
 from pipeline.config.schema import ExperimentConfig
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.machine import REARVIEW_VERSION, describe_machine, git_state, package_versions
 from pipeline.training.embed import StageOne
 
@@ -62,16 +67,39 @@ def bundle_metadata(config: ExperimentConfig, backbone: dict[str, Any]) -> dict[
     }
 
 
-class Clock:
-    """Seconds and frames per second of each stage."""
+class RunRecord:
+    """What a run says of itself, in config.yaml and provenance.json, as it goes on.
 
-    def __init__(self) -> None:
-        self.stages: list[dict[str, Any]] = []
+    Parameters
+    ----------
+    run : RunDir
+    config_text : str
+        The resolved settings.
+    facts : dict
+        What is known at the beginning.
+    """
+
+    def __init__(self, run: RunDir, config_text: str, facts: dict[str, Any]) -> None:
+        self._run = run
+        self._facts = facts
+        self._stages: list[dict[str, Any]] = []
         self._since = time.monotonic()
+        write_text(run.config_path, config_text)
+        self._write()
 
-    def stop(self, stage: str, n_frames: int | None) -> None:
-        """End a stage; the next one begins at once. Without frames there is no rate."""
+    def stage_done(self, stage: str, n_frames: int | None = None, **facts: Any) -> None:
+        """End a stage, with what became known in it; the next one begins at once. Without frames there is no rate."""
         seconds = time.monotonic() - self._since
         rate = round(n_frames / seconds, 1) if n_frames and seconds > 0 else None
-        self.stages.append({"stage": stage, "seconds": round(seconds, 2), "n_frames": n_frames, "frames_per_s": rate})
+        self._stages.append({"stage": stage, "seconds": round(seconds, 2), "n_frames": n_frames, "frames_per_s": rate})
         self._since = time.monotonic()
+        self._write(facts)
+
+    def finish(self, notes: Sequence[str], **facts: Any) -> None:
+        """Put down that all results are written, and what a reader must know of them."""
+        doubts = [note for note in notes if isinstance(note, Doubt)]
+        self._write({"notes": list(notes), "doubts": doubts, **facts, "finished": now()})
+
+    def _write(self, facts: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._facts |= {"stages": self._stages, **facts}
+        self._run.write_provenance(self._facts)

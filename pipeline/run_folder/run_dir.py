@@ -123,6 +123,24 @@ class RunDir:
         """Replace the provenance."""
         write_text(self.provenance_path, json.dumps(provenance, indent=2, ensure_ascii=False) + "\n")
 
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes out for the time of a `with` block; a new folder in which nothing came about is deleted.
+
+        Raises
+        ------
+        InputError
+            As `claim`.
+        """
+        self.claim()
+        try:
+            yield
+        except InputError:
+            self.discard_new()
+            raise
+        finally:
+            self.release()
+
     def claim(self) -> None:
         """Make the folder and keep other processes out of it until `release`.
 

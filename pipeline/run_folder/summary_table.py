@@ -33,7 +33,7 @@ def write_summary(
     Parameters
     ----------
     path : Path
-    gathered : sequence of GatheredRecording
+    checked : sequence of CheckedRecording
     statistics : sequence of dict
         Rows of statistics.csv; those of the model are taken.
     probabilities : mapping of recording to mapping of behavior to ndarray, shape (n_frames,), float32

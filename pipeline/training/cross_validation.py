@@ -130,7 +130,7 @@ def run_stage_two(
     n_inner = len(_inner_fits(plan, folds, None)) if config.chooses_settings() else 0
     n_fits = len(cross_fits) + len(thesis_fits) + n_inner + len(plan.kinds) * len(behaviors)
     outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), n_fits=n_fits)
-    outcome.n_workers = choose_n_workers(config.workers, len(cross_fits) or n_fits)
+    outcome.n_workers = choose_n_workers(config.execution.workers, len(cross_fits) or n_fits)
     bench = Workbench({r.id: r.source for r in recordings}, plan.targets, dict(bundle_metadata))
     with progress_bars() as bars:
         display = _Display(bars, n_fits, outcome.n_workers)

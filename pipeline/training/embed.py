@@ -30,7 +30,7 @@ class EmbeddedRecording:
 
     Attributes
     ----------
-    gathered : GatheredRecording
+    checked : CheckedRecording
     source : EmbeddingSource
         Where the embeddings are.
     frames : ndarray, shape (n_analysed,), int64
@@ -75,7 +75,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     Parameters
     ----------
     config : ExperimentConfig
-    gathered : sequence of GatheredRecording
+    checked : sequence of CheckedRecording
     only_cached : bool
         Refuse to compute anything (`--stage heads`).
 
@@ -121,7 +121,7 @@ class Embedder:
         if self._only_cached and rows.is_slow:
             cached = self._from_cache(rows)
         else:
-            cached = cached_rows(rows, self._config.cache_dir, computed)
+            cached = cached_rows(rows, self._config.execution.cache_dir, computed)
         if computed.n_new:
             rate = computed.n_new / max(1e-9, time.monotonic() - started)
             log.info("%s: %d frames embedded, %.0f a second", item.id, computed.n_new, rate)
@@ -133,11 +133,11 @@ class Embedder:
         return EmbeddedRecording(item, source, cached.frames, cached.n_features)
 
     def _from_cache(self, rows: FeatureRows) -> FeatureCache:
-        found = find_rows(rows, self._config.cache_dir)
+        found = find_rows(rows, self._config.execution.cache_dir)
         if found is None:
             raise InputError(
-                f"--stage heads works on cached embeddings, but {self._config.cache_dir} has none of {rows.recording} "
-                "for these settings. Run `--stage features` first, or leave --stage out."
+                f"--stage heads works on cached embeddings, but {self._config.execution.cache_dir} has none of "
+                f"{rows.recording} for these settings. Run `--stage features` first, or leave --stage out."
             )
         return found
 

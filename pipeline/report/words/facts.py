@@ -85,6 +85,7 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
         "postprocess": "Post-processing",
         "tuning": "Choice of post-processing",
         "demo": "Demo",
+        "execution": "Execution (changes no result)",
     }
     groups = []
     for key, title in titles.items():

@@ -11,6 +11,7 @@ from features.video import reading as video_module
 from pipeline.command_line import main
 from pipeline.commands.audit import run_audit_command
 from pipeline.config.schema import load_config
+from pipeline.dataset import reading as reading_module
 from pipeline.dataset.findings import rounded_rate
 from pipeline.dataset.load import load_dataset
 from tests.features.made_videos import write_timed_video
@@ -147,6 +148,36 @@ def test_videos_are_decoded_once_for_audits_and_runs(in_folder: Path, monkeypatc
     monkeypatch.setattr(video_module, "_inspect", refuse)
     assert Audited(in_folder, "--config", str(config_path)).rows == first.rows
     assert [item.n_frames for item in load_dataset(load_config(config_path))] == [N_FRAMES] * 3
+
+
+def test_poses_and_labels_are_read_once_also_with_an_experiment(in_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    config_path = make_video_lab(in_folder, n_train=3)
+    read: list[str] = []
+
+    def counted(reader):
+        def read_counted(path: Path, *arguments: object, **more: object) -> object:
+            read.append(path.name)
+            return reader(path, *arguments, **more)
+
+        return read_counted
+
+    for name in ("read_poses", "read_annotation"):
+        monkeypatch.setattr(reading_module, name, counted(getattr(reading_module, name)))
+    assert Audited(in_folder, str(config_path)).exit_code == 0
+    assert sorted(read) == sorted([f"v{i}_dlc.csv" for i in range(3)] + [f"v{i} labels.csv" for i in range(3)])
+
+
+def test_what_is_wrong_with_poses_is_said_once_and_every_annotators_labels_beside_them(in_folder: Path):
+    make_video_lab(in_folder, n_train=1)
+    write_labels(in_folder / "short.csv", known_labels(0)[:-5])
+    write_labels(in_folder / "long.csv", np.vstack([known_labels(0), known_labels(0)[:4]]))
+    write_table(in_folder, ["v0,v0.avi,v0_dlc.csv,Ada=v0 labels.csv;Bo=short.csv;Cy=long.csv,mouse0,,train"])
+    said = Audited(in_folder, "recordings.csv").said_of("v0", "error")
+    assert said.count("the pose file has 120 rows") == 2
+    assert "the labels have 115 rows (short.csv)" in said and "the labels have 124 rows (long.csv)" in said
+    write_poses(in_folder / "v0_dlc.csv", N_FRAMES - 1)
+    said = Audited(in_folder, "recordings.csv").said_of("v0", "error")
+    assert said.count("the pose file has 119 rows") == 1 and said.count("must be of the same frames") == 3
 
 
 def test_with_an_experiment_its_behaviors_are_looked_for(in_folder: Path):

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
+from pipeline.config.execution import ExecutionConfig
 from pipeline.config.reference import REFERENCE_PATH, reference
-from pipeline.config.schema import dump_config, known_keys, load_config, parse_config
+from pipeline.config.schema import dump_config, load_config, parse_config, walk_fields
 
 EXPERIMENTS = REFERENCE_PATH.parent
 SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))
@@ -43,6 +44,66 @@ def test_the_thesis_settings_are_those_of_table_4_1():
 def test_the_resolved_form_reads_back_to_the_same(tmp_path: Path):
     config = load_config(EXPERIMENTS / "exp3.yaml", ["seed=7"])
     assert load_config(write(tmp_path, dump_config(config))) == config
+
+
+def test_an_older_runs_config_is_read_as_todays(tmp_path: Path):
+    """As it was written before schemas were numbered."""
+    smaller = ["demo={n_train: 4, n_test: 1, n_frames: 700, size_px: 256}"]
+    smaller += ["training.epochs=4", "training.min_epochs=2"]
+    config = load_config(EXPERIMENTS.parent / "tests" / "data" / "config_schema_1.yaml")
+    assert config == load_config(EXPERIMENTS / "exp1.yaml", smaller)
+    assert load_config(write(tmp_path, dump_config(config))) == config
+
+
+@pytest.mark.parametrize("text", ["", "schema: 1\n", "schema: 2\nexecution: {cache_dir: there}\n"])
+def test_settings_that_change_no_result_are_taken_under_their_old_names(tmp_path: Path, text: str):
+    overrides = ["workers=3", "output_dir=elsewhere"] + (["cache_dir=there"] if "execution" not in text else [])
+    config = load_config(write(tmp_path, text + MINIMAL), overrides)
+    assert config.execution == ExecutionConfig(workers=3, cache_dir=Path("there"), output_dir=Path("elsewhere"))
+    old = "workers: 3\ncache_dir: there\noutput_dir: elsewhere\n"
+    assert load_config(write(tmp_path, MINIMAL + old)) == config
+    assert config.identity() == load_config(write(tmp_path, MINIMAL), ["description=x"]).identity()
+    assert config.identity() != load_config(write(tmp_path, MINIMAL), ["batch_frames=8"]).identity()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("schema: 3\nheads: [1]\n", "made by a newer Rearview: it has schema 3.*reads up to 2"),
+        ("schema: two\n", r"schema should be a whole number from 1 to 2 \(found 'two'\)"),
+        ("schema: 0\n", "found 0"),
+        ("workers: 1\nexecution: {workers: 2}\n", "workers is given twice, as workers and as execution.workers"),
+        ("schema: 2\nworkers: 1\n", "unknown key workers .did you mean execution.workers"),
+        ("workers: -1\n", "execution.workers should be greater than or equal to 0"),
+        ("execution: 3\nworkers: 1\n", "execution should have keys of its own"),
+    ],
+)
+def test_a_schema_that_cannot_be_read_is_told(tmp_path: Path, text: str, said: str):
+    with pytest.raises(InputError, match=said):
+        load_config(write(tmp_path, MINIMAL + text))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_settings_that_differ_from_the_defaults_say_why(path: Path):
+    config = load_config(path)
+    settings, defaults = config.model_dump(), {}
+    for key, owner, field in walk_fields():
+        place = key.partition(".")[0]
+        if owner in ("", settings[place]["name"] if place in ("backbone", "head") else ""):
+            defaults[key] = field.get_default(call_default_factory=True)
+    unexplained, section = [], ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, colon, rest = line.partition(":")
+        section = name if colon and not line.startswith(" ") else section
+        key = name if section == name else f"{section}.{name.strip()}"
+        if not colon or key not in defaults or key in ("name", "description", "recordings", "behaviors"):
+            continue
+        value = settings[section] if key == section else settings[section][name.strip()]
+        if isinstance(value, dict) or key.endswith(".name"):
+            continue
+        if value != defaults[key] and "#" not in rest:
+            unexplained.append(line.strip())
+    assert unexplained == []
 
 
 def test_numbers_and_words_are_read_as_people_mean_them(tmp_path: Path):
@@ -122,12 +183,10 @@ def test_text_in_another_encoding_is_refused(tmp_path: Path):
 def test_the_reference_page_is_up_to_date_and_complete():
     page = REFERENCE_PATH.read_text(encoding="utf-8")
     assert page == reference(), "run `python -m pipeline.config.reference`"
-    assert all(f"`{key}`" in page for key in known_keys() if not key.endswith(".name"))
+    assert all(f"`{key}`" in page for key, _, _ in walk_fields() if not key.endswith(".name"))
 
 
 def test_every_setting_is_explained():
-    from pipeline.config.schema import walk_fields
-
     assert not [key for key, _, field in walk_fields() if not field.description and not key.endswith("name")]
 
 

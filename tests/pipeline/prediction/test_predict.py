@@ -59,7 +59,7 @@ def without_cache(lab: Path, tmp_path: Path) -> Path:
     run = tmp_path / "copied" / "tiny"
     shutil.copytree(lab / "runs" / "tiny", run)
     config = (run / "config.yaml").read_text(encoding="utf-8")
-    cache = load_config(run / "config.yaml").cache_dir
+    cache = load_config(run / "config.yaml").execution.cache_dir
     (run / "config.yaml").write_text(config.replace(str(cache), str(tmp_path / "cache")), encoding="utf-8")
     return run
 
@@ -72,6 +72,21 @@ def test_predict_gives_exactly_the_probabilities_of_the_run(lab, tmp_path):
         for kind in ("predictions", "bouts"):
             expected = (lab / "runs" / "tiny" / kind / f"{ours}.csv").read_bytes()
             assert (tmp_path / "new" / kind / f"{theirs}.csv").read_bytes() == expected
+
+
+def test_a_run_of_an_older_rearview_predicts(lab, tmp_path):
+    """Its config.yaml has no schema, and its recipe lacks a setting that came later."""
+    run = without_cache(lab, tmp_path)
+    head, execution = (run / "config.yaml").read_text(encoding="utf-8").replace("schema: 2\n", "").split("execution:\n")
+    older = head.replace("  max_gap_s: 1.0\n", "", 1) + "\n".join(line.strip() for line in execution.splitlines())
+    (run / "config.yaml").write_text(older, encoding="utf-8")
+    for path in (run / "heads").glob("*/head.json"):
+        header = json.loads(path.read_text(encoding="utf-8"))
+        del header["metadata"]["recipe"]["center"]["max_gap_s"]
+        path.write_text(json.dumps(header), encoding="utf-8")
+    assert main(["predict", str(run), str(lab / "held out.avi"), "--output", str(tmp_path / "new")]) == 0
+    expected = (lab / "runs" / "tiny" / "predictions" / "held.csv").read_bytes()
+    assert (tmp_path / "new" / "predictions" / "held_out.csv").read_bytes() == expected
 
 
 def test_cached_features_are_used(lab, tmp_path, capsys):
@@ -201,7 +216,7 @@ def test_an_unexpected_fault_in_one_recording_does_not_stop_the_rest(lab, tmp_pa
             raise ZeroDivisionError("a bug")
         return real(config, recordings, **more)
 
-    monkeypatch.setattr(module, "gather_recordings", faulty)
+    monkeypatch.setattr(module, "load_recordings", faulty)
     assert predict(lab, tmp_path / "new", str(lab / "held out.avi"), str(lab / "neu ü.avi")) == 2
     (failure,) = rows_of(tmp_path / "new" / "failures.csv")
     assert "ZeroDivisionError" in failure["reason"]

@@ -1,0 +1,88 @@
+"""What pydantic finds wrong with settings, in words that name the YAML's keys."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+# How pydantic names the members of a union in the place of an error.
+_UNION_TAGS = ("str", "list[str]", "literal[", "function-after[")
+
+Setting = tuple[str, str, Any]
+"""(dotted key, the backbone or head it belongs to or "", field)."""
+
+
+def complaints(error: ValidationError, tree: Mapping[str, Any], fields: Sequence[Setting]) -> list[str]:
+    """One text for each key that is wrong.
+
+    Parameters
+    ----------
+    error : ValidationError
+    tree : mapping
+        The settings that were checked.
+    fields : sequence of (str, str, field)
+        All settings there are, from which the one that was meant is guessed.
+    """
+    # A value that fits no member of a union is reported once for each member: once is enough.
+    items = [item for item in error.errors() if not _is_about_the_other_kind(item)]
+    described = {".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree, fields) for item in reversed(items)}
+    return list(reversed(described.values()))
+
+
+def _is_about_the_other_kind(item: Any) -> bool:
+    """Whether a complaint is that keys are no word, or a word no keys, where both are possible."""
+    is_mapping = isinstance(item["input"], Mapping)
+    kind = str(item["loc"][-1]) if item["loc"] else ""
+    return (kind.startswith("literal[") and is_mapping) or (kind.startswith("function-after[") and not is_mapping)
+
+
+def _describe(item: Any, tree: Mapping[str, Any], fields: Sequence[Setting]) -> str:
+    """One pydantic complaint in words that name the YAML key."""
+    keys = _yaml_keys(item["loc"], tree)
+    key = ".".join(keys) or "the experiment"
+    if item["type"] == "extra_forbidden":
+        return _describe_unknown(key, tree, fields)
+    if item["type"] == "missing":
+        return f"the key {key} is missing"
+    if item["type"].startswith("union_tag"):
+        wanted = item["ctx"].get("expected_tags", "")
+        found = item["ctx"].get("tag")
+        return f"{key}.name should be one of {wanted}" + (f"; found {found!r}" if found else "; it is missing")
+    if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return f"{key} should have keys of its own below it (found {item['input']!r:.80})"
+    message = re.sub(r"^(Input|Value error,) ?", "", item["msg"])
+    if item["loc"] and str(item["loc"][-1]).startswith("literal["):
+        message += " or have keys of its own below it"
+    given = item["input"]
+    found = f" (found {given!r:.80})" if not isinstance(given, dict | BaseModel) else ""
+    return f"{key} {message}{found}"
+
+
+def _describe_unknown(key: str, tree: Mapping[str, Any], fields: Sequence[Setting]) -> str:
+    """Name the key that was probably meant, or the backbone or head that it belongs to."""
+    place, _, last = key.rpartition(".")
+    chosen = tree.get(place)
+    owner_chosen = chosen.get("name") if isinstance(chosen, Mapping) else None
+    usable = [known for known, owner, _ in fields if owner in ("", owner_chosen)]
+    others = [owner for known, owner, _ in fields if known == key]
+    if others:
+        return f"unknown key {key}: it belongs to {' and '.join(others)}, not to {owner_chosen}"
+    near = difflib.get_close_matches(key, usable, n=1, cutoff=0.6)
+    near = [known for known in usable if known.rpartition(".")[2] == last] or near
+    hint = f" (did you mean {' or '.join(near[:3])}?)" if near else "; experiments/README.md lists all keys"
+    return f"unknown key {key}{hint}"
+
+
+def _yaml_keys(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]:
+    """Pydantic's place without what only pydantic sees (union members, discriminator tags)."""
+    keys: list[str] = []
+    node: Any = tree
+    for position, part in enumerate(loc):
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+        elif position < len(loc) - 1 or (isinstance(part, str) and part.startswith(_UNION_TAGS)):
+            continue
+        keys.append(str(part))
+    return keys
