@@ -83,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> None:
     # Drawing takes a second to import: errors in the arguments come before it.
-    from pipeline.report.comparison.page import write_comparison_files
-    from pipeline.report.comparison.pairs import name_contenders
+    from pipeline.report.comparison.page import write_comparison
+    from pipeline.report.comparison.pairs import name_runs
     from pipeline.report.comparison.runs import compare_runs
     from pipeline.report.terminal import print_comparison
     from pipeline.run_folder.reading import read_run
@@ -92,10 +92,10 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
     runs = [read_run(path) for path in run_dirs]
     if reference is not None:
         # A folder is as good as a name.
-        by_folder = {c.run.path.resolve(): c.name for c in name_contenders(runs)}
+        by_folder = {run.path.resolve(): name for name, run in name_runs(runs).items()}
         reference = by_folder.get(Path(reference).resolve(), reference)
     comparison = compare_runs(runs, reference)
-    names = listing([contender.name for contender in comparison.contenders])
+    names = listing(comparison.runs)
     if not any(sum(behavior in run.behaviors for run in runs) > 1 for behavior in comparison.behaviors):
         raise InputError(
             f"The runs {names} have no behavior in common, so that there is nothing to compare. Behaviors are the same "
@@ -108,7 +108,7 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
             "or test) and their labels are; run the experiments on one recordings table."
         )
     page = folder / "comparison.html"
-    write_comparison_files(comparison, page, folder)
+    write_comparison(comparison, page, folder)
     print_comparison(comparison)
     print(f"Comparison: {page}")
 

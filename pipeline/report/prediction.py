@@ -7,11 +7,10 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from common.colors import MUTED, behavior_colors
 from common.tables import Row
-from pipeline.report.figures.style import PAGE_WIDTH_IN, Drawing
+from pipeline.report.figures.style import Drawing, label_left, shorten, stacked_panels
 from pipeline.run_folder.reading import Run, section
 from pipeline.run_folder.run_dir import PREDICTION
 
@@ -68,14 +67,14 @@ def found_in(run: Run) -> list[Found]:
 
 def _found(run: Run, behavior: str, expected: Mapping[str, Any]) -> Found:
     rows = [row for row in run.tables.summary if row["behavior"] == behavior]
-    shares = [_number(row["fraction"]) for row in rows if row["fraction"] is not None]
-    unsure = [_number(row["unsure_fraction"]) for row in rows if row["unsure_fraction"] is not None]
+    shares = [row["fraction"] for row in rows if row["fraction"] is not None]
+    unsure = [row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None]
     reference = expected.get("unsure_fraction")
     limit = None if reference is None else max(STRANGE * float(reference), _LEAST_UNSURE)
     strange = tuple(
         str(row["recording"])
         for row in rows
-        if limit is not None and row["unsure_fraction"] is not None and _number(row["unsure_fraction"]) > limit
+        if limit is not None and row["unsure_fraction"] is not None and row["unsure_fraction"] > limit
     )
     return Found(
         behavior,
@@ -84,16 +83,11 @@ def _found(run: Run, behavior: str, expected: Mapping[str, Any]) -> Found:
         stdev(shares) if len(shares) > 1 else None,
         min(shares, default=None),
         max(shares, default=None),
-        sum(int(_number(row["n_bouts"])) for row in rows if row["n_bouts"] is not None),
+        sum(row["n_bouts"] for row in rows if row["n_bouts"] is not None),
         mean(unsure) if unsure else None,
         expected,
         strange,
     )
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
 
 
 def draw_found(run: Run) -> Drawing | None:
@@ -101,30 +95,23 @@ def draw_found(run: Run) -> Drawing | None:
     rows = [row for row in run.tables.summary if row["fraction"] is not None]
     if not is_prediction(run) or not rows:
         return None
-    colors = behavior_colors(run.behaviors)
-    groups = sorted({str(row["group"]) for row in rows})
-    n_columns = min(4, len(run.behaviors))
-    n_lines = -(-len(run.behaviors) // n_columns)
-    figure = Figure(figsize=(PAGE_WIDTH_IN, 2.3 * n_lines), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(n_lines, n_columns, squeeze=False)).ravel()
-    for axis, behavior in zip(axes, run.behaviors, strict=False):
+    groups = sorted({row["group"] for row in rows})
+    figure, all_axes = stacked_panels(len(run.behaviors), [1], (2.4, 2.3))
+    for (axes,), (behavior, color) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
         shown = [row for row in rows if row["behavior"] == behavior]
         for place, group in enumerate(groups):
-            shares = [100 * _number(row["fraction"]) for row in shown if row["group"] == group]
-            # A fixed spread, so that equal values stay apart and the picture is the same each time.
-            offsets = np.linspace(-0.18, 0.18, len(shares)) if len(shares) > 1 else np.zeros(len(shares))
-            axis.plot(place + offsets, shares, "o", markersize=5, alpha=0.8, color=colors[behavior], markeredgewidth=0)
+            shares = [100 * row["fraction"] for row in shown if row["group"] == group]
             if shares:
-                axis.plot([place - 0.28, place + 0.28], [mean(shares)] * 2, color=MUTED, linewidth=1.4)
-        axis.set_title(behavior)
-        axis.set_xticks(range(len(groups)), [group or "all recordings" for group in groups])
-        axis.set_xlim(-0.6, len(groups) - 0.4)
-        axis.set_ylim(0, 1.12 * max([100 * _number(row["fraction"]) for row in shown], default=0) or 1)
-        axis.grid(axis="y")
-    for axis in axes[len(run.behaviors) :]:
-        axis.remove()
-    for axis in axes[: len(run.behaviors) : n_columns]:
-        axis.set_ylabel("% of known time")
+                # A fixed spread, so that equal values stay apart.
+                offsets = np.linspace(-0.18, 0.18, len(shares)) if len(shares) > 1 else np.zeros(1)
+                axes.plot(place + offsets, shares, "o", markersize=5, alpha=0.8, color=color, markeredgewidth=0)
+                axes.plot([place - 0.28, place + 0.28], [mean(shares)] * 2, color=MUTED, linewidth=1.4)
+        axes.set_title(shorten(behavior, 24))
+        axes.set_xticks(range(len(groups)), [group or "all recordings" for group in groups])
+        axes.set_xlim(-0.6, len(groups) - 0.4)
+        axes.set_ylim(0, 112 * max((row["fraction"] for row in shown), default=0) or 1)
+        axes.grid(axis="y")
+        label_left(axes, "% of known time")
     columns = ("recording", "individual", "group", "behavior", "fraction", "n_bouts")
     return Drawing(figure, [{name: row[name] for name in columns} for row in rows])
 

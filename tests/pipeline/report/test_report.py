@@ -20,7 +20,7 @@ from tests.pipeline.report.report_runs import make_run
 VOID = {"meta", "link", "img", "br"}
 FIGURES = {
     "scores",
-    "ways",
+    "variants",
     "class_balance",
     "bout_lengths",
     "precision_recall",
