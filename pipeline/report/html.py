@@ -7,7 +7,6 @@ from typing import Any
 from common.colors import behavior_colors
 from common.files import write_text
 from pipeline.report.detail_tables import (
-    MEASURE_WORDS,
     STATISTIC_WORDS,
     agreement_tables,
     calibration_lines,
@@ -18,6 +17,7 @@ from pipeline.report.detail_tables import (
 )
 from pipeline.report.figures.catalog import draw_figures
 from pipeline.report.figures.scores import VARIANT_WORDS
+from pipeline.report.figures.statistics import GROUP_MEASURES
 from pipeline.report.figures.style import FigureFile
 from pipeline.report.pages import render
 from pipeline.report.prediction import found_in, summary_by_recording
@@ -119,14 +119,6 @@ def _context(run: Run) -> dict[str, Any]:
         "variant_words": VARIANT_WORDS,
         "frame_ratios": FRAME_RATIOS,
         "bout_f1": BOUT_F1,
-    }
-    context |= _details(run)
-    return context | {"sections": _sections(run, context, figures)}
-
-
-def _details(run: Run) -> dict[str, Any]:
-    """Material of the further sections."""
-    return {
         "choices": choice_lines(run),
         "calibration": calibration_lines(run),
         "agreement": agreement_tables(run),
@@ -134,12 +126,13 @@ def _details(run: Run) -> dict[str, Any]:
         "statistics": {name: statistics_lines(run, name) for name in run.behaviors},
         "statistics_agreement": {name: statistics_agreement_lines(run, name) for name in run.behaviors},
         "statistic_words": STATISTIC_WORDS,
-        "measure_words": MEASURE_WORDS,
+        "measure_words": GROUP_MEASURES,
         "reasons": reasons_not_available,
         "found": found_in(run),
         "summaries": summary_by_recording(run),
         "failures": run.tables.failures,
     }
+    return context | {"sections": _sections(run, context, figures)}
 
 
 def _audit(run: Run) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What a folder of predictions shows in place of scores: what was found, and what such numbers are worth."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from statistics import mean, stdev
 from typing import Any
@@ -19,75 +19,46 @@ STRANGE = 2.0
 _LEAST_UNSURE = 0.05
 
 
-@dataclass(frozen=True)
-class Found:
-    """One behavior in all predicted recordings.
-
-    Attributes
-    ----------
-    behavior : str
-    n_recordings : int
-        Those with a known frame.
-    mean_fraction, sd_fraction, low_fraction, high_fraction : float or None
-        Share of known time, over recordings.
-    n_bouts : int
-    unsure_fraction : float or None
-        Mean share of frames with a probability that says neither yes nor no.
-    expected : mapping
-        What the run that trained the heads says of them: `subset`, `n_individuals`, `average_precision`, `f1`,
-        `bout_f1`, `unsure_fraction` (the highest of a recording that scored them), `verdict`, `verdict_level`.
-    strange : tuple of str
-        Recordings that are far more unsure than any that scored the heads.
-    """
-
-    behavior: str
-    n_recordings: int
-    mean_fraction: float | None
-    sd_fraction: float | None
-    low_fraction: float | None
-    high_fraction: float | None
-    n_bouts: int
-    unsure_fraction: float | None
-    expected: Mapping[str, Any]
-    strange: tuple[str, ...]
-
-
 def is_prediction(run: Run) -> bool:
     """Whether the folder holds predictions of new videos."""
     return run.provenance.get("kind") == PREDICTION
 
 
-def found_in(run: Run) -> list[Found]:
-    """One entry per behavior; none for an experiment, whose page leads with scores."""
+def found_in(run: Run) -> list[Row]:
+    """One row per behavior; none for an experiment, whose page leads with scores.
+
+    Returns
+    -------
+    list of dict
+        `behavior`, `n_recordings` (those with a known frame), `mean_fraction`, `sd_fraction`, `low_fraction` and
+        `high_fraction` (share of known time, over recordings), `n_bouts`, `unsure_fraction` (mean share of frames
+        with a probability that says neither yes nor no), `expected` (what the run that trained the heads says of
+        them, `trained_run.measured_scores`), and `strange`: recordings that are far more unsure than any of those.
+    """
     if not is_prediction(run):
         return []
     expected = section(section(run.provenance, "trained_run"), "scores")
     return [_found(run, behavior, section(expected, behavior)) for behavior in run.behaviors]
 
 
-def _found(run: Run, behavior: str, expected: Mapping[str, Any]) -> Found:
+def _found(run: Run, behavior: str, expected: Mapping[str, Any]) -> Row:
     rows = [row for row in run.tables.summary if row["behavior"] == behavior]
     shares = [row["fraction"] for row in rows if row["fraction"] is not None]
-    unsure = [row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None]
+    unsure = {row["recording"]: row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None}
     reference = expected.get("unsure_fraction")
-    limit = None if reference is None else max(STRANGE * float(reference), _LEAST_UNSURE)
-    strange = tuple(
-        str(row["recording"])
-        for row in rows
-        if limit is not None and row["unsure_fraction"] is not None and row["unsure_fraction"] > limit
-    )
-    return Found(
-        behavior,
-        len(shares),
-        mean(shares) if shares else None,
-        stdev(shares) if len(shares) > 1 else None,
-        min(shares, default=None),
-        max(shares, default=None),
-        sum(row["n_bouts"] for row in rows if row["n_bouts"] is not None),
-        mean(unsure) if unsure else None,
-        expected,
-        strange,
-    )
+    limit = math.inf if reference is None else max(STRANGE * reference, _LEAST_UNSURE)
+    return {
+        "behavior": behavior,
+        "n_recordings": len(shares),
+        "mean_fraction": mean(shares) if shares else None,
+        "sd_fraction": stdev(shares) if len(shares) > 1 else None,
+        "low_fraction": min(shares, default=None),
+        "high_fraction": max(shares, default=None),
+        "n_bouts": sum(row["n_bouts"] or 0 for row in rows),
+        "unsure_fraction": mean(unsure.values()) if unsure else None,
+        "expected": expected,
+        "strange": [name for name, share in unsure.items() if share > limit],
+    }
 
 
 def draw_found(run: Run) -> Drawing | None:
