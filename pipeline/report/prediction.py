@@ -10,7 +10,7 @@ import numpy as np
 
 from common.colors import MUTED, behavior_colors
 from common.tables import Row
-from pipeline.report.figures.style import Drawing, label_left, shorten, stacked_panels
+from pipeline.report.figures.style import Drawing, label_left, panels, shorten
 from pipeline.run_folder.reading import Run, section
 from pipeline.run_folder.run_dir import PREDICTION
 
@@ -67,7 +67,7 @@ def draw_found(run: Run) -> Drawing | None:
     if not is_prediction(run) or not rows:
         return None
     groups = sorted({row["group"] for row in rows})
-    figure, all_axes = stacked_panels(len(run.behaviors), [1], (2.4, 2.3))
+    figure, all_axes = panels(len(run.behaviors), (2.4, 2.5))
     for (axes,), (behavior, color) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
         shown = [row for row in rows if row["behavior"] == behavior]
         for place, group in enumerate(groups):

@@ -7,7 +7,7 @@ import numpy as np
 from common.tables import Row, number
 from common.wording import ratio
 from pipeline.report.figures.bouts import bout_durations_s
-from pipeline.report.thesis import METRIC_WORDS, ThesisTable, thesis_table
+from pipeline.report.thesis import METRIC_WORDS, thesis_table
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.bouts.scores import reasons_undefined
@@ -142,29 +142,23 @@ def _bout_lengths(durations_s: np.ndarray) -> Row:
     return {"n_bouts": durations_s.size, "median_s": median_s, "mean_s": mean_s}
 
 
-@dataclass(frozen=True)
-class ThesisComparison:
-    """The thesis' table of one behavior with our columns (threshold alone, as there) beside it."""
+def thesis_comparisons(run: Run) -> list[Row]:
+    """The thesis' Tables 5.1-5.3 for those of our behaviors that bear their names.
 
-    behavior: str
-    table: ThesisTable
-    ours: tuple[tuple[str, Row], ...]
-
-    def lines(self) -> list[tuple[str, tuple[float, ...], list[float | None]]]:
-        """Per metric: its name, the thesis' four values, ours."""
-        return [
-            (words, self.table.values[metric], [row[metric] for _, row in self.ours])
-            for metric, words in METRIC_WORDS.items()
-        ]
-
-
-def thesis_comparisons(run: Run) -> list[ThesisComparison]:
-    """The thesis' Tables 5.1-5.3 for those of our behaviors that bear their names."""
-    found = []
+    Returns
+    -------
+    list of dict
+        `behavior`, `table`, `subsets` (words for our columns), and `lines`: per metric its name, the thesis' four
+        values and ours (threshold alone, as there).
+    """
+    found: list[Row] = []
     for behavior in run.behaviors:
         table = thesis_table(behavior)
         if table is not None:
-            rows = [(SUBSET_WORDS[subset], run.score(behavior, subset, RAW)) for subset in run.subsets]
-            ours = tuple((words, row) for words, row in rows if row is not None)
-            found.append(ThesisComparison(behavior, table, ours))
+            ours = {SUBSET_WORDS[subset]: run.score(behavior, subset, RAW) for subset in run.subsets}
+            lines = [
+                (words, table.values[metric], [number(row, metric) for row in ours.values()])
+                for metric, words in METRIC_WORDS.items()
+            ]
+            found.append({"behavior": behavior, "table": table, "subsets": list(ours), "lines": lines})
     return found

@@ -67,9 +67,9 @@ def draw_bout_lengths(run: Run) -> Drawing | None:
     if not any(human.size or predicted.size for human, predicted in durations.values()):
         return None
     colors = behavior_colors(run.behaviors)
-    figure, all_axes = panels(len(run.behaviors), panel_height_in=2.6)
+    figure, all_axes = panels(len(run.behaviors), (3.2, 2.6))
     numbers: list[Row] = []
-    for axes, behavior in zip(all_axes, run.behaviors, strict=True):
+    for (axes,), behavior in zip(all_axes, run.behaviors, strict=True):
         counted = _draw_durations(axes, *durations[behavior], colors[behavior])
         numbers += [{"behavior": behavior} | row for row in counted]
         axes.set_title(shorten(behavior))

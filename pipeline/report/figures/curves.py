@@ -15,10 +15,8 @@ from pipeline.report.figures.style import (
     Drawing,
     label_left,
     line,
-    new_figure,
     panels,
     shorten,
-    stacked_panels,
 )
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.metrics import PrecisionRecall, precision_recall_curve
@@ -34,9 +32,9 @@ def draw_precision_recall(run: Run) -> Drawing | None:
         return None
     colors = behavior_colors(run.behaviors)
     n_curves = len(run.subsets) * (2 if run.baseline_scores else 1)
-    figure, all_axes = panels(len(run.behaviors), panel_height_in=3.25 + 0.17 * n_curves)
+    figure, all_axes = panels(len(run.behaviors), (3.2, 3.25 + 0.17 * n_curves))
     numbers: list[Row] = []
-    for axes, behavior in zip(all_axes, run.behaviors, strict=True):
+    for (axes,), behavior in zip(all_axes, run.behaviors, strict=True):
         _draw_equal_f1(axes)
         for subset in run.subsets:
             numbers += _draw_curve(axes, run, behavior, subset, colors[behavior])
@@ -122,25 +120,19 @@ def thin_curve(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_confusion(run: Run) -> Drawing | None:
-    """Confusion counts after post-processing: a row per subset, a column per behavior."""
+    """Confusion counts after post-processing, per behavior and subset."""
     if not run.subsets:
         return None
-    colors = behavior_colors(run.behaviors)
-    cells = [(behavior, subset) for subset in run.subsets for behavior in run.behaviors]
-    per_row = min(len(run.behaviors), 4)
-    if len(run.behaviors) > per_row:
-        figure, all_axes = panels(len(cells), panel_height_in=2.5, n_columns=per_row)
-    else:
-        figure = new_figure(max(2.7 * per_row, 4.0), 2.5 * len(run.subsets))
-        all_axes = [figure.add_subplot(len(run.subsets), per_row, i + 1) for i in range(len(cells))]
+    figure, all_axes = panels(len(run.behaviors), (2.7, 2.5 * len(run.subsets)), [1] * len(run.subsets), 4.0)
     numbers: list[Row] = []
-    for axes, (behavior, subset) in zip(all_axes, cells, strict=True):
-        row = run.score(behavior, subset, FULL)
-        _draw_matrix(axes, row, colors[behavior])
-        axes.set_title(f"{shorten(behavior, 22)}\n{SUBSET_WORDS[subset]}", fontsize=8.5)
-        key: Row = {"behavior": behavior, "subset": subset}
-        numbers.append(key | {name: number(row, name) for name in ("tp", "fn", "fp", "tn")})
-    return Drawing(figure, numbers)
+    for panel, (behavior, color) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
+        for axes, subset in zip(panel, run.subsets, strict=True):
+            row = run.score(behavior, subset, FULL)
+            _draw_matrix(axes, row, color)
+            axes.set_title(f"{shorten(behavior, 22)}\n{SUBSET_WORDS[subset]}", fontsize=8.5)
+            counts = {name: number(row, name) for name in ("tp", "fn", "fp", "tn")}
+            numbers.append({"behavior": behavior, "subset": subset} | counts)
+    return Drawing(figure, sorted(numbers, key=lambda row: run.subsets.index(row["subset"])))
 
 
 def _draw_matrix(axes: Axes, row: ScoreRow | None, color: str) -> None:
@@ -172,7 +164,7 @@ def draw_calibration(run: Run) -> Drawing | None:
     if not behaviors:
         return None
     colors = behavior_colors(run.behaviors)
-    figure, all_axes = stacked_panels(len(behaviors), (3, 1), (2.9, 4.1))
+    figure, all_axes = panels(len(behaviors), (2.9, 4.4), (3, 1))
     numbers: list[Row] = []
     for (above, below), behavior in zip(all_axes, behaviors, strict=True):
         mine = [row for row in rows if row["behavior"] == behavior]

@@ -17,8 +17,8 @@ from pipeline.report.figures.style import (
     line_panels,
     mark,
     new_figure,
+    panels,
     shorten,
-    stacked_panels,
 )
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, estimate_of, score_value
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
@@ -124,9 +124,9 @@ def draw_variants(run: Run) -> Drawing | None:
     """What each step of post-processing did to the first subset: F1 of frames and bouts, number of bouts."""
     if not run.subsets or not run.tables.bout_scores:
         return None
-    figure, panels = stacked_panels(len(run.behaviors), (3, 2), (2.9, 4.0), 4.2)
+    figure, all_axes = panels(len(run.behaviors), (2.9, 4.3), (3, 2))
     numbers: list[Row] = []
-    for (above, below), (behavior, color) in zip(panels, behavior_colors(run.behaviors).items(), strict=True):
+    for (above, below), (behavior, color) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
         rows = [_variant_row(run, behavior, run.subsets[0], variant) for variant in VARIANTS]
         numbers += rows
         _draw_f1(above, rows, color)

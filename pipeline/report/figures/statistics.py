@@ -19,7 +19,6 @@ from pipeline.report.figures.style import (
     new_figure,
     panels,
     shorten,
-    stacked_panels,
 )
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.statistics.ethology import behavior_statistics
@@ -138,15 +137,15 @@ def draw_time_bins(run: Run) -> Drawing | None:
     if len({row["bin"] for row in rows}) < 2:
         return None
     colors = behavior_colors(run.behaviors)
-    figure, all_axes = panels(len(run.behaviors), panel_height_in=2.7)
+    figure, all_axes = panels(len(run.behaviors), (3.2, 2.7))
     numbers: list[Row] = []
-    for axes, behavior in zip(all_axes, run.behaviors, strict=True):
+    for (axes,), behavior in zip(all_axes, run.behaviors, strict=True):
         for source, color in ((HUMAN, INK), (PREDICTED, colors[behavior])):
             mine = [row for row in rows if (row["behavior"], row["source"]) == (behavior, source)]
             numbers += _draw_bins(axes, mine, color)
         axes.set_title(shorten(behavior))
         axes.set_xlabel("time (min)")
-        axes.set_ylabel("% of time" if axes is all_axes[0] else "")
+        label_left(axes, "% of time")
         # Room above the highest point; an axis for nothing at all would be in hundredths of a percent.
         axes.set_ylim(0, max(1.0, 1.06 * axes.get_ylim()[1]))
         axes.set_xlim(left=0)
@@ -204,7 +203,7 @@ def draw_groups(run: Run) -> Drawing | None:
     compared = {(row["behavior"], row["source"]) for row in run.tables.groups}
     values = recording_values(run.tables.statistics, individuals, groups, tuple(GROUP_MEASURES))
     n_measures = len(GROUP_MEASURES)
-    figure, all_axes = stacked_panels(len(run.behaviors), [1] * n_measures, (2.6, 2.1 * n_measures), 4.2)
+    figure, all_axes = panels(len(run.behaviors), (2.6, 2.1 * n_measures + 0.3), [1] * n_measures)
     numbers: list[Row] = []
     for panel, (behavior, own) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
         panel[0].set_title(shorten(behavior, 24))

@@ -25,6 +25,7 @@ SUBSET_MARKERS = {"cross_validation": "D", "test": "^", "evaluation": "s"}
 SUBSET_LINES: Mapping[str, Any] = {"cross_validation": "-", "test": (0, (5, 1.5)), "evaluation": "-"}
 
 PAGE_WIDTH_IN = 9.6
+_WIDEST_IN = 12.0
 _PNG_DPI = 160
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -107,20 +108,6 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def panels(
-    n_panels: int, panel_height_in: float, n_columns: int = 3, width_in: float = PAGE_WIDTH_IN
-) -> tuple[Figure, list[Axes]]:
-    """Make a figure with `n_panels` axes in rows of `n_columns` (fewer when there are fewer)."""
-    # A single panel as wide as the page would be a poster: it keeps the width of half a row.
-    columns = max(1, min(n_columns, n_panels))
-    rows = max(1, math.ceil(n_panels / columns))
-    if n_panels < n_columns:
-        width_in = max(width_in * n_panels / n_columns, width_in * 0.5)
-    figure = new_figure(width_in, panel_height_in * rows)
-    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(n_panels)]
-    return figure, axes
-
-
 def new_figure(width_in: float, height_in: float, arrange: bool = True) -> Figure:
     """Make a figure that belongs to no window and no global list.
 
@@ -129,18 +116,18 @@ def new_figure(width_in: float, height_in: float, arrange: bool = True) -> Figur
     return Figure(figsize=(width_in, height_in), dpi=_PNG_DPI, layout="constrained" if arrange else None)
 
 
-def stacked_panels(
-    n_panels: int, ratios: Sequence[float], panel_size_in: tuple[float, float], least_width_in: float = 4.0
+def panels(
+    n_panels: int, panel_size_in: tuple[float, float], ratios: Sequence[float] = (1,), least_width_in: float = 4.8
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Make a figure of panels, at most four beside each other, each of axes below each other.
+    """Make a figure of panels, as many beside each other as a page has room for, each of axes below each other.
 
     Parameters
     ----------
     n_panels : int
-    ratios : sequence of float
-        Heights of a panel's axes, from top to bottom.
     panel_size_in : (float, float)
         Width and height of a panel.
+    ratios : sequence of float
+        Heights of a panel's axes, from top to bottom.
     least_width_in : float
         Of the figure.
 
@@ -149,9 +136,9 @@ def stacked_panels(
     (Figure, list of list of Axes)
         The axes of each panel, from top to bottom.
     """
-    n_columns = min(n_panels, 4)
+    n_columns = min(n_panels, int(_WIDEST_IN / panel_size_in[0]))
     n_rows = math.ceil(n_panels / n_columns)
-    figure = new_figure(max(panel_size_in[0] * n_columns, least_width_in), panel_size_in[1] * n_rows + 0.3)
+    figure = new_figure(max(panel_size_in[0] * n_columns, least_width_in), panel_size_in[1] * n_rows)
     grid = figure.add_gridspec(len(ratios) * n_rows, n_columns, height_ratios=[*ratios] * n_rows)
     return figure, [
         [figure.add_subplot(grid[len(ratios) * (i // n_columns) + row, i % n_columns]) for row in range(len(ratios))]

@@ -161,7 +161,7 @@ def test_balance_counts_bouts_and_their_lengths(run):
 
 def test_ours_stand_beside_the_thesis_raw_as_there(run):
     comparison = thesis_comparisons(run)[1]
-    name, theirs, ours = comparison.lines()[1]
+    name, theirs, ours = comparison["lines"][1]
     assert (name, theirs) == ("Precision", (0.518, 0.535, 0.415, 0.592))
     assert ours[1] == run.score("mid_rearing", "test", "raw")["precision"]
 
