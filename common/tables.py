@@ -8,13 +8,19 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from common.files import write_text
 
 # One line of a table by column: numbers as numbers, None where the cell is empty.
-Row = dict[str, object]
+Row = dict[str, Any]
+
+
+def number(row: Mapping[str, Any] | None, column: str) -> Any:
+    """A cell of a row of numbers; None where the row is absent or the cell empty."""
+    return None if row is None else row[column]
 
 
 def cell_text(value: object) -> str:

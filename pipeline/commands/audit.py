@@ -111,7 +111,7 @@ def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings, 
 
 def write_audit_page(audit: Audit, path: Path, experiment: str) -> Path:
     """Write the page that a person reads; `experiment` names the settings it was made with."""
-    from pipeline.report.html import render
+    from pipeline.report.pages import render
 
     measured = [item.measured for item in audit.recordings if item.measured is not None]
     context = {

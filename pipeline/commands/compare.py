@@ -14,7 +14,6 @@ from common.suggestions import listing
 from common.tables import read_table
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.whole_files import read_required
-from pipeline.scoring.scores import FULL, SCORE_COLUMNS
 
 _DESCRIPTION = """Compares finished runs: per behavior, which one is best, paired over the recordings that both
 scored, with intervals and whether the difference is real; beside the thesis' tables. Writes one page
@@ -47,7 +46,7 @@ def run_compare_command(arguments: Sequence[str]) -> int:
             f"{listing([str(path) for path in options.runs])}. Give several run folders, or a folder that holds them."
         )
     for path in run_dirs:
-        _require_this_format(path)
+        _require_scores(path)
     folder = options.output or _common_parent(run_dirs) / "comparison"
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--output names a folder for the comparison, but {folder} is a file. Choose another place.")
@@ -83,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> None:
     # Drawing takes a second to import: errors in the arguments come before it.
-    from pipeline.report.comparison.page import write_comparison_files
-    from pipeline.report.comparison.pairs import name_contenders
+    from pipeline.report.comparison.page import write_comparison
+    from pipeline.report.comparison.pairs import name_runs
     from pipeline.report.comparison.runs import compare_runs
     from pipeline.report.terminal import print_comparison
     from pipeline.run_folder.reading import read_run
@@ -92,10 +91,10 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
     runs = [read_run(path) for path in run_dirs]
     if reference is not None:
         # A folder is as good as a name.
-        by_folder = {c.run.path.resolve(): c.name for c in name_contenders(runs)}
+        by_folder = {run.path.resolve(): name for name, run in name_runs(runs).items()}
         reference = by_folder.get(Path(reference).resolve(), reference)
     comparison = compare_runs(runs, reference)
-    names = listing([contender.name for contender in comparison.contenders])
+    names = listing(comparison.runs)
     if not any(sum(behavior in run.behaviors for run in runs) > 1 for behavior in comparison.behaviors):
         raise InputError(
             f"The runs {names} have no behavior in common, so that there is nothing to compare. Behaviors are the same "
@@ -108,7 +107,7 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
             "or test) and their labels are; run the experiments on one recordings table."
         )
     page = folder / "comparison.html"
-    write_comparison_files(comparison, page, folder)
+    write_comparison(comparison, page, folder)
     print_comparison(comparison)
     print(f"Comparison: {page}")
 
@@ -156,22 +155,13 @@ def _scores(path: Path) -> list[dict[str, str]]:
     return read_required(RunDir(path).scores_path, read_table)
 
 
-def _require_this_format(path: Path) -> None:
-    rows = _scores(path)
-    if not rows:
+def _require_scores(path: Path) -> None:
+    if not _scores(path):
         what = "predictions of videos" if RunDir(path).is_prediction() else "a run"
         raise InputError(
             f"{path} cannot be compared: it holds {what} without human labels, so there are no scores. Give folders of "
             "runs whose recordings have labels (for example runs/exp1), or predict recordings that have some."
         )
-    lacks = [column for column in SCORE_COLUMNS if column not in rows[0]]
-    if not lacks and any(row["postprocessed"] == FULL for row in rows):
-        return
-    what = f"lacks the column(s) {listing(lacks)}" if lacks else f"has no rows of scores after all steps ({FULL!r})"
-    raise InputError(
-        f"{path} cannot be compared: its scores.csv {what}. It was made by an earlier version of Rearview or cut "
-        "short; run its experiment again with --overwrite (embeddings are taken from the cache)."
-    )
 
 
 def _common_parent(run_dirs: Sequence[Path]) -> Path:

@@ -80,10 +80,14 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
     finished = [run.path for run in runs if run.is_finished()]
     if len(configs) > 1 and finished:
         from pipeline.report.comparison.page import write_comparison
+        from pipeline.report.comparison.runs import compare_runs
         from pipeline.report.terminal import print_comparison
+        from pipeline.run_folder.reading import read_run
 
         path = configs[0].execution.output_dir / "comparison.html"
-        print_comparison(write_comparison(finished, path))
+        comparison = compare_runs([read_run(path) for path in finished])
+        write_comparison(comparison, path, path.with_suffix(""))
+        print_comparison(comparison)
         print(f"Comparison: {path}")
     for name, reason in failed:
         print(f"\nError: the experiment {name} was not finished: {reason}", file=sys.stderr)

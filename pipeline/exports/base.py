@@ -2,12 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from common.tables import cell_text
-from pipeline.exports.recording import ExportRecording
+from pipeline.exports.recording import ExportRecording, name_of
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,37 @@ class ExportFormat(Protocol):
     ----------
     DESCRIPTION : str
         A few words, for the command's help.
-    KEEPS_TOUCHING_BOUTS : bool
-        False where two bouts of one behavior that touch become one.
     """
 
     DESCRIPTION: str
-    KEEPS_TOUCHING_BOUTS: bool
 
     def files(
         self, recordings: Sequence[ExportRecording], behaviors: Sequence[str], name: str, date: str = ...
     ) -> Iterator[ExportedFile]:
         """The files of all recordings; `name` is the run's, `date` (``YYYY-MM-DDTHH:MM:SS``) when it was made."""
         ...
+
+
+def file_per_source(
+    recordings: Iterable[ExportRecording], path: str, content: Callable[[ExportRecording, str], bytes], reader: str = ""
+) -> Iterator[ExportedFile]:
+    """A file for each recording and source of bouts.
+
+    Parameters
+    ----------
+    recordings : iterable of ExportRecording
+    path : str
+        With ``{}`` for the name of the recording and source.
+    content : callable
+        Given a recording and a source.
+    reader : str
+        The format under which the files are read back; "" = they aren't.
+    """
+    for recording in recordings:
+        for source in recording.bouts:
+            place = path.format(name_of(recording.id, source))
+            cells = {(recording.id, source): f"{reader}:{place}"} if reader else {}
+            yield ExportedFile(place, content(recording, source), cells)
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:

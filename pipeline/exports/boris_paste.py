@@ -7,23 +7,21 @@ file in a text editor, copy all, and paste into an open observation. The same co
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.exports.base import ExportedFile
+from pipeline.exports.base import ExportedFile, file_per_source
 from pipeline.exports.boris_events import event_rows
-from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
+from pipeline.exports.recording import NO_DATE, ExportRecording
 from pipeline.scoring.bouts.bouts import Bout
 
 DESCRIPTION = "events as six columns between tabs, to copy and paste into BORIS"
-KEEPS_TOUCHING_BOUTS = True
 
 
 def files(
     recordings: Sequence[ExportRecording], behaviors: Sequence[str], name: str, date: str = NO_DATE
 ) -> Iterator[ExportedFile]:
     """A text for each recording and source, ``paste/<recording>.tsv``."""
-    for recording in recordings:
-        for source, bouts in recording.bouts.items():
-            path = f"paste/{name_of(recording.id, source)}.tsv"
-            yield ExportedFile(path, paste_text(bouts, recording.fps).encode("utf-8"))
+    return file_per_source(
+        recordings, "paste/{}.tsv", lambda r, source: paste_text(r.bouts[source], r.fps).encode("utf-8")
+    )
 
 
 def paste_text(bouts: Sequence[Bout], fps: float) -> str:

@@ -23,7 +23,6 @@ from pipeline.exports.recording import NO_DATE, PREDICTED, ExportRecording, name
 from pipeline.scoring.bouts.bouts import Bout
 
 DESCRIPTION = "BORIS project, all recordings in one"
-KEEPS_TOUCHING_BOUTS = True
 FORMAT_VERSION = "7.0"
 _N_PLAYERS = 8
 

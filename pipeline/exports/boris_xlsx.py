@@ -22,7 +22,6 @@ from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
 from pipeline.scoring.bouts.bouts import Bout
 
 DESCRIPTION = "Excel workbook of events, for BORIS' import into an open observation"
-KEEPS_TOUCHING_BOUTS = True
 COLUMNS = (
     "time", "subject", "code", "modifier", "comment",
     "behavior", "behavior type", "image index", "media file name", "media duration (s)", "FPS",

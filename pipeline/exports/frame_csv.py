@@ -9,22 +9,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipeline.annotations.frame_table import INDEX_NAMES
-from pipeline.exports.base import ExportedFile, csv_bytes
-from pipeline.exports.recording import NO_DATE, ExportRecording, name_of
+from pipeline.exports.base import ExportedFile, csv_bytes, file_per_source
+from pipeline.exports.recording import NO_DATE, ExportRecording
 
 DESCRIPTION = "frame CSV, a row per frame and a column per behavior"
-KEEPS_TOUCHING_BOUTS = False
 
 
 def files(
     recordings: Sequence[ExportRecording], behaviors: Sequence[str], name: str, date: str = NO_DATE
 ) -> Iterator[ExportedFile]:
     """A table for each recording and source, ``frames/<recording>.csv``."""
-    for recording in recordings:
-        for source in recording.bouts:
-            path = f"frames/{name_of(recording.id, source)}.csv"
-            cells = {(recording.id, source): f"frame_csv:{path}"}
-            yield ExportedFile(path, _table(recording, source, behaviors), cells)
+    return file_per_source(
+        recordings, "frames/{}.csv", lambda recording, source: _table(recording, source, behaviors), "frame_csv"
+    )
 
 
 def _table(recording: ExportRecording, source: str, behaviors: Sequence[str]) -> bytes:

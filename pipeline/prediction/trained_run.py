@@ -12,7 +12,7 @@ from features.sources.base import FeatureSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
 from pipeline.config.schema import CropConfig, ExperimentConfig, load_config
-from pipeline.report.words.summary import gather_evidence
+from pipeline.run_folder.evidence import evidence_of
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.verdict import judge
@@ -127,7 +127,7 @@ def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
         bouts = run.tables.bout_score(behavior, subset, FULL)
         rows = [row for row in run.tables.summary if row["behavior"] == behavior and row["recording"] in members]
         unsure = [row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None]
-        verdict = judge(gather_evidence(run, behavior, subset))
+        verdict = judge(evidence_of(run, behavior, subset))
         found[behavior] = {
             "subset": subset,
             "n_individuals": len(set(members.values())),

@@ -1,13 +1,13 @@
 """Rows of the report's further tables: settings chosen, calibration, agreement, publication statistics, strips."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from statistics import mean
 
 from common.tables import Row
-from pipeline.report.figures.agreement import MEASURES, pooled_agreement
+from pipeline.report.figures.agreement import MEASURES
+from pipeline.run_folder.evidence import pooled_agreement
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
-from pipeline.run_folder.tables import FINAL, ChoiceRow
+from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.agreement import HUMAN_HUMAN, MODEL_HUMAN
 from pipeline.scoring.postprocessing.postprocess import describe_postprocess
 from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
@@ -22,34 +22,22 @@ STATISTIC_WORDS = {
     "median_bout_s": "Median bout (s)",
     "latency_s": "Latency (s)",
 }
-MEASURE_WORDS = {"total_s": "total time (s)", "fraction": "fraction of time", "n_bouts": "number of bouts"}
 
 
-@dataclass(frozen=True)
-class ChoiceLines:
-    """Full chain of one behavior: for recordings that took no part, and for each that was scored."""
+def choice_lines(run: Run) -> list[Row]:
+    """Post-processing per behavior: `final`, as a `sentence`, and `by_recording`; `tuned` where it was chosen.
 
-    behavior: str
-    final: ChoiceRow
-    sentence: str
-    by_recording: tuple[ChoiceRow, ...]
-
-    @property
-    def tuned(self) -> bool:
-        """Whether settings were chosen rather than fixed."""
-        return bool(self.final.objective)
-
-
-def choice_lines(run: Run) -> list[ChoiceLines]:
-    """Post-processing per behavior; recordings that were read with the final settings are not repeated."""
+    Recordings that were read with the final settings are not repeated.
+    """
     lines = []
     for behavior in run.behaviors:
         rows = [row for row in run.tables.choices if (row.behavior, row.variant) == (behavior, FULL)]
         final = next((row for row in rows if row.recording == FINAL), None)
         if final is not None:
             shared = (final.settings, final.chosen_on)
-            own = tuple(row for row in rows if (row.settings, row.chosen_on) != shared)
-            lines.append(ChoiceLines(behavior, final, describe_postprocess(final.settings), own))
+            line: Row = {"behavior": behavior, "final": final, "tuned": bool(final.objective)}
+            line["by_recording"] = [row for row in rows if (row.settings, row.chosen_on) != shared]
+            lines.append(line | {"sentence": describe_postprocess(final.settings)})
     return lines
 
 
@@ -63,83 +51,51 @@ def calibration_lines(run: Run) -> list[Row]:
             if row["probabilities"] == kind:
                 found.setdefault((row["behavior"], row["subset"], kind), row)
     order = {name: i for i, name in enumerate(run.behaviors)}
-    rows = sorted(found.values(), key=lambda row: (order.get(str(row["behavior"]), 0), _place(run, row)))
+    rows = sorted(found.values(), key=lambda row: (order.get(row["behavior"], 0), _place(run, row)))
     return [
-        row | {"subset": SUBSET_WORDS.get(str(row["subset"]), row["subset"]), "words": words[str(row["probabilities"])]}
+        row | {"subset": SUBSET_WORDS.get(row["subset"], row["subset"]), "words": words[row["probabilities"]]}
         for row in rows
     ]
 
 
 def _place(run: Run, row: Row) -> int:
-    return run.subsets.index(str(row["subset"])) if row["subset"] in run.subsets else len(run.subsets)
+    return run.subsets.index(row["subset"]) if row["subset"] in run.subsets else len(run.subsets)
 
 
-@dataclass(frozen=True)
-class AgreementTable:
-    """Human agreement of one behavior in one subset: pooled rows, means over pairs, rows per recording."""
-
-    behavior: str
-    subset: str
-    pairs: tuple[Mapping[str, Any], ...]
-    means: tuple[tuple[str, Mapping[str, float | None]], ...]
-    by_recording: tuple[Mapping[str, Any], ...]
-
-
-def agreement_tables(run: Run) -> list[AgreementTable]:
-    """Tables of agreement.csv in the order of behaviors."""
+def agreement_tables(run: Run) -> list[Row]:
+    """Human agreement per behavior and subset: pooled `pairs`, `means` over pairs, rows `by_recording`."""
     tables = []
-    subsets = list(dict.fromkeys(str(row["subset"]) for row in run.tables.agreement))
-    for behavior in run.behaviors:
-        for subset in subsets:
-            pairs = pooled_agreement(run, behavior, subset)
-            if not pairs:
-                continue
+    for behavior, subset in product(run.behaviors, dict.fromkeys(row["subset"] for row in run.tables.agreement)):
+        pairs = pooled_agreement(run, behavior, subset)
+        if pairs:
             means = [
                 (words, _means([row for row in pairs if row["kind"] == kind]))
                 for kind, words in ((HUMAN_HUMAN, "Mean of human pairs"), (MODEL_HUMAN, "Mean of model and human"))
                 if any(row["kind"] == kind for row in pairs)
             ]
-            single = [
-                row
-                for row in run.tables.agreement
-                if (row["behavior"], row["subset"]) == (behavior, subset) and row["recording"] != POOLED
-            ]
-            words = SUBSET_WORDS.get(subset, subset)
-            tables.append(AgreementTable(behavior, words, tuple(pairs), tuple(means), tuple(single)))
+            mine = [row for row in run.tables.agreement if (row["behavior"], row["subset"]) == (behavior, subset)]
+            table: Row = {"behavior": behavior, "subset": SUBSET_WORDS.get(subset, subset), "pairs": pairs}
+            table["by_recording"] = [row for row in mine if row["recording"] != POOLED]
+            tables.append(table | {"means": means})
     return tables
 
 
-def _means(rows: list[Mapping[str, Any]]) -> dict[str, float | None]:
+def _means(rows: list[Row]) -> Row:
     """Mean of each measure over pairs that have it; None where none has."""
-    means: dict[str, float | None] = {}
-    for measure in MEASURES:
-        values = [float(row[measure]) for row in rows if row[measure] is not None]
-        means[measure] = sum(values) / len(values) if values else None
-    return means
+    known = {measure: [row[measure] for row in rows if row[measure] is not None] for measure in MEASURES}
+    return {measure: mean(values) if values else None for measure, values in known.items()}
 
 
-@dataclass(frozen=True)
-class StatisticsLine:
-    """One recording's publication statistics of one behavior; None for a side that is not there."""
-
-    recording: str
-    subset: str
-    human: Row | None
-    predicted: Row | None
-
-
-def statistics_lines(run: Run, behavior: str) -> list[StatisticsLine]:
-    """One line per recording, as in statistics.csv."""
-    rows = {
-        (str(row["recording"]), str(row["source"])): row for row in run.tables.statistics if row["behavior"] == behavior
-    }
+def statistics_lines(run: Run, behavior: str) -> list[Row]:
+    """One line per recording: its rows of statistics.csv, `human` and `predicted`; None where one is not there."""
+    rows = {(row["recording"], row["source"]): row for row in run.tables.statistics if row["behavior"] == behavior}
     return [
-        StatisticsLine(
-            member.recording,
-            SUBSET_WORDS.get(member.subset, member.subset),
-            rows.get((member.recording, HUMAN)),
-            rows.get((member.recording, PREDICTED)),
-        )
+        {
+            "recording": member.recording,
+            "subset": SUBSET_WORDS.get(member.subset, member.subset),
+            "human": rows.get((member.recording, HUMAN)),
+            "predicted": rows.get((member.recording, PREDICTED)),
+        }
         for member in run.recordings
         if (member.recording, HUMAN) in rows or (member.recording, PREDICTED) in rows
     ]
@@ -150,8 +106,8 @@ def statistics_agreement_lines(run: Run, behavior: str) -> list[Row]:
     return [
         row
         | {
-            "subset": SUBSET_WORDS.get(str(row["subset"]), row["subset"]),
-            "words": STATISTIC_WORDS.get(str(row["statistic"]), row["statistic"]),
+            "subset": SUBSET_WORDS.get(row["subset"], row["subset"]),
+            "words": STATISTIC_WORDS.get(row["statistic"], row["statistic"]),
             # Shares of time need more decimals than seconds.
             "n_decimals": 3 if row["statistic"] == "fraction" else 2,
         }

@@ -3,15 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from common.colors import behavior_colors
 from common.files import write_text
-from common.wording import FILTERS
 from pipeline.report.detail_tables import (
-    MEASURE_WORDS,
     STATISTIC_WORDS,
     agreement_tables,
     calibration_lines,
@@ -20,9 +15,11 @@ from pipeline.report.detail_tables import (
     statistics_agreement_lines,
     statistics_lines,
 )
-from pipeline.report.figures.all import draw_figures
-from pipeline.report.figures.scores import BOUT_F1, WAY_WORDS
+from pipeline.report.figures.catalog import draw_figures
+from pipeline.report.figures.scores import VARIANT_WORDS
+from pipeline.report.figures.statistics import GROUP_MEASURES
 from pipeline.report.figures.style import FigureFile
+from pipeline.report.pages import render
 from pipeline.report.prediction import found_in, summary_by_recording
 from pipeline.report.recompute import recompute_scores
 from pipeline.report.score_tables import FRAME_RATIOS, balance_lines, harm_done, score_lines, thesis_comparisons
@@ -31,10 +28,10 @@ from pipeline.report.thesis import EXPERIMENTS
 from pipeline.report.words.facts import present_files, provenance_rows, settings_groups, title_facts
 from pipeline.report.words.method import method_words
 from pipeline.report.words.summary import notices, run_notes, summarize
+from pipeline.run_folder.evidence import BOUT_F1
 from pipeline.run_folder.reading import SUBSET_WORDS, Run, read_run, section
 from pipeline.run_folder.verdict import RULES
 
-_TEMPLATES_PATH = Path(__file__).parent / "templates"
 # More of them than this are folded away, so that the page stays readable.
 _MAX_OPEN = 8
 _SECTIONS = {
@@ -88,24 +85,6 @@ def write_report(run_dir: Path) -> Path:
     return path
 
 
-def render(template: str, context: Mapping[str, Any]) -> str:
-    """Fill a template; everything that comes from the user is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES_PATH, encoding="utf-8"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS | {"href": href}
-    return environment.get_template(template).render(context)
-
-
-def href(path: str) -> str:
-    """A relative path as a link: spaces, accents and question marks survive."""
-    return quote(path.replace("\\", "/"))
-
-
 def _context(run: Run) -> dict[str, Any]:
     figures = draw_figures(run, run.path / "figures")
     names = [f"raster_{row.recording}" for row in run.recordings]
@@ -137,17 +116,9 @@ def _context(run: Run) -> dict[str, Any]:
         "stages": run.provenance.get("stages") or [],
         "files": present_files(run),
         "subset_words": SUBSET_WORDS,
-        "way_words": WAY_WORDS,
+        "variant_words": VARIANT_WORDS,
         "frame_ratios": FRAME_RATIOS,
         "bout_f1": BOUT_F1,
-    }
-    context |= _details(run)
-    return context | {"sections": _sections(run, context, figures)}
-
-
-def _details(run: Run) -> dict[str, Any]:
-    """Material of the further sections."""
-    return {
         "choices": choice_lines(run),
         "calibration": calibration_lines(run),
         "agreement": agreement_tables(run),
@@ -155,12 +126,13 @@ def _details(run: Run) -> dict[str, Any]:
         "statistics": {name: statistics_lines(run, name) for name in run.behaviors},
         "statistics_agreement": {name: statistics_agreement_lines(run, name) for name in run.behaviors},
         "statistic_words": STATISTIC_WORDS,
-        "measure_words": MEASURE_WORDS,
+        "measure_words": GROUP_MEASURES,
         "reasons": reasons_not_available,
         "found": found_in(run),
         "summaries": summary_by_recording(run),
         "failures": run.tables.failures,
     }
+    return context | {"sections": _sections(run, context, figures)}
 
 
 def _audit(run: Run) -> list[dict[str, Any]]:
@@ -183,7 +155,7 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "result": not context["found"] or run.subsets,
         "scores": run.subsets,
         "bouts": tables.bout_scores,
-        "postprocessing": context["choices"] or "ways" in figures,
+        "postprocessing": context["choices"] or "variants" in figures,
         "curves": "precision_recall" in figures,
         "confusion": "confusion" in figures,
         "calibration": context["calibration"],

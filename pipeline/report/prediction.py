@@ -1,17 +1,16 @@
 """What a folder of predictions shows in place of scores: what was found, and what such numbers are worth."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from common.colors import MUTED, behavior_colors
 from common.tables import Row
-from pipeline.report.figures.style import PAGE_WIDTH_IN, Drawing
+from pipeline.report.figures.style import Drawing, label_left, panels, shorten
 from pipeline.run_folder.reading import Run, section
 from pipeline.run_folder.run_dir import PREDICTION
 
@@ -20,80 +19,46 @@ STRANGE = 2.0
 _LEAST_UNSURE = 0.05
 
 
-@dataclass(frozen=True)
-class Found:
-    """One behavior in all predicted recordings.
-
-    Attributes
-    ----------
-    behavior : str
-    n_recordings : int
-        Those with a known frame.
-    mean_fraction, sd_fraction, low_fraction, high_fraction : float or None
-        Share of known time, over recordings.
-    n_bouts : int
-    unsure_fraction : float or None
-        Mean share of frames with a probability that says neither yes nor no.
-    expected : mapping
-        What the run that trained the heads says of them: `subset`, `n_individuals`, `average_precision`, `f1`,
-        `bout_f1`, `unsure_fraction` (the highest of a recording that scored them), `verdict`, `verdict_level`.
-    strange : tuple of str
-        Recordings that are far more unsure than any that scored the heads.
-    """
-
-    behavior: str
-    n_recordings: int
-    mean_fraction: float | None
-    sd_fraction: float | None
-    low_fraction: float | None
-    high_fraction: float | None
-    n_bouts: int
-    unsure_fraction: float | None
-    expected: Mapping[str, Any]
-    strange: tuple[str, ...]
-
-
 def is_prediction(run: Run) -> bool:
     """Whether the folder holds predictions of new videos."""
     return run.provenance.get("kind") == PREDICTION
 
 
-def found_in(run: Run) -> list[Found]:
-    """One entry per behavior; none for an experiment, whose page leads with scores."""
+def found_in(run: Run) -> list[Row]:
+    """One row per behavior; none for an experiment, whose page leads with scores.
+
+    Returns
+    -------
+    list of dict
+        `behavior`, `n_recordings` (those with a known frame), `mean_fraction`, `sd_fraction`, `low_fraction` and
+        `high_fraction` (share of known time, over recordings), `n_bouts`, `unsure_fraction` (mean share of frames
+        with a probability that says neither yes nor no), `expected` (what the run that trained the heads says of
+        them, `trained_run.measured_scores`), and `strange`: recordings that are far more unsure than any of those.
+    """
     if not is_prediction(run):
         return []
     expected = section(section(run.provenance, "trained_run"), "scores")
     return [_found(run, behavior, section(expected, behavior)) for behavior in run.behaviors]
 
 
-def _found(run: Run, behavior: str, expected: Mapping[str, Any]) -> Found:
+def _found(run: Run, behavior: str, expected: Mapping[str, Any]) -> Row:
     rows = [row for row in run.tables.summary if row["behavior"] == behavior]
-    shares = [_number(row["fraction"]) for row in rows if row["fraction"] is not None]
-    unsure = [_number(row["unsure_fraction"]) for row in rows if row["unsure_fraction"] is not None]
+    shares = [row["fraction"] for row in rows if row["fraction"] is not None]
+    unsure = {row["recording"]: row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None}
     reference = expected.get("unsure_fraction")
-    limit = None if reference is None else max(STRANGE * float(reference), _LEAST_UNSURE)
-    strange = tuple(
-        str(row["recording"])
-        for row in rows
-        if limit is not None and row["unsure_fraction"] is not None and _number(row["unsure_fraction"]) > limit
-    )
-    return Found(
-        behavior,
-        len(shares),
-        mean(shares) if shares else None,
-        stdev(shares) if len(shares) > 1 else None,
-        min(shares, default=None),
-        max(shares, default=None),
-        sum(int(_number(row["n_bouts"])) for row in rows if row["n_bouts"] is not None),
-        mean(unsure) if unsure else None,
-        expected,
-        strange,
-    )
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
+    limit = math.inf if reference is None else max(STRANGE * reference, _LEAST_UNSURE)
+    return {
+        "behavior": behavior,
+        "n_recordings": len(shares),
+        "mean_fraction": mean(shares) if shares else None,
+        "sd_fraction": stdev(shares) if len(shares) > 1 else None,
+        "low_fraction": min(shares, default=None),
+        "high_fraction": max(shares, default=None),
+        "n_bouts": sum(row["n_bouts"] or 0 for row in rows),
+        "unsure_fraction": mean(unsure.values()) if unsure else None,
+        "expected": expected,
+        "strange": [name for name, share in unsure.items() if share > limit],
+    }
 
 
 def draw_found(run: Run) -> Drawing | None:
@@ -101,30 +66,23 @@ def draw_found(run: Run) -> Drawing | None:
     rows = [row for row in run.tables.summary if row["fraction"] is not None]
     if not is_prediction(run) or not rows:
         return None
-    colors = behavior_colors(run.behaviors)
-    groups = sorted({str(row["group"]) for row in rows})
-    n_columns = min(4, len(run.behaviors))
-    n_lines = -(-len(run.behaviors) // n_columns)
-    figure = Figure(figsize=(PAGE_WIDTH_IN, 2.3 * n_lines), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(n_lines, n_columns, squeeze=False)).ravel()
-    for axis, behavior in zip(axes, run.behaviors, strict=False):
+    groups = sorted({row["group"] for row in rows})
+    figure, all_axes = panels(len(run.behaviors), (2.4, 2.5))
+    for (axes,), (behavior, color) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
         shown = [row for row in rows if row["behavior"] == behavior]
         for place, group in enumerate(groups):
-            shares = [100 * _number(row["fraction"]) for row in shown if row["group"] == group]
-            # A fixed spread, so that equal values stay apart and the picture is the same each time.
-            offsets = np.linspace(-0.18, 0.18, len(shares)) if len(shares) > 1 else np.zeros(len(shares))
-            axis.plot(place + offsets, shares, "o", markersize=5, alpha=0.8, color=colors[behavior], markeredgewidth=0)
+            shares = [100 * row["fraction"] for row in shown if row["group"] == group]
             if shares:
-                axis.plot([place - 0.28, place + 0.28], [mean(shares)] * 2, color=MUTED, linewidth=1.4)
-        axis.set_title(behavior)
-        axis.set_xticks(range(len(groups)), [group or "all recordings" for group in groups])
-        axis.set_xlim(-0.6, len(groups) - 0.4)
-        axis.set_ylim(0, 1.12 * max([100 * _number(row["fraction"]) for row in shown], default=0) or 1)
-        axis.grid(axis="y")
-    for axis in axes[len(run.behaviors) :]:
-        axis.remove()
-    for axis in axes[: len(run.behaviors) : n_columns]:
-        axis.set_ylabel("% of known time")
+                # A fixed spread, so that equal values stay apart.
+                offsets = np.linspace(-0.18, 0.18, len(shares)) if len(shares) > 1 else np.zeros(1)
+                axes.plot(place + offsets, shares, "o", markersize=5, alpha=0.8, color=color, markeredgewidth=0)
+                axes.plot([place - 0.28, place + 0.28], [mean(shares)] * 2, color=MUTED, linewidth=1.4)
+        axes.set_title(shorten(behavior, 24))
+        axes.set_xticks(range(len(groups)), [group or "all recordings" for group in groups])
+        axes.set_xlim(-0.6, len(groups) - 0.4)
+        axes.set_ylim(0, 112 * max((row["fraction"] for row in shown), default=0) or 1)
+        axes.grid(axis="y")
+        label_left(axes, "% of known time")
     columns = ("recording", "individual", "group", "behavior", "fraction", "n_bouts")
     return Drawing(figure, [{name: row[name] for name in columns} for row in rows])
 

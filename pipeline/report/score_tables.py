@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.tables import Row
+from common.tables import Row, number
 from common.wording import ratio
 from pipeline.report.figures.bouts import bout_durations_s
-from pipeline.report.figures.scores import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, number
-from pipeline.report.thesis import METRIC_WORDS, METRICS, ThesisTable, thesis_table
+from pipeline.report.thesis import METRIC_WORDS, thesis_table
+from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.bouts.scores import reasons_undefined
 from pipeline.scoring.metrics import reason_undefined
-from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, VARIANTS, ScoreRow
+from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, VARIANTS
 
 # In the order of the page: what misleads for a rare behavior comes last.
 FRAME_RATIOS = {
@@ -29,32 +29,38 @@ FRAME_RATIOS = {
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """One behavior in one recording or subset: rows of scores.csv and bout_scores.csv by way of post-processing.
+    """One behavior in one recording or subset.
 
-    `closed` and the rows of bouts are None where the folder lacks them; `full` is then the last way there is.
+    Attributes
+    ----------
+    behavior, recording, subset : str
+    frames, bouts : dict of str to Row
+        Rows of scores.csv and bout_scores.csv by variant of post-processing, as far as the folder has them.
+    baseline_average_precision : float or None
+    intervals : dict of (str, str) to Row
+        By variant and score.
+    why_not_available : str
+        Reasons of all n/a in the line, each once.
     """
 
     behavior: str
     recording: str
     subset: str
-    n_frames: int
-    n_positive: int
-    baseline_average_precision: float | None
-    raw: ScoreRow
-    closed: ScoreRow | None
-    full: ScoreRow
+    frames: dict[str, Row]
     bouts: dict[str, Row]
+    baseline_average_precision: float | None
     intervals: dict[tuple[str, str], Row]
     why_not_available: str
 
-    def variants(self) -> list[tuple[str, ScoreRow, Row | None]]:
-        """The ways of post-processing that are there, with their frame and bout scores."""
-        rows = ((RAW, self.raw), (CLOSED, self.closed), (FULL, self.full))
-        return [(variant, row, self.bouts.get(variant)) for variant, row in rows if row is not None]
+    @property
+    def raw(self) -> Row:
+        """Frame scores without post-processing."""
+        return self.frames[RAW]
 
-    def interval(self, variant: str, score: str) -> Row | None:
-        """Interval of one score, None where there is none."""
-        return self.intervals.get((variant, score))
+    @property
+    def last(self) -> str:
+        """The last variant that is there."""
+        return [*self.frames][-1]
 
 
 def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
@@ -64,25 +70,19 @@ def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
         if row["behavior"] != behavior or row["postprocessed"] != RAW or (row["recording"] == POOLED) != pooled:
             continue
         subset, recording = str(row["subset"]), str(row["recording"])
-        closed = run.score(behavior, subset, CLOSED, recording)
-        full = run.score(behavior, subset, FULL, recording) or closed or row
-        found = {variant: run.tables.bout_score(behavior, subset, variant, recording) for variant in VARIANTS}
-        bouts = {variant: bout_row for variant, bout_row in found.items() if bout_row is not None}
-        baseline = run.score(behavior, subset, RAW, recording, baseline=True)
+        frames = {variant: run.score(behavior, subset, variant, recording) for variant in VARIANTS}
+        bouts = {variant: run.tables.bout_score(behavior, subset, variant, recording) for variant in VARIANTS}
+        known_frames, known_bouts = ({v: row for v, row in rows.items() if row is not None} for rows in (frames, bouts))
         lines.append(
             ScoreLine(
-                behavior=behavior,
-                recording=recording,
-                subset=SUBSET_WORDS.get(subset, subset),
-                n_frames=int(number(row, "n_frames") or 0),
-                n_positive=int(number(row, "n_positive") or 0),
-                baseline_average_precision=number(baseline, AVERAGE_PRECISION),
-                raw=row,
-                closed=closed,
-                full=full,
-                bouts=bouts,
-                intervals=_intervals(run, behavior, subset) if pooled else {},
-                why_not_available=_why_not_available([row, *([closed] if closed else []), full], list(bouts.values())),
+                behavior,
+                recording,
+                SUBSET_WORDS.get(subset, subset),
+                known_frames,
+                known_bouts,
+                number(run.score(behavior, subset, RAW, recording, baseline=True), AVERAGE_PRECISION),
+                _intervals(run, behavior, subset) if pooled else {},
+                _why_not_available([*known_frames.values()], [*known_bouts.values()]),
             )
         )
     return lines
@@ -90,16 +90,15 @@ def score_lines(run: Run, behavior: str, pooled: bool) -> list[ScoreLine]:
 
 def _intervals(run: Run, behavior: str, subset: str) -> dict[tuple[str, str], Row]:
     return {
-        (str(row["postprocessed"]), str(row["score"])): row
+        (row["postprocessed"], row["score"]): row
         for row in run.tables.intervals
         if (row["behavior"], row["subset"]) == (behavior, subset) and row["low"] is not None
     }
 
 
-def _why_not_available(rows: list[ScoreRow], bouts: list[Row]) -> str:
-    """Reasons of all n/a in a line, each once."""
+def _why_not_available(rows: list[Row], bouts: list[Row]) -> str:
     reasons = [
-        reason_undefined(name, int(number(row, "n_frames") or 0), int(number(row, "n_positive") or 0))
+        reason_undefined(name, row["n_frames"], row["n_positive"])
         for row in rows
         for name in (AVERAGE_PRECISION, *FRAME_RATIOS)
         if row[name] is None
@@ -112,8 +111,7 @@ def harm_done(run: Run) -> list[str]:
     """Where closing gaps alone, or all steps together, lowered a pooled score, in words."""
     found: list[str] = []
     for line in (line for behavior in run.behaviors for line in score_lines(run, behavior, pooled=True)):
-        frames: dict[str, ScoreRow | None] = {RAW: line.raw, CLOSED: line.closed, FULL: line.full}
-        for name, score, rows in (("frame F1", FRAME_F1, frames), ("bout F1", BOUT_F1, line.bouts)):
+        for name, score, rows in (("frame F1", FRAME_F1, line.frames), ("bout F1", BOUT_F1, line.bouts)):
             raw, closed, full = (number(rows.get(variant), score) for variant in (RAW, CLOSED, FULL))
             blamed = {"closing alone": closed, "all steps together": full}
             if closed is not None and closed == full:
@@ -125,77 +123,42 @@ def harm_done(run: Run) -> list[str]:
     return found
 
 
-@dataclass(frozen=True)
-class BoutLengths:
-    """Number of bouts and their middle lengths in seconds; None without a bout."""
-
-    n_bouts: int
-    median_s: float | None
-    mean_s: float | None
-
-    @classmethod
-    def of(cls, durations_s: np.ndarray) -> "BoutLengths":
-        """Summarise durations, shape (n_bouts,)."""
-        if not durations_s.size:
-            return cls(0, None, None)
-        return cls(durations_s.size, float(np.median(durations_s)), float(durations_s.mean()))
-
-
-@dataclass(frozen=True)
-class BalanceLine:
-    """One behavior in one subset: how often it occurs and in what bouts (human, predicted)."""
-
-    behavior: str
-    subset: str
-    n_frames: int
-    n_positive: int
-    human: BoutLengths
-    predicted: BoutLengths
-
-
-def balance_lines(run: Run) -> list[BalanceLine]:
-    """Class balance and bouts per behavior and subset, over scored frames."""
+def balance_lines(run: Run) -> list[Row]:
+    """Class balance and lengths of bouts, `human` and `predicted`, per behavior and subset, over scored frames."""
     lines = []
     for behavior in run.behaviors:
         for subset in run.subsets:
             row = run.score(behavior, subset, RAW)
             human, predicted = bout_durations_s(run, behavior, subset)
-            lines.append(
-                BalanceLine(
-                    behavior,
-                    SUBSET_WORDS[subset],
-                    int(number(row, "n_frames") or 0),
-                    int(number(row, "n_positive") or 0),
-                    BoutLengths.of(human),
-                    BoutLengths.of(predicted),
-                )
-            )
+            line: Row = {"behavior": behavior, "subset": SUBSET_WORDS[subset]}
+            line |= {name: number(row, name) or 0 for name in ("n_frames", "n_positive")}
+            lines.append(line | {"human": _bout_lengths(human), "predicted": _bout_lengths(predicted)})
     return lines
 
 
-@dataclass(frozen=True)
-class ThesisComparison:
-    """The thesis' table of one behavior with our columns (threshold alone, as there) beside it."""
-
-    behavior: str
-    table: ThesisTable
-    ours: tuple[tuple[str, ScoreRow], ...]
-
-    def lines(self) -> list[tuple[str, tuple[float, ...], list[float | None]]]:
-        """Per metric: its name, the thesis' four values, ours."""
-        return [
-            (METRIC_WORDS[metric], self.table.values[metric], [number(row, metric) for _, row in self.ours])
-            for metric in METRICS
-        ]
+def _bout_lengths(durations_s: np.ndarray) -> Row:
+    """Number, median and mean of durations, shape (n_bouts,); None without a bout."""
+    median_s, mean_s = (float(f(durations_s)) if durations_s.size else None for f in (np.median, np.mean))
+    return {"n_bouts": durations_s.size, "median_s": median_s, "mean_s": mean_s}
 
 
-def thesis_comparisons(run: Run) -> list[ThesisComparison]:
-    """The thesis' Tables 5.1-5.3 for those of our behaviors that bear their names."""
-    found = []
+def thesis_comparisons(run: Run) -> list[Row]:
+    """The thesis' Tables 5.1-5.3 for those of our behaviors that bear their names.
+
+    Returns
+    -------
+    list of dict
+        `behavior`, `table`, `subsets` (words for our columns), and `lines`: per metric its name, the thesis' four
+        values and ours (threshold alone, as there).
+    """
+    found: list[Row] = []
     for behavior in run.behaviors:
         table = thesis_table(behavior)
         if table is not None:
-            rows = [(SUBSET_WORDS[subset], run.score(behavior, subset, RAW)) for subset in run.subsets]
-            ours = tuple((words, row) for words, row in rows if row is not None)
-            found.append(ThesisComparison(behavior, table, ours))
+            ours = {SUBSET_WORDS[subset]: run.score(behavior, subset, RAW) for subset in run.subsets}
+            lines = [
+                (words, table.values[metric], [number(row, metric) for row in ours.values()])
+                for metric, words in METRIC_WORDS.items()
+            ]
+            found.append({"behavior": behavior, "table": table, "subsets": list(ours), "lines": lines})
     return found

@@ -1,8 +1,8 @@
 """Film strips on the page: the best and the worst bouts, embedded."""
 
 import base64
-from dataclasses import dataclass
 
+from common.tables import Row
 from common.wording import ratio
 from pipeline.run_folder.film_strips import TABLE, read_film_strips
 from pipeline.run_folder.reading import Run
@@ -16,27 +16,8 @@ KIND_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class StripPicture:
-    """One strip: what it shows in words, and its picture as a data URI."""
-
-    caption: str
-    image: str
-    file: str
-
-
-@dataclass(frozen=True)
-class StripGroup:
-    """Strips of one behavior and kind, by rank."""
-
-    behavior: str
-    title: str
-    what: str
-    pictures: tuple[StripPicture, ...]
-
-
-def strip_groups(run: Run) -> list[StripGroup]:
-    """Film strips of the run's folder, by behavior and kind; none where none were cut.
+def strip_groups(run: Run) -> list[Row]:
+    """Film strips of the run's folder, by behavior and kind: their `title`, `what` it means, and `pictures` by rank.
 
     Raises
     ------
@@ -49,15 +30,18 @@ def strip_groups(run: Run) -> list[StripGroup]:
         for kind in KINDS:
             mine = sorted((s for s in strips if (s.behavior, s.kind) == (behavior, kind)), key=lambda s: s.rank)
             if mine:
-                pictures = tuple(_picture(run, strip) for strip in mine)
-                groups.append(StripGroup(behavior, *KIND_WORDS[kind], pictures))
+                title, what = KIND_WORDS[kind]
+                pictures = [_picture(run, strip) for strip in mine]
+                groups.append({"behavior": behavior, "title": title, "what": what, "pictures": pictures})
     return groups
 
 
-def _picture(run: Run, strip: FilmStrip) -> StripPicture:
+def _picture(run: Run, strip: FilmStrip) -> Row:
+    """What a strip shows in words (`caption`), its picture as a data URI (`image`), and its `file`."""
     content = read_required(run.path / strip.file, lambda path: path.read_bytes())
     words = f"{strip.recording}, {strip.start_s:.1f}–{strip.stop_s:.1f} s"
     words += f", mean probability {ratio(strip.mean_probability)}"
     if strip.iou is not None:
         words += f", IoU {ratio(strip.iou)}"
-    return StripPicture(words, f"data:image/jpeg;base64,{base64.b64encode(content).decode('ascii')}", strip.file)
+    image = f"data:image/jpeg;base64,{base64.b64encode(content).decode('ascii')}"
+    return {"caption": words, "image": image, "file": strip.file}

@@ -6,9 +6,8 @@ post-processing). They are other videos than the reader's, so that they show an 
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-METRICS = ("accuracy", "precision", "recall", "average_precision")
 METRIC_WORDS = {
     "accuracy": "Binary accuracy",
     "precision": "Precision",
@@ -17,8 +16,7 @@ METRIC_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class ThesisExperiment:
+class ThesisExperiment(NamedTuple):
     """One of the thesis' four best settings (its Table 4.1)."""
 
     name: str
@@ -35,63 +33,47 @@ EXPERIMENTS = (
 )
 
 
-@dataclass(frozen=True)
-class ThesisTable:
-    """One of Tables 5.1-5.3: `values[metric]` holds exp1 to exp4 in order."""
+class ThesisTable(NamedTuple):
+    """One of Tables 5.1-5.3; rows in the order of `METRIC_WORDS`, columns exp1 to exp4."""
 
     number: str
     behavior: str
-    values: dict[str, tuple[float, float, float, float]]
+    rows: tuple[tuple[float, ...], ...]
+
+    @property
+    def values(self) -> dict[str, tuple[float, ...]]:
+        """The rows by metric."""
+        return dict(zip(METRIC_WORDS, self.rows, strict=True))
 
 
 TABLES = (
-    ThesisTable(
-        "5.1",
-        "grooming",
-        {
-            "accuracy": (0.902, 0.909, 0.950, 0.942),
-            "precision": (0.412, 0.426, 0.681, 0.577),
-            "recall": (0.946, 0.876, 0.537, 0.635),
-            "average_precision": (0.679, 0.690, 0.588, 0.586),
-        },
-    ),
-    ThesisTable(
-        "5.2",
-        "mid rearing",
-        {
-            "accuracy": (0.897, 0.902, 0.887, 0.912),
-            "precision": (0.518, 0.535, 0.415, 0.592),
-            "recall": (0.797, 0.748, 0.104, 0.596),
-            "average_precision": (0.702, 0.691, 0.201, 0.602),
-        },
-    ),
-    ThesisTable(
-        "5.3",
-        "wall rearing",
-        {
-            "accuracy": (0.918, 0.914, 0.840, 0.888),
-            "precision": (0.671, 0.667, 0.433, 0.569),
-            "recall": (0.785, 0.737, 0.570, 0.739),
-            "average_precision": (0.792, 0.770, 0.411, 0.716),
-        },
-    ),
+    ThesisTable("5.1", "grooming", (
+        (0.902, 0.909, 0.950, 0.942),
+        (0.412, 0.426, 0.681, 0.577),
+        (0.946, 0.876, 0.537, 0.635),
+        (0.679, 0.690, 0.588, 0.586),
+    )),
+    ThesisTable("5.2", "mid rearing", (
+        (0.897, 0.902, 0.887, 0.912),
+        (0.518, 0.535, 0.415, 0.592),
+        (0.797, 0.748, 0.104, 0.596),
+        (0.702, 0.691, 0.201, 0.602),
+    )),
+    ThesisTable("5.3", "wall rearing", (
+        (0.918, 0.914, 0.840, 0.888),
+        (0.671, 0.667, 0.433, 0.569),
+        (0.785, 0.737, 0.570, 0.739),
+        (0.792, 0.770, 0.411, 0.716),
+    )),
+)  # fmt: skip
+_NAMES = (
+    {"grooming", "groom"},
+    {"midrearing", "rearingmid", "rearingmig", "unsupportedrearing"},
+    {"wallrearing", "rearingwall", "rearingparet", "supportedrearing"},
 )
-
-_ALIASES = {
-    "grooming": 0,
-    "groom": 0,
-    "midrearing": 1,
-    "rearingmid": 1,
-    "rearingmig": 1,
-    "unsupportedrearing": 1,
-    "wallrearing": 2,
-    "rearingwall": 2,
-    "rearingparet": 2,
-    "supportedrearing": 2,
-}
 
 
 def thesis_table(behavior: str) -> ThesisTable | None:
     """The thesis' table of a behavior of (nearly) this name, else None."""
-    index = _ALIASES.get(re.sub(r"[\W_]+", "", behavior).casefold())
-    return None if index is None else TABLES[index]
+    name = re.sub(r"[\W_]+", "", behavior).casefold()
+    return next((table for table, names in zip(TABLES, _NAMES, strict=True) if name in names), None)

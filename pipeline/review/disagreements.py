@@ -5,7 +5,7 @@ against several is split or merged; one against one may begin or end elsewhere.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,34 +19,33 @@ EDGE_TOLERANCE_S = 0.3
 Run = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Disagreement:
-    """A stretch in which one of the two must be wrong.
+class Place(NamedTuple):
+    """A stretch in which somebody may be wrong.
 
     Attributes
     ----------
-    kind : {"missed", "invented", "split", "merged", "start", "stop"}
+    kind : str
+        `missed`, `invented`, `split`, `merged`, `start` or `stop` (disagreements with the human); `unsure`, `near`,
+        `dip`, `gap`, `edge` or `short` (doubts of the model).
     start_frame, stop_frame : int
         Half-open.
-    n_wrong_frames : int
-        Frames on which they differ.
+    n_frames : int
+        Frames that are wrong, if the place is.
     n_bouts : int
         How many bouts are too many or too few; 0 where only an end is elsewhere.
     reason : str
         In a sentence.
+    doubt : float
+        Chance that they are wrong; 1 where two disagree.
     """
 
     kind: str
     start_frame: int
     stop_frame: int
-    n_wrong_frames: int
+    n_frames: int
     n_bouts: int
     reason: str
-
-    @property
-    def span(self) -> Run:
-        """First frame and the one after the last."""
-        return self.start_frame, self.stop_frame
+    doubt: float = 1.0
 
 
 def disagreements(
@@ -57,7 +56,7 @@ def disagreements(
     fps: float,
     threshold: float = 0.5,
     min_bout_s: float = 0.0,
-) -> list[Disagreement]:
+) -> list[Place]:
     """Find the disagreements of one behavior in one recording.
 
     Parameters
@@ -73,10 +72,10 @@ def disagreements(
 
     Returns
     -------
-    list of Disagreement
+    list of Place
         In order of time.
     """
-    found: list[Disagreement] = []
+    found: list[Place] = []
     for first, last in runs_of_true(judged):
         human = [(start + first, stop + first) for start, stop in runs_of_true(active[first:last])]
         model = [(start + first, stop + first) for start, stop in runs_of_true(predicted[first:last])]
@@ -87,7 +86,7 @@ def disagreements(
             ((start, stop),) = ours
             values = np.asarray(probability[start:stop], dtype=np.float64)
             reason = missed_reason(values, fps, threshold, min_bout_s)
-            found.append(Disagreement("missed", start, stop, stop - start, 1, reason))
+            found.append(Place("missed", start, stop, stop - start, 1, reason))
     return found
 
 
@@ -106,19 +105,19 @@ def _groups(human: Sequence[Run], model: Sequence[Run]) -> list[tuple[list[Run],
 
 def _of_group(
     human: list[Run], model: list[Run], differs: NDArray[np.bool_], probability: NDArray[np.floating], fps: float
-) -> list[Disagreement]:
+) -> list[Place]:
     runs = human + model
     start, stop = min(run[0] for run in runs), max(run[1] for run in runs)
     values = np.asarray(probability[start:stop], dtype=np.float64)
     if not human:
-        return [Disagreement("invented", start, stop, stop - start, 1, invented_reason(values, fps))]
+        return [Place("invented", start, stop, stop - start, 1, invented_reason(values, fps))]
     if len(human) == len(model) == 1:
         return _edges(human[0], model[0], fps)
     kind = "split" if len(human) < len(model) else "merged"
     n_wrong = int(differs[start:stop].sum())
     n_bouts = max(1, abs(len(human) - len(model)))
     first, last = _where_they_differ(start, stop, differs, fps)
-    return [Disagreement(kind, first, last, n_wrong, n_bouts, several_reason(len(human), len(model), n_wrong / fps))]
+    return [Place(kind, first, last, n_wrong, n_bouts, several_reason(len(human), len(model), n_wrong / fps))]
 
 
 def _where_they_differ(start: int, stop: int, differs: NDArray[np.bool_], fps: float) -> Run:
@@ -133,7 +132,7 @@ def _tolerance_frames(fps: float) -> int:
     return max(1, int(EDGE_TOLERANCE_S * fps + 1e-6))
 
 
-def _edges(human: Run, model: Run, fps: float) -> list[Disagreement]:
+def _edges(human: Run, model: Run, fps: float) -> list[Place]:
     tolerance_frames = _tolerance_frames(fps)
     found = []
     for kind, ours, theirs in (("start", human[0], model[0]), ("stop", human[1], model[1])):
@@ -141,5 +140,5 @@ def _edges(human: Run, model: Run, fps: float) -> list[Disagreement]:
         if n_frames > tolerance_frames:
             first, last = min(ours, theirs), max(ours, theirs)
             reason = edge_reason(kind, theirs - ours, fps)
-            found.append(Disagreement(kind, first, last, n_frames, 0, reason))
+            found.append(Place(kind, first, last, n_frames, 0, reason))
     return found

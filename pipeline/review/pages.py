@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from common.colors import behavior_colors
 from common.errors import InputError
 from common.files import write_text
+from common.templates import fill_template
 from features.video.reading import is_there
 from pipeline.films.browser_video import exact_rate
 from pipeline.review.corrections import boris_tree, corrections_folder, saved_state
@@ -121,20 +121,17 @@ def _recording_page(run: ReviewRun, review: Review, folder: Path, neighbors: Map
 
     scripts = [get_plotlyjs(), bundle(REVIEW_SCRIPTS)]
     links = {side: quote(page_name(other.recording.recording)) if other else None for side, other in neighbors.items()}
-    return _render(
-        "review.html.j2",
-        run=run,
-        recording=review.recording,
-        content=safe_json(page_content(run, review, folder)),
-        links=links | {"index": INDEX_PAGE},
-        subset=SUBSET_WORDS.get(review.recording.subset, review.recording.subset),
-        scripts=[Markup(script) for script in scripts],
-        policy=content_policy(scripts),
-    )
+    context = {
+        "run": run,
+        "recording": review.recording,
+        "content": safe_json(page_content(run, review, folder)),
+        "links": links | {"index": INDEX_PAGE},
+        "subset": SUBSET_WORDS.get(review.recording.subset, review.recording.subset),
+    }
+    return _with_scripts("review.html.j2", context, scripts)
 
 
 def _index_page(run: ReviewRun, reviews: Sequence[Review]) -> str:
-    scripts = [bundle(INDEX_SCRIPTS)]
     rows = [
         {
             "recording": review.recording,
@@ -150,26 +147,15 @@ def _index_page(run: ReviewRun, reviews: Sequence[Review]) -> str:
         }
         for review in reviews
     ]
-    return _render(
-        "index.html.j2",
-        run=run,
-        rows=rows,
-        colors=behavior_colors(run.behaviors),
-        minutes=BUDGET_S / 60,
-        scripts=[Markup(script) for script in scripts],
-        policy=content_policy(scripts),
-    )
+    colors = behavior_colors(run.behaviors)
+    context = {"run": run, "rows": rows, "colors": colors, "minutes": BUDGET_S / 60}
+    return _with_scripts("index.html.j2", context, [bundle(INDEX_SCRIPTS)])
 
 
-def _render(template: str, **context: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER, encoding="utf-8"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(context)
+def _with_scripts(template: str, context: dict[str, Any], scripts: Sequence[str]) -> str:
+    """Fill a template; only these scripts may run in the page."""
+    context |= {"scripts": [Markup(script) for script in scripts], "policy": content_policy(scripts)}
+    return fill_template(FOLDER, template, context)
 
 
 def storage_key(run: ReviewRun, recording: ReviewRecording) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.review.disagreements import Disagreement, disagreements
+from pipeline.review.disagreements import Place, disagreements
 from pipeline.review.reasons import doubt_reason, short_reason
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.postprocessing.postprocess import close_gaps
@@ -49,8 +49,7 @@ class Candidate:
     ----------
     behavior : str
     kind : str
-        What kind of place it is: `missed`, `invented`, `split`, `merged`, `start`, `stop` (disagreements with the
-        human); `unsure`, `near`, `dip`, `gap`, `edge`, `short` (doubts of the model).
+        That of its `Place`.
     start_frame, stop_frame : int
         Half-open.
     reason : str
@@ -182,27 +181,35 @@ def _with_confusion(candidate: Candidate, lines: Sequence[BehaviorTimeline]) -> 
 def _candidates(line: BehaviorTimeline) -> list[Candidate]:
     """Disagreements, and doubts where there is no disagreement."""
     known = ~np.isnan(np.asarray(line.probability, dtype=np.float64))
-    opposed: list[Disagreement] = []
-    judged = np.zeros(len(known), dtype=bool)
+    places: list[Place] = []
+    judged, disputed = np.zeros((2, len(known)), dtype=bool)
     if line.active is not None and line.scored is not None:
         judged = line.scored & known
-        opposed = disagreements(
+        places = disagreements(
             line.active, line.predicted, judged, line.probability, line.fps, line.threshold, line.min_bout_s
         )
-    disputed = np.zeros(len(known), dtype=bool)
-    for place in opposed:
+    for place in places:
         disputed[place.start_frame : place.stop_frame] = True
-    found = [
-        _scored(line, place.kind, place.span, place.n_wrong_frames, place.n_bouts, 1.0, place.reason)
-        for place in opposed
-    ]
-    doubts = _doubtful_stretches(line, known)
-    found += _from_doubts(line, doubts, disputed, judged)
+    for place in _doubts(line, known):
+        stretch = slice(place.start_frame, place.stop_frame)
+        if judged[stretch].all():
+            words = f"{place.reason} The human agrees with the model."
+            place = place._replace(doubt=place.doubt * AGREEMENT_FACTOR, reason=words)
+        if not disputed[stretch].any():
+            places.append(place)
+    found = [_candidate(line, place) for place in places]
     return [candidate for candidate in found if candidate.score >= _MIN_SCORE]
 
 
-def _doubtful_stretches(line: BehaviorTimeline, known: NDArray[np.bool_]) -> list[tuple[str, int, int, float, str]]:
-    """(kind, start, stop, doubt, reason) of doubtful stretches and of bouts that are short only just."""
+def _candidate(line: BehaviorTimeline, place: Place) -> Candidate:
+    length_s = place.n_frames / line.fps
+    cost_s = length_s + LOOK_S
+    score = min(1.0, place.doubt * (length_s + BOUT_S * place.n_bouts) / cost_s)
+    return Candidate(line.behavior, place.kind, place.start_frame, place.stop_frame, place.reason, score, cost_s)
+
+
+def _doubts(line: BehaviorTimeline, known: NDArray[np.bool_]) -> list[Place]:
+    """Doubtful stretches, and bouts that are only just long enough."""
     wrong = chance_wrong(line.probability, line.predicted, line.threshold)
     doubtful = np.nan_to_num(wrong, nan=0.0) >= DOUBTFUL
     for start, stop in runs_of_true(known):
@@ -216,16 +223,14 @@ def _doubtful_stretches(line: BehaviorTimeline, known: NDArray[np.bool_]) -> lis
             continue
         if kind == "unsure":
             start, stop = _whole_bouts(start, stop, bouts)
-        doubt = float(wrong[start:stop].mean())
-        reason = doubt_reason(
-            kind, np.asarray(line.probability[start:stop], dtype=np.float64), line.threshold, line.fps
-        )
-        found.append((kind, start, stop, doubt, reason))
+        values = np.asarray(line.probability[start:stop], dtype=np.float64)
+        reason = doubt_reason(kind, values, line.threshold, line.fps)
+        found.append(Place(kind, start, stop, stop - start, 1, reason, float(wrong[start:stop].mean())))
     for start, stop in bouts:
         shortness = 2 - (stop - start) / (line.min_bout_s * line.fps) if line.min_bout_s > 0 else 0.0
         if shortness > 0 and known[start:stop].all() and not doubtful[start:stop].any():
-            doubt = SHORT_DOUBT * min(1.0, shortness)
-            found.append(("short", start, stop, doubt, short_reason(stop - start, line.min_bout_s, line.fps)))
+            reason = short_reason(stop - start, line.min_bout_s, line.fps)
+            found.append(Place("short", start, stop, stop - start, 1, reason, SHORT_DOUBT * min(1.0, shortness)))
     return found
 
 
@@ -249,28 +254,3 @@ def _whole_bouts(start: int, stop: int, bouts: Sequence[tuple[int, int]]) -> tup
         if 2 * (min(stop, last) - max(start, first)) >= last - first:
             start, stop = min(start, first), max(stop, last)
     return start, stop
-
-
-def _from_doubts(
-    line: BehaviorTimeline,
-    doubts: Iterable[tuple[str, int, int, float, str]],
-    disputed: NDArray[np.bool_],
-    judged: NDArray[np.bool_],
-) -> list[Candidate]:
-    found = []
-    for kind, start, stop, doubt, reason in doubts:
-        if disputed[start:stop].any():
-            continue
-        if judged[start:stop].all():
-            doubt, reason = doubt * AGREEMENT_FACTOR, f"{reason} The human agrees with the model."
-        found.append(_scored(line, kind, (start, stop), stop - start, 1, doubt, reason))
-    return found
-
-
-def _scored(
-    line: BehaviorTimeline, kind: str, span: tuple[int, int], n_frames: int, n_bouts: int, doubt: float, reason: str
-) -> Candidate:
-    length_s = n_frames / line.fps
-    worth_s = doubt * (length_s + BOUT_S * n_bouts)
-    cost_s = length_s + LOOK_S
-    return Candidate(line.behavior, kind, *span, reason, min(1.0, worth_s / cost_s), cost_s)

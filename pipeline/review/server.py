@@ -10,6 +10,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import secrets
 import sys
 import webbrowser
@@ -24,7 +25,6 @@ from urllib.parse import unquote
 
 from common.errors import InputError
 from common.files import write_text
-from pipeline.review.byte_ranges import requested_range
 from pipeline.review.corrections import annotations_cell, draft_path, parse_corrections, read_drafts, write_corrections
 from pipeline.review.pages import INDEX_PAGE, Review, media_name, original_video, page_name
 from pipeline.review.run_reading import ReviewRun
@@ -36,6 +36,7 @@ TOKEN_HEADER = "X-Rearview-Token"
 MOST_BYTES = 20_000_000
 _CHUNK_BYTES = 1 << 18
 _TYPES = {".html": "text/html; charset=utf-8", ".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
 
@@ -115,6 +116,34 @@ def serve(
             server.serve_forever()
         except KeyboardInterrupt:
             print("\nEnded. What was saved is in the folder of corrections.")
+
+
+def requested_range(header: str, size: int) -> tuple[int, int] | None:
+    """Bytes of a file that are asked for.
+
+    Parameters
+    ----------
+    header : str
+        Such as ``bytes=100-``, ``bytes=0-99`` or ``bytes=-500`` (the last 500); "" = all.
+    size : int
+        Of the file, in bytes.
+
+    Returns
+    -------
+    (int, int) or None
+        Half-open. None where nothing of the range is in the file. What isn't understood (several ranges, other
+        units) is answered with the whole file, as HTTP allows.
+    """
+    match = _RANGE.fullmatch(header.replace(" ", ""))
+    if match is None or match.groups() == ("", ""):
+        return 0, size
+    first, last = match.groups()
+    if not first:
+        return (max(0, size - int(last)), size) if int(last) and size else None
+    start = int(first)
+    if start >= size or (last and int(last) < start):
+        return None
+    return start, min(size, int(last) + 1) if last else size
 
 
 class _Server(ThreadingHTTPServer):
@@ -202,13 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), keep=True)
         else:
             cell = annotations_cell(folder, recording.recording)
-            log.info(
-                "%s: %d corrected bouts saved in %s, as annotations: %s",
-                recording.recording,
-                len(corrected),
-                folder,
-                cell,
-            )
+            log.info("%s: %d bouts saved in %s, as annotations: %s", recording.recording, len(corrected), folder, cell)
             self._send_json({"saved": [path.name for path in paths], "folder": str(folder), "cell": cell})
 
     def _send_json(self, content: Any) -> None:

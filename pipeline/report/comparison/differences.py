@@ -1,12 +1,12 @@
 """Is one run better than another? Paired over individuals, with an interval, a test and a verdict in words.
 
-Every pair of runs is compared on the recordings that both scored (`comparison_pairs`), in three scores:
+Every pair of runs is compared on the recordings that both scored (`pairs`), in three scores:
 average precision of the probabilities, and frame F1 and bout F1 (IoU at least .5) after post-processing.
 The verdict is
 
 - `real` when the 95 % interval of the pooled difference leaves 0 out, the sign-flip p, corrected for
   the number of comparisons (Holm 1979), is under .05, and pooled frames and the mean over individuals
-  point the same way;
+  have the same sign;
 - `too few individuals to tell` when no outcome could have got under .05: n individuals give p no
   smaller than 2 / 2^n (.0625 for five), and the correction multiplies it;
 - `could be chance` otherwise; that is not a proof that the runs are equally good.
@@ -23,7 +23,9 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.report.comparison.pairs import Contender, Pair, pair_runs, pair_with_baseline
+from pipeline.report.comparison.pairs import Pair, pair_runs, pair_with_baseline, rivals_in
+from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
+from pipeline.run_folder.reading import Run
 from pipeline.scoring.bouts.metrics import BoutCounts
 from pipeline.scoring.bouts.scores import pooled_bout_counts
 from pipeline.scoring.metrics import Counts, FrameArrays, confusion_counts
@@ -31,10 +33,7 @@ from pipeline.scoring.statistics.groups import holm
 from pipeline.scoring.statistics.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
 from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
 
-AVERAGE_PRECISION = "average_precision"
-F1 = "f1"
-BOUT_F1 = "bout_f1_iou50"
-SCORES = (AVERAGE_PRECISION, F1, BOUT_F1)
+SCORES = (AVERAGE_PRECISION, FRAME_F1, BOUT_F1)
 BOUT_IOU = 0.5
 
 OWN_BASELINE = "own baseline"
@@ -111,32 +110,33 @@ class _Test:
 
 
 def run_differences(
-    contenders: Sequence[Contender], behavior: str, subset: str, score: str, best: str | None, reference: str | None
+    runs: Mapping[str, Run], behavior: str, subset: str, score: str, best: str | None, reference: str | None
 ) -> list[Difference]:
     """Compare every run with the best one, and with a reference that was named.
 
     Parameters
     ----------
-    contenders : sequence of Contender
+    runs : mapping of str to Run
+        By name.
     behavior, subset, score : str
     best, reference : str or None
-        Names of contenders. None, or one that lacks the behavior: no comparison with it.
+        Names of runs. None, or one that lacks the behavior: no comparison with it.
 
     Returns
     -------
     list of Difference
-        Against the best first, in the order of `contenders`; a reference that is the best comes once.
+        Against the best first, in the order of `runs`; a reference that is the best comes once.
     """
-    rivals = {c.name: c for c in contenders if behavior in c.run.behaviors and subset in c.run.subsets}
+    rivals = rivals_in(runs, behavior, subset)
     if reference not in rivals:
         reference = None
     shown = {frozenset((name, other)) for name in rivals for other in (best, reference) if other in rivals}
     tests: dict[frozenset[str], _Test] = {}
-    for first, second in combinations(rivals.values(), 2):
-        key = frozenset((first.name, second.name))
-        pair = pair_runs(first.run, second.run, behavior, subset)
+    for first, second in combinations(rivals, 2):
+        key = frozenset((first, second))
+        pair = pair_runs(rivals[first], rivals[second], behavior, subset)
         # A pair that is not shown counts in the correction by its p, which needs no resampling.
-        tests[key] = _compare(first.name, second.name, pair, score, **({} if key in shown else {"n_resamples": 1}))
+        tests[key] = _compare(first, second, pair, score, **({} if key in shown else {"n_resamples": 1}))
     families = []
     if best in rivals and best != reference:
         families.append((best, list(tests)))
@@ -153,15 +153,13 @@ def run_differences(
     return found
 
 
-def baseline_differences(contenders: Sequence[Contender], behavior: str, subset: str) -> list[Difference]:
+def baseline_differences(runs: Mapping[str, Run], behavior: str, subset: str) -> list[Difference]:
     """Compare every run with its own baseline in average precision; corrected over the runs."""
-    rivals = [c for c in contenders if behavior in c.run.behaviors and subset in c.run.subsets]
     tests = {}
-    for contender in rivals:
-        pair = pair_with_baseline(contender.run, behavior, subset)
+    for name, run in rivals_in(runs, behavior, subset).items():
+        pair = pair_with_baseline(run, behavior, subset)
         if pair.recordings:
-            key = frozenset((contender.name,))
-            tests[key] = _compare(contender.name, OWN_BASELINE, pair, AVERAGE_PRECISION)
+            tests[frozenset((name,))] = _compare(name, OWN_BASELINE, pair, AVERAGE_PRECISION)
     corrected = _correct(list(tests), tests)
     place = (behavior, subset, AVERAGE_PRECISION)
     return [_difference(test, test.first, OWN_BASELINE, corrected[key], place) for key, test in tests.items()]
@@ -184,7 +182,7 @@ def _by_individual(arrays: Sequence[FrameArrays], pair: Pair, score: str) -> Wei
         clusters = gather_clusters(pair.individuals, used)
         joined = [(np.concatenate([t for t, _ in parts]), np.concatenate([p for _, p in parts])) for parts in clusters]
         return ClusterRanking(joined).average_precision
-    if score == F1:
+    if score == FRAME_F1:
         counts = [
             confusion_counts(part.true[keep], part.predicted[keep]) for part in arrays for keep in [part.used_frames()]
         ]

@@ -11,13 +11,6 @@ from typing import NamedTuple
 _SPECIAL = str.maketrans(
     {
         "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
-        "$": r"\$",
-        "&": r"\&",
-        "#": r"\#",
-        "%": r"\%",
-        "_": r"\_",
         "^": r"\textasciicircum{}",
         "~": r"\textasciitilde{}",
         # These come out as other characters in TeX's old font encoding.
@@ -35,9 +28,8 @@ _SPECIAL = str.maketrans(
         "\u201d": "''",
         "\u2026": r"\ldots{}",
     }
+    | {character: f"\\{character}" for character in "{}$&#%_"}
 )
-
-MISSING = "n/a"
 
 
 class Span(NamedTuple):
@@ -59,29 +51,6 @@ def escape(text: str) -> str:
     """
     line = " ".join(text.translate(_SPECIAL).split())
     return re.sub("-(?=-)", "-{}", re.sub(r"([\[*])", r"{\1}", line))
-
-
-def ratio(value: float | None) -> str:
-    """A score with three decimals, or n/a."""
-    return MISSING if value is None else f"{value:.3f}"
-
-
-def signed(value: float | None) -> str:
-    """A difference with its sign, a true minus included and none for an exact 0, or n/a."""
-    return f"${value:+.3f}$" if value else ratio(value)
-
-
-def p_value(value: float | None) -> str:
-    """A p with three decimals, never rounded to 0, or n/a."""
-    return "$<$0.001" if value is not None and value < 0.001 else ratio(value)
-
-
-def interval(low: float | None, high: float | None, is_signed: bool = False) -> str:
-    """Limits in small brackets that cannot be taken for an option; empty where there are none."""
-    if low is None or high is None:
-        return ""
-    write = signed if is_signed else ratio
-    return rf"{{\scriptsize[{write(low)}, {write(high)}]}}"
 
 
 def bold(text: str) -> str:
@@ -115,46 +84,31 @@ def table(
     -------
     str
         Lines, the last one ended.
-
-    Raises
-    ------
-    ValueError
-        When a row has more or fewer columns than `alignment`.
     """
     lines = [r"\begin{table}[htbp]", r"  \centering", rf"  \caption{{{caption}}}", rf"  \label{{{label}}}"]
     lines += [r"  \footnotesize", r"  \setlength{\tabcolsep}{3pt}", rf"  \begin{{tabular}}{{@{{}}{alignment}@{{}}}}"]
     lines.append(r"    \toprule")
     for row in headings:
-        lines.append(_row(row, len(alignment)))
-        lines += _rules_under_spans(row)
+        lines += [_row(row), *_rules_under_spans(row)]
     for block in blocks:
-        lines.append(r"    \midrule")
-        lines += [_row(row, len(alignment)) for row in block]
+        lines += [r"    \midrule", *map(_row, block)]
     lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 
 
-def _row(cells: Sequence[Cell], n_columns: int) -> str:
-    width = sum(_width(cell) for cell in cells)
-    if width != n_columns:
-        raise ValueError(f"Expected a row of {n_columns} columns. Received: {width} columns in {list(cells)}")
-    return "    " + " & ".join(_cell(cell) for cell in cells) + r" \\"
-
-
-def _cell(cell: Cell) -> str:
-    if isinstance(cell, str):
-        return cell
-    return rf"\multicolumn{{{cell.n_columns}}}{{{cell.alignment}}}{{{cell.text}}}"
-
-
-def _width(cell: Cell) -> int:
-    return cell.n_columns if isinstance(cell, Span) else 1
+def _row(cells: Sequence[Cell]) -> str:
+    texts = (
+        cell if isinstance(cell, str) else rf"\multicolumn{{{cell.n_columns}}}{{{cell.alignment}}}{{{cell.text}}}"
+        for cell in cells
+    )
+    return "    " + " & ".join(texts) + r" \\"
 
 
 def _rules_under_spans(cells: Sequence[Cell]) -> list[str]:
     rules, column = [], 1
     for cell in cells:
+        width = cell.n_columns if isinstance(cell, Span) else 1
         if isinstance(cell, Span) and cell.text:
-            rules.append(rf"\cmidrule(lr){{{column}-{column + cell.n_columns - 1}}}")
-        column += _width(cell)
+            rules.append(rf"\cmidrule(lr){{{column}-{column + width - 1}}}")
+        column += width
     return ["    " + " ".join(rules)] if rules else []

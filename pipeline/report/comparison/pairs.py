@@ -5,21 +5,13 @@ takes part in it when both runs have it in the same subset, with the same labels
 that one of the two did not predict are left out of both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.run_folder.reading import RecordingRow, Run
 from pipeline.scoring.metrics import FrameArrays
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A run that is compared, under a name that no other one has."""
-
-    name: str
-    run: Run
 
 
 @dataclass(frozen=True)
@@ -46,8 +38,8 @@ class Pair:
     relabelled: tuple[str, ...] = ()
 
 
-def name_contenders(runs: Sequence[Run]) -> tuple[Contender, ...]:
-    """Name every run as it is configured; runs of one name by as much of their folders as tells them apart."""
+def name_runs(runs: Sequence[Run]) -> dict[str, Run]:
+    """Runs by their names; those of one name by as much of their folders as tells them apart."""
     names = [run.name for run in runs]
     parts = [run.path.resolve().parts for run in runs]
     depth = 1
@@ -58,7 +50,12 @@ def name_contenders(runs: Sequence[Run]) -> tuple[Contender, ...]:
             for i, name in enumerate(names)
         ]
         depth += 1
-    return tuple(Contender(name, run) for name, run in zip(names, runs, strict=True))
+    return dict(zip(names, runs, strict=True))
+
+
+def rivals_in(runs: Mapping[str, Run], behavior: str, subset: str) -> dict[str, Run]:
+    """Runs that have scores of a behavior in a subset."""
+    return {name: run for name, run in runs.items() if behavior in run.behaviors and subset in run.subsets}
 
 
 def scored_arrays(run: Run, behavior: str, subset: str, baseline: bool = False) -> dict[str, FrameArrays]:
@@ -74,12 +71,9 @@ def have_same_labels(a: FrameArrays, b: FrameArrays) -> bool:
     return np.array_equal(a.true, b.true) and np.array_equal(a.scored, b.scored)
 
 
-def shared_recordings(contenders: Sequence[Contender], behavior: str, subset: str) -> tuple[str, ...]:
+def shared_recordings(runs: Mapping[str, Run], behavior: str, subset: str) -> tuple[str, ...]:
     """Recordings that all runs scored against the same labels, in the order of the first run."""
-    arrays = [scored_arrays(contender.run, behavior, subset) for contender in contenders]
-    if not arrays:
-        return ()
-    first, *others = arrays
+    first, *others = [scored_arrays(run, behavior, subset) for run in runs.values()] or [{}]
     return tuple(
         name
         for name, mine in first.items()
@@ -89,26 +83,24 @@ def shared_recordings(contenders: Sequence[Contender], behavior: str, subset: st
 
 def pair_runs(first: Run, second: Run, behavior: str, subset: str) -> Pair:
     """Put the recordings of two runs side by side."""
-    return _pair(
-        scored_arrays(first, behavior, subset),
-        scored_arrays(second, behavior, subset),
-        {row.recording: row for row in first.members(subset)},
-        {row.recording: row.individual for row in second.members(subset)},
-    )
+    others = {row.recording: row.individual for row in second.members(subset)}
+    members = first.members(subset)
+    return _pair(scored_arrays(first, behavior, subset), scored_arrays(second, behavior, subset), members, others)
 
 
 def pair_with_baseline(run: Run, behavior: str, subset: str) -> Pair:
     """Put a run beside its own baseline; of the baseline, only probabilities are known."""
-    rows = {row.recording: row for row in run.members(subset)}
-    return _pair(scored_arrays(run, behavior, subset), scored_arrays(run, behavior, subset, baseline=True), rows, {})
+    baseline = scored_arrays(run, behavior, subset, baseline=True)
+    return _pair(scored_arrays(run, behavior, subset), baseline, run.members(subset), {})
 
 
 def _pair(
     first: dict[str, FrameArrays],
     second: dict[str, FrameArrays],
-    rows: dict[str, RecordingRow],
+    members: Sequence[RecordingRow],
     other_individuals: dict[str, str],
 ) -> Pair:
+    rows = {row.recording: row for row in members}
     common = [name for name in first if name in second]
     relabelled = tuple(name for name in common if not have_same_labels(first[name], second[name]))
     taken, ours, theirs = [], [], []

@@ -1,19 +1,22 @@
 """Several runs compared: scores, who is best, differences with verdicts, and what must be said beside them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
+from typing import NamedTuple
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
 from pipeline.report.comparison.differences import SCORES, Difference, baseline_differences, run_differences
-from pipeline.report.comparison.pairs import Contender, name_contenders, pair_runs, scored_arrays, shared_recordings
+from pipeline.report.comparison.pairs import name_runs, pair_runs, rivals_in, scored_arrays, shared_recordings
 from pipeline.report.comparison.scores import RANKED_SUBSETS, ScoreValue, Standing, find_standing, score_values
 from pipeline.report.comparison.thesis import ThesisBlock, thesis_blocks
 from pipeline.run_folder.reading import SUBSET_WORDS, Run, section
 
+KEY = ("behavior", "subset", "run", "score")
 
-@dataclass(frozen=True)
-class Note:
+
+class Note(NamedTuple):
     """Something that the numbers alone do not tell."""
 
     title: str
@@ -26,14 +29,15 @@ class Comparison:
 
     Attributes
     ----------
-    contenders : tuple of Contender
+    runs : mapping of str to Run
+        By names that tell them apart.
     behaviors : tuple of str
         Of all runs, in order of first appearance.
     reference : str or None
         Name of the run that was named as reference.
-    values : tuple of ScoreValue
-        By behavior, subset and run.
-    standings : tuple of Standing
+    values : mapping of (str, str, str, str) to ScoreValue
+        By `KEY`: behavior, subset, run and score.
+    standings : mapping of str to Standing
         One per behavior.
     differences : tuple of Difference
         Between runs: against the best, and against the reference where it is another.
@@ -44,48 +48,30 @@ class Comparison:
         Why numbers are not about the same thing, first.
     """
 
-    contenders: tuple[Contender, ...]
+    runs: Mapping[str, Run]
     behaviors: tuple[str, ...]
     reference: str | None
-    values: tuple[ScoreValue, ...]
-    standings: tuple[Standing, ...]
+    values: Mapping[tuple[str, str, str, str], ScoreValue]
+    standings: Mapping[str, Standing]
     differences: tuple[Difference, ...]
     baseline_differences: tuple[Difference, ...]
     thesis: tuple[ThesisBlock, ...]
     notes: tuple[Note, ...]
 
-    @property
-    def subsets(self) -> tuple[str, ...]:
-        """Subsets in which any run has scores."""
-        present = {value.subset for value in self.values}
+    def subsets(self, behavior: str = "") -> tuple[str, ...]:
+        """Subsets in which any run has scores, of one behavior or of any."""
+        present = {subset for name, subset, _, _ in self.values if behavior in ("", name)}
         return tuple(subset for subset in RANKED_SUBSETS if subset in present)
-
-    def subsets_of(self, behavior: str) -> tuple[str, ...]:
-        """Subsets in which any run has scores of one behavior."""
-        present = {value.subset for value in self.values if value.behavior == behavior}
-        return tuple(subset for subset in RANKED_SUBSETS if subset in present)
-
-    def standing(self, behavior: str) -> Standing:
-        """Which run is best in one behavior."""
-        return next(standing for standing in self.standings if standing.behavior == behavior)
 
     def value(self, behavior: str, subset: str, run: str, score: str) -> ScoreValue | None:
         """One score, None where the run has no such scores."""
-        wanted = (behavior, subset, run, score)
-        return next((v for v in self.values if (v.behavior, v.subset, v.run, v.score) == wanted), None)
+        return self.values.get((behavior, subset, run, score))
 
     def is_highest(self, behavior: str, subset: str, run: str, score: str) -> bool:
         """Whether no run has more, to the three decimals that are shown, and at least two runs compete."""
-        known = {
-            v.run: round(v.value, 3)
-            for v in self.values
-            if (v.behavior, v.subset, v.score) == (behavior, subset, score) and v.value is not None
-        }
+        found = {name: self.value(behavior, subset, name, score) for name in self.runs}
+        known = {name: round(v.value, 3) for name, v in found.items() if v is not None and v.value is not None}
         return len(known) > 1 and known.get(run) == max(known.values())
-
-    def all_differences(self) -> tuple[Difference, ...]:
-        """Between runs, then against own baselines."""
-        return (*self.differences, *self.baseline_differences)
 
 
 def compare_runs(runs: Sequence[Run], reference: str | None = None) -> Comparison:
@@ -107,56 +93,51 @@ def compare_runs(runs: Sequence[Run], reference: str | None = None) -> Compariso
     InputError
         When no run has the reference's name.
     """
-    contenders = name_contenders(runs)
-    names = [contender.name for contender in contenders]
-    if reference is not None and reference not in names:
+    named = name_runs(runs)
+    if reference is not None and reference not in named:
         raise InputError(
-            f"--reference {reference!r} should be one of the runs that are compared: {listing(names)}."
-            f"{did_you_mean(reference, names)}"
+            f"--reference {reference!r} should be one of the runs that are compared: {listing(named)}."
+            f"{did_you_mean(reference, named)}"
         )
     behaviors = tuple(dict.fromkeys(name for run in runs for name in run.behaviors))
-    standings = tuple(find_standing(contenders, behavior) for behavior in behaviors)
-    places = [(standing, subset) for standing in standings for subset in RANKED_SUBSETS]
+    standings = {behavior: find_standing(named, behavior) for behavior in behaviors}
+    places = list(product(behaviors, RANKED_SUBSETS))
     return Comparison(
-        contenders=contenders,
+        runs=named,
         behaviors=behaviors,
         reference=reference,
-        values=tuple(
-            value
-            for standing, subset in places
-            for contender in contenders
-            for value in score_values(contender, standing.behavior, subset)
-        ),
+        values={
+            (behavior, subset, name, score): value
+            for behavior, subset in places
+            for name, run in named.items()
+            for score, value in score_values(run, behavior, subset)
+        },
         standings=standings,
         differences=tuple(
             item
-            for standing, subset in places
+            for behavior, subset in places
             for score in SCORES
-            for item in run_differences(contenders, standing.behavior, subset, score, standing.best, reference)
+            for item in run_differences(named, behavior, subset, score, standings[behavior].best, reference)
         ),
-        baseline_differences=tuple(
-            item for standing, subset in places for item in baseline_differences(contenders, standing.behavior, subset)
-        ),
-        thesis=tuple(thesis_blocks(contenders, behaviors)),
-        notes=(*_unequal_ground(contenders, behaviors), *_protocols(contenders), *_backbones(contenders)),
+        baseline_differences=tuple(item for place in places for item in baseline_differences(named, *place)),
+        thesis=tuple(thesis_blocks(named, behaviors)),
+        notes=(*_unequal_ground(named, places), *_protocols(named), *_backbones(named)),
     )
 
 
-def _unequal_ground(contenders: Sequence[Contender], behaviors: Sequence[str]) -> Iterator[Note]:
+def _unequal_ground(runs: Mapping[str, Run], places: Sequence[tuple[str, str]]) -> Iterator[Note]:
     """Say which recordings cannot be compared, each text once with all its behaviors."""
     found: dict[str, list[str]] = {}
-    for behavior in behaviors:
-        for subset in RANKED_SUBSETS:
-            rivals = [c for c in contenders if behavior in c.run.behaviors and subset in c.run.subsets]
-            texts = [*_only_in_some(rivals, behavior, subset), *_unlike_pairs(rivals, behavior, subset)]
-            for text in texts:
-                found.setdefault(text, []).append(behavior)
+    for behavior, subset in places:
+        rivals = rivals_in(runs, behavior, subset)
+        for text in (*_only_in_some(rivals, behavior, subset), *_unlike_pairs(rivals, behavior, subset)):
+            found.setdefault(text, []).append(behavior)
     for text, names in found.items():
         yield Note("Not the same yardstick", f"{', '.join(names)}: {text}")
 
 
-def _only_in_some(rivals: Sequence[Contender], behavior: str, subset: str) -> Iterator[str]:
-    scored = {c.name: set(scored_arrays(c.run, behavior, subset)) for c in rivals}
+def _only_in_some(rivals: Mapping[str, Run], behavior: str, subset: str) -> Iterator[str]:
+    scored = {name: set(scored_arrays(run, behavior, subset)) for name, run in rivals.items()}
     everything = set().union(*scored.values())
     if all(mine == everything for mine in scored.values()):
         return
@@ -170,27 +151,26 @@ def _only_in_some(rivals: Sequence[Contender], behavior: str, subset: str) -> It
     yield f"the runs scored different recordings ({SUBSET_WORDS[subset]}: {counts}). {basis}"
 
 
-def _unlike_pairs(rivals: Sequence[Contender], behavior: str, subset: str) -> Iterator[str]:
-    for place, first in enumerate(rivals):
-        for second in rivals[place + 1 :]:
-            relabelled = pair_runs(first.run, second.run, behavior, subset).relabelled
-            if relabelled:
-                yield (
-                    f"the human labels of {', '.join(relabelled)} differ between {first.name} and {second.name}; left "
-                    f"out of their difference ({SUBSET_WORDS[subset]})."
-                )
-            mine, theirs = ({row.recording: row.individual for row in c.run.members(subset)} for c in (first, second))
-            unlike = [name for name in mine if theirs.get(name) and mine[name] and mine[name] != theirs[name]]
-            if unlike:
-                yield (
-                    f"{', '.join(unlike)}: {first.name} and {second.name} name different individuals; those of "
-                    f"{first.name} are used ({SUBSET_WORDS[subset]})."
-                )
+def _unlike_pairs(rivals: Mapping[str, Run], behavior: str, subset: str) -> Iterator[str]:
+    for (first, run), (second, other) in combinations(rivals.items(), 2):
+        relabelled = pair_runs(run, other, behavior, subset).relabelled
+        if relabelled:
+            yield (
+                f"the human labels of {', '.join(relabelled)} differ between {first} and {second}; left out of their "
+                f"difference ({SUBSET_WORDS[subset]})."
+            )
+        mine, theirs = ({row.recording: row.individual for row in r.members(subset)} for r in (run, other))
+        unlike = [name for name in mine if theirs.get(name) and mine[name] and mine[name] != theirs[name]]
+        if unlike:
+            yield (
+                f"{', '.join(unlike)}: {first} and {second} name different individuals; those of {first} are used "
+                f"({SUBSET_WORDS[subset]})."
+            )
 
 
-def _protocols(contenders: Sequence[Contender]) -> Iterator[Note]:
+def _protocols(runs: Mapping[str, Run]) -> Iterator[Note]:
     # `compare` scores its nested half and keeps the other aside.
-    known = {c.name: str(c.run.config.get("protocol") or "nested").replace("compare", "nested") for c in contenders}
+    known = {n: str(run.config.get("protocol") or "nested").replace("compare", "nested") for n, run in runs.items()}
     listed = ", ".join(f"{name}: {protocol}" for name, protocol in known.items())
     optimistic = "with “thesis”, early stopping saw the recording that is scored, which flatters its numbers."
     if len(set(known.values())) > 1:
@@ -199,8 +179,8 @@ def _protocols(contenders: Sequence[Contender]) -> Iterator[Note]:
         yield Note("Optimistic protocol", f"All runs follow the protocol of the thesis: {optimistic}")
 
 
-def _backbones(contenders: Sequence[Contender]) -> Iterator[Note]:
-    for contender in contenders:
-        text = section(contender.run.provenance, "backbone").get("note")
+def _backbones(runs: Mapping[str, Run]) -> Iterator[Note]:
+    for name, run in runs.items():
+        text = section(run.provenance, "backbone").get("note")
         if text:
-            yield Note(f"{contender.name}: another backbone than asked for", str(text))
+            yield Note(f"{name}: another backbone than asked for", str(text))

@@ -6,14 +6,15 @@ is average precision; its videos are others than ours.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from itertools import groupby
 
 import numpy as np
 
-from pipeline.report.comparison.pairs import Contender, scored_arrays
-from pipeline.report.thesis import EXPERIMENTS, METRIC_WORDS, METRICS, ThesisTable, thesis_table
+from common.tables import number
+from pipeline.report.comparison.pairs import scored_arrays
+from pipeline.report.thesis import EXPERIMENTS, METRIC_WORDS, ThesisTable, thesis_table
 from pipeline.run_folder.reading import CROSS_VALIDATION, TEST, Run, section
-from pipeline.scoring.metrics import FrameScores, pooled_frame_scores
+from pipeline.scoring.metrics import pooled_frame_scores
 from pipeline.scoring.scores import RAW
 
 THRESHOLD = 0.5
@@ -30,20 +31,17 @@ class Column:
     run : str
         Name of our run; "" for the thesis' own column.
     values : mapping of str to (float or None)
-        By metric (`pipeline.report.thesis.METRICS`).
+        By metric (`pipeline.report.thesis.METRIC_WORDS`).
     """
 
     experiment: str
     run: str
     values: Mapping[str, float | None]
 
-
-@dataclass(frozen=True)
-class Group:
-    """Columns under one heading: an experiment of the thesis with our runs of its name, or our other runs."""
-
-    experiment: str
-    columns: tuple[Column, ...]
+    @property
+    def words(self) -> str:
+        """What stands above the column, under its experiment."""
+        return ("here" if self.run == self.experiment else self.run) or "thesis"
 
 
 @dataclass(frozen=True)
@@ -53,72 +51,61 @@ class ThesisBlock:
     behavior: str
     table: ThesisTable
     subset: str
-    groups: tuple[Group, ...]
+    columns: tuple[Column, ...]
 
     @property
-    def columns(self) -> tuple[Column, ...]:
-        """All columns, from left to right."""
-        return tuple(column for group in self.groups for column in group.columns)
+    def groups(self) -> list[tuple[str, int]]:
+        """The experiments above the columns ("" = our other runs), and how many columns each has."""
+        return [(name, len(list(own))) for name, own in groupby(self.columns, key=lambda column: column.experiment)]
 
     def lines(self) -> Iterator[tuple[str, list[tuple[Column, float | None]]]]:
         """Yield each row: what the metric is called, and its value in every column."""
-        for metric in METRICS:
-            yield METRIC_WORDS[metric], [(column, column.values[metric]) for column in self.columns]
+        for metric, words in METRIC_WORDS.items():
+            yield words, [(column, column.values[metric]) for column in self.columns]
 
 
-def thesis_blocks(contenders: Sequence[Contender], behaviors: Sequence[str]) -> list[ThesisBlock]:
+def thesis_blocks(runs: Mapping[str, Run], behaviors: Sequence[str]) -> list[ThesisBlock]:
     """Tables of those behaviors that the thesis has."""
     blocks = []
     for behavior in behaviors:
         table = thesis_table(behavior)
-        mine = [contender for contender in contenders if behavior in contender.run.behaviors]
         if table is None:
             continue
+        mine = {name: run for name, run in runs.items() if behavior in run.behaviors}
         # Where no run was tested, cross-validated numbers are what we have.
-        subset = TEST if any(TEST in contender.run.subsets for contender in mine) else CROSS_VALIDATION
-        groups = []
+        subset = TEST if any(TEST in run.subsets for run in mine.values()) else CROSS_VALIDATION
+        ours = {name: _our_values(run, behavior, subset) for name, run in mine.items()}
+        columns = []
         for place, experiment in enumerate(EXPERIMENTS):
-            published = Column(experiment.name, "", {metric: table.values[metric][place] for metric in METRICS})
-            ours = (_our_column(c, experiment.name, behavior, subset) for c in mine if c.run.name == experiment.name)
-            groups.append(Group(experiment.name, (published, *ours)))
+            published = {metric: values[place] for metric, values in table.values.items()}
+            columns.append(Column(experiment.name, "", published))
+            columns += [Column(run.name, name, ours[name]) for name, run in mine.items() if run.name == experiment.name]
         named = {experiment.name for experiment in EXPERIMENTS}
-        others = tuple(_our_column(c, "", behavior, subset) for c in mine if c.run.name not in named)
-        if others:
-            groups.append(Group("", others))
-        blocks.append(ThesisBlock(behavior, table, subset, tuple(groups)))
+        columns += [Column("", name, ours[name]) for name, run in mine.items() if run.name not in named]
+        blocks.append(ThesisBlock(behavior, table, subset, tuple(columns)))
     return blocks
 
 
-def _our_column(contender: Contender, experiment: str, behavior: str, subset: str) -> Column:
-    row = contender.run.score(behavior, subset, RAW)
+def _our_values(run: Run, behavior: str, subset: str) -> dict[str, float | None]:
+    row = run.score(behavior, subset, RAW)
     if row is None or row["threshold"] == THRESHOLD:
-        return Column(
-            experiment,
-            contender.name,
-            {metric: None if row is None else cast("float | None", row[metric]) for metric in METRICS},
-        )
-    scores = _scores_at_threshold(contender.run, behavior, subset)
-    ratios = {metric: getattr(scores.counts, metric) for metric in METRICS if metric != "average_precision"}
-    return Column(experiment, contender.name, {**ratios, "average_precision": scores.average_precision})
-
-
-def _scores_at_threshold(run: Run, behavior: str, subset: str) -> FrameScores:
-    """Pooled scores at the thesis' threshold, of a run that used another."""
-    arrays = scored_arrays(run, behavior, subset).values()
-    return pooled_frame_scores(
-        part._replace(predicted=np.nan_to_num(part.probability, nan=0.0) >= THRESHOLD) for part in arrays
+        return {metric: number(row, metric) for metric in METRIC_WORDS}
+    # A run that used another threshold than the thesis.
+    scores = pooled_frame_scores(
+        part._replace(predicted=np.nan_to_num(part.probability, nan=0.0) >= THRESHOLD)
+        for part in scored_arrays(run, behavior, subset).values()
     )
+    ratios = {metric: getattr(scores.counts, metric, None) for metric in METRIC_WORDS}
+    return ratios | {"average_precision": scores.average_precision}
 
 
-def unlike_experiments(contenders: Sequence[Contender]) -> list[str]:
+def unlike_experiments(runs: Mapping[str, Run]) -> list[str]:
     """Say which of our runs bear the name of an experiment and have another backbone or head than it."""
     found = []
-    for contender in contenders:
-        for experiment in EXPERIMENTS:
-            if contender.run.name == experiment.name:
-                asked = section(contender.run.config, "backbone").get("name")
-                backbone = section(contender.run.provenance, "backbone").get("used") or asked
-                wanted, mine = (experiment.backbone, experiment.head), (str(backbone), contender.run.head_name)
-                if wanted != mine:
-                    found.append(f"{contender.name} here is {mine[0]} + {mine[1]}, not {wanted[0]} + {wanted[1]}.")
+    wanted = {experiment.name: (experiment.backbone, experiment.head) for experiment in EXPERIMENTS}
+    for name, run in runs.items():
+        asked = section(run.config, "backbone").get("name")
+        mine = (str(section(run.provenance, "backbone").get("used") or asked), run.head_name)
+        if mine != wanted.get(run.name, mine):
+            found.append(f"{name} here is {' + '.join(mine)}, not {' + '.join(wanted[run.name])}.")
     return found

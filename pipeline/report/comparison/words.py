@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from common.wording import NOT_AVAILABLE, ratio
-from pipeline.report.comparison.differences import AVERAGE_PRECISION, NO_VALUE, TOO_FEW, Difference
+from pipeline.report.comparison.differences import NO_VALUE, TOO_FEW, Difference
 from pipeline.report.comparison.runs import Comparison
+from pipeline.run_folder.evidence import AVERAGE_PRECISION
 from pipeline.run_folder.reading import SUBSET_WORDS
 
 
@@ -57,7 +58,7 @@ def verdict_sentences(items: Iterable[Difference]) -> Iterator[str]:
 
 def headline(comparison: Comparison, behavior: str) -> str:
     """Which run is best."""
-    standing = comparison.standing(behavior)
+    standing = comparison.standings[behavior]
     where = SUBSET_WORDS.get(standing.subset, "")
     if standing.best is not None:
         return f"{standing.best} is best: AP {ratio(standing.values[standing.best])} in {where}"
@@ -70,16 +71,13 @@ def headline(comparison: Comparison, behavior: str) -> str:
 
 def verdict_lines(comparison: Comparison, behavior: str) -> Iterator[str]:
     """Yield a line per behavior for the terminal, and one more where a reference other than the best was named."""
-    standing = comparison.standing(behavior)
-    yield _line(f"{behavior}: {headline(comparison, behavior)}.", deciding(comparison, behavior, standing.best))
+    standing = comparison.standings[behavior]
+    best = verdict_sentences(deciding(comparison, behavior, standing.best))
+    yield " ".join([f"{behavior}: {headline(comparison, behavior)}.", *best])
     if comparison.reference not in (None, standing.best):
         items = deciding(comparison, behavior, comparison.reference)
         if items:
-            yield _line(f"{behavior}, against {comparison.reference}:", items)
-
-
-def _line(start: str, items: Iterable[Difference]) -> str:
-    return " ".join([start, *verdict_sentences(items)])
+            yield " ".join([f"{behavior}, against {comparison.reference}:", *verdict_sentences(items)])
 
 
 def deciding(comparison: Comparison, behavior: str, reference: str | None) -> list[Difference]:
@@ -88,5 +86,5 @@ def deciding(comparison: Comparison, behavior: str, reference: str | None) -> li
         item
         for item in comparison.differences
         if (item.behavior, item.subset, item.score, item.reference)
-        == (behavior, comparison.standing(behavior).subset, AVERAGE_PRECISION, reference)
+        == (behavior, comparison.standings[behavior].subset, AVERAGE_PRECISION, reference)
     ]

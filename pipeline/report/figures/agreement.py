@@ -1,6 +1,6 @@
 """Figure of human agreement: the model next to the human ceiling."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -8,10 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from common.colors import GRID, INK, MUTED, UNSCORED, behavior_colors
-from pipeline.report.figures.style import Drawing, new_figure, shorten
+from common.tables import Row
+from pipeline.report.figures.style import Drawing, line, line_panels, mark, new_figure, shorten
+from pipeline.run_folder.evidence import pooled_agreement
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.agreement import HUMAN_HUMAN, MODEL_CONSENSUS, MODEL_HUMAN
-from pipeline.scoring.scores import POOLED
 
 MEASURES = {
     "kappa": "Cohen's kappa",
@@ -23,15 +24,6 @@ MEASURES = {
 _OFFSETS = {HUMAN_HUMAN: -0.2, MODEL_HUMAN: 0.08, MODEL_CONSENSUS: 0.3}
 
 
-def pooled_agreement(run: Run, behavior: str, subset: str) -> list[Mapping[str, Any]]:
-    """Rows of agreement.csv of one behavior in one subset, pooled over recordings."""
-    return [
-        row
-        for row in run.tables.agreement
-        if (row["behavior"], row["subset"], row["recording"]) == (behavior, subset, POOLED)
-    ]
-
-
 def draw_agreement(run: Run) -> Drawing | None:
     """Agreement of human pairs and of the model with each human, one panel per measure."""
     subsets = list(dict.fromkeys(str(row["subset"]) for row in run.tables.agreement))
@@ -41,9 +33,9 @@ def draw_agreement(run: Run) -> Drawing | None:
         return None
     colors = behavior_colors(run.behaviors)
     figure = new_figure(9.8, 1.0 + 0.62 * len(places))
-    numbers: list[dict[str, object]] = []
-    for column, (measure, words) in enumerate(MEASURES.items()):
-        axes = figure.add_subplot(1, len(MEASURES), column + 1)
+    labels = [f"{shorten(behavior, 20)}\n{SUBSET_WORDS.get(subset, subset)}" for behavior, subset in places]
+    numbers: list[Row] = []
+    for axes, (measure, words) in zip(line_panels(figure, labels, len(MEASURES)), MEASURES.items(), strict=True):
         for y, (behavior, subset) in enumerate(places):
             rows = [row for row in pooled_agreement(run, behavior, subset) if row[measure] is not None]
             _draw_line(axes, rows, measure, y, colors[behavior])
@@ -52,26 +44,19 @@ def draw_agreement(run: Run) -> Drawing | None:
                 | {"measure": measure, "value": row[measure]}
                 for row in rows
             ]
-        labels = [f"{shorten(behavior, 20)}\n{SUBSET_WORDS.get(subset, subset)}" for behavior, subset in places]
-        axes.set_yticks(range(len(places)), labels if column == 0 else [""] * len(places))
-        axes.set_ylim(len(places) - 0.5, -0.5)
+        axes.set_xlabel(words)
         if measure == "onset_difference_s":
             # Room for a mark at zero.
             axes.set_xlim(left=-0.03 * max(axes.get_xlim()[1], 0.1))
-            axes.set_xlabel(words)
         else:
-            lowest = min((float(row["value"]) for row in numbers if row["measure"] == measure), default=0.0)  # type: ignore[arg-type]
+            lowest = min((row["value"] for row in numbers if row["measure"] == measure), default=0.0)
             axes.set_xlim(min(-0.02, lowest - 0.05), 1.02)
-            axes.set_xlabel(words)
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-    figure.legend(handles=_legend({str(row["kind"]) for row in numbers}), loc="outside lower center", ncols=6,
-                  handletextpad=0.3)  # fmt: skip
+    legend = _legend({row["kind"] for row in numbers})
+    figure.legend(handles=legend, loc="outside lower center", ncols=6, handletextpad=0.3)
     return Drawing(figure, numbers)
 
 
-def _draw_line(axes: Axes, rows: Sequence[Mapping[str, Any]], measure: str, y: int, color: str) -> None:
+def _draw_line(axes: Axes, rows: Sequence[Row], measure: str, y: int, color: str) -> None:
     axes.axhline(y + 0.5, color=GRID, linewidth=0.8, zorder=0)
     for kind, offset in _OFFSETS.items():
         values = [float(row[measure]) for row in rows if row["kind"] == kind]
@@ -92,17 +77,14 @@ def _draw_line(axes: Axes, rows: Sequence[Mapping[str, Any]], measure: str, y: i
 
 
 def _legend(kinds: set[str]) -> list[Line2D | Patch]:
-    def mark(marker: str, label: str, **looks: Any) -> Line2D:
-        return Line2D([], [], linestyle="", marker=marker, label=label, **looks)
-
     legend: list[Line2D | Patch] = [
-        mark("o", "two humans", color=INK, markersize=4.5),
-        Line2D([], [], color=INK, linewidth=1.3, label="their mean (the ceiling)"),
+        mark("o", "two humans", markersize=4.5),
+        line("their mean (the ceiling)", linewidth=1.3),
         Patch(color=UNSCORED, label="their range"),
     ]
     if MODEL_HUMAN in kinds:
-        legend.append(mark("o", "model and one human (in color)", color=MUTED, markersize=4.5))
-        legend.append(mark("D", "their mean", color=MUTED, markersize=7))
+        legend.append(mark("o", "model and one human (in color)", MUTED, markersize=4.5))
+        legend.append(mark("D", "their mean", MUTED, markersize=7))
     if MODEL_CONSENSUS in kinds:
         legend.append(mark("D", "model and consensus", markerfacecolor="white", markeredgecolor=MUTED, markersize=6))
     return legend

@@ -1,12 +1,12 @@
-"""Figures of the material: how often behaviors occur, and how long their bouts last."""
+"""Figures of the labels: how often behaviors occur, and how long their bouts last."""
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from common.colors import INK, MUTED, behavior_colors
-from pipeline.report.figures.style import Drawing, new_figure, panels, shorten
+from common.tables import Row
+from pipeline.report.figures.style import Drawing, line_panels, mark, new_figure, panels, shorten
 from pipeline.run_folder.reading import Run
 from pipeline.scoring.bouts.bouts import runs_of_true
 
@@ -41,27 +41,22 @@ def draw_class_balance(run: Run) -> Drawing | None:
         return None
     colors = behavior_colors(run.behaviors)
     figure = new_figure(7.6, 0.9 + max(0.2 * len(labelled), 0.7))
-    axes = figure.add_subplot()
+    (axes,) = line_panels(figure, [shorten(row.recording) for row in labelled])
     # Behaviors sit slightly apart on each recording's line, so that equal shares stay visible.
     offsets = np.linspace(-0.18, 0.18, len(run.behaviors)) if len(run.behaviors) > 1 else [0.0]
-    numbers: list[dict[str, object]] = []
+    numbers: list[Row] = []
     for offset, behavior in zip(offsets, run.behaviors, strict=True):
         for y, row in enumerate(labelled):
             part = run.frame_arrays(behavior, row.recording)
             if part is not None and part.scored.any():
                 share = 100 * float(part.true[part.scored].mean())
                 axes.plot([share], [y + offset], "o", color=colors[behavior], markersize=5.5)
-                key: dict[str, object] = {"recording": row.recording, "subset": row.subset, "behavior": behavior}
+                key = {"recording": row.recording, "subset": row.subset, "behavior": behavior}
                 numbers.append(key | {"percent_positive": share, "n_scored": int(part.scored.sum())})
-    axes.set_yticks(range(len(labelled)), [shorten(row.recording) for row in labelled])
-    axes.set_ylim(len(labelled) - 0.5, -0.5)
     axes.set_xlim(left=-0.4)
     axes.set_xlabel("positive frames (% of scored frames)")
-    axes.grid(axis="both")
-    axes.tick_params(axis="y", length=0)
-    marks = [
-        Line2D([], [], linestyle="", marker="o", color=colors[name], label=shorten(name, 24)) for name in run.behaviors
-    ]
+    axes.grid(axis="y")
+    marks = [mark("o", shorten(name, 24), color) for name, color in colors.items()]
     figure.legend(handles=marks, loc="outside upper left", ncols=min(len(marks), 5), handletextpad=0.2)
     return Drawing(figure, numbers)
 
@@ -72,16 +67,16 @@ def draw_bout_lengths(run: Run) -> Drawing | None:
     if not any(human.size or predicted.size for human, predicted in durations.values()):
         return None
     colors = behavior_colors(run.behaviors)
-    figure, all_axes = panels(len(run.behaviors), panel_height_in=2.6)
-    numbers: list[dict[str, object]] = []
-    for axes, behavior in zip(all_axes, run.behaviors, strict=True):
+    figure, all_axes = panels(len(run.behaviors), (3.2, 2.6))
+    numbers: list[Row] = []
+    for (axes,), behavior in zip(all_axes, run.behaviors, strict=True):
         counted = _draw_durations(axes, *durations[behavior], colors[behavior])
         numbers += [{"behavior": behavior} | row for row in counted]
         axes.set_title(shorten(behavior))
     return Drawing(figure, numbers)
 
 
-def _draw_durations(axes: Axes, human: np.ndarray, predicted: np.ndarray, color: str) -> list[dict[str, object]]:
+def _draw_durations(axes: Axes, human: np.ndarray, predicted: np.ndarray, color: str) -> list[Row]:
     together = np.concatenate([human, predicted])
     axes.set(xlabel="bout duration (s)", ylabel="number of bouts")
     if not together.size:
@@ -89,15 +84,14 @@ def _draw_durations(axes: Axes, human: np.ndarray, predicted: np.ndarray, color:
         return []
     low, high = together.min(), together.max()
     edges = np.geomspace(low * 0.9, high * 1.1, 16)
-    above, _ = np.histogram(human, edges)
-    below, _ = np.histogram(predicted, edges)
-    axes.bar(edges[:-1], above, np.diff(edges), align="edge", color=INK, edgecolor="white", linewidth=0.5)
-    axes.bar(edges[:-1], -below, np.diff(edges), align="edge", color=color, edgecolor="white", linewidth=0.5)
+    above, below = (np.histogram(durations, edges)[0] for durations in (human, predicted))
+    for heights, shade in ((above, INK), (-below, color)):
+        axes.bar(edges[:-1], heights, np.diff(edges), align="edge", color=shade, edgecolor="white", linewidth=0.5)
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     limit = 1.25 * max(above.max(), below.max(), 1)

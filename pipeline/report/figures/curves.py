@@ -1,18 +1,25 @@
 """Figures of all thresholds and of one: precision-recall curves, confusion counts, reliability of probabilities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
 from common.colors import BASELINE, GRID, INK, MUTED, behavior_colors
-from pipeline.report.figures.scores import number
-from pipeline.report.figures.style import SUBSET_LINES, SUBSET_MARKERS, Drawing, new_figure, panels, shorten
+from common.tables import Row, number
+from pipeline.report.figures.style import (
+    SUBSET_LINES,
+    SUBSET_MARKERS,
+    Drawing,
+    label_left,
+    line,
+    panels,
+    shorten,
+)
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
-from pipeline.scoring.metrics import FrameArrays, PrecisionRecall, precision_recall_curve
+from pipeline.scoring.metrics import PrecisionRecall, precision_recall_curve
 from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
 from pipeline.scoring.scores import FULL, RAW, ScoreRow
 
@@ -25,9 +32,9 @@ def draw_precision_recall(run: Run) -> Drawing | None:
         return None
     colors = behavior_colors(run.behaviors)
     n_curves = len(run.subsets) * (2 if run.baseline_scores else 1)
-    figure, all_axes = panels(len(run.behaviors), panel_height_in=3.25 + 0.17 * n_curves)
-    numbers: list[dict[str, object]] = []
-    for axes, behavior in zip(all_axes, run.behaviors, strict=True):
+    figure, all_axes = panels(len(run.behaviors), (3.2, 3.25 + 0.17 * n_curves))
+    numbers: list[Row] = []
+    for (axes,), behavior in zip(all_axes, run.behaviors, strict=True):
         _draw_equal_f1(axes)
         for subset in run.subsets:
             numbers += _draw_curve(axes, run, behavior, subset, colors[behavior])
@@ -48,7 +55,7 @@ def _draw_equal_f1(axes: Axes) -> None:
         axes.text(1.035, f1 / (2 - f1), f"F1 {f1}", color=MUTED, fontsize=6.5, va="center", clip_on=False)
 
 
-def _draw_curve(axes: Axes, run: Run, behavior: str, subset: str, color: str) -> list[dict[str, object]]:
+def _draw_curve(axes: Axes, run: Run, behavior: str, subset: str, color: str) -> list[Row]:
     raw = run.score(behavior, subset, RAW)
     value = number(raw, "average_precision")
     curve = _pooled_curve(run, behavior, subset)
@@ -83,7 +90,7 @@ def _draw_curve(axes: Axes, run: Run, behavior: str, subset: str, color: str) ->
 
 def _curve_rows(
     behavior: str, subset: str, what: str, recall: Sequence[Any] | np.ndarray, precision: Sequence[Any] | np.ndarray
-) -> list[dict[str, object]]:
+) -> list[Row]:
     return [
         {"behavior": behavior, "subset": subset, "what": what, "recall": float(x), "precision": float(y)}
         for x, y in zip(recall, precision, strict=True)
@@ -92,18 +99,11 @@ def _curve_rows(
 
 def _pooled_curve(run: Run, behavior: str, subset: str, baseline: bool = False) -> PrecisionRecall | None:
     parts = [run.frame_arrays(behavior, row.recording, baseline) for row in run.members(subset)]
-    pairs = [used_frames(part) for part in parts if part is not None]
-    if not pairs:
+    used = [(part, part.used_frames()) for part in parts if part is not None]
+    if not used:
         return None
-    return precision_recall_curve(
-        np.concatenate([true for true, _ in pairs]), np.concatenate([value for _, value in pairs])
-    )
-
-
-def used_frames(part: FrameArrays) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and probability of the frames that count: scored by a human and predicted."""
-    used = part.used_frames()
-    return part.true[used], part.probability[used]
+    true = np.concatenate([part.true[keep] for part, keep in used])
+    return precision_recall_curve(true, np.concatenate([part.probability[keep] for part, keep in used]))
 
 
 def thin_curve(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:
@@ -120,38 +120,30 @@ def thin_curve(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_confusion(run: Run) -> Drawing | None:
-    """Confusion counts after post-processing: a row per subset, a column per behavior."""
+    """Confusion counts after post-processing, per behavior and subset."""
     if not run.subsets:
         return None
-    colors = behavior_colors(run.behaviors)
-    cells = [(behavior, subset) for subset in run.subsets for behavior in run.behaviors]
-    per_row = min(len(run.behaviors), 4)
-    if len(run.behaviors) > per_row:
-        figure, all_axes = panels(len(cells), panel_height_in=2.5, n_columns=per_row)
-    else:
-        figure = new_figure(max(2.7 * per_row, 4.0), 2.5 * len(run.subsets))
-        all_axes = [figure.add_subplot(len(run.subsets), per_row, i + 1) for i in range(len(cells))]
-    numbers: list[dict[str, object]] = []
-    for axes, (behavior, subset) in zip(all_axes, cells, strict=True):
-        row = run.score(behavior, subset, FULL)
-        _draw_matrix(axes, row, colors[behavior])
-        axes.set_title(f"{shorten(behavior, 22)}\n{SUBSET_WORDS[subset]}", fontsize=8.5)
-        key: dict[str, object] = {"behavior": behavior, "subset": subset}
-        numbers.append(key | {name: number(row, name) for name in ("tp", "fn", "fp", "tn")})
-    return Drawing(figure, numbers)
+    figure, all_axes = panels(len(run.behaviors), (2.7, 2.5 * len(run.subsets)), [1] * len(run.subsets), 4.0)
+    numbers: list[Row] = []
+    for panel, (behavior, color) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
+        for axes, subset in zip(panel, run.subsets, strict=True):
+            row = run.score(behavior, subset, FULL)
+            _draw_matrix(axes, row, color)
+            axes.set_title(f"{shorten(behavior, 22)}\n{SUBSET_WORDS[subset]}", fontsize=8.5)
+            counts = {name: number(row, name) for name in ("tp", "fn", "fp", "tn")}
+            numbers.append({"behavior": behavior, "subset": subset} | counts)
+    return Drawing(figure, sorted(numbers, key=lambda row: run.subsets.index(row["subset"])))
 
 
 def _draw_matrix(axes: Axes, row: ScoreRow | None, color: str) -> None:
     counts = np.array([[number(row, name) or 0 for name in pair] for pair in (("tp", "fn"), ("fp", "tn"))])
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros((2, 2)), where=totals > 0)
-    for y in range(2):
-        for x in range(2):
-            share = shares[y, x]
-            axes.fill_between([x, x + 1], y, y + 1, color=color, alpha=0.06 + 0.64 * share, linewidth=0)
-            percent = f"{share:.1%}" if totals[y, 0] else "n/a"
-            axes.text(x + 0.5, y + 0.42, f"{int(counts[y, x]):,}", ha="center", va="center", fontsize=10)
-            axes.text(x + 0.5, y + 0.68, percent, ha="center", va="center", fontsize=8, color=INK)
+    for (y, x), share in np.ndenumerate(shares):
+        axes.fill_between([x, x + 1], y, y + 1, color=color, alpha=0.06 + 0.64 * share, linewidth=0)
+        percent = f"{share:.1%}" if totals[y, 0] else "n/a"
+        axes.text(x + 0.5, y + 0.42, f"{int(counts[y, x]):,}", ha="center", va="center", fontsize=10)
+        axes.text(x + 0.5, y + 0.68, percent, ha="center", va="center", fontsize=8, color=INK)
     axes.set(xlim=(0, 2), ylim=(2, 0), ylabel="human")
     axes.set_xticks([0.5, 1.5], ["predicted", "not predicted"])
     axes.set_yticks([0.5, 1.5], ["yes", "no"])
@@ -172,27 +164,26 @@ def draw_calibration(run: Run) -> Drawing | None:
     if not behaviors:
         return None
     colors = behavior_colors(run.behaviors)
-    n_columns = min(len(behaviors), 4)
-    n_rows = -(-len(behaviors) // n_columns)
-    figure = new_figure(max(2.9 * n_columns, 4.0), 4.1 * n_rows + 0.3)
-    grid = figure.add_gridspec(2 * n_rows, n_columns, height_ratios=[3, 1] * n_rows)
-    numbers: list[dict[str, object]] = []
-    for i, behavior in enumerate(behaviors):
+    figure, all_axes = panels(len(behaviors), (2.9, 4.4), (3, 1))
+    numbers: list[Row] = []
+    for (above, below), behavior in zip(all_axes, behaviors, strict=True):
         mine = [row for row in rows if row["behavior"] == behavior]
-        above = figure.add_subplot(grid[2 * (i // n_columns), i % n_columns])
-        below = figure.add_subplot(grid[2 * (i // n_columns) + 1, i % n_columns])
         _draw_reliability(above, below, mine, colors[behavior])
         above.set_title(shorten(behavior, 24))
-        if i % n_columns == 0:
-            above.set_ylabel("seen: share of positive frames")
-            below.set_ylabel("frames")
+        label_left(above, "seen: share of positive frames")
+        label_left(below, "frames")
         columns = ("behavior", "subset", "probabilities", "lower", "upper", "n_frames", "mean_probability", "observed")
         numbers += [{column: row[column] for column in columns} for row in mine]
-    figure.legend(handles=_calibration_legend(rows), loc="outside lower center", ncols=3)
+    both = any(row["probabilities"] == BEFORE_CALIBRATION for row in rows)
+    legend = [line("after calibration (as used)" if both else "probabilities as used", marker="o", markersize=5)]
+    if both:
+        legend.append(line("before calibration", BASELINE, marker="o", markersize=5, markerfacecolor="white"))
+    legend.append(line("perfectly calibrated", MUTED, linestyle=":"))
+    figure.legend(handles=legend, loc="outside lower center", ncols=3)
     return Drawing(figure, numbers)
 
 
-def _draw_reliability(above: Axes, below: Axes, rows: Sequence[Mapping[str, Any]], color: str) -> None:
+def _draw_reliability(above: Axes, below: Axes, rows: Sequence[Row], color: str) -> None:
     above.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=":")
     for kind in (BEFORE_CALIBRATION, AS_USED):
         mine = [row for row in rows if row["probabilities"] == kind]
@@ -200,14 +191,11 @@ def _draw_reliability(above: Axes, below: Axes, rows: Sequence[Mapping[str, Any]
         looks: dict[str, Any] = {"color": color if used else BASELINE, "markerfacecolor": color if used else "white"}
         above.plot([row["mean_probability"] for row in mine], [row["observed"] for row in mine], marker="o",
                    markersize=5, linewidth=1.5 if used else 1.1, zorder=3 if used else 2, **looks)  # fmt: skip
-        edges = [row["lower"] for row in mine] + [row["upper"] for row in mine][-1:]
-        if mine:
-            widths = [row["upper"] - row["lower"] for row in mine]
-            heights = [row["n_frames"] for row in mine]
-            # The one in use is filled, the other an outline over it.
-            filled: dict[str, Any] = {"color": color, "alpha": 0.6, "edgecolor": "white", "zorder": 2}
-            outline: dict[str, Any] = {"color": "none", "edgecolor": BASELINE, "zorder": 3}
-            below.bar(edges[:-1], heights, widths, align="edge", linewidth=0.7, **(filled if used else outline))
+        widths, heights = [row["upper"] - row["lower"] for row in mine], [row["n_frames"] for row in mine]
+        # The one in use is filled, the other an outline over it.
+        filled: dict[str, Any] = {"color": color, "alpha": 0.6, "edgecolor": "white", "zorder": 2}
+        bars = filled if used else {"color": "none", "edgecolor": BASELINE, "zorder": 3}
+        below.bar([row["lower"] for row in mine], heights, widths, align="edge", linewidth=0.7, **bars)
     above.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     above.tick_params(axis="x", labelbottom=False)
     above.grid()
@@ -218,13 +206,3 @@ def _draw_reliability(above: Axes, below: Axes, rows: Sequence[Mapping[str, Any]
     below.yaxis.set_major_locator(LogLocator(numticks=4))
     below.yaxis.set_minor_locator(NullLocator())
     below.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-
-
-def _calibration_legend(rows: Sequence[Mapping[str, Any]]) -> list[Line2D]:
-    both = any(row["probabilities"] == BEFORE_CALIBRATION for row in rows)
-    words = "after calibration (as used)" if both else "probabilities as used"
-    legend = [Line2D([], [], color=INK, marker="o", markersize=5, label=words)]
-    if both:
-        looks: dict[str, Any] = {"color": BASELINE, "markerfacecolor": "white"}
-        legend.append(Line2D([], [], marker="o", markersize=5, label="before calibration", **looks))
-    return [*legend, Line2D([], [], color=MUTED, linestyle=":", label="perfectly calibrated")]

@@ -9,17 +9,29 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from common.colors import INK, MUTED, behavior_colors
-from pipeline.report.figures.style import SUBSET_MARKERS, Drawing, new_figure, panels, shorten
+from common.tables import Row
+from pipeline.report.figures.style import (
+    SUBSET_MARKERS,
+    Drawing,
+    label_left,
+    line,
+    mark,
+    new_figure,
+    panels,
+    shorten,
+)
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.statistics.ethology import behavior_statistics
 from pipeline.scoring.statistics.ethology_tables import HUMAN, PREDICTED
 from pipeline.scoring.statistics.groups import individual_values, recording_values
 
 MEASURES = {"total_s": "total time (s)", "n_bouts": "number of bouts"}
-_GROUP_MEASURES = {"total_s": "total time (s)", "fraction": "fraction of time", "n_bouts": "number of bouts"}
+GROUP_MEASURES = {"total_s": "total time (s)", "fraction": "fraction of time", "n_bouts": "number of bouts"}
+_LIMIT: Any = {"linewidth": 0.9, "linestyle": (0, (4, 3))}
+_LIMITS: Any = {"bias": {"linewidth": 1.1}, "limit_low": _LIMIT, "limit_high": _LIMIT}
 
 
-def statistic_pairs(run: Run, behavior: str, subset: str, statistic: str) -> list[dict[str, object]]:
+def statistic_pairs(run: Run, behavior: str, subset: str, statistic: str) -> list[Row]:
     """Human and predicted value of one statistic per recording, on the frames that both know.
 
     These are the pairs that statistics_agreement.csv sums up; where some frames are unscored they differ
@@ -30,7 +42,7 @@ def statistic_pairs(run: Run, behavior: str, subset: str, statistic: str) -> lis
     list of dict
         Keys `recording`, `human`, `predicted`; recordings in which one of them is undefined are left out.
     """
-    pairs: list[dict[str, object]] = []
+    pairs: list[Row] = []
     for row in run.members(subset):
         part = run.frame_arrays(behavior, row.recording)
         if part is None:
@@ -53,7 +65,7 @@ def draw_statistics(run: Run) -> Drawing | None:
         return None
     colors = behavior_colors(run.behaviors)
     figure = new_figure(10.0, 2.5 * len(run.behaviors) + 0.4)
-    numbers: list[dict[str, object]] = []
+    numbers: list[Row] = []
     for i, behavior in enumerate(run.behaviors):
         for j, (statistic, words) in enumerate(MEASURES.items()):
             scatter = figure.add_subplot(len(run.behaviors), 4, 4 * i + 2 * j + 1)
@@ -72,9 +84,7 @@ def draw_statistics(run: Run) -> Drawing | None:
     return Drawing(figure, numbers) if numbers else None
 
 
-def _draw_pairs(
-    scatter: Axes, differences: Axes, rows: Sequence[Mapping[str, Any]], marker: str, looks: Mapping[str, Any]
-) -> None:
+def _draw_pairs(scatter: Axes, differences: Axes, rows: Sequence[Row], marker: str, looks: Mapping[str, Any]) -> None:
     human = np.array([row["human"] for row in rows], dtype=float)
     predicted = np.array([row["predicted"] for row in rows], dtype=float)
     scatter.plot(human, predicted, linestyle="", marker=marker, zorder=3, **looks)
@@ -85,13 +95,10 @@ def _draw_limits(axes: Axes, run: Run, behavior: str, subset: str, statistic: st
     """Bias and limits of agreement as they stand in the table."""
     wanted = (behavior, subset, statistic)
     for row in run.tables.statistics_agreement:
-        if (row["behavior"], row["subset"], row["statistic"]) != wanted:
-            continue
-        if row["bias"] is not None:
-            axes.axhline(float(str(row["bias"])), color=INK, linewidth=1.1)
-        for name in ("limit_low", "limit_high"):
-            if row[name] is not None:
-                axes.axhline(float(str(row[name])), color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        if (row["behavior"], row["subset"], row["statistic"]) == wanted:
+            for name, looks in _LIMITS.items():
+                if row[name] is not None:
+                    axes.axhline(row[name], color=INK, **looks)
 
 
 def _finish_pairs(scatter: Axes, differences: Axes, words: str) -> None:
@@ -113,14 +120,10 @@ def _finish_pairs(scatter: Axes, differences: Axes, words: str) -> None:
 
 
 def _pairs_legend(run: Run) -> list[Line2D]:
-    words = {subset: f"recording, {SUBSET_WORDS[subset]}" for subset in run.subsets}
-    legend = [
-        Line2D([], [], linestyle="", color=MUTED, marker=SUBSET_MARKERS[subset], label=label)
-        for subset, label in words.items()
-    ]
-    legend.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=0.9, label="equal"))
-    legend.append(Line2D([], [], color=INK, linewidth=1.1, label=f"bias ({SUBSET_WORDS[run.subsets[0]]})"))
-    return [*legend, Line2D([], [], color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label="95 % limits of agreement")]
+    legend = [mark(SUBSET_MARKERS[subset], f"recording, {SUBSET_WORDS[subset]}", MUTED) for subset in run.subsets]
+    legend.append(line("equal", MUTED, linestyle=":", linewidth=0.9))
+    legend.append(line(f"bias ({SUBSET_WORDS[run.subsets[0]]})", **_LIMITS["bias"]))
+    return [*legend, line("95 % limits of agreement", **_LIMIT)]
 
 
 def draw_time_bins(run: Run) -> Drawing | None:
@@ -134,45 +137,43 @@ def draw_time_bins(run: Run) -> Drawing | None:
     if len({row["bin"] for row in rows}) < 2:
         return None
     colors = behavior_colors(run.behaviors)
-    figure, all_axes = panels(len(run.behaviors), panel_height_in=2.7)
-    numbers: list[dict[str, object]] = []
-    for axes, behavior in zip(all_axes, run.behaviors, strict=True):
+    figure, all_axes = panels(len(run.behaviors), (3.2, 2.7))
+    numbers: list[Row] = []
+    for (axes,), behavior in zip(all_axes, run.behaviors, strict=True):
         for source, color in ((HUMAN, INK), (PREDICTED, colors[behavior])):
             mine = [row for row in rows if (row["behavior"], row["source"]) == (behavior, source)]
             numbers += _draw_bins(axes, mine, color)
         axes.set_title(shorten(behavior))
         axes.set_xlabel("time (min)")
-        axes.set_ylabel("% of time" if axes is all_axes[0] else "")
+        label_left(axes, "% of time")
         # Room above the highest point; an axis for nothing at all would be in hundredths of a percent.
         axes.set_ylim(0, max(1.0, 1.06 * axes.get_ylim()[1]))
         axes.set_xlim(left=0)
         axes.grid(axis="y")
-    human = Line2D([], [], color=INK, marker="o", markersize=4, label="human, mean over recordings")
-    legend = [
-        *([human] if labelled else []),
-        Line2D([], [], color=MUTED, marker="o", markersize=4, markerfacecolor="white", label="predicted (in color)"),
-        Line2D([], [], color=MUTED, linewidth=0.7, alpha=0.5, label="one recording"),
+    legend = [line("human, mean over recordings", marker="o", markersize=4)] if labelled else []
+    legend += [
+        line("predicted (in color)", MUTED, marker="o", markersize=4, markerfacecolor="white"),
+        line("one recording", MUTED, linewidth=0.7, alpha=0.5),
     ]
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
     return Drawing(figure, numbers)
 
 
-def _draw_bins(axes: Axes, rows: Sequence[Mapping[str, Any]], color: str) -> list[dict[str, Any]]:
+def _draw_bins(axes: Axes, rows: Sequence[Row], color: str) -> list[Row]:
     """One source of one behavior; a bin is drawn at its middle."""
     recordings = list(dict.fromkeys(row["recording"] for row in rows))
-    if len(recordings) > 1:
-        for name in recordings:
-            own = [row for row in rows if row["recording"] == name]
-            axes.plot([_middle_min(row) for row in own], [100 * row["fraction"] for row in own], color=color,
-                      linewidth=0.6, alpha=0.22)  # fmt: skip
-    means: list[dict[str, Any]] = []
-    for number in sorted({int(row["bin"]) for row in rows}):
-        own = [row for row in rows if row["bin"] == number]
+    for name in recordings if len(recordings) > 1 else ():
+        own = [row for row in rows if row["recording"] == name]
+        axes.plot([_middle_min(row) for row in own], [100 * row["fraction"] for row in own], color=color,
+                  linewidth=0.6, alpha=0.22)  # fmt: skip
+    means: list[Row] = []
+    for place in sorted({int(row["bin"]) for row in rows}):
+        own = [row for row in rows if row["bin"] == place]
         means.append(
             {
                 "behavior": own[0]["behavior"],
                 "source": own[0]["source"],
-                "bin": number,
+                "bin": place,
                 "middle_min": float(np.mean([_middle_min(row) for row in own])),
                 "n_recordings": len(own),
                 "mean_percent": float(np.mean([100 * row["fraction"] for row in own])),
@@ -200,18 +201,14 @@ def draw_groups(run: Run) -> Drawing | None:
     individuals = {row.recording: row.individual for row in run.recordings}
     groups = {row.recording: row.group for row in run.recordings}
     compared = {(row["behavior"], row["source"]) for row in run.tables.groups}
-    values = recording_values(run.tables.statistics, individuals, groups, tuple(_GROUP_MEASURES))
-    colors = behavior_colors(run.behaviors)
-    n_columns = min(len(run.behaviors), 4)
-    n_rows = -(-len(run.behaviors) // n_columns)
-    n_measures = len(_GROUP_MEASURES)
-    figure = new_figure(max(2.6 * n_columns, 4.2), 2.1 * n_measures * n_rows + 0.3)
-    numbers: list[dict[str, object]] = []
-    for i, behavior in enumerate(run.behaviors):
-        for j, (measure, words) in enumerate(_GROUP_MEASURES.items()):
-            row = n_measures * (i // n_columns) + j
-            axes = figure.add_subplot(n_measures * n_rows, n_columns, row * n_columns + i % n_columns + 1)
-            for source, color, side in ((HUMAN, INK, -0.16), (PREDICTED, colors[behavior], 0.16)):
+    values = recording_values(run.tables.statistics, individuals, groups, tuple(GROUP_MEASURES))
+    n_measures = len(GROUP_MEASURES)
+    figure, all_axes = panels(len(run.behaviors), (2.6, 2.1 * n_measures + 0.3), [1] * n_measures)
+    numbers: list[Row] = []
+    for panel, (behavior, own) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):
+        panel[0].set_title(shorten(behavior, 24))
+        for axes, (measure, words) in zip(panel, GROUP_MEASURES.items(), strict=True):
+            for source, color, side in ((HUMAN, INK, -0.16), (PREDICTED, own, 0.16)):
                 mine = [v for v in values if (v.behavior, v.source, v.measure) == (behavior, source, measure)]
                 by_group = individual_values(mine) if (behavior, source) in compared else {}
                 _draw_groups(axes, by_group, color, side)
@@ -221,20 +218,17 @@ def draw_groups(run: Run) -> Drawing | None:
             if measure == "n_bouts":
                 axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.grid(axis="y")
-            if j == 0:
-                axes.set_title(shorten(behavior, 24))
-            if i % n_columns == 0:
-                axes.set_ylabel(words)
+            label_left(axes, words)
     legend = [
-        Line2D([], [], linestyle="", marker="o", color=INK, markersize=5, label="individual, human"),
-        Line2D([], [], linestyle="", marker="o", color=MUTED, markersize=5, label="individual, predicted (in color)"),
-        Line2D([], [], color=INK, linewidth=2, label="mean"),
+        mark("o", "individual, human", markersize=5),
+        mark("o", "individual, predicted (in color)", MUTED, markersize=5),
+        line("mean", linewidth=2),
     ]
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
     return Drawing(figure, numbers) if numbers else None
 
 
-def _group_numbers(key: Mapping[str, object], by_group: Mapping[str, Mapping[str, float]]) -> list[dict[str, object]]:
+def _group_numbers(key: Mapping[str, object], by_group: Mapping[str, Mapping[str, float]]) -> list[Row]:
     """A row per individual; one that is not named bears its recording's name."""
     return [
         {**key, "group": group, "individual": individual.lstrip("\0"), "value": value}

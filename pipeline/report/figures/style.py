@@ -12,20 +12,20 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from common.colors import GRID, INK, MUTED
 from common.files import write_bytes
-from common.tables import write_table
+from common.tables import Row, write_table
 
 # Marks and lines tell subsets apart, colors behaviors: neither is needed to read the other.
 SUBSET_MARKERS = {"cross_validation": "D", "test": "^", "evaluation": "s"}
 SUBSET_LINES: Mapping[str, Any] = {"cross_validation": "-", "test": (0, (5, 1.5)), "evaluation": "-"}
 
 PAGE_WIDTH_IN = 9.6
+_WIDEST_IN = 12.0
 _PNG_DPI = 160
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -74,7 +74,7 @@ class Drawing:
     """
 
     figure: Figure
-    numbers: list[dict[str, object]]
+    numbers: list[Row]
 
 
 @dataclass(frozen=True)
@@ -108,44 +108,79 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def panels(
-    n_panels: int, panel_height_in: float, n_columns: int = 3, width_in: float = PAGE_WIDTH_IN
-) -> tuple[Figure, list[Axes]]:
-    """Make a figure with `n_panels` axes in rows of `n_columns` (fewer when there are fewer)."""
-    # A single panel as wide as the page would be a poster: it keeps the width of half a row.
-    columns = max(1, min(n_columns, n_panels))
-    rows = max(1, math.ceil(n_panels / columns))
-    if n_panels < n_columns:
-        width_in = max(width_in * n_panels / n_columns, width_in * 0.5)
-    figure = new_figure(width_in, panel_height_in * rows)
-    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(n_panels)]
-    return figure, axes
-
-
 def new_figure(width_in: float, height_in: float, arrange: bool = True) -> Figure:
     """Make a figure that belongs to no window and no global list.
 
     With `arrange`, axes are placed so that no label is cut off; without, the caller places them (faster).
     """
-    figure = Figure(figsize=(width_in, height_in), dpi=_PNG_DPI, layout="constrained" if arrange else None)
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width_in, height_in), dpi=_PNG_DPI, layout="constrained" if arrange else None)
 
 
-def save_figure(
-    figure: Figure,
-    folder: Path,
-    name: str,
-    title: str,
-    caption: str,
-    embed: str = "svg",
-    numbers: Sequence[Mapping[str, object]] = (),
-) -> FigureFile:
+def panels(
+    n_panels: int, panel_size_in: tuple[float, float], ratios: Sequence[float] = (1,), least_width_in: float = 4.8
+) -> tuple[Figure, list[list[Axes]]]:
+    """Make a figure of panels, as many beside each other as a page has room for, each of axes below each other.
+
+    Parameters
+    ----------
+    n_panels : int
+    panel_size_in : (float, float)
+        Width and height of a panel.
+    ratios : sequence of float
+        Heights of a panel's axes, from top to bottom.
+    least_width_in : float
+        Of the figure.
+
+    Returns
+    -------
+    (Figure, list of list of Axes)
+        The axes of each panel, from top to bottom.
+    """
+    n_columns = min(n_panels, int(_WIDEST_IN / panel_size_in[0]))
+    n_rows = math.ceil(n_panels / n_columns)
+    figure = new_figure(max(panel_size_in[0] * n_columns, least_width_in), panel_size_in[1] * n_rows)
+    grid = figure.add_gridspec(len(ratios) * n_rows, n_columns, height_ratios=[*ratios] * n_rows)
+    return figure, [
+        [figure.add_subplot(grid[len(ratios) * (i // n_columns) + row, i % n_columns]) for row in range(len(ratios))]
+        for i in range(n_panels)
+    ]
+
+
+def line_panels(figure: Figure, labels: Sequence[str], n_panels: int = 1) -> list[Axes]:
+    """Make panels beside each other with a line per label; lines are named once, at the left."""
+    all_axes = [figure.add_subplot(1, n_panels, i + 1) for i in range(n_panels)]
+    for axes in all_axes:
+        axes.set_yticks(range(len(labels)), labels if axes is all_axes[0] else [""] * len(labels))
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(n_panels == 1)
+    return all_axes
+
+
+def label_left(axes: Axes, words: str) -> None:
+    """Name the vertical axis of the leftmost axes of each row."""
+    place = axes.get_subplotspec()
+    if place is None or place.is_first_col():
+        axes.set_ylabel(words)
+
+
+def mark(marker: str, label: str, color: str = INK, **looks: Any) -> Line2D:
+    """A mark of a legend."""
+    return Line2D([], [], linestyle="", marker=marker, label=label, color=color, **looks)
+
+
+def line(label: str, color: str = INK, **looks: Any) -> Line2D:
+    """A line of a legend."""
+    return Line2D([], [], label=label, color=color, **looks)
+
+
+def save_figure(drawing: Drawing, folder: Path, name: str, title: str, caption: str, embed: str = "svg") -> FigureFile:
     """Save a figure as PNG and SVG, with the numbers behind it as CSV, and return it ready to embed.
 
     Parameters
     ----------
-    figure : Figure
+    drawing : Drawing
     folder : Path
         The run's `figures` folder; made when missing.
     name : str
@@ -154,50 +189,38 @@ def save_figure(
         Plain text for the page.
     embed : {"svg", "png"}
         Which one the page carries: SVG is sharp, PNG is light where there are many marks.
-    numbers : sequence of mapping
-        Rows of `figures/<name>.csv`, all with the same keys; no file where there are none.
     """
-    if numbers:
-        write_table(folder / f"{name}.csv", tuple(numbers[0]), numbers)
-    _settle_layout(figure)
-    content: dict[str, bytes] = {}
-    # Straight to the canvas: `savefig` draws everything once more for the layout, which is settled.
-    stream = io.BytesIO()
-    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
-    content["svg"] = stream.getvalue()
-    stream = io.BytesIO()
-    # The SVG canvas leaves the figure at its own 72 dots per inch.
-    figure.dpi = _PNG_DPI
-    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
-    content["png"] = _lighter(stream.getvalue())
-    for kind, picture in content.items():
-        write_bytes(folder / f"{name}.{kind}", picture)
+    figure, content = drawing.figure, {}
+    if drawing.numbers:
+        write_table(folder / f"{name}.csv", tuple(drawing.numbers[0]), drawing.numbers)
+    _arrange(figure)
+    # Without dates the same figure is the same file.
+    for kind, said in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+        stream = io.BytesIO()
+        figure.savefig(stream, format=kind, metadata=said)
+        content[kind] = _lighter(stream) if kind == "png" else stream.getvalue()
+        write_bytes(folder / f"{name}.{kind}", content[kind])
     mime = "image/svg+xml" if embed == "svg" else "image/png"
-    image = f"data:{mime};base64,{base64.b64encode(content[embed]).decode('ascii')}"
-    return FigureFile(name, title, caption, image)
+    return FigureFile(name, title, caption, f"data:{mime};base64,{base64.b64encode(content[embed]).decode('ascii')}")
 
 
-def _settle_layout(figure: Figure) -> None:
-    """Place the axes once and for all, so that both files show the same."""
+def _arrange(figure: Figure) -> None:
+    """Place the axes once: to arrange them costs as much as to draw them."""
     engine = figure.get_layout_engine()
-    if engine is None:
-        return
-    # Axes of equal scales move their titles when they are drawn, so that it takes two passes.
-    if any(axes.get_aspect() != "auto" for axes in figure.axes):
-        figure.draw_without_rendering()
-        figure.draw_without_rendering()
-    else:
+    if engine is not None:
+        if any(axes.get_aspect() != "auto" for axes in figure.axes):
+            # Axes of equal scales move their titles when they are drawn.
+            figure.draw_without_rendering()
         engine.execute(figure)
-    figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
 
 
-def _lighter(png: bytes) -> bytes:
+def _lighter(png: io.BytesIO) -> bytes:
     """Store a picture with a palette of 256 colors: a third of the size, and no difference to see."""
-    stream = io.BytesIO()
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    picture = Image.open(png).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     # Averaged colors make white a shade gray, which shows on a white page.
     picture.putpalette([255 if level >= 252 else level for level in picture.getpalette() or []])
+    stream = io.BytesIO()
     picture.save(stream, format="png", optimize=True, dpi=(_PNG_DPI, _PNG_DPI))
     return stream.getvalue()
 

@@ -4,11 +4,10 @@ from itertools import groupby
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from common.colors import INK, MUTED, behavior_colors
-from pipeline.report.figures.style import Drawing, new_figure, shorten
+from pipeline.report.figures.style import Drawing, line, line_panels, mark, new_figure, shorten
 from pipeline.run_folder.reading import EpochRow, Run
 
 FINAL_FOLD = "final"
@@ -43,9 +42,9 @@ def draw_training(run: Run) -> Drawing | None:
             loss_axes.set_xlabel("epoch")
             score_axes.set_xlabel("epoch")
     legend = [
-        Line2D([], [], color=MUTED, linewidth=1.1, label="fold"),
-        Line2D([], [], color=INK, linewidth=1.8, label="final head (all training recordings)"),
-        Line2D([], [], color=MUTED, linestyle="", marker="o", markersize=5, label="weights kept"),
+        line("fold", MUTED, linewidth=1.1),
+        line("final head (all training recordings)", linewidth=1.8),
+        mark("o", "weights kept", MUTED, markersize=5),
     ]
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
     columns = ("behavior", "fold", "epoch", "loss", "validation_average_precision", "best")
@@ -77,14 +76,12 @@ def draw_stages(run: Run) -> Drawing | None:
     if not stages:
         return None
     figure = new_figure(7.6, 0.6 + 0.34 * len(stages))
-    axes = figure.add_subplot()
+    (axes,) = line_panels(figure, [shorten(str(stage.get("stage", "")), 40) for stage in stages])
+    axes.grid(visible=False)
     seconds = [float(stage["seconds"]) for stage in stages]
     axes.barh(range(len(stages)), seconds, color="#7A8CA0", height=0.62)
     for y, value in enumerate(seconds):
         axes.text(value, y, f" {value:,.1f} s", va="center", fontsize=8)
-    axes.set_yticks(range(len(stages)), [shorten(str(stage.get("stage", "")), 40) for stage in stages])
-    axes.set_ylim(len(stages) - 0.4, -0.6)
     axes.set_xlim(0, max(*seconds, 0.1) * 1.15)
     axes.set_xlabel("seconds")
-    axes.tick_params(axis="y", length=0)
     return Drawing(figure, [{"stage": stage.get("stage", ""), "seconds": float(stage["seconds"])} for stage in stages])

@@ -1,25 +1,30 @@
 """The first screen: per behavior how good it is, beside what, and where it fails; and what to beware of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from common.tables import Row, number
 from common.wording import count, decimal, percent, ratio
-from pipeline.report.figures.agreement import pooled_agreement
-from pipeline.report.figures.scores import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, ceiling_of, number, score_value
+from pipeline.run_folder.evidence import (
+    AVERAGE_PRECISION,
+    BOUT_F1,
+    FRAME_F1,
+    VARIANT_OF,
+    estimate_of,
+    evidence_of,
+    score_value,
+)
 from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, Run, section
-from pipeline.run_folder.verdict import FEW_POSITIVE_FRAMES, Bouts, Estimate, Evidence, Verdict, judge
-from pipeline.scoring.agreement import MODEL_HUMAN, HumanCeiling
+from pipeline.run_folder.verdict import FEW_POSITIVE_FRAMES, Estimate, Evidence, Verdict, judge
+from pipeline.scoring.agreement import HumanCeiling
 from pipeline.scoring.scores import FULL, RAW
 
 # One kind of wrong frame is "mostly" when it is at least so many times the other.
 _MOSTLY = 2.0
 # More notes than this would push the figure away.
 _MAX_NOTES = 3
-_CARD_SCORES = {
-    AVERAGE_PRECISION: ("Average precision", RAW),
-    FRAME_F1: ("Frame F1", FULL),
-    BOUT_F1: ("Bout F1 (IoU 0.5)", FULL),
-}
+_SCORE_WORDS = {AVERAGE_PRECISION: "Average precision", FRAME_F1: "Frame F1", BOUT_F1: "Bout F1 (IoU 0.5)"}
 
 
 @dataclass(frozen=True)
@@ -29,19 +34,8 @@ class CardLine:
     words: str
     estimate: Estimate
     humans: HumanCeiling | None
-    baseline: float | None
-    chance: float | None
-
-
-@dataclass(frozen=True)
-class SubsetScores:
-    """The same scores of a further subset, in one line: by the words of the card's lines."""
-
-    words: str
-    n_recordings: int
-    average_precision: float | None
-    f1: float | None
-    bout_f1: float | None
+    baseline: float | None = None
+    chance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,10 @@ class Worst:
 
 @dataclass(frozen=True)
 class Card:
-    """One behavior on the first screen, pooled over the first subset that has scores."""
+    """One behavior on the first screen, pooled over the first subset that has scores.
+
+    `others` has the same scores of each further subset, with its `words` and `n_recordings`.
+    """
 
     behavior: str
     subset: str
@@ -64,7 +61,7 @@ class Card:
     evidence: Evidence
     verdict: Verdict
     lines: tuple[CardLine, ...]
-    others: tuple[SubsetScores, ...]
+    others: tuple[Row, ...]
     worst: Worst
     never_occurs: str
     per_recording: str
@@ -76,22 +73,18 @@ def summarize(run: Run) -> list[Card]:
 
 
 def _card(run: Run, behavior: str, subset: str) -> Card:
-    evidence = gather_evidence(run, behavior, subset)
-    estimates = {
-        AVERAGE_PRECISION: evidence.average_precision,
-        FRAME_F1: evidence.f1,
-        BOUT_F1: evidence.bout_f1,
-    }
+    evidence = evidence_of(run, behavior, subset)
+    humans = {FRAME_F1: evidence.human_f1, BOUT_F1: evidence.human_bout_f1}
+    beside: Mapping[str, Any] = {AVERAGE_PRECISION: {"baseline": evidence.baseline, "chance": evidence.chance}}
     lines = [
-        CardLine(
-            words=words,
-            estimate=estimates[score],
-            humans=None if score == AVERAGE_PRECISION else ceiling_of(run, behavior, subset, score),
-            baseline=evidence.baseline if score == AVERAGE_PRECISION else None,
-            chance=evidence.chance if score == AVERAGE_PRECISION else None,
-        )
-        for score, (words, _) in _CARD_SCORES.items()
+        CardLine(words, estimate_of(run, behavior, subset, score), humans.get(score), **beside.get(score, {}))
+        for score, words in _SCORE_WORDS.items()
         if score != BOUT_F1 or evidence.bouts is not None
+    ]
+    others = [
+        {"words": SUBSET_WORDS[other], "n_recordings": len(run.members(other))}
+        | {score: score_value(run, behavior, other, score) for score in VARIANT_OF}
+        for other in run.subsets[1:]
     ]
     return Card(
         behavior=behavior,
@@ -100,85 +93,26 @@ def _card(run: Run, behavior: str, subset: str) -> Card:
         evidence=evidence,
         verdict=judge(evidence),
         lines=tuple(lines),
-        others=tuple(_subset_scores(run, behavior, other) for other in run.subsets[1:]),
+        others=tuple(others),
         worst=worst_place(run, behavior, subset),
         never_occurs=_never_occurs(run, behavior, subset),
         per_recording=_per_recording(run, behavior, subset),
     )
 
 
-def gather_evidence(run: Run, behavior: str, subset: str) -> Evidence:
-    """Collect what a verdict on one behavior is made of, from the run's tables."""
-    row = run.score(behavior, subset, FULL) or run.score(behavior, subset, RAW)
-    bouts = run.tables.bout_score(behavior, subset, FULL)
-    names = ("n_true", "n_predicted", "missed", "invented", "split", "merged")
-    seen_in = {
-        member.individual or member.recording
-        for member in run.members(subset)
-        if number(run.score(behavior, subset, RAW, member.recording), "n_positive")
-    }
-    return Evidence(
-        n_frames=int(number(row, "n_frames") or 0),
-        n_positive=int(number(row, "n_positive") or 0),
-        n_individuals=len(seen_in),
-        average_precision=_estimate(run, behavior, subset, AVERAGE_PRECISION),
-        f1=_estimate(run, behavior, subset, FRAME_F1),
-        bout_f1=_estimate(run, behavior, subset, BOUT_F1),
-        baseline=number(run.score(behavior, subset, RAW, baseline=True), AVERAGE_PRECISION),
-        recall=number(row, "recall"),
-        bouts=None if bouts is None else Bouts(**{name: int(number(bouts, name) or 0) for name in names}),
-        human_f1=ceiling_of(run, behavior, subset, FRAME_F1),
-        human_bout_f1=ceiling_of(run, behavior, subset, BOUT_F1),
-        model_f1=model_among_humans(run, behavior, subset, FRAME_F1),
-        model_bout_f1=model_among_humans(run, behavior, subset, BOUT_F1),
-        elsewhere=tuple(_frame_f1_elsewhere(run, behavior, subset)),
-    )
-
-
-def _frame_f1_elsewhere(run: Run, behavior: str, subset: str) -> Iterator[tuple[str, float]]:
-    """Yield (words, frame F1) of every other subset that has one."""
-    for other in run.subsets:
-        f1 = score_value(run, behavior, other, FRAME_F1, _CARD_SCORES[FRAME_F1][1])
-        if other != subset and f1 is not None:
-            yield SUBSET_WORDS[other], f1
-
-
-def _estimate(run: Run, behavior: str, subset: str, score: str) -> Estimate:
-    variant = _CARD_SCORES[score][1]
-    row = run.tables.interval(behavior, subset, variant, score)
-    value = score_value(run, behavior, subset, score, variant)
-    return Estimate(value, number(row, "low"), number(row, "high"))
-
-
-def model_among_humans(run: Run, behavior: str, subset: str, measure: str) -> float | None:
-    """Mean over humans of the model's agreement with each; None with a single annotator."""
-    rows = pooled_agreement(run, behavior, subset)
-    values = [row[measure] for row in rows if row["kind"] == MODEL_HUMAN and row[measure] is not None]
-    return sum(values) / len(values) if values else None
-
-
-def _subset_scores(run: Run, behavior: str, subset: str) -> SubsetScores:
-    values = {score: score_value(run, behavior, subset, score, variant) for score, (_, variant) in _CARD_SCORES.items()}
-    return SubsetScores(SUBSET_WORDS[subset], len(run.members(subset)), *values.values())
-
-
 def worst_place(run: Run, behavior: str, subset: str) -> Worst:
     """The recording with the lowest F1 after post-processing, and whether it misses or invents there."""
-    found = []
-    for member in run.members(subset):
-        row = run.score(behavior, subset, FULL, member.recording)
-        f1 = number(row, "f1")
-        if row is not None and f1 is not None:
-            found.append((f1, member.recording, row))
-    if not found:
+    rows = {member.recording: run.score(behavior, subset, FULL, member.recording) for member in run.members(subset)}
+    known = {name: row for name, row in rows.items() if row is not None and row["f1"] is not None}
+    if not known:
         return Worst("", None, "no recording has an F1")
-    f1, recording, row = min(found, key=lambda item: item[0])
-    return Worst(recording, f1, kind_of_error(row), len(found) == 1)
+    name = min(known, key=lambda name: known[name]["f1"])
+    return Worst(name, known[name]["f1"], kind_of_error(known[name]), len(known) == 1)
 
 
-def kind_of_error(row: Mapping[str, object]) -> str:
+def kind_of_error(row: Row) -> str:
     """Whether frames are missed or invented, from the counts `fn` and `fp` of a row of scores."""
-    missed, invented = int(number(row, "fn") or 0), int(number(row, "fp") or 0)
+    missed, invented = row["fn"], row["fp"]
     if not missed and not invented:
         return "no wrong frame"
     counts = f"{count(missed)} frames missed, {count(invented)} invented"
@@ -195,7 +129,7 @@ def _never_occurs(run: Run, behavior: str, subset: str) -> str:
     absent = [(name, row) for name, row in rows if row is not None and not row["n_positive"]]
     if not absent or len(absent) == len(rows):
         return ""
-    invented = sum(int(number(row, "fp") or 0) for _, row in absent)
+    invented = sum(row["fp"] for _, row in absent)
     names = ", ".join(name for name, _ in absent)
     return f"F1 is n/a in {names}, where it never occurs; there the model invents {count(invented)} frames."
 
@@ -205,8 +139,8 @@ def _per_recording(run: Run, behavior: str, subset: str) -> str:
     units = {"total_s": "s total time", "n_bouts": "bouts"}
     words = []
     for row in run.tables.statistics_agreement:
-        error, human = number(row, "mean_absolute_error"), number(row, "human_mean")
-        unit = units.get(str(row["statistic"]))
+        error, human = row["mean_absolute_error"], row["human_mean"]
+        unit = units.get(row["statistic"])
         if (row["behavior"], row["subset"]) == (behavior, subset) and unit and error is not None and human:
             words.append(f"{decimal(error)} of {decimal(human)} {unit} ({percent(error / human)})")
     if not words:
@@ -269,7 +203,7 @@ def _weak_spots(run: Run) -> list[Notice]:
             row = run.score(behavior, subset, RAW)
             value = number(row, AVERAGE_PRECISION)
             baseline = number(run.score(behavior, subset, RAW, baseline=True), AVERAGE_PRECISION)
-            n_positive = int(number(row, "n_positive") or 0)
+            n_positive = number(row, "n_positive") or 0
             if value is not None and baseline is not None and value <= baseline:
                 beaten.append(f"{place} (AP {ratio(value)}, baseline {ratio(baseline)})")
             if n_positive == 0:

@@ -163,7 +163,7 @@ def test_bouts_come_back(name: str, found: tuple[float, tuple[str, ...], list[Ex
                 if not bouts and (recording.id, source) not in cells:
                     continue  # a form that can't say that nothing happened says so by naming no cell
                 annotation = _read(folder, recording, cells[recording.id, source], fps)
-                expected = sorted(bouts) if EXPORTS[name].KEEPS_TOUCHING_BOUTS else _united(list(bouts))
+                expected = sorted(bouts) if name != "frames" else _united(list(bouts))
                 assert _bouts(annotation, behaviors, recording.n_frames) == expected
 
 

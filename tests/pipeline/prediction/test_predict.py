@@ -13,7 +13,7 @@ from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
 from pipeline.config.schema import load_config
-from pipeline.report.figures.all import draw_figures
+from pipeline.report.figures.catalog import draw_figures
 from pipeline.report.words.summary import summarize
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir

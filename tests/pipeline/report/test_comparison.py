@@ -11,10 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from common.errors import InputError
 from pipeline.report.comparison.differences import (
-    AVERAGE_PRECISION,
-    BOUT_F1,
     CHANCE,
-    F1,
     LARGE_P,
     NO_VALUE,
     NOTHING_SHARED,
@@ -26,9 +23,10 @@ from pipeline.report.comparison.differences import (
     Corrected,
     find_verdict,
 )
-from pipeline.report.comparison.pairs import name_contenders
+from pipeline.report.comparison.pairs import name_runs
 from pipeline.report.comparison.runs import Comparison, compare_runs
 from pipeline.report.comparison.words import verdict_lines
+from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import RecordingRow, Run, Timelines
 from pipeline.run_folder.tables import Tables
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
@@ -152,7 +150,7 @@ def clear() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.
 
 def test_a_clearly_better_run_wins_and_that_is_real(clear):
     active, good, poor, comparison = clear
-    standing = comparison.standing("digging")
+    standing = comparison.standings["digging"]
     assert (standing.best, standing.subset, len(standing.recordings)) == ("good", CV, 8)
     item = difference(comparison, "poor")
     assert item.difference == pytest.approx(pooled(active, poor) - pooled(active, good), abs=1e-6)
@@ -170,8 +168,8 @@ def test_frame_and_bout_f1_differ_by_what_the_tables_say(clear):
     active, good, poor, comparison = clear
     true = np.concatenate(list(active.values()))
     by_frame = [f1_score(true, np.concatenate([p[n] >= 0.5 for n in active])) for p in (poor, good)]
-    assert difference(comparison, "poor", F1).difference == pytest.approx(by_frame[0] - by_frame[1], abs=1e-12)
-    rows: Any = {c.name: c.run.tables.bout_score("digging", CV, "full") for c in comparison.contenders}
+    assert difference(comparison, "poor", FRAME_F1).difference == pytest.approx(by_frame[0] - by_frame[1], abs=1e-12)
+    rows: Any = {name: run.tables.bout_score("digging", CV, "full") for name, run in comparison.runs.items()}
     stored = {name: row["bout_f1_iou50"] for name, row in rows.items()}
     assert difference(comparison, "poor", BOUT_F1).difference == pytest.approx(stored["poor"] - stored["good"])
 
@@ -192,8 +190,8 @@ def test_runs_that_take_turns_at_being_better_could_differ_by_chance():
     first = {n: (good if i < 4 else poor)[n] for i, n in enumerate(names)}
     second = {n: (poor if i < 4 else good)[n] for i, n in enumerate(names)}
     comparison = compare_runs([run_of("first", active, first), run_of("second", active, second)])
-    for score in (AVERAGE_PRECISION, F1, BOUT_F1):
-        item = difference(comparison, "second" if comparison.standing("digging").best == "first" else "first", score)
+    for score in (AVERAGE_PRECISION, FRAME_F1, BOUT_F1):
+        item = difference(comparison, "second" if comparison.standings["digging"].best == "first" else "first", score)
         assert item.verdict == CHANCE
         assert item.low < 0 < item.high
         assert item.p_holm > 0.3
@@ -203,7 +201,7 @@ def test_a_run_against_itself_differs_by_nothing():
     active = truth(6)
     values = guesses(active, 2.0, 1)
     comparison = compare_runs([run_of("a", active, values), run_of("b", active, values)])
-    assert comparison.standing("digging").best == "a"
+    assert comparison.standings["digging"].best == "a"
     for item in comparison.differences:
         assert (item.difference, item.low, item.high, item.p, item.verdict) == (0.0, 0.0, 0.0, 1.0, CHANCE)
 
@@ -250,10 +248,10 @@ def test_against_the_best_the_correction_counts_all_pairs(three):
     pairs: dict[tuple[str, str], Any] = {("a", "b"): None, ("a", "c"): None, ("b", "c"): None}
     for first, second in pairs:
         both = compare_runs([run for run in three if run.name in (first, second)])
-        pairs[first, second] = next(i.p for i in both.differences if i.score == F1)
+        pairs[first, second] = next(i.p for i in both.differences if i.score == FRAME_F1)
     expected = dict(zip(pairs, holm_by_definition(list(pairs.values())), strict=True))
     for name in ("b", "c"):
-        item = difference(comparison, name, F1)
+        item = difference(comparison, name, FRAME_F1)
         assert (item.reference, item.n_comparisons) == ("a", 3)
         assert item.p_holm == pytest.approx(expected["a", name])
         assert item.p_smallest == pytest.approx(3 * 2 / 2**8)
@@ -286,7 +284,7 @@ def test_only_common_recordings_are_compared():
     comparison = compare_runs([run_of("fails", extra, failing), run_of("steady", shared, poor)])
     fails, steady = (value_of(comparison, name).value for name in ("fails", "steady"))
     assert fails < steady
-    assert comparison.standing("digging").best == "fails"
+    assert comparison.standings["digging"].best == "fails"
     item = difference(comparison, "steady")
     assert item.n_recordings == 8
     assert item.difference == pytest.approx(pooled(active, poor) - pooled(active, good), abs=1e-6)
@@ -330,7 +328,7 @@ def test_runs_without_a_common_recording_have_no_difference():
 def test_a_behavior_that_never_occurs_has_no_best_and_says_why():
     active = {name: np.zeros(N_FRAMES, dtype=bool) for name in truth(6)}
     comparison = compare_runs([run_of(n, active, guesses(active, 1, s)) for n, s in (("a", 1), ("b", 2))])
-    assert comparison.standing("digging").best is None
+    assert comparison.standings["digging"].best is None
     assert comparison.differences == ()
     found = value_of(comparison, "a")
     assert (found.value, found.reason) == (None, "the behavior never occurs in the scored frames")
@@ -349,7 +347,7 @@ def test_each_run_is_compared_with_its_own_baseline():
 
 def test_a_lone_run_is_the_best_of_nothing(three):
     comparison = compare_runs(three[:1])
-    assert comparison.standing("digging").best is None
+    assert comparison.standings["digging"].best is None
     assert comparison.differences == ()
     assert not comparison.is_highest("digging", CV, "a", AVERAGE_PRECISION)
 
@@ -357,7 +355,7 @@ def test_a_lone_run_is_the_best_of_nothing(three):
 def test_the_best_is_found_in_tests_where_nothing_is_cross_validated():
     active = truth(6)
     runs = [run_of(n, active, guesses(active, s, 1), subset="test") for n, s in (("a", 3.0), ("b", 1.0))]
-    standing = compare_runs(runs).standing("digging")
+    standing = compare_runs(runs).standings["digging"]
     assert (standing.best, standing.subset) == ("b", "test")
 
 
@@ -371,7 +369,7 @@ def test_protocols_that_differ_are_said_and_compare_counts_as_nested(three):
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(three):
     twins = [replace(three[0], path=Path(folder)) for folder in ("old/a", "new/a")]
-    assert [c.name for c in name_contenders([*twins, three[2]])] == ["old/a", "new/a", "c"]
+    assert [*name_runs([*twins, three[2]])] == ["old/a", "new/a", "c"]
 
 
 def paired(low: float | None, high: float | None, value: float | None = 0.1) -> PairedDifference:

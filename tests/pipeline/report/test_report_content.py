@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.commands.evaluate import run_evaluate_command
-from pipeline.report.figures.all import PAINTERS
+from pipeline.report.figures.catalog import FIGURES
 from pipeline.report.figures.rasters import draw_raster
 from pipeline.report.figures.style import figure_style
 from pipeline.report.html import write_report
@@ -68,8 +68,8 @@ def test_frame_scores_stand_raw_closed_and_full_side_by_side(run_dir, run):
             if row["recording"] == "pooled":
                 assert three(row[name]) in text
     line = score_lines(run, "mid_rearing", pooled=True)[0]
-    f1 = [three(row["f1"]) for _, row, _ in line.variants()]
-    intervals = [line.interval(variant, "f1") for variant, _, _ in line.variants()]
+    f1 = [three(row["f1"]) for row in line.frames.values()]
+    intervals = [line.intervals[variant, "f1"] for variant in line.frames]
     cells = [f"{value} {three(i['low'])}–{three(i['high'])}" for value, i in zip(f1, intervals, strict=True)]
     assert " ".join(cells) in text
     assert text.index("Precision") < text.index("Kappa") < text.index("Accuracy")
@@ -172,9 +172,10 @@ def test_without_a_table_the_page_lacks_its_sections_and_nothing_else(run_dir, t
 def test_every_figure_can_do_without_the_newer_tables(run):
     bare = replace(run, tables=Tables())
     with figure_style():
-        drawn = {name for name, paint in PAINTERS.items() if paint(bare) is not None}
+        drawn = {name for name, (draw, _, _) in FIGURES.items() if draw(bare) is not None}
         assert draw_raster(bare, bare.recordings[0]) is not None
-    assert set(PAINTERS) - drawn == {"agreement", "calibration", "found", "groups", "statistics", "time_bins", "ways"}
+    missing = {"agreement", "calibration", "found", "groups", "statistics", "time_bins", "variants"}
+    assert set(FIGURES) - drawn == missing
 
 
 def test_harm_done_by_closing_is_said(run):

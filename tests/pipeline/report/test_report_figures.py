@@ -14,9 +14,9 @@ from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import bout_durations_s, draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall, thin_curve
 from pipeline.report.figures.rasters import draw_overview, draw_raster
-from pipeline.report.figures.scores import draw_score_overview, draw_ways
+from pipeline.report.figures.scores import draw_score_overview, draw_variants
 from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
-from pipeline.report.figures.style import figure_style, new_figure, save_figure, shorten
+from pipeline.report.figures.style import Drawing, figure_style, new_figure, save_figure, shorten
 from pipeline.report.figures.training import draw_stages, draw_training
 from pipeline.run_folder.reading import read_run
 from pipeline.scoring.metrics import average_precision, precision_recall_curve
@@ -149,7 +149,7 @@ def test_stages_are_written_out_in_seconds(run):
     assert " 120.5 s" in texts(axes_of(draw_stages(run))[0])
 
 
-def test_figures_without_material_are_not_drawn(tmp_path):
+def test_figures_without_numbers_are_not_drawn(tmp_path):
     folder = make_run(tmp_path / "run", behaviors=("rear",), n_train=0, n_test=0, n_predict=1, n_frames=60)
     (folder / "training.csv").unlink()
     (folder / "provenance.json").write_text("{}", encoding="utf-8")
@@ -161,7 +161,7 @@ def test_figures_without_material_are_not_drawn(tmp_path):
         draw_score_overview,
         draw_statistics,
         draw_time_bins,
-        draw_ways,
+        draw_variants,
         draw_precision_recall,
         draw_confusion,
         draw_class_balance,
@@ -178,7 +178,7 @@ def test_saved_figures_have_no_date_and_the_same_bytes(tmp_path):
         with figure_style():
             figure = new_figure(2, 2)
             figure.add_subplot().plot([0, 1], [0, 1])
-            save_figure(figure, tmp_path / name, "line", "A line", "It rises.")
+            save_figure(Drawing(figure, []), tmp_path / name, "line", "A line", "It rises.")
     for kind in ("png", "svg"):
         first = (tmp_path / "a" / f"line.{kind}").read_bytes()
         assert first == (tmp_path / "b" / f"line.{kind}").read_bytes()

@@ -10,7 +10,7 @@ from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import bout_durations_s, draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall
 from pipeline.report.figures.rasters import draw_overview, draw_raster
-from pipeline.report.figures.scores import draw_score_overview, draw_ways
+from pipeline.report.figures.scores import draw_score_overview, draw_variants
 from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
 from pipeline.report.figures.style import Drawing, new_figure, save_figure
 from pipeline.report.figures.training import draw_training
@@ -60,7 +60,7 @@ def test_scores_at_a_glance(run):
 
 
 def test_what_post_processing_did(run):
-    drawing = draw_ways(run)
+    drawing = draw_variants(run)
     for row in rows_of(drawing):
         key = (row["behavior"], row["subset"], row["postprocessed"])
         bouts = run.tables.bout_score(*key)
@@ -169,7 +169,7 @@ def test_bout_lengths_and_class_balance_count_scored_frames(run):
 
 def test_a_raster_holds_every_frame_and_unknown_is_empty(run, tmp_path):
     drawing = draw_raster(run, run.recordings[0])
-    save_figure(drawing.figure, tmp_path, "raster", "A raster", "Of one recording.", numbers=drawing.numbers)
+    save_figure(drawing, tmp_path, "raster", "A raster", "Of one recording.")
     with (tmp_path / "raster.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     lines = run.timelines["mouse_01"]
@@ -200,9 +200,10 @@ def test_curves_of_the_other_protocol_and_of_inner_folds_are_kept_out(run, tmp_p
 def test_numbers_are_written_beside_the_figure_and_none_without_any(tmp_path):
     figure = new_figure(2, 2)
     figure.add_subplot().plot([0, 1], [0.5, 0.25])
-    save_figure(figure, tmp_path, "line", "A line", "It falls.", numbers=[{"x": 0, "y": 0.5}, {"x": 1, "y": None}])
+    numbers = [{"x": 0, "y": 0.5}, {"x": 1, "y": None}]
+    save_figure(Drawing(figure, numbers), tmp_path, "line", "A line", "It falls.")
     assert (tmp_path / "line.csv").read_text(encoding="utf-8") == "x,y\n0,0.500000\n1,\n"
-    figure = new_figure(2, 2)
-    figure.add_subplot()
-    save_figure(figure, tmp_path, "empty", "Nothing", "Nothing at all.")
+    empty = new_figure(2, 2)
+    empty.add_subplot()
+    save_figure(Drawing(empty, []), tmp_path, "empty", "Nothing", "Nothing at all.")
     assert not (tmp_path / "empty.csv").exists()

@@ -80,7 +80,7 @@ def test_a_card_holds_the_pooled_scores_of_the_tables(run):
         assert card.lines[0].chance == row["n_positive"] / row["n_frames"]
         (other,) = card.others
         test = run.score(card.behavior, "test", "full")
-        assert (other.average_precision, other.f1) == (test["average_precision"], test["f1"])
+        assert (other["average_precision"], other["f1"]) == (test["average_precision"], test["f1"])
 
 
 def test_a_card_names_the_recording_with_the_lowest_f1_and_what_happens_there(run):
@@ -148,21 +148,20 @@ def test_lines_join_raw_and_postprocessed_rows(run):
     (line, *others) = score_lines(run, "wall_rearing", pooled=False)
     assert [line.recording, *(other.recording for other in others)] == ["mouse_01", "mouse_02", "mouse_03"]
     assert line.raw == run.score("wall_rearing", "cross_validation", "raw", "mouse_01")
-    assert line.closed == run.score("wall_rearing", "cross_validation", "closed", "mouse_01")
-    assert line.full == run.score("wall_rearing", "cross_validation", "full", "mouse_01")
-    assert [variant for variant, _, _ in line.variants()] == ["raw", "closed", "full"]
-    for variant, _, bouts in line.variants():
+    assert list(line.frames) == list(line.bouts) == ["raw", "closed", "full"]
+    for variant, bouts in line.bouts.items():
+        assert line.frames[variant] == run.score("wall_rearing", "cross_validation", variant, "mouse_01")
         assert bouts == run.tables.bout_score("wall_rearing", "cross_validation", variant, "mouse_01")
 
 
 def test_balance_counts_bouts_and_their_lengths(run):
-    line = next(line for line in balance_lines(run) if (line.behavior, line.subset) == ("grooming", "test"))
-    assert (line.n_positive, line.human.n_bouts, line.human.median_s) == (0, 0, None)
+    line = next(row for row in balance_lines(run) if (row["behavior"], row["subset"]) == ("grooming", "test"))
+    assert (line["n_positive"], line["human"]["n_bouts"], line["human"]["median_s"]) == (0, 0, None)
 
 
 def test_ours_stand_beside_the_thesis_raw_as_there(run):
     comparison = thesis_comparisons(run)[1]
-    name, theirs, ours = comparison.lines()[1]
+    name, theirs, ours = comparison["lines"][1]
     assert (name, theirs) == ("Precision", (0.518, 0.535, 0.415, 0.592))
     assert ours[1] == run.score("mid_rearing", "test", "raw")["precision"]
 

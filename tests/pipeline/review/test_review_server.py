@@ -14,12 +14,11 @@ import pytest
 
 import pipeline.review.server as server_module
 from pipeline.annotations import EventList, read_annotation
-from pipeline.review.byte_ranges import requested_range
 from pipeline.review.corrections import parse_corrections
 from pipeline.review.pages import Review, write_pages
 from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
-from pipeline.review.server import TOKEN_HEADER, make_offer, make_server
+from pipeline.review.server import TOKEN_HEADER, make_offer, make_server, requested_range
 from pipeline.review.videos import page_video
 from tests.pipeline.review.review_runs import BEHAVIORS, FPS, N_FRAMES, Scene, make_review_run, write_browser_video
 

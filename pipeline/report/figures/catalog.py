@@ -7,120 +7,114 @@ from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall
 from pipeline.report.figures.rasters import draw_overview, draw_raster
-from pipeline.report.figures.scores import draw_score_overview, draw_ways
+from pipeline.report.figures.scores import draw_score_overview, draw_variants
 from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
 from pipeline.report.figures.style import Drawing, FigureFile, figure_style, save_figure
 from pipeline.report.figures.training import draw_stages, draw_training
 from pipeline.report.prediction import draw_found
 from pipeline.run_folder.reading import Run
 
-CAPTIONS: Mapping[str, tuple[str, str]] = {
+# By name, in the order of the page: what draws it, its title and its caption.
+FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     "found": (
+        draw_found,
         "Share of time per recording",
         "One dot per recording, after post-processing; line: mean. Recordings are beside each other by group.",
     ),
     "scores": (
+        draw_score_overview,
         "Scores at a glance",
         "Large mark: pooled over recordings, with its 95 % interval where there are individuals enough; dots: single "
-        "recordings. Beside "
-        "them what a score must be read against: chance (the share of positive frames) and the baseline for average "
-        "precision, pairs of humans for F1 where several annotated.",
+        "recordings. Beside them what a score must be read against: chance (the share of positive frames) and the "
+        "baseline for average precision, pairs of humans for F1 where several annotated.",
     ),
-    "ways": (
+    "variants": (
+        draw_variants,
         "What post-processing did",
         "Raw: the threshold alone; closed only: threshold, then gaps filled; all steps: the full chain. Above: F1 of "
         "frames and of bouts, pooled, with 95 % intervals where there are individuals enough. Below: predicted bouts "
-        "per human bout; 1 is right. A line "
-        "that falls from raw to closed only shows that closing did harm.",
+        "per human bout; 1 is right. A line that falls from raw to closed only shows that closing did harm.",
     ),
     "class_balance": (
+        draw_class_balance,
         "How often each behavior occurs",
         "Share of a recording's scored frames in which a human saw the behavior.",
     ),
     "bout_lengths": (
+        draw_bout_lengths,
         "Bout lengths, human and predicted",
         "Bouts of all labelled and predicted recordings, predicted ones after post-processing, both in scored frames "
         "only. Many more short predicted bouts than human ones means that bouts are broken into pieces.",
     ),
     "precision_recall": (
+        draw_precision_recall,
         "Precision and recall",
         "Pooled over recordings. Line: every threshold; filled mark: threshold alone (raw); open mark: after all steps "
         "of post-processing. Thin gray curves join points of equal F1; the dotted line is chance.",
     ),
     "confusion": (
+        draw_confusion,
         "Confusion matrices",
         "Frames after post-processing, pooled. Percentages are shares of a row: of the frames in which a human saw "
         "(or did not see) the behavior, how many the model called so.",
     ),
     "calibration": (
+        draw_calibration,
         "Calibration",
         "Above: of the frames whose probability lies in a tenth, the share in which a human saw the behavior; on the "
         "dotted line probabilities mean what they say. Below: how many frames are in each tenth (logarithmic).",
     ),
     "agreement": (
+        draw_agreement,
         "The model next to the human ceiling",
         "Above each line: pairs of humans, their range as a gray band and their mean as a black line; below it: the "
         "model compared with each human, in the behavior's color. A model inside the band agrees with a human as well "
         "as humans do with each other.",
     ),
     "training": (
+        draw_training,
         "Training curves",
         "One line per fold, the final head in black. A dot marks the epoch whose weights were kept.",
     ),
     "overview": (
+        draw_overview,
         "All recordings at one glance",
         "In each recording and behavior, above: what a human saw; below: predicted after post-processing. "
         "Gray: not scored by a human.",
     ),
     "statistics": (
+        draw_statistics,
         "Predicted against human, per recording",
         "Left of each pair: predicted against human value. Right: Bland–Altman, the difference against the mean of "
         "both, with bias and 95 % limits of agreement. On the frames that both human and model know.",
     ),
     "time_bins": (
+        draw_time_bins,
         "Over time",
         "Share of each bin's known time spent in the behavior, human and predicted, over all recordings that a human "
         "scored; drawn at the middle of the bin.",
     ),
     "groups": (
+        draw_groups,
         "Groups",
         "One dot per individual (the mean over its recordings), by group: as humans counted and as predicted.",
     ),
     "stages": (
+        draw_stages,
         "Where the time went",
         "Seconds per stage of this run; stages that were found finished take none.",
     ),
 }
-_WITHOUT_HUMANS: Mapping[str, tuple[str, str]] = {
-    "overview": (CAPTIONS["overview"][0], "In each recording, what is predicted after post-processing."),
-    "time_bins": (
-        CAPTIONS["time_bins"][0],
-        "Share of each bin's known time spent in the behavior as predicted; drawn at the middle of the bin.",
-    ),
-}
-PAINTERS: Mapping[str, Callable[[Run], Drawing | None]] = {
-    "found": draw_found,
-    "scores": draw_score_overview,
-    "ways": draw_ways,
-    "class_balance": draw_class_balance,
-    "bout_lengths": draw_bout_lengths,
-    "precision_recall": draw_precision_recall,
-    "confusion": draw_confusion,
-    "calibration": draw_calibration,
-    "agreement": draw_agreement,
-    "training": draw_training,
-    "overview": draw_overview,
-    "statistics": draw_statistics,
-    "time_bins": draw_time_bins,
-    "groups": draw_groups,
-    "stages": draw_stages,
+_WITHOUT_HUMANS = {
+    "overview": "In each recording, what is predicted after post-processing.",
+    "time_bins": "Share of each bin's known time spent in the behavior as predicted; drawn at the middle of the bin.",
 }
 _RASTER_CAPTION = "Above: human and predicted bouts; line: probability, dashed: threshold; gray: not scored."
 _RASTER_CAPTION_WITHOUT_HUMANS = "Above: predicted bouts; line: probability, dashed: threshold."
 
 
 def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
-    """Draw and save all figures that the run has material for.
+    """Draw and save all figures for which the run has the numbers.
 
     Parameters
     ----------
@@ -131,25 +125,21 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
     Returns
     -------
     dict of str to FigureFile
-        By name: those in `CAPTIONS`, and `raster_<recording>` for each predicted recording.
+        By name: those in `FIGURES`, and `raster_<recording>` for each predicted recording.
     """
     drawn: dict[str, FigureFile] = {}
     has_humans = any(lines.active is not None for lines in run.timelines.values())
-    captions = CAPTIONS if has_humans else {**CAPTIONS, **_WITHOUT_HUMANS}
     with figure_style():
-        for name, paint in PAINTERS.items():
-            drawing = paint(run)
+        for name, (draw, title, caption) in FIGURES.items():
+            drawing = draw(run)
             if drawing is not None:
+                words = caption if has_humans else _WITHOUT_HUMANS.get(name, caption)
                 embed = "png" if name == "overview" else "svg"
-                drawn[name] = _save(drawing, folder, name, *captions[name], embed)
+                drawn[name] = save_figure(drawing, folder, name, title, words, embed)
         for row in run.recordings:
             if row.recording in run.timelines:
                 name = f"raster_{row.recording}"
                 is_labelled = run.timelines[row.recording].active is not None
                 words = _RASTER_CAPTION if is_labelled else _RASTER_CAPTION_WITHOUT_HUMANS
-                drawn[name] = _save(draw_raster(run, row), folder, name, row.recording, words, "png")
+                drawn[name] = save_figure(draw_raster(run, row), folder, name, row.recording, words, "png")
     return drawn
-
-
-def _save(drawing: Drawing, folder: Path, name: str, title: str, caption: str, embed: str) -> FigureFile:
-    return save_figure(drawing.figure, folder, name, title, caption, embed, drawing.numbers)
