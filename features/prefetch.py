@@ -1,20 +1,11 @@
 """Work that runs ahead in a thread of its own."""
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-_WAKE_S = 0.2
-"""How often a waiting side looks whether the other still is there (and Ctrl-C was pressed)."""
-
-
-@dataclass(frozen=True)
-class _End:
-    error: BaseException | None
 
 
 def run_ahead(items: Iterator[T], depth: int) -> Generator[T, None, None]:
@@ -30,44 +21,16 @@ def run_ahead(items: Iterator[T], depth: int) -> Generator[T, None, None]:
     depth : int
         Items that may wait; bounds the memory.
     """
-    waiting: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(item: T | _End) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=_WAKE_S)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def draw() -> None:
+    end: Any = object()
+    with ThreadPoolExecutor(1, "run-ahead") as thread:
+        waiting = deque(thread.submit(next, items, end) for _ in range(depth))
         try:
-            for item in items:
-                if not put(item):
-                    return
-            put(_End(None))
-        except BaseException as error:  # whatever it is, it belongs to the consumer's thread
-            put(_End(error))
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(thread.submit(next, items, end))
+                yield item
         finally:
+            for future in waiting:
+                future.cancel()
             # A generator holds a video file open; it must be closed in the thread that runs it.
             if isinstance(items, Generator):
-                items.close()
-
-    thread = threading.Thread(target=draw, daemon=True, name="run-ahead")
-    thread.start()
-    try:
-        while True:
-            try:
-                item = waiting.get(timeout=_WAKE_S)
-            except queue.Empty:
-                continue
-            if isinstance(item, _End):
-                if item.error is not None:
-                    raise item.error
-                return
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
+                thread.submit(items.close)

@@ -45,7 +45,8 @@ class NetworkConfig(BackboneConfig):
     """Side of the square the network was trained at."""
     min_input_px: ClassVar[int] = 32
     """Smallest side that the network's downsampling leaves anything of."""
-    preprocessing: ClassVar[str]
+    embedding_length: ClassVar[int]
+    preprocessing: ClassVar[str] = "RGB / 127.5 - 1"
     """What ``preprocess`` does, in words; part of the recipe, so change it when that changes."""
 
     @model_validator(mode="after")
@@ -55,9 +56,9 @@ class NetworkConfig(BackboneConfig):
         return self
 
     @property
-    @abstractmethod
     def n_features(self) -> int:
         """Length of one embedding."""
+        return self.embedding_length
 
     @property
     def network_input_px(self) -> int:
@@ -73,9 +74,8 @@ class NetworkConfig(BackboneConfig):
         """The weights file that ``weights`` names and that comes with Rearview, if it does."""
         return None
 
-    @abstractmethod
     def preprocess(self, images: Any) -> Any:
-        """Scale crops as the network's weights expect.
+        """Scale crops as the network's weights expect: [0, 255] to [-1, 1], unless a network has its own way.
 
         Parameters
         ----------
@@ -83,6 +83,7 @@ class NetworkConfig(BackboneConfig):
             RGB in [0, 255]. Symbolic or concrete: use ``keras.ops`` alone, so that it
             becomes part of the compiled graph.
         """
+        return images / 127.5 - 1.0
 
     @abstractmethod
     def build_network(self) -> Any:
@@ -99,15 +100,20 @@ class NetworkConfig(BackboneConfig):
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A weights file that Keras publishes: where it is and how to know it is whole."""
+    """A weights file that Keras publishes: where it is on Keras' server, and how to know it is whole."""
 
-    url: str
+    place: str
     md5: str | None
+
+    @property
+    def url(self) -> str:
+        """Where it can be downloaded."""
+        return f"https://storage.googleapis.com/tensorflow/keras-applications/{self.place}"
 
     @property
     def file_name(self) -> str:
         """Name under which Keras keeps it in its cache."""
-        return self.url.rsplit("/", 1)[-1]
+        return self.place.rsplit("/", 1)[-1]
 
 
 class ImageNetConfig(NetworkConfig):
@@ -132,11 +138,18 @@ class ImageNetConfig(NetworkConfig):
         "say how to get them, use the backbone `compact` that comes with Rearview, or use random weights.",
     )
 
-    @abstractmethod
+    application: ClassVar[str]
+    """The network's name in ``keras.applications``."""
+    published: ClassVar[PublishedWeights]
+
     def published_weights(self) -> PublishedWeights:
-        """The file that ``weights: imagenet`` stands for."""
+        """The file that ``weights: imagenet`` stands for, without the classifier."""
+        return self.published
 
+    def build_network(self) -> Any:
+        """Build the bare network, untrained."""
+        import keras
 
-def scale_to_unit_range(images: Any) -> Any:
-    """Map [0, 255] to [-1, 1], as Keras' ``preprocess_input(mode="tf")`` does."""
-    return images / 127.5 - 1.0
+        build = getattr(keras.applications, self.application)
+        px = self.network_input_px
+        return build(include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg", **self.architecture)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from common.errors import InputError
 from common.files import sha256_of
-from features.backbones.base import NetworkConfig, scale_to_unit_range
+from features.backbones.base import NetworkConfig
 
 INPUT_PX = 96
 N_FEATURES = 320
@@ -37,12 +37,7 @@ class CompactConfig(NetworkConfig):
     )
 
     default_input_px: ClassVar[int] = INPUT_PX
-    preprocessing: ClassVar[str] = "RGB / 127.5 - 1"
-
-    @property
-    def n_features(self) -> int:
-        """Length of one embedding."""
-        return N_FEATURES
+    embedding_length: ClassVar[int] = N_FEATURES
 
     def shipped_weights(self) -> Path | None:
         """The weights file in the repository, if that is what is asked for.
@@ -62,10 +57,6 @@ class CompactConfig(NetworkConfig):
                 "(with git: git checkout -- the file), or install Rearview again."
             )
         return WEIGHTS_PATH
-
-    def preprocess(self, images: Any) -> Any:
-        """[0, 255] to [-1, 1]."""
-        return scale_to_unit_range(images)
 
     def build_network(self) -> Any:
         """Build the bare network, untrained."""

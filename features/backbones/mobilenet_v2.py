@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from features.backbones.base import ImageNetConfig, PublishedWeights, scale_to_unit_range
+from features.backbones.base import ImageNetConfig, PublishedWeights
 
 PUBLISHED_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 PUBLISHED_SIZES_PX = (96, 128, 160, 192, 224)
@@ -23,8 +23,9 @@ class MobileNetV2Config(ImageNetConfig):
     name: Literal["mobilenet_v2"] = "mobilenet_v2"
     alpha: float = Field(default=1.0, description="Width of the network: 0.35 (fastest), 0.5, 0.75, 1.0, 1.3 or 1.4.")
 
+    application: ClassVar[str] = "MobileNetV2"
+    embedding_length: ClassVar[int] = 1280
     default_input_px: ClassVar[int] = 224
-    preprocessing: ClassVar[str] = "RGB / 127.5 - 1"
 
     @field_validator("alpha")
     @classmethod
@@ -36,7 +37,7 @@ class MobileNetV2Config(ImageNetConfig):
     @property
     def n_features(self) -> int:
         """Length of one embedding: 1280, 1664 (alpha 1.3) or 1792 (alpha 1.4)."""
-        return max(1280, round(1280 * self.alpha))
+        return max(self.embedding_length, round(self.embedding_length * self.alpha))
 
     @property
     def architecture(self) -> dict[str, Any]:
@@ -49,21 +50,5 @@ class MobileNetV2Config(ImageNetConfig):
         They were trained for five input sizes; the network at any other size gets those of 224 px.
         """
         px = self.network_input_px if self.network_input_px in PUBLISHED_SIZES_PX else 224
-        return PublishedWeights(
-            "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
-            f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(self.alpha)}_{px}_no_top.h5",
-            md5=None,
-        )
-
-    def preprocess(self, images: Any) -> Any:
-        """[0, 255] to [-1, 1]."""
-        return scale_to_unit_range(images)
-
-    def build_network(self) -> Any:
-        """Build the bare network, untrained."""
-        import keras
-
-        px = self.network_input_px
-        return keras.applications.MobileNetV2(
-            alpha=self.alpha, include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg"
-        )
+        file_name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(self.alpha)}_{px}_no_top.h5"
+        return PublishedWeights(f"mobilenet_v2/{file_name}", md5=None)

@@ -12,21 +12,13 @@ class ResNet101Config(ImageNetConfig):
 
     name: Literal["resnet101"] = "resnet101"
 
+    application: ClassVar[str] = "ResNet101"
+    embedding_length: ClassVar[int] = 2048
     default_input_px: ClassVar[int] = 224
     preprocessing: ClassVar[str] = "BGR - (103.939, 116.779, 123.68)"
-
-    @property
-    def n_features(self) -> int:
-        """Length of one embedding."""
-        return 2048
-
-    def published_weights(self) -> PublishedWeights:
-        """Keras' ImageNet weights without the classifier."""
-        return PublishedWeights(
-            "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
-            "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
-            md5="88cf7a10940856eca736dc7b7e228a21",
-        )
+    published: ClassVar[PublishedWeights] = PublishedWeights(
+        "resnet/resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5", md5="88cf7a10940856eca736dc7b7e228a21"
+    )
 
     def preprocess(self, images: Any) -> Any:
         """RGB to BGR, and the mean of ImageNet's pixels taken off, not scaled.
@@ -36,10 +28,3 @@ class ResNet101Config(ImageNetConfig):
         import keras
 
         return keras.ops.flip(images, axis=-1) - keras.ops.convert_to_tensor(IMAGENET_MEAN_BGR, "float32")
-
-    def build_network(self) -> Any:
-        """Build the bare network, untrained."""
-        import keras
-
-        px = self.network_input_px
-        return keras.applications.ResNet101(include_top=False, weights=None, input_shape=(px, px, 3), pooling="avg")

@@ -59,8 +59,8 @@ class FeatureCache:
         Hash of the recipe.
     n_features : int
         Length of one embedding.
-    path : Path or None
-        The file, None when the embeddings are in memory alone.
+    path : Path
+        The file.
     """
 
     frames: NDArray[np.int64]
@@ -68,24 +68,13 @@ class FeatureCache:
     recipe: dict[str, Any]
     fingerprint: str
     n_features: int
-    path: Path | None
+    path: Path
     load_embeddings: Callable[[], NDArray[np.float32]] = field(repr=False, compare=False)
 
     @property
     def embeddings(self) -> NDArray[np.float32]:
         """Shape (n_analysed, n_features), float32; read from the file each time, so keep the result."""
         return self.load_embeddings()
-
-    @classmethod
-    def in_memory(
-        cls,
-        embeddings: NDArray[np.float32],
-        frames: NDArray[np.int64],
-        observed: NDArray[np.bool_],
-        recipe: dict[str, Any],
-    ) -> "FeatureCache":
-        """Embeddings that have no file of their own."""
-        return cls(frames, observed, recipe, fingerprint(recipe), embeddings.shape[1], None, lambda: embeddings)
 
 
 @dataclass(frozen=True)

@@ -109,13 +109,10 @@ class FrameRows(FeatureRows):
     recording : str
         Its id.
     video : VideoInfo
-        As ``inspect_video`` found it.
     centers : CenterTrack
         One center per video frame.
     resolved : ResolvedBackbone
-        Network and weights.
     settings : ExtractionSettings
-        Crop, frame step, precision, batches.
     engine : callable without arguments
         Gives what runs the network, the same each time. Called only when something is to be computed, so a
         complete cache costs no TensorFlow.

@@ -4,7 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +105,9 @@ def inspect_video(
         When the file is missing, empty, no video, without frames, or has no usable frame rate.
     """
     key = _index_key(path)
-    entry = _read_index(index_path).get(key["path"]) if index_path is not None else None
-    if entry is not None and all(entry.get(name) == value for name, value in key.items()):
-        remembered = {name: entry[name] for name in _REMEMBERED}
-        return VideoInfo(path=path, **remembered, quality=_QUALITY.validate_python(entry["quality"]))
+    remembered = _recall(index_path, key) if index_path is not None else None
+    if remembered is not None:
+        return replace(remembered, path=path)
     video = _inspect(path, progress or (lambda done, total: None))
     if index_path is not None:
         _remember(index_path, key, video)
@@ -147,8 +146,7 @@ def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
     return VideoInfo(path, fps, meter.n_frames, n_frames_header, *size_px, codec, sha256_of(path), meter.quality(fps))
 
 
-_QUALITY = TypeAdapter(VideoQuality)
-_REMEMBERED = ("fps", "n_frames", "n_frames_header", "width_px", "height_px", "codec", "sha256")
+_VIDEO = TypeAdapter(VideoInfo)
 
 
 def _index_key(path: Path) -> dict[str, Any]:
@@ -164,7 +162,18 @@ def _index_key(path: Path) -> dict[str, Any]:
     }
 
 
-def _read_index(index_path: Path) -> dict[str, dict[str, Any]]:
+def _recall(index_path: Path, key: dict[str, Any]) -> VideoInfo | None:
+    """The outcome for this very file; None also where it is damaged, or of an earlier version that measured less."""
+    entry = _read_index(index_path).get(key["path"])
+    if not isinstance(entry, dict) or any(entry.get(name) != value for name, value in key.items()):
+        return None
+    try:
+        return _VIDEO.validate_json(json.dumps(entry), strict=True)
+    except ValidationError:
+        return None
+
+
+def _read_index(index_path: Path) -> dict[str, Any]:
     """Remembered outcomes by path; none when the file is absent or damaged."""
     try:
         entries = json.loads(index_path.read_text(encoding="utf-8"))
@@ -173,34 +182,16 @@ def _read_index(index_path: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError) as error:
         log.warning("The index of videos %s is not readable (%s) and is made anew.", index_path, error)
         return {}
-    if not isinstance(entries, dict):
-        return {}
-    return {path: entry for path, entry in entries.items() if _is_whole(entry)}
-
-
-def _is_whole(entry: object) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    numbers = ("fps", "n_frames", "n_frames_header", "width_px", "height_px")
-    if not all(type(entry.get(name)) in (int, float) for name in numbers):
-        return False
-    try:
-        # Entries of earlier versions have none: such a video is decoded once more.
-        _QUALITY.validate_python(entry.get("quality"))
-    except ValidationError:
-        return False
-    return all(isinstance(entry.get(name), str) for name in ("codec", "sha256"))
+    return entries if isinstance(entries, dict) else {}
 
 
 def _remember(index_path: Path, key: dict[str, Any], video: VideoInfo) -> None:
     """Add one outcome to the index; several processes may do so at once."""
-    outcome = {name: getattr(video, name) for name in _REMEMBERED}
-    outcome["quality"] = _QUALITY.dump_python(video.quality, by_alias=True)
     try:
         index_path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(index_path.with_name(index_path.name + ".lock")):
             entries = _read_index(index_path)
-            entries[key["path"]] = key | outcome
+            entries[key["path"]] = key | _VIDEO.dump_python(video, by_alias=True, exclude={"path"})
             replace_bytes(index_path, json.dumps(entries, indent=1, ensure_ascii=False).encode("utf-8"))
     except OSError as error:
         log.warning("The index of videos %s can't be written (%s).", index_path, error)

@@ -51,21 +51,19 @@ class EmbeddedRecording:
 
 @dataclass(frozen=True)
 class StageOne:
-    """What stage one hands on, and what it cost.
+    """What stage one hands on.
 
     Attributes
     ----------
     recordings : list of EmbeddedRecording
     described : dict
         What the features really come from, for provenance.
-    seconds : float
     n_frames_computed : int
         Analysed frames that were not in the cache before.
     """
 
     recordings: list[EmbeddedRecording]
     described: dict[str, Any]
-    seconds: float
     n_frames_computed: int
 
 
@@ -84,7 +82,6 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     InputError
         If weights cannot be had, features do not fit, or something is missing with `only_cached`.
     """
-    started = time.monotonic()
     source = config.feature_source(_load_tensorflow_quietly)
     # Whether weights can be had shows here, before anything slow begins.
     described = source.described()
@@ -95,7 +92,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
         for number, item in enumerate(checked, start=1):
             bar.update(0, None, f"Embedding {item.id} ({number} of {len(checked)})")
             recordings.append(embedder.embed(item, bar))
-    return StageOne(recordings, described, time.monotonic() - started, embedder.n_frames_computed)
+    return StageOne(recordings, described, embedder.n_frames_computed)
 
 
 def _load_tensorflow_quietly() -> None:
@@ -128,7 +125,6 @@ class Embedder:
         else:
             log.info("%s: embeddings taken from the cache", item.id)
         self.n_frames_computed += computed.n_new
-        assert cached.path is not None
         source = EmbeddingSource(item.id, cached.path, cached.fingerprint)
         return EmbeddedRecording(item, source, cached.frames, cached.n_features)
 

@@ -83,12 +83,6 @@ def test_too_few_embeddings_make_no_file(tmp_path: Path, n_given: int) -> None:
     assert not path.exists()
 
 
-def test_in_memory_features_have_a_fingerprint_too() -> None:
-    cache = FeatureCache.in_memory(embeddings_of(0, 4), np.arange(4), np.ones(4, bool), RECIPE)
-    assert (cache.fingerprint, cache.n_features, cache.path) == (fingerprint(RECIPE), N_FEATURES, None)
-    np.testing.assert_array_equal(cache.embeddings, embeddings_of(0, 4))
-
-
 # --- fingerprints ---------------------------------------------------------------------------------------------
 
 json_values = st.recursive(

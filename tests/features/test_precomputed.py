@@ -195,11 +195,10 @@ def test_counting_needs_a_file_with_rows(tmp_path: Path) -> None:
 def test_imported_features_lie_in_the_cache_like_ours(tmp_path: Path, embeddings: np.ndarray) -> None:
     path, cache_dir = save(tmp_path, "npy", a=embeddings), tmp_path / "cache"
     first = cached_rows(rows_of(path, N_FRAMES, 2), cache_dir)
-    assert first.path is not None
     written = first.path.stat().st_mtime_ns
     again = cached_rows(rows_of(path, N_FRAMES, 2), cache_dir)
     np.testing.assert_array_equal(again.embeddings, embeddings[::2].astype(np.float32))
-    assert (again.path, again.path and again.path.stat().st_mtime_ns) == (first.path, written)
+    assert (again.path, again.path.stat().st_mtime_ns) == (first.path, written)
     assert [(row.recording, row.backbone, row.state) for row in verify_caches(cache_dir)] == [
         ("m1", "precomputed", "complete")
     ]
