@@ -35,7 +35,7 @@ from pipeline.dataset.reading import (
     under_title,
 )
 from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
-from pipeline.demo import make_demo
+from pipeline.demo.make import make_demo
 from pipeline.runtime.progress import Bar, progress_bars
 
 log = logging.getLogger(__name__)
