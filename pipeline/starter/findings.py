@@ -94,7 +94,7 @@ def _recordings(
     refused: list[Unpaired] = []
     for files in pairing.videos:
         reasons = {paired: unwritable_reason(paired, table_folder) for paired in files.annotations}
-        refused += [Unpaired(p.source.path, p.source.observation, reason) for p, reason in reasons.items() if reason]
+        refused += [p.source.unpaired(reason) for p, reason in reasons.items() if reason]
         files = replace(files, annotations=tuple(paired for paired, reason in reasons.items() if not reason))
         header, own_id, individual = headers[files.video], ids[files.video], individuals[files.video]
         labels = choose_labels(files, header)

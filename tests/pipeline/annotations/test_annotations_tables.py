@@ -271,7 +271,7 @@ def test_a_channel_is_named_or_told_by_the_behaviors(tmp_path):
         read(tmp_path, lines)
     assert events(tmp_path, lines, subject="Ch2").bouts == (Bout("attack", 10, 12),)
     assert events(tmp_path, lines, behaviors=["mount"]).bouts == (Bout("mount", 8, 20),)
-    with pytest.raises(InputError, match=r"no bouts in a channel 'Ch3'. Did you mean 'Ch"):
+    with pytest.raises(InputError, match=r"no channel 'Ch3' here. Did you mean 'Ch"):
         read(tmp_path, lines, subject="Ch3")
 
 
