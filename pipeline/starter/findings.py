@@ -51,15 +51,7 @@ class Findings:
 def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, name: str, has_blob: bool) -> Findings:
     """Pair what lies in a folder, and look into it as far as the table and the experiment need it.
 
-    Parameters
-    ----------
-    lab : LabFolder
-    table_path, experiment_path : Path
-        Where they will be written; nothing is written here.
-    name : str
-        Of the run.
-    has_blob : bool
-        Write `blob` for videos without a pose file.
+    Nothing is written here. `has_blob`: say `blob` for videos without a pose file.
 
     Raises
     ------

@@ -122,13 +122,7 @@ def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
 
 
 def choose_annotator(annotators: Iterable[Sequence[str]]) -> str | None:
-    """Whose labels the experiment uses: None where nobody must be named.
-
-    Parameters
-    ----------
-    annotators : iterable of sequence of str
-        The annotators of each recording.
-    """
+    """Whose labels the experiment uses, from the annotators of each recording; None where nobody must be named."""
     everyone = [list(names) for names in annotators if names]
     if all(len(names) == 1 for names in everyone):
         return None
@@ -146,14 +140,8 @@ def tally_behaviors(
 ) -> list[BehaviorTally]:
     """Count bouts and frames of every behavior, most frames first.
 
-    Parameters
-    ----------
-    labels : mapping of str to mapping of str to RawAnnotation
-        By recording and annotator.
-    annotator : str or None
-        Whose labels count where several annotated; the first one's where he has none.
-    individuals : mapping of str to str, optional
-        Animal of each recording; without it every recording is one of its own.
+    `labels` are by recording and annotator; those of `annotator` count where several annotated, the first one's where
+    he has none. Without `individuals` every recording is an animal of its own.
     """
     bouts: dict[tuple[str, ...], dict[str, list[tuple[str, int]]]] = {}
     for recording, by_annotator in labels.items():

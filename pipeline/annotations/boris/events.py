@@ -63,14 +63,8 @@ class Event:
 def choose_observation(file: AnnotationFile, media_of: Mapping[str, Iterable[str]], wanted: Wanted) -> str:
     """Id of the observation that belongs to the video.
 
-    Parameters
-    ----------
-    file : AnnotationFile
-        For errors.
-    media_of : mapping of str to iterable of str
-        Observation ids → names of their media.
-    wanted : Wanted
-        The video's name, and the observation where the user named it.
+    It is the one that is named in `wanted`, else the only one, else the only one with the video among its media
+    (`media_of`: observation ids → names of their media).
 
     Raises
     ------

@@ -79,16 +79,7 @@ class PairedAnnotation(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoFiles:
-    """A video and what belongs to it.
-
-    Attributes
-    ----------
-    video : Path
-    poses : tuple of Path
-        Best first (see `find_poses`).
-    annotations : tuple of PairedAnnotation
-        In the order of annotators; several of one annotator are for the caller to choose from.
-    """
+    """A video and what belongs to it: poses best first (see `find_poses`), annotations in the order of annotators."""
 
     video: Path
     poses: tuple[Path, ...] = ()
@@ -118,18 +109,8 @@ def find_poses(video_path: Path, candidates: Sequence[Path]) -> list[Path]:
     (`<video>.analysis.h5`, `labels.v001.000_<video>.analysis.h5`), what people write (`<video>_dlc.csv`,
     `<video>_poses.csv`), and the video's bare name.
 
-    Parameters
-    ----------
-    video_path : Path
-        The video; only its name matters.
-    candidates : sequence of Path
-        Files that may hold poses, in any order.
-
-    Returns
-    -------
-    list of Path
-        Where several belong to the video: names that a pose program marked come before a bare name, filtered
-        before raw, longer trained networks before shorter trained, CSV before h5 (see `pose_preference`).
+    Where several belong to the video, names that a pose program marked come before a bare name, filtered before raw,
+    longer trained networks before shorter trained, CSV before h5 (see `pose_preference`).
     """
     wanted = words_of(video_path.stem)
     fitting = [path for path in candidates if wanted in map(words_of, pose_cores(path.stem))]
@@ -139,19 +120,10 @@ def find_poses(video_path: Path, candidates: Sequence[Path]) -> list[Path]:
 
 
 def pair_files(videos: Sequence[Path], poses: Sequence[Path], annotations: Sequence[AnnotationSource]) -> Pairing:
-    """Pair a folder's files by their names.
+    """Pair a folder's files by their names, whatever their order.
 
-    Parameters
-    ----------
-    videos, poses : sequence of Path
-        In any order; folders are compared, so all should be absolute or relative to the same folder.
-    annotations : sequence of AnnotationSource
-        In any order.
-
-    Returns
-    -------
-    Pairing
-        Every pose file with at most one video, every source too, unless it names several videos inside.
+    Every pose file is of at most one video, every source too, unless it names several videos inside. Folders are
+    compared, so all paths should be absolute or relative to the same folder.
     """
     videos = sorted(set(videos))
     poses_of: dict[Path, list[Path]] = {video: [] for video in videos}
