@@ -34,15 +34,16 @@ from features.sources.base import ExtractionSettings, RecordingFiles
 from features.sources.frames import FrameSource
 from features.video.inspection import inspect_video
 from pipeline.annotations import read_annotation
+from pipeline.config.demo import DemoConfig
 from pipeline.dataset.labels import label_tracks
 from pipeline.dataset.table import read_recordings
-from pipeline.demo import DemoConfig, make_demo
+from pipeline.demo.make import make_demo
 
 _IMAGENET = "weights/mobilenet_v2_0.35_224_imagenet_notop.weights.h5"
 
 
 @dataclass(frozen=True)
-class Material:
+class ProbeSet:
     """Recordings to probe on: their table, the crop, the behaviors and which frames."""
 
     name: str
@@ -73,23 +74,23 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of networks to probe, as printed")
     options = parser.parse_args()
     rows = []
-    for material in _materials(options):
+    for probe_set in _probe_sets(options):
         for name, config in _networks(options).items():
             if not options.only or name in options.only:
-                for row in probe(material, config, options.scratch):
-                    rows.append({"material": material.name, "network": name, **row})
+                for row in probe(probe_set, config, options.scratch):
+                    rows.append({"probe_set": probe_set.name, "network": name, **row})
                     print(json.dumps(rows[-1]), flush=True)
     print(_as_table(rows))
 
 
-def _materials(options: argparse.Namespace) -> list[Material]:
-    materials, context = [], options.context
+def _probe_sets(options: argparse.Namespace) -> list[ProbeSet]:
+    sets, context = [], options.context
     if options.shared:
         table = options.shared / "data" / "mouse_arena" / "recordings.csv"
-        materials.append(Material("arena", table, 110, ("wall_rearing", "turning", "locomotion"), 3, context))
+        sets.append(ProbeSet("arena", table, 110, ("wall_rearing", "turning", "locomotion"), 3, context))
     demo = make_demo(options.scratch / "demo", DemoConfig(n_frames=options.demo_frames))
-    materials.append(Material("demo", demo, 160, ("grooming", "mid_rearing", "wall_rearing"), 1, context))
-    return materials
+    sets.append(ProbeSet("demo", demo, 160, ("grooming", "mid_rearing", "wall_rearing"), 1, context))
+    return sets
 
 
 def _networks(options: argparse.Namespace) -> dict[str, NetworkConfig]:
@@ -107,26 +108,26 @@ def _networks(options: argparse.Namespace) -> dict[str, NetworkConfig]:
     return networks
 
 
-def probe(material: Material, config: NetworkConfig, scratch: Path) -> list[dict[str, object]]:
+def probe(probe_set: ProbeSet, config: NetworkConfig, scratch: Path) -> list[dict[str, object]]:
     """Average precision of each behavior, leaving one recording out at a time, for both readings."""
-    recordings = _embed(material, config, scratch / "cache")
+    recordings = _embed(probe_set, config, scratch / "cache")
     features = [recording.embeddings for recording in recordings]
     rows: list[dict[str, object]] = []
     for words, standardize in (("standardised", True), ("as they are", False)):
         row: dict[str, object] = {"features": words}
-        for i, behavior in enumerate(material.behaviors):
+        for i, behavior in enumerate(probe_set.behaviors):
             active = [recording.active[:, i] for recording in recordings]
             row[behavior] = _leave_one_out(features, active, standardize)
         rows.append(row)
     return rows
 
 
-def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[Probed]:
-    settings = ExtractionSettings(crop_size_px=material.crop_px, frame_step=material.frame_step)
+def _embed(probe_set: ProbeSet, config: NetworkConfig, cache_dir: Path) -> list[Probed]:
+    settings = ExtractionSettings(crop_size_px=probe_set.crop_px, frame_step=probe_set.frame_step)
     source = FrameSource(config, settings)
     cache_dir.mkdir(parents=True, exist_ok=True)
     caches, annotations, n_frames = {}, {}, {}
-    for recording in read_recordings(material.table):
+    for recording in read_recordings(probe_set.table):
         if recording.split == "test" or recording.pose_path is None:
             continue
         video = inspect_video(recording.video_path)
@@ -137,8 +138,8 @@ def _embed(material: Material, config: NetworkConfig, cache_dir: Path) -> list[P
         path = recording.annotation_paths[annotator]
         annotations[recording.id] = read_annotation(path, video.n_frames, video.fps)
         n_frames[recording.id] = video.n_frames
-    tracks = label_tracks(annotations, {name: [name] for name in material.behaviors}, n_frames)
-    context = material.context_frames // material.frame_step
+    tracks = label_tracks(annotations, {name: [name] for name in probe_set.behaviors}, n_frames)
+    context = probe_set.context_frames // probe_set.frame_step
     return [
         Probed(_with_context(cache.load_embeddings(), context), tracks[name].active[cache.frames])
         for name, cache in caches.items()
@@ -175,12 +176,12 @@ def _leave_one_out(
 
 
 def _as_table(rows: Sequence[Mapping[str, object]]) -> str:
-    """The same numbers as Markdown, one table per material."""
+    """The same numbers as Markdown, one table per set of recordings."""
     lines: list[str] = []
-    for material in dict.fromkeys(row["material"] for row in rows):
-        chosen = [row for row in rows if row["material"] == material]
-        behaviors = [key for key in chosen[0] if key not in ("material", "network", "features")]
-        lines += ["", f"| {material} | features | {' | '.join(behaviors)} |"]
+    for probe_set in dict.fromkeys(row["probe_set"] for row in rows):
+        chosen = [row for row in rows if row["probe_set"] == probe_set]
+        behaviors = [key for key in chosen[0] if key not in ("probe_set", "network", "features")]
+        lines += ["", f"| {probe_set} | features | {' | '.join(behaviors)} |"]
         lines.append("|---" * (len(behaviors) + 2) + "|")
         for row in chosen:
             lines.append(

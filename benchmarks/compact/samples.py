@@ -16,30 +16,10 @@ _ACTIVITY_CHANCE = (0.14, 0.2, 0.15, 0.21, 0.12, 0.12, 0.06)
 
 MEASURES = (
     *(f"{name}_{axis}" for name in KEYPOINTS for axis in "xy"),
-    "heading_cos",
-    "heading_sin",
-    "head_cos",
-    "head_sin",
-    "pitch",
-    "crouch",
-    "stretch",
-    "bend",
-    "head_yaw",
-    "head_pitch",
-    "paws",
-    "steps",
-    "speed",
-    "seen_length",
-    "size",
-    "snout_at_wall",
-    "body_at_wall",
-    "wall_cos",
-    "wall_sin",
-    "tail_bend",
-    "tail_yaw",
-    "contrast",
-    "head_height",
-)
+    "heading_cos", "heading_sin", "head_cos", "head_sin", "pitch", "crouch", "stretch", "bend", "head_yaw",
+    "head_pitch", "paws", "steps", "speed", "seen_length", "size", "snout_at_wall", "body_at_wall", "wall_cos",
+    "wall_sin", "tail_bend", "tail_yaw", "contrast", "head_height",
+)  # fmt: skip
 """What the network learns to read off one crop; each is scaled to about [-1, 1]."""
 
 
@@ -258,8 +238,8 @@ def _finish(image: NDArray[Any], blur_px: float, angle: float, rng: np.random.Ge
         size = int(np.ceil(blur_px)) | 1
         kernel = np.zeros((size, size), np.float32)
         half = (size - 1) / 2
-        variant = np.array([np.cos(angle), np.sin(angle)]) * half
-        start, stop = (half - variant).round().astype(int), (half + variant).round().astype(int)
+        along = np.array([np.cos(angle), np.sin(angle)]) * half
+        start, stop = (half - along).round().astype(int), (half + along).round().astype(int)
         cv2.line(kernel, start.tolist(), stop.tolist(), 1.0)
         image = cv2.filter2D(image, -1, kernel / kernel.sum())
     if rng.uniform() < 0.4:

@@ -68,7 +68,6 @@ def read_annotation(
     path: Path,
     n_frames: int,
     fps: float,
-    format: str | None = None,
     *,
     choice: AnnotationChoice | None = None,
     video_name: str = "",
@@ -88,8 +87,6 @@ def read_annotation(
         Frames of the video, decoded.
     fps : float
         Frames per second of the video.
-    format : str, optional
-        A name in `FORMATS`; short for `choice` with that format.
     choice : AnnotationChoice, optional
         What the user named: format, observation, media file, subject. What isn't named is recognised from
         the content or is an error that says how to name it.
@@ -112,10 +109,9 @@ def read_annotation(
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
     file = open_annotation_file(path)
-    named = format or choice.format
-    if named:
-        require_format(named)
-    return FORMATS[named or _recognise(file)].read(file, wanted)
+    if choice.format:
+        require_format(choice.format)
+    return FORMATS[choice.format or _recognise(file)].read(file, wanted)
 
 
 def _recognise(file: AnnotationFile) -> str:

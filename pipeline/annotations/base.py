@@ -5,16 +5,17 @@ Two kinds of files exist. *Frame tables* have a row per frame and a column per b
 Ends become half-open frames in the readers and nowhere else.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.notes import Doubt
+from common.suggestions import did_you_mean, listing
 from pipeline.annotations.opening import AnnotationFile
 from pipeline.scoring.bouts.bouts import Bout, frames_from_runs
 
@@ -270,6 +271,58 @@ def collect_bouts(
     bouts += [Bout(bout.full_name, *bout[2:4]) for bout in covering if bout.full_name in modified]
     span = LabelSpan(end, False, file.at(row))
     return EventList(file.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes, watched)
+
+
+_Item = TypeVar("_Item")
+
+
+def choose_animal(
+    file: AnnotationFile,
+    what: str,
+    items: Sequence[tuple[str, bool, _Item]],
+    wanted: Wanted,
+    known: Iterable[str] = (),
+) -> list[_Item]:
+    """What a file of several subjects says of the one that is meant.
+
+    Meant is the one that is named, else the only one, else the only one that shows a behavior of the experiment.
+
+    Parameters
+    ----------
+    file : AnnotationFile
+        For errors.
+    what : str
+        What a subject is called there.
+    items : sequence of (str, bool, item)
+        Subject, whether the experiment uses the behavior, and the item itself.
+    wanted : Wanted
+        The subject where the user named it.
+    known : iterable of str
+        Subjects that may be named though there is no item of them.
+
+    Raises
+    ------
+    InputError
+        The named subject isn't there, or several could be meant.
+    """
+    names = sorted({name for name, _, _ in items})
+    named = wanted.choice.subject
+    if named:
+        chosen = next((name for name in (*names, *known) if name.casefold() == named.casefold()), None)
+        if chosen is None:
+            raise InputError(
+                f"{file.path.name} has no {what} {named!r} here.{did_you_mean(named, names)} It has: {listing(names)}."
+            )
+        return [item for name, _, item in items if name == chosen]
+    if wanted.behaviors and len(names) > 1:
+        items = [item for item in items if item[1]]
+        names = sorted({name for name, _, _ in items})
+    if len(names) > 1:
+        raise InputError(
+            f"{file.path.name} holds {len(names)} {what}s: {listing(names, 8)}. Name the one whose behaviors are "
+            f"meant: {file.path.name}#subject={names[0]}."
+        )
+    return [item for _, _, item in items]
 
 
 def model_doubts(file: AnnotationFile, n_model: int, n_bouts: int) -> tuple[str, ...]:

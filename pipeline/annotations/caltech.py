@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from common.errors import InputError
-from common.suggestions import did_you_mean, listing
-from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
+from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts
 from pipeline.annotations.boris.media import require_same_rate
 from pipeline.annotations.cells import nearest_frame, number, whole_number
 from pipeline.annotations.opening import AnnotationFile
@@ -60,7 +59,10 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     rate = _rate(file, fields, wanted)
     # As in Bento itself: one point anywhere says that the whole file is in seconds.
     in_seconds = any("." in text for line in found for text in (line.start, line.stop))
-    bouts = [_bout(file, line, rate if in_seconds else None) for line in _one_channel(file, found, wanted)]
+    lines_of_one = choose_animal(
+        file, "channel", [(line.channel, line.behavior in wanted.behaviors, line) for line in found], wanted
+    )
+    bouts = [_bout(file, line, rate if in_seconds else None) for line in lines_of_one]
     return collect_bouts(file, "caltech", bouts, {}, watched=_watched(file, fields, wanted))
 
 
@@ -113,27 +115,6 @@ def _unreadable(file: AnnotationFile, row: int, text: str) -> InputError:
         f"Expected start, stop and behavior of a bout in {file.at(row)}, found {text[:80]!r}. Save the file again "
         "from the program that wrote it."
     )
-
-
-def _one_channel(file: AnnotationFile, found: list[_Line], wanted: Wanted) -> list[_Line]:
-    channels = list(dict.fromkeys(line.channel for line in found))
-    named = wanted.choice.subject
-    if named and named not in channels:
-        raise InputError(
-            f"{file.path.name} has no bouts in a channel {named!r}.{did_you_mean(named, channels)} It has: "
-            f"{listing(channels)}."
-        )
-    if named:
-        return [line for line in found if line.channel == named]
-    if len(channels) > 1 and wanted.behaviors:
-        found = [line for line in found if line.behavior in wanted.behaviors]
-        channels = list(dict.fromkeys(line.channel for line in found))
-    if len(channels) > 1:
-        raise InputError(
-            f"{file.path.name} has bouts in {len(channels)} channels: {listing(channels, 8)}. Name the one that is "
-            f"meant: {file.path.name}#subject={channels[0]}."
-        )
-    return found
 
 
 def _rate(file: AnnotationFile, fields: dict[str, tuple[int, str]], wanted: Wanted) -> float:

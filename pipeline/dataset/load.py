@@ -19,7 +19,7 @@ from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_l
 from pipeline.dataset.labels import LabelTrack, label_tracks
 from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
 from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
-from pipeline.demo import make_demo
+from pipeline.demo.make import make_demo
 from pipeline.runtime.progress import progress_bars
 
 log = logging.getLogger(__name__)

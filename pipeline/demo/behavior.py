@@ -16,28 +16,18 @@ PREVALENCE = {"grooming": 0.1076, "mid_rearing": 0.1059, "wall_rearing": 0.1312}
 MEAN_BOUT_S = {"grooming": 10.7, "mid_rearing": 2.4, "wall_rearing": 2.1}
 """Mean bout, from the thesis: 107, 24 and 21 frames at 10 fps."""
 
-FILLERS = ("walking", "turning", "sniffing", "resting", "crouching", "stretching")
-STATES = (*LABELLED, *FILLERS)
+# What a mouse does else: how often it is chosen; shortest, mean, longest in seconds.
+FILLERS = {
+    "walking": (0.2, (0.8, 1.8, 4.0)),
+    "turning": (0.12, (0.4, 0.8, 1.6)),
+    "sniffing": (0.18, (0.5, 1.6, 4.0)),
+    "resting": (0.2, (3.0, 6.0, 14.0)),
+    "crouching": (0.15, (0.7, 1.8, 4.0)),
+    "stretching": (0.15, (0.6, 1.5, 3.0)),
+}
 AT_WALL = frozenset({"wall_rearing", "stretching"})
 IN_THE_OPEN = frozenset({"mid_rearing", "crouching"})
 
-# Shortest, mean, longest of each filler, in seconds, and how often it is chosen.
-_FILLER_S = {
-    "walking": (0.8, 1.8, 4.0),
-    "turning": (0.4, 0.8, 1.6),
-    "sniffing": (0.5, 1.6, 4.0),
-    "resting": (3.0, 6.0, 14.0),
-    "crouching": (0.7, 1.8, 4.0),
-    "stretching": (0.6, 1.5, 3.0),
-}
-_FILLER_CHANCE = {
-    "walking": 0.2,
-    "turning": 0.12,
-    "sniffing": 0.18,
-    "resting": 0.2,
-    "crouching": 0.15,
-    "stretching": 0.15,
-}
 _APPROACH_S = 1.2
 _BOUT_SHAPE = 2.5
 _TRIES = 4  # at finding a filler that fits into what is left of a gap
@@ -114,11 +104,11 @@ def _fill_gap(gap: int, following: str | None, fps: float, rng: np.random.Genera
     approach = round(_APPROACH_S * fps)
     pieces: list[tuple[str, int]] = []
     left, misfits = gap, 0
-    names = list(_FILLER_CHANCE)
-    chances = np.array(list(_FILLER_CHANCE.values()))
+    names = list(FILLERS)
+    chances = np.array([chance for chance, _ in FILLERS.values()])
     while left > 0:
         state = names[rng.choice(len(names), p=chances)]
-        shortest, mean, longest = (x * fps for x in _FILLER_S[state])
+        shortest, mean, longest = (x * fps for x in FILLERS[state][1])
         length = round(float(np.clip(rng.gamma(2.0, mean / 2.0), shortest, longest)))
         walk = approach if state in AT_WALL | IN_THE_OPEN else 0
         if left < walk + length + approach:

@@ -13,18 +13,7 @@ from pipeline.demo.scene import Arena
 _EASE_S = 0.16
 _TURN_RATE = 6.0  # radians per second while walking
 _TOP_SPEED_MM_S = 320.0
-_EASED = (
-    "pitch",
-    "crouch",
-    "stretch",
-    "bend",
-    "head_yaw",
-    "head_pitch",
-    "paws",
-    "step",
-    "tail_yaw",
-    "tail_bend",
-)
+_EASED = ("pitch", "crouch", "stretch", "bend", "head_yaw", "head_pitch", "paws", "step", "tail_yaw", "tail_bend")
 
 
 @dataclass
@@ -104,13 +93,13 @@ class _Walker:
         pose = {"crouch": self._between(0.0, 0.2), "stretch": self._between(0.03, 0.12), "step": 1.0}
         return _Goal(pose, place_mm=self._destination(episode, following), sway=0.12, sway_s=0.9)
 
-    def _aim_turning(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_turning(self, *_: object) -> _Goal:
         side = self.rng.choice([-1.0, 1.0])
         pose = {"bend": side * self._between(0.5, 1.0), "head_yaw": side * self._between(0.2, 0.6)}
         pose |= {"crouch": self._between(0.1, 0.4), "step": 0.5}
         return _Goal(pose, turn_rate=float(side) * self._between(1.6, 3.4))
 
-    def _aim_sniffing(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_sniffing(self, *_: object) -> _Goal:
         pose = {"crouch": self._between(0.05, 0.5), "head_pitch": self._between(-0.25, 0.25)}
         pose |= {"pitch": self._between(0.0, 0.15), "bend": float(self.rng.normal(0, 0.2))}
         return _Goal(pose, sway=self._between(0.2, 0.6), sway_s=self._between(0.8, 1.8))
@@ -127,7 +116,7 @@ class _Walker:
             pose |= {"head_pitch": self._between(-0.6, -0.2), "paws": self._between(0.2, 0.7)}
         return pose
 
-    def _aim_resting(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_resting(self, *_: object) -> _Goal:
         pose = self._curled()
         if self.rng.uniform() < 0.4:  # sitting flat, the head before it
             pose |= {"crouch": self._between(0.4, 0.8), "bend": float(self.rng.normal(0, 0.25))}
@@ -136,7 +125,7 @@ class _Walker:
         pose["tail_bend"] = float(self.rng.normal(0, 1.2))
         return _Goal(pose, sway=0.02, sway_s=1.4)
 
-    def _aim_grooming(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_grooming(self, *_: object) -> _Goal:
         goal = _Goal(self._curled() | {"tail_bend": float(self.rng.normal(0, 1.2))})
         goal.stroke = self._between(0.25, 0.5)
         goal.stroke_hz = self._between(3.0, 7.0)
@@ -145,13 +134,13 @@ class _Walker:
         goal.face = self.heading + float(self.rng.normal(0, 0.6))
         return goal
 
-    def _aim_mid_rearing(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_mid_rearing(self, *_: object) -> _Goal:
         pose = {"pitch": self._between(0.9, 1.3), "head_pitch": self._between(-0.2, 0.45)}
         pose |= {"crouch": self._between(0.0, 0.35), "paws": self._between(0.0, 0.4)}
         pose["bend"] = float(self.rng.normal(0, 0.2))
         return self._unsteady(_Goal(pose))
 
-    def _aim_wall_rearing(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_wall_rearing(self, *_: object) -> _Goal:
         pose = {"pitch": self._between(0.75, 1.15), "stretch": self._between(0.0, 0.15)}
         pose["head_pitch"] = self._between(-0.3, 0.25)
         face = self._wall_direction()
@@ -164,13 +153,13 @@ class _Walker:
         goal.bob, goal.bob_s = self._between(0.3, 0.5), self._between(0.7, 1.3)
         return goal
 
-    def _aim_crouching(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_crouching(self, *_: object) -> _Goal:
         pose = {"crouch": self._between(0.1, 0.8), "pitch": self._between(0.3, 0.95)}
         pose |= {"head_pitch": self._between(-0.2, 0.4), "bend": float(self.rng.normal(0, 0.2))}
         pose["paws"] = self._between(0.0, 0.4)
         return _Goal(pose, sway=0.03, sway_s=self._between(0.8, 2.0))
 
-    def _aim_stretching(self, episode: Episode, following: str | None) -> _Goal:
+    def _aim_stretching(self, *_: object) -> _Goal:
         pose = {"pitch": self._between(0.2, 0.8), "stretch": self._between(0.0, 0.15)}
         pose["head_pitch"] = self._between(-0.3, 0.3)
         place = self._wall_point(self._between(0.45, 0.95) * self.mouse.length_mm)
@@ -213,7 +202,7 @@ class _Walker:
         """Move on by one frame and return the posture."""
         goal = self.goal
         if episode.state == "grooming" and frame >= goal.until:
-            self.goal = goal = self._aim_grooming(episode, None)
+            self.goal = goal = self._aim_grooming()
             goal.until = frame + round(self._between(1.0, 3.5) / self.dt)
         if episode.state == "walking":
             self._walk(goal, episode.stop - frame)
@@ -229,9 +218,9 @@ class _Walker:
 
     def _walk(self, goal: _Goal, n_left: int) -> None:
         assert goal.place_mm is not None
-        variant = goal.place_mm - self.place
-        distance = float(np.linalg.norm(variant))
-        error = _wrapped(float(np.arctan2(variant[1], variant[0])) - self.heading) if distance > 8.0 else 0.0
+        ahead_mm = goal.place_mm - self.place
+        distance = float(np.linalg.norm(ahead_mm))
+        error = _wrapped(float(np.arctan2(ahead_mm[1], ahead_mm[0])) - self.heading) if distance > 8.0 else 0.0
         turn = float(np.clip(error, -_TURN_RATE * self.dt, _TURN_RATE * self.dt))
         self.heading += turn
         goal.pose["bend"] = float(np.clip(1.2 * error, -0.9, 0.9))
@@ -240,7 +229,7 @@ class _Walker:
         speed = min(1.35 * distance / max(n_left * self.dt, self.dt), _TOP_SPEED_MM_S) * max(np.cos(error), 0.25)
         step = min(speed * self.dt, distance)
         if distance > 1e-6:
-            self.place = self.place + variant / distance * step
+            self.place = self.place + ahead_mm / distance * step
         goal.pose["step"] = float(np.clip(speed / 80.0, 0.0, 1.0))
         # A mouse's stride is about 60 mm.
         self.gait += 2.0 * np.pi * step / 60.0

@@ -51,15 +51,7 @@ class Findings:
 def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, name: str, has_blob: bool) -> Findings:
     """Pair what lies in a folder, and look into it as far as the table and the experiment need it.
 
-    Parameters
-    ----------
-    lab : LabFolder
-    table_path, experiment_path : Path
-        Where they will be written; nothing is written here.
-    name : str
-        Of the run.
-    has_blob : bool
-        Write `blob` for videos without a pose file.
+    Nothing is written here. `has_blob`: say `blob` for videos without a pose file.
 
     Raises
     ------
@@ -94,7 +86,7 @@ def _recordings(
     refused: list[Unpaired] = []
     for files in pairing.videos:
         reasons = {paired: unwritable_reason(paired, table_folder) for paired in files.annotations}
-        refused += [Unpaired(p.source.path, p.source.observation, reason) for p, reason in reasons.items() if reason]
+        refused += [p.source.unpaired(reason) for p, reason in reasons.items() if reason]
         files = replace(files, annotations=tuple(paired for paired, reason in reasons.items() if not reason))
         header, own_id, individual = headers[files.video], ids[files.video], individuals[files.video]
         labels = choose_labels(files, header)

@@ -74,12 +74,7 @@ class LabFolder:
 
 
 def scan_folder(folder: Path) -> LabFolder:
-    """Look through a folder and all folders in it.
-
-    Parameters
-    ----------
-    folder : Path
-        At most `MOST_FILES` files and `MOST_LEVELS` levels deep.
+    """Look through a folder and all folders in it, at most `MOST_FILES` files and `MOST_LEVELS` levels deep.
 
     Raises
     ------

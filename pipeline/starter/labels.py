@@ -79,9 +79,6 @@ class _Candidate(NamedTuple):
     annotation: RawAnnotation | None
     problem: str
 
-    def refused(self, reason: str) -> Unpaired:
-        return Unpaired(self.paired.source.path, self.paired.source.observation, reason)
-
 
 def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
     """Choose one source per annotator; several that say the same are one, several that don't are left unpaired."""
@@ -97,7 +94,7 @@ def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
         others = [read.paired.source.shown for read in group if read is not best]
         if not all(_alike(group[0].annotation, other.annotation, header.n_frames) for other in group[1:]):
             reason = f"{len(group)} files could be the labels of {video}, and they do not say the same"
-            unpaired += [read.refused(reason) for read in group]
+            unpaired += [read.paired.source.unpaired(reason) for read in group]
             continue
         chosen[annotator] = best
         if others:
@@ -111,7 +108,7 @@ def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
             notes.append(f"{video}: {shown} says the same as {same[0]}'s labels and is left out.")
         else:
             reason = f"{video} has labels of {', '.join(chosen)}; this file does not say whose it is"
-            unpaired.append(unnamed.refused(reason))
+            unpaired.append(unnamed.paired.source.unpaired(reason))
     notes += [f"{video}: {read.problem}" for read in chosen.values() if read.problem]
     notes += [note for read in chosen.values() if read.annotation is not None for note in read.annotation.notes]
     notes += [
@@ -125,13 +122,7 @@ def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
 
 
 def choose_annotator(annotators: Iterable[Sequence[str]]) -> str | None:
-    """Whose labels the experiment uses: None where nobody must be named.
-
-    Parameters
-    ----------
-    annotators : iterable of sequence of str
-        The annotators of each recording.
-    """
+    """Whose labels the experiment uses, from the annotators of each recording; None where nobody must be named."""
     everyone = [list(names) for names in annotators if names]
     if all(len(names) == 1 for names in everyone):
         return None
@@ -149,14 +140,8 @@ def tally_behaviors(
 ) -> list[BehaviorTally]:
     """Count bouts and frames of every behavior, most frames first.
 
-    Parameters
-    ----------
-    labels : mapping of str to mapping of str to RawAnnotation
-        By recording and annotator.
-    annotator : str or None
-        Whose labels count where several annotated; the first one's where he has none.
-    individuals : mapping of str to str, optional
-        Animal of each recording; without it every recording is one of its own.
+    `labels` are by recording and annotator; those of `annotator` count where several annotated, the first one's where
+    he has none. Without `individuals` every recording is an animal of its own.
     """
     bouts: dict[tuple[str, ...], dict[str, list[tuple[str, int]]]] = {}
     for recording, by_annotator in labels.items():

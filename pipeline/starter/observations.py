@@ -13,18 +13,9 @@ from pipeline.dataset.pairing.pairing import AnnotationSource
 
 
 def sources_of(path: Path) -> list[AnnotationSource]:
-    """One source per observation; one for a file that has none.
+    """One source per observation, named where there are several; one for a file that has none.
 
-    Parameters
-    ----------
-    path : Path
-        An annotation file, or JSON of whatever kind.
-
-    Returns
-    -------
-    list of AnnotationSource
-        Empty for JSON that is no BORIS project, or one without observations of videos. The observation is named
-        where there are several.
+    Empty for JSON that is no BORIS project, or one without observations of videos.
 
     Raises
     ------

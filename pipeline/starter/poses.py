@@ -68,15 +68,7 @@ class PoseAdvice:
 
 
 def advise_on_poses(paths: Sequence[Path], shortest_side_px: int | None = None) -> PoseAdvice:
-    """Look at some of the pose files.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        The chosen pose files; a few, spread over all, are read.
-    shortest_side_px : int, optional
-        Of the videos' frames: no crop is larger.
-    """
+    """Read a few of the pose files, spread over all; no crop is larger than the shortest side of the videos' frames."""
     step = max(1, math.ceil(len(paths) / _N_SAMPLED))
     tracks: list[PoseTrack] = []
     notes: list[str] = []
@@ -104,14 +96,7 @@ def advise_by_videos(
 ) -> PoseAdvice:
     """Take the animal's length from some videos, as it stands out from the background; for one animal only.
 
-    Parameters
-    ----------
-    advice : PoseAdvice
-        What the poses told.
-    videos : sequence of (Path, float)
-        Paths and frames per second; a few, spread over all, are decoded in part.
-    shortest_side_px : int, optional
-        As in `advise_on_poses`.
+    Of `videos` (paths and frames per second) a few, spread over all, are decoded in part.
     """
     sampled = videos[:: max(1, math.ceil(len(videos) / _N_SAMPLED_VIDEOS))]
     lengths = []
@@ -141,13 +126,7 @@ def _with_lengths(advice: PoseAdvice, lengths_px: Sequence[float], shortest_side
 
 
 def choose_center(keypoints: Sequence[str]) -> tuple[str, ...]:
-    """The keypoint in the middle of the body, or some around it to average; empty without any.
-
-    Parameters
-    ----------
-    keypoints : sequence of str
-        Names in a pose file.
-    """
+    """The keypoint in the middle of the body, or some around it to average; empty without any."""
     if len(keypoints) == 1:
         return tuple(keypoints)
     middle = _first(keypoints, _CENTERS)

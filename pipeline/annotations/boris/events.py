@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations.base import Wanted
+from pipeline.annotations.base import Wanted, choose_animal
 from pipeline.annotations.boris.media import TOLERANCE_FRAMES, MediaPart, same_media
 from pipeline.annotations.cells import is_given, nearest_frame, seconds, whole_number
 from pipeline.annotations.opening import AnnotationFile
@@ -63,14 +63,8 @@ class Event:
 def choose_observation(file: AnnotationFile, media_of: Mapping[str, Iterable[str]], wanted: Wanted) -> str:
     """Id of the observation that belongs to the video.
 
-    Parameters
-    ----------
-    file : AnnotationFile
-        For errors.
-    media_of : mapping of str to iterable of str
-        Observation ids → names of their media.
-    wanted : Wanted
-        The video's name, and the observation where the user named it.
+    It is the one that is named in `wanted`, else the only one, else the only one with the video among its media
+    (`media_of`: observation ids → names of their media).
 
     Raises
     ------
@@ -98,43 +92,16 @@ def choose_observation(file: AnnotationFile, media_of: Mapping[str, Iterable[str
 
 
 def choose_subject(file: AnnotationFile, events: list[Event], wanted: Wanted, known: Iterable[str] = ()) -> list[Event]:
-    """The events of one subject.
-
-    Parameters
-    ----------
-    file : AnnotationFile
-        For errors.
-    events : list of Event
-        Of one observation.
-    wanted : Wanted
-        The subject where the user named it, and the behaviors that matter where not.
-    known : iterable of str
-        Subjects that the file defines; one of them may be named though nothing is scored of it.
+    """The events of one subject; `known` are those that the file defines though nothing may be scored of them.
 
     Raises
     ------
     InputError
         The named subject isn't there, or several could be meant.
     """
-    subjects = sorted({event.subject for event in events})
-    named = wanted.choice.subject
-    if named:
-        chosen = next((name for name in (*subjects, *known) if name.casefold() == named.casefold()), None)
-        if chosen is None:
-            raise InputError(
-                f"{file.path.name} has no subject {named!r} in this observation.{did_you_mean(named, subjects)} It "
-                f"has: {listing(subjects)}."
-            )
-        return [event for event in events if event.subject == chosen]
-    if wanted.behaviors and len(subjects) > 1:
-        events = [event for event in events if event.is_of(wanted.behaviors)]
-        subjects = sorted({event.subject for event in events})
-    if len(subjects) > 1:
-        raise InputError(
-            f"{file.path.name} holds {len(subjects)} subjects: {listing(subjects, 8)}. Name the one whose behaviors "
-            f"are meant: {file.path.name}#subject={subjects[0]}."
-        )
-    return events
+    return choose_animal(
+        file, "subject", [(event.subject, event.is_of(wanted.behaviors), event) for event in events], wanted, known
+    )
 
 
 def require_recorded(where: str, kind: str) -> None:

@@ -49,23 +49,17 @@ def select_events(
 
     Parameters
     ----------
-    file : AnnotationFile
-        The file.
-    events : list of Event
-        All of its rows.
+    file, events
+        The file, and all of its rows.
     wanted : Wanted
         The video and what the user named.
-    kinds : sequence of str
-        What ``Behavior type`` may be.
-    time_columns : sequence of str
-        Columns that hold times, lower case.
+    kinds, time_columns : sequence of str
+        What ``Behavior type`` may be; columns that hold times, lower case.
 
     Returns
     -------
-    states : list of Event
-    faults : dict of str to str
-        Behaviors with point events → what is wrong.
-    part : MediaPart
+    list of Event, dict of str to str, MediaPart
+        The second: behaviors with point events → what is wrong.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 Nothing is read here: names go in, pairs come out, and what is not clear is left unpaired with a reason.
 
 - A *pose file* belongs to a video if its name is the video's, with nothing added but what pose programs and people
-  add (see `init_names`). So the poses of `m1_day2` are never those of `m1`, though that video be missing.
+  add (see `names`). So the poses of `m1_day2` are never those of `m1`, though that video be missing.
 - An *annotation file* belongs to the video that it names inside (BORIS does), else to the one whose name it has,
   with words that say "labels" and with the annotator's name; else to the only one of whose name it has the last part
   (`480A_BORIS` for `day1 480A`), which is noted.
@@ -63,6 +63,10 @@ class AnnotationSource:
         """For messages."""
         return f"{self.path.name} (observation {self.observation})" if self.observation else self.path.name
 
+    def unpaired(self, reason: str) -> "Unpaired":
+        """It belongs to no video."""
+        return Unpaired(self.path, self.observation, reason)
+
 
 class PairedAnnotation(NamedTuple):
     """A source that belongs to a video; `media` is given where the source serves several videos."""
@@ -75,16 +79,7 @@ class PairedAnnotation(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoFiles:
-    """A video and what belongs to it.
-
-    Attributes
-    ----------
-    video : Path
-    poses : tuple of Path
-        Best first (see `find_poses`).
-    annotations : tuple of PairedAnnotation
-        In the order of annotators; several of one annotator are for the caller to settle.
-    """
+    """A video and what belongs to it: poses best first (see `find_poses`), annotations in the order of annotators."""
 
     video: Path
     poses: tuple[Path, ...] = ()
@@ -114,18 +109,8 @@ def find_poses(video_path: Path, candidates: Sequence[Path]) -> list[Path]:
     (`<video>.analysis.h5`, `labels.v001.000_<video>.analysis.h5`), what people write (`<video>_dlc.csv`,
     `<video>_poses.csv`), and the video's bare name.
 
-    Parameters
-    ----------
-    video_path : Path
-        The video; only its name matters.
-    candidates : sequence of Path
-        Files that may hold poses, in any order.
-
-    Returns
-    -------
-    list of Path
-        Where several belong to the video: names that a pose program marked come before a bare name, filtered
-        before raw, longer trained networks before shorter trained, CSV before h5 (see `pose_preference`).
+    Where several belong to the video, names that a pose program marked come before a bare name, filtered before raw,
+    longer trained networks before shorter trained, CSV before h5 (see `pose_preference`).
     """
     wanted = words_of(video_path.stem)
     fitting = [path for path in candidates if wanted in map(words_of, pose_cores(path.stem))]
@@ -135,19 +120,10 @@ def find_poses(video_path: Path, candidates: Sequence[Path]) -> list[Path]:
 
 
 def pair_files(videos: Sequence[Path], poses: Sequence[Path], annotations: Sequence[AnnotationSource]) -> Pairing:
-    """Pair a folder's files by their names.
+    """Pair a folder's files by their names, whatever their order.
 
-    Parameters
-    ----------
-    videos, poses : sequence of Path
-        In any order; folders are compared, so all should be absolute or relative to the same folder.
-    annotations : sequence of AnnotationSource
-        In any order.
-
-    Returns
-    -------
-    Pairing
-        Every pose file with at most one video, every source too, unless it names several videos inside.
+    Every pose file is of at most one video, every source too, unless it names several videos inside. Folders are
+    compared, so all paths should be absolute or relative to the same folder.
     """
     videos = sorted(set(videos))
     poses_of: dict[Path, list[Path]] = {video: [] for video in videos}
@@ -181,11 +157,11 @@ def _pair_labels(
         shown = _media_videos(videos, source)
         if shown and named is not None and named not in shown and not _is_only_a_part(fits, named):
             reason = f"it names {_names(shown)} inside, but is itself called as {_names([named])}"
-            unpaired.append(Unpaired(source.path, source.observation, reason))
+            unpaired.append(source.unpaired(reason))
         elif shown:
             _add_shown(paired, shown, source)
         elif named is None:
-            unpaired.append(Unpaired(source.path, source.observation, reason))
+            unpaired.append(source.unpaired(reason))
         elif _is_only_a_part(fits, named):
             by_part.append((source, named))
         else:
@@ -326,7 +302,7 @@ def _add_parts(
         for source in sources:
             if taken or len(sources) > 1:
                 reason = f"its name is only a part of {_names([video])}, which has other annotations too"
-                refused.append(Unpaired(source.path, source.observation, reason))
+                refused.append(source.unpaired(reason))
             else:
                 paired[video].append(PairedAnnotation(source, "", by_part=True))
     return refused
@@ -361,7 +337,7 @@ def _take_lone_names(paired: Mapping[Path, list[PairedAnnotation]]) -> list[Unpa
                     f"are these labels of {video.name} by {own.annotator}, or of another video? In the first case, "
                     f"call it {video.stem}_labels_{own.annotator}{own.source.path.suffix}"
                 )
-                taken.append(Unpaired(own.source.path, own.source.observation, reason))
+                taken.append(own.source.unpaired(reason))
     return taken
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from pipeline.annotations import FORMATS, EventList, FrameTable, read_annotation
+from pipeline.annotations import FORMATS, AnnotationChoice, EventList, FrameTable, read_annotation
 from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
 
 FPS = 10.0
@@ -77,7 +77,7 @@ def test_formats_are_known_by_content_and_can_be_named(tmp_path, name):
     recognised = read_annotation(path, 20, FPS)
     assert recognised.format == name
     assert "groom" in recognised.behaviors
-    assert read_annotation(path, 20, FPS, format=name).behaviors == recognised.behaviors
+    assert read_annotation(path, 20, FPS, choice=AnnotationChoice(name)).behaviors == recognised.behaviors
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
@@ -152,9 +152,12 @@ def test_one_and_empty_without_zero_is_ambiguous(tmp_path):
         (["0,1", "1,0"], "no format that is known"),
         (["", ",", ""], "only blank lines"),
         (["Frame,Paw", "0,3", "1,7"], "found '3'"),
+        ([*DEEPLABCUT[:3], DEEPLABCUT[4]], "'1' instead of 0 in row 4"),
+        (DEEPLABCUT[:3], "header but no rows"),
+        ([*DEEPLABCUT, "2,1,2,5"], "'groom', row 6.*found '5'"),
     ],
 )
-def test_bad_frame_csv(tmp_path, lines, says):
+def test_bad_tables_of_frames(tmp_path, lines, says):
     with pytest.raises(InputError, match=says) as caught:
         read_frames(tmp_path, lines)
     assert "labels.csv" in str(caught.value) and "\n" not in str(caught.value)
@@ -205,18 +208,9 @@ def test_marks_as_the_thesis_lab_makes_them(tmp_path):
     assert "speed" in table.faults
 
 
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        ([line.rpartition(",")[0] for line in DEEPLABCUT], "no column of labels"),
-        ([*DEEPLABCUT[:3], DEEPLABCUT[4]], "'1' instead of 0 in row 4"),
-        (DEEPLABCUT[:3], "header but no rows"),
-        ([*DEEPLABCUT, "2,1,2,5"], "'groom', row 6.*found '5'"),
-    ],
-)
-def test_bad_label_columns(tmp_path, lines, says):
-    with pytest.raises(InputError, match=says):
-        read_frames(tmp_path, lines)
+def test_poses_without_labels_are_no_labels(tmp_path):
+    with pytest.raises(InputError, match="no column of labels"):
+        read_frames(tmp_path, [line.rpartition(",")[0] for line in DEEPLABCUT])
 
 
 # ---- bout CSV
@@ -272,7 +266,7 @@ def test_bouts_come_back_as_they_were_written(tmp_path, active, name):
 
 def test_a_wrong_format_name_gets_a_suggestion(tmp_path):
     with pytest.raises(InputError, match="Did you mean 'boris_tabular'"):
-        read_annotation(write(tmp_path / "labels.csv", TABULAR), 20, FPS, format="boris_tabula")
+        read_annotation(write(tmp_path / "labels.csv", TABULAR), 20, FPS, choice=AnnotationChoice("boris_tabula"))
 
 
 @pytest.mark.parametrize("name", list(EXAMPLES))
@@ -280,7 +274,7 @@ def test_a_file_read_as_another_format_is_refused_or_lacks_the_behavior(tmp_path
     path = write(tmp_path / "labels.csv", EXAMPLES[name])
     for other in set(FORMATS) - {name} - (FRAME_TABLES if name in FRAME_TABLES else set()):
         try:
-            assert "groom" not in read_annotation(path, 20, FPS, format=other).behaviors
+            assert "groom" not in read_annotation(path, 20, FPS, choice=AnnotationChoice(other)).behaviors
         except InputError as error:
             assert "labels.csv" in str(error)
 

@@ -62,19 +62,10 @@ def test_a_pose_files_name_is_the_videos_with_what_programs_and_people_add(name:
 @pytest.mark.parametrize(
     "name",
     [
-        f"m1_day2{DLC}.csv",
-        f"m10{DLC}.csv",
-        f"am1{DLC}.csv",
-        f"m1b{DLC}.csv",
-        f"m1+{DLC}.csv",
-        "m1_dlc_day2.csv",
-        "m1_dlc_20210611.csv",
-        "m1DLC_day2.csv",
-        "m1 labels.csv",
-        "m1_cam2_dlc.csv",
-        "day2 m1_dlc.csv",
+        f"m1_day2{DLC}.csv", f"m10{DLC}.csv", f"am1{DLC}.csv", f"m1b{DLC}.csv", f"m1+{DLC}.csv", "m1_dlc_day2.csv",
+        "m1_dlc_20210611.csv", "m1DLC_day2.csv", "m1 labels.csv", "m1_cam2_dlc.csv", "day2 m1_dlc.csv",
     ],
-)
+)  # fmt: skip
 def test_another_recordings_poses_are_never_taken(name: str):
     assert find_poses(Path("m1.mp4"), [Path(name)]) == []
 
@@ -197,17 +188,11 @@ def test_annotators_are_told_by_the_names():
 @pytest.mark.parametrize(
     ("words", "name"),
     [
-        (["labels"], ""),
-        (["annotator", "A"], "A"),
-        (["annotator", "2"], "2"),
-        (["labels", "Anna", "Maria"], "Anna_Maria"),
-        (["day", "2"], None),
-        (["baseline"], None),
-        (["2"], None),
-        (["+"], None),
-        (["cam1"], None),
+        (["labels"], ""), (["annotator", "A"], "A"), (["annotator", "2"], "2"),
+        (["labels", "Anna", "Maria"], "Anna_Maria"), (["day", "2"], None), (["baseline"], None), (["2"], None),
+        (["+"], None), (["cam1"], None),
     ],
-)
+)  # fmt: skip
 def test_who_annotated(words: list[str], name: str | None):
     assert annotator_of(words) == name
 
@@ -249,15 +234,10 @@ def test_names_that_differ_in_signs_are_different():
 @pytest.mark.parametrize(
     ("stem", "derived"),
     [
-        (f"m1{DLC}_labeled", True),
-        ("m1_labeled", True),
-        ("m1_overlay", True),
-        (f"m1{DLC}_p60_labeled", True),
-        ("m2_overlay", False),
-        ("m1_day2", False),
-        ("m10", False),
+        (f"m1{DLC}_labeled", True), ("m1_labeled", True), ("m1_overlay", True), (f"m1{DLC}_p60_labeled", True),
+        ("m2_overlay", False), ("m1_day2", False), ("m10", False),
     ],
-)
+)  # fmt: skip
 def test_videos_that_were_drawn_from_others(stem: str, derived: bool):
     assert is_derived_video(stem, ["m1"]) is derived
 

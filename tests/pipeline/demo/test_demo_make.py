@@ -10,10 +10,11 @@ import pytest
 from common.errors import InputError
 from features.poses import read_poses
 from pipeline.annotations import read_annotation
+from pipeline.config.demo import DemoConfig
 from pipeline.dataset.table import read_recordings
-from pipeline.demo import DemoConfig, make_demo
 from pipeline.demo import make as make_module
 from pipeline.demo.body import KEYPOINTS
+from pipeline.demo.make import make_demo
 from pipeline.demo.tracking import track_keypoints
 
 SMALL = DemoConfig(n_train=2, n_test=1, n_frames=300, size_px=112, seed=4)
@@ -22,10 +23,6 @@ SMALL = DemoConfig(n_train=2, n_test=1, n_frames=300, size_px=112, seed=4)
 @pytest.fixture(scope="module")
 def demo_table(tmp_path_factory):
     return make_demo(tmp_path_factory.mktemp("labor für mäuse") / "demo", SMALL)
-
-
-def _contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_the_table_pairs_what_lies_there(demo_table):
@@ -70,9 +67,13 @@ def test_annotations_come_as_frames_and_as_bouts(demo_table):
     assert {line.split(",")[0] for line in bouts[1:]} == {"grooming", "mid_rearing", "wall_rearing"}
 
 
-def test_the_same_settings_make_the_same_demo(demo_table, tmp_path):
-    again = make_demo(tmp_path / "demo", SMALL)
-    assert _contents(again.parent) == _contents(demo_table.parent)
+def test_the_same_settings_make_the_same_demo_and_progress_runs_up_to_all_frames(demo_table, tmp_path):
+    seen = []
+    again = make_demo(tmp_path / "demo", SMALL, lambda *done_and_total: seen.append(done_and_total))
+    contents = [{path.name: path.read_bytes() for path in table.parent.iterdir()} for table in (demo_table, again)]
+    assert contents[0] == contents[1]
+    assert seen[-1] == (900, 900)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
 
 def test_a_demo_that_is_there_is_left_alone(demo_table, monkeypatch):
@@ -125,13 +126,6 @@ def test_a_folder_with_other_things_is_not_touched(tmp_path):
     with pytest.raises(InputError, match="something else lies there"):
         make_demo(folder, SMALL)
     assert (folder / "thesis.docx").read_bytes() == b"years of work"
-
-
-def test_progress_runs_up_to_all_frames(tmp_path):
-    seen = []
-    make_demo(tmp_path / "demo", SMALL.model_copy(update={"n_train": 1, "n_test": 0}), lambda *x: seen.append(x))
-    assert seen[-1] == (300, 300)
-    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
 
 def test_the_tracker_is_precise_where_it_is_sure_and_lost_where_it_is_not():
