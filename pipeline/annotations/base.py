@@ -150,12 +150,20 @@ class AnnotationChoice:
         Which video of an observation of several, where it isn't named as the recording's video is.
     subject : str
         Whose behaviors: a subject in BORIS, a channel or stream in Caltech files.
+    animal : str
+        The animal that the row is of: the subject where none is named. Formats of one animal per file don't ask.
     """
 
     format: str = ""
     observation: str = ""
     media: str = ""
     subject: str = ""
+    animal: str = ""
+
+    @property
+    def whose(self) -> str:
+        """The subject or channel to read; "" = not named."""
+        return self.subject or self.animal
 
 
 @dataclass(frozen=True)

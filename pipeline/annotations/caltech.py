@@ -118,7 +118,7 @@ def _unreadable(head: FileHead, row: int, text: str) -> InputError:
 
 def _one_channel(head: FileHead, found: list[_Line], wanted: Wanted) -> list[_Line]:
     channels = list(dict.fromkeys(line.channel for line in found))
-    named = wanted.choice.subject
+    named = wanted.choice.whose
     if not named and len(channels) > 1 and wanted.behaviors:
         found = [line for line in found if line.behavior in wanted.behaviors]
         channels = list(dict.fromkeys(line.channel for line in found))

@@ -114,10 +114,15 @@ def choose_subject(head: FileHead, events: list[Event], wanted: Wanted, known: I
     Raises
     ------
     InputError
-        The named subject isn't there, or several could be meant.
+        The named subject isn't there or is another animal's, or several could be meant.
     """
     subjects = sorted({event.subject for event in events})
-    named = wanted.choice.subject
+    named, animal = wanted.choice.whose, wanted.choice.animal
+    if animal and named.casefold() != animal.casefold() and animal.casefold() in map(str.casefold, subjects):
+        raise InputError(
+            f"{head.path.name}#subject={named} contradicts the column `animal`: the file has behaviors of {animal!r} "
+            "as well. Name one animal in both, or leave #subject= out."
+        )
     if named:
         chosen = next((name for name in (*subjects, *known) if name.casefold() == named.casefold()), None)
         if chosen is None:
