@@ -132,7 +132,7 @@ def _embed(probe_set: ProbeSet, config: NetworkConfig, cache_dir: Path) -> list[
             continue
         video = inspect_video(recording.video_path)
         centers = track_center(read_poses(recording.pose_path), CenterConfig(), video.fps)
-        files = RecordingFiles(recording.id, recording.video_path, material.table.parent)
+        files = RecordingFiles(recording.id, recording.video_path, probe_set.table.parent)
         caches[recording.id] = cached_rows(source.rows_of(files, video.n_frames, video, centers), cache_dir)
         annotator = "A" if "A" in recording.annotation_paths else ""
         path = recording.annotation_paths[annotator]

@@ -44,6 +44,7 @@ __all__ = [
     "is_project",
     "read_annotation",
     "require_format",
+    "tells_animals_apart",
 ]
 
 FORMATS: dict[str, AnnotationReader] = {
@@ -61,6 +62,7 @@ FORMATS: dict[str, AnnotationReader] = {
     "caltech": caltech,
 }
 _GENERAL = ("frame_csv", "deeplabcut_columns")  # any special form of these goes before them
+_OF_SEVERAL_ANIMALS = ("boris_tabular", "boris_aggregated", "boris_project", "caltech")
 _BORIS_KINDS = {"STATE", "POINT", "START", "STOP"}
 
 
@@ -138,6 +140,14 @@ def _recognise(file: AnnotationFile) -> str:
             else f"Known formats are: {known}. Was the header row left out?"
         )
     )
+
+
+def tells_animals_apart(path: Path, format: str = "") -> bool:
+    """Whether a file of this format says whose each behavior is, so that rows of several animals may name it."""
+    try:
+        return (format or _recognise(read_head(path))) in _OF_SEVERAL_ANIMALS
+    except InputError:
+        return True  # Reading it will say what is wrong.
 
 
 def require_format(name: str) -> None:

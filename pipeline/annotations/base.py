@@ -152,12 +152,20 @@ class AnnotationChoice:
         Which video of an observation of several, where it isn't named as the recording's video is.
     subject : str
         Whose behaviors: a subject in BORIS, a channel or stream in Caltech files.
+    animal : str
+        The animal that the row is of: the subject where none is named. Formats of one animal per file don't ask.
     """
 
     format: str = ""
     observation: str = ""
     media: str = ""
     subject: str = ""
+    animal: str = ""
+
+    @property
+    def whose(self) -> str:
+        """The subject or channel to read; "" = not named."""
+        return self.subject or self.animal
 
 
 @dataclass(frozen=True)
@@ -303,10 +311,15 @@ def choose_animal(
     Raises
     ------
     InputError
-        The named subject isn't there, or several could be meant.
+        The named subject isn't there or is another animal's, or several could be meant.
     """
     names = sorted({name for name, _, _ in items})
-    named = wanted.choice.subject
+    named, animal = wanted.choice.whose, wanted.choice.animal
+    if animal and named.casefold() != animal.casefold() and animal.casefold() in map(str.casefold, names):
+        raise InputError(
+            f"{file.path.name}#subject={named} contradicts the column `animal`: the file has behaviors of {animal!r} "
+            "as well. Name one animal in both, or leave #subject= out."
+        )
     if named:
         chosen = next((name for name in (*names, *known) if name.casefold() == named.casefold()), None)
         if chosen is None:

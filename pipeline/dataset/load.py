@@ -18,6 +18,7 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
 from pipeline.dataset.labels import LabelTrack, label_tracks
 from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
+from pipeline.dataset.split_groups import require_one_side, split_groups
 from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
 from pipeline.demo.make import make_demo
 from pipeline.runtime.progress import progress_bars
@@ -52,6 +53,8 @@ class CheckedRecording:
         Frames that several annotators scored differently; None without labels.
     annotators : dict of str to LabelTrack
         Everyone's labels, of which `labels` is one or a consensus.
+    split_group : str
+        Recordings of one group (one individual, one video) stay on one side of every split.
     """
 
     recording: Recording
@@ -64,6 +67,7 @@ class CheckedRecording:
     notes: tuple[str, ...] = ()
     disagreement: NDArray[np.bool_] | None = None
     annotators: dict[str, LabelTrack] = field(default_factory=dict)
+    split_group: str = ""
 
     @property
     def id(self) -> str:
@@ -140,7 +144,7 @@ def check_recordings(
     Raises
     ------
     InputError
-        A behavior that no file has, or that can't be read.
+        A behavior that no file has, or that can't be read; copies of one video for train and for test.
     """
     sources = {_Source(item.id, name): item for item in loaded for name in item.labels}
     n_frames = {item.id: item.measured.n_frames for item in loaded if item.measured is not None}
@@ -154,7 +158,11 @@ def check_recordings(
     for source in sources:
         by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
     chosen = {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
-    return [_checked(item, chosen.get(item.id)) for item in loaded]
+    sha256 = {item.id: item.video.sha256 for item in loaded if item.video is not None}
+    recordings = [item.recording for item in loaded]
+    require_one_side(Path(config.recordings), recordings, sha256)
+    groups = split_groups(recordings, sha256)
+    return [_checked(item, chosen.get(item.id), groups[item.id]) for item in loaded]
 
 
 class _Source(NamedTuple):
@@ -167,7 +175,7 @@ class _Source(NamedTuple):
         return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
 
 
-def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None) -> CheckedRecording:
+def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: str) -> CheckedRecording:
     assert loaded.measured is not None
     return CheckedRecording(
         loaded.recording,
@@ -180,6 +188,7 @@ def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None) -> CheckedRec
         tuple(_notes(loaded)),
         chosen.disagreement if chosen else None,
         chosen.annotators if chosen else {},
+        split_group,
     )
 
 

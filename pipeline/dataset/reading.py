@@ -103,7 +103,7 @@ def read_recording_poses(
     Raises
     ------
     InputError
-        No pose file, or one that can't be read.
+        No pose file, one that can't be read or lacks the animal, or `center.individual` names another.
     """
     if recording.has_blob_poses and video is not None:
         return cached_blob_track(video, settings.cache_dir, progress)
@@ -113,7 +113,18 @@ def read_recording_poses(
             "in the column `poses` of the recordings table (to `predict`, with --poses), or write `blob` there to have "
             "a single animal tracked by how it differs from the background."
         )
-    return read_poses(recording.pose_path, settings.center.individual)
+    named = settings.center.individual
+    if not recording.animal:
+        return read_poses(recording.pose_path, named)
+    if named and named != recording.animal:
+        raise InputError(
+            f"center.individual is {named!r}, but the row of {recording.id} names the animal {recording.animal!r}. "
+            "Leave center.individual out where the table has a column `animal`."
+        )
+    try:
+        return read_poses(recording.pose_path, recording.animal)
+    except InputError as error:
+        raise InputError(f"{error} The column `animal` of {recording.id} asks for {recording.animal!r}.") from None
 
 
 def rows_to_agree(pose: PoseTrack | None, n_frames: int) -> int | None:

@@ -14,9 +14,13 @@ from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError
 from common.names import unsafe_name_reason
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import AnnotationChoice, is_project, require_format
+from pipeline.annotations import AnnotationChoice, is_project, require_format, tells_animals_apart
+from pipeline.dataset.split_groups import require_one_side
 
 COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
+# Only for videos of several animals.
+ANIMAL = "animal"
+_KNOWN = (*COLUMNS, ANIMAL)
 _REQUIRED = ("recording", "video")
 _SPLITS = ("train", "test", "")
 _POOLED = "pooled"
@@ -29,7 +33,7 @@ _PARTS = ("observation", "media", "subject")
 
 @dataclass(frozen=True)
 class Recording:
-    """One video with its files.
+    """One animal in one video, with its files.
 
     Attributes
     ----------
@@ -51,6 +55,9 @@ class Recording:
         "train", "test" or "" (to predict only).
     has_blob_poses : bool
         The table says `blob` instead of a pose file: a single animal is tracked in the video itself.
+    animal : str
+        Which of several animals in the video: its name in the pose file, and its subject in the annotations; "" =
+        there is one only, or `center.individual` names it.
     """
 
     id: str
@@ -62,6 +69,7 @@ class Recording:
     split: str
     annotation_choices: dict[str, AnnotationChoice] = field(default_factory=dict)
     has_blob_poses: bool = False
+    animal: str = ""
 
 
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
@@ -70,8 +78,8 @@ def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None
     Parameters
     ----------
     csv_path : Path
-        CSV with the columns in `COLUMNS`, in any order; `recording` and `video` are needed, the others
-        may be left out. Paths are relative to the CSV.
+        CSV with the columns in `COLUMNS` (and `animal`), in any order; `recording` and `video` are needed, the
+        others may be left out. Paths are relative to the CSV. Rows of several animals may share a video.
     on_bad_row : callable, optional
         Called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then
         left out; without it the first such row is the end.
@@ -93,13 +101,12 @@ def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None
         raise InputError(f"{csv_path.name} holds no rows. Its header must be: {','.join(COLUMNS)}.")
     names = _header(csv_path, *rows[0])
     recordings: list[Recording] = []
-    seen_ids: dict[str, int] = {}
-    seen_files: dict[str, int] = {}
+    uses = _Uses()
     for row, cells in rows[1:]:
         try:
             fields = _Row(csv_path, row, _by_name(csv_path, row, names, cells))
             recording = _recording(fields)
-            _require_all_new(fields, recording, seen_ids, seen_files)
+            uses.add(fields, recording)
             recordings.append(recording)
         except InputError as error:
             if on_bad_row is None:
@@ -108,7 +115,8 @@ def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None
     if len(rows) == 1:
         raise InputError(f"{csv_path.name} has a header but no recordings. Add a row for each video.")
     try:
-        _require_one_side(csv_path, recordings)
+        _require_one_spelling(csv_path, recordings)
+        require_one_side(csv_path, recordings)
     except InputError as error:
         if on_bad_row is None:
             raise
@@ -116,41 +124,67 @@ def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None
     return recordings
 
 
-def _require_all_new(
-    fields: "_Row", recording: Recording, seen_ids: dict[str, int], seen_files: dict[str, int]
-) -> None:
-    """Refuse an id or a file that an earlier row has."""
-    _require_new(fields, "recording", recording.id.casefold(), recording.id, seen_ids)
-    _require_new(fields, "video", str(recording.video_path), recording.video_path.name, seen_files)
-    for annotator, path in recording.annotation_paths.items():
-        # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
-        # export of several observations or subjects serves several recordings, each with its part.
-        part = replace(recording.annotation_choices[annotator], format="")
-        if part != AnnotationChoice():
-            _require_new(fields, "annotations", f"{path} {part}", path.name, seen_files)
-        elif not is_project(path):
-            _require_new(fields, "annotations", str(path), path.name, seen_files)
-    if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
-        _require_new(fields, "poses", str(recording.pose_path), recording.pose_path.name, seen_files)
+@dataclass
+class _Uses:
+    """Ids and files that rows of the table have named so far."""
+
+    ids: dict[str, int] = field(default_factory=dict)
+    files: dict[str, list[tuple[int, Recording]]] = field(default_factory=dict)
+
+    def add(self, fields: "_Row", recording: Recording) -> None:
+        """Refuse an id or a file that an earlier row has, but for rows of several animals in one video."""
+        if recording.id.casefold() in self.ids:
+            raise fields.error("recording", _already(recording.id, self.ids[recording.id.casefold()]))
+        self.ids[recording.id.casefold()] = fields.row
+        self._add_file(fields, recording, "video", recording.video_path)
+        for annotator, path in recording.annotation_paths.items():
+            # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
+            # export of several observations or subjects serves several recordings, each with its part.
+            choice = recording.annotation_choices[annotator]
+            part = replace(choice, format="", animal="")
+            if part != AnnotationChoice():
+                self._add_file(fields, recording, "annotations", path, f" {part}")
+            elif not is_project(path) and self._add_file(fields, recording, "annotations", path):
+                _require_several_animals(fields, path, choice.format)
+        if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
+            self._add_file(fields, recording, "poses", recording.pose_path)
+
+    def _add_file(self, fields: "_Row", recording: Recording, column: str, path: Path, part: str = "") -> bool:
+        """Tell whether an earlier row of the same video names it as well."""
+        uses = self.files.setdefault(f"{path}{part}", [])
+        for row, other in uses:
+            animals = {recording.animal.casefold(), other.animal.casefold()}
+            if other.video_path != recording.video_path or "" in animals or len(animals) == 1:
+                raise fields.error(column, _already(path.name, row))
+        uses.append((fields.row, recording))
+        return len(uses) > 1
 
 
-def _require_one_side(csv_path: Path, recordings: list[Recording]) -> None:
-    """Refuse an animal that would be learned from and tested on, or that two spellings make two animals."""
-    first: dict[str, Recording] = {}
-    splits: dict[str, str] = {}
+def _already(shown: str, row: int) -> str:
+    return (
+        f"{shown!r} already stands in row {row}. Each recording needs an id and files of its own: was the row copied? "
+        "Only rows of several animals, each named in the column 'animal', may share a video and its files."
+    )
+
+
+def _require_several_animals(fields: "_Row", path: Path, format_name: str) -> None:
+    if not tells_animals_apart(path, format_name):
+        raise fields.error(
+            "annotations",
+            f"{path.name} does not say which animal a behavior is of, but several rows name it, so that all would have "
+            "the same labels. Give each animal's row a file of its own.",
+        )
+
+
+def _require_one_spelling(csv_path: Path, recordings: list[Recording]) -> None:
+    """Refuse an animal that two spellings make two animals."""
+    first: dict[str, str] = {}
     for recording in recordings:
-        key = recording.individual.casefold()
-        spelled = first.setdefault(key, recording).individual
+        spelled = first.setdefault(recording.individual.casefold(), recording.individual)
         if spelled != recording.individual:
             raise InputError(
                 f"{csv_path.name}, column 'individual': {spelled!r} and {recording.individual!r} differ in upper and "
                 "lower case only. Write one animal one way, and give two animals names that differ more."
-            )
-        if recording.split and splits.setdefault(key, recording.split) != recording.split:
-            raise InputError(
-                f"{csv_path.name}: the individual {recording.individual!r} has recordings for train and for test "
-                f"(among them {first[key].id!r} and {recording.id!r}), so the test would be on an animal that was "
-                "learned from. Give all recordings of one individual the same split."
             )
 
 
@@ -172,11 +206,11 @@ class _Row:
 
 def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
     names = [name.casefold() for name in cells]
-    known = ",".join(COLUMNS)
     for name in names:
-        if name and name not in COLUMNS:
+        if name and name not in _KNOWN:
             raise InputError(
-                f"{csv_path.name}, row {row}: unknown column {name!r}.{did_you_mean(name, COLUMNS)} Known: {known}."
+                f"{csv_path.name}, row {row}: unknown column {name!r}.{did_you_mean(name, _KNOWN)} "
+                f"Known: {','.join(_KNOWN)}."
             )
         if name and names.count(name) > 1:
             raise InputError(f"{csv_path.name}, row {row}: the column {name!r} stands there twice. Keep one.")
@@ -184,7 +218,7 @@ def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
     if missing:
         raise InputError(
             f"{csv_path.name}, row {row}: the header has no column {missing[0]!r}; found {listing(names)}. "
-            f"The header must be: {known}."
+            f"The header must be: {','.join(COLUMNS)}."
         )
     return names
 
@@ -213,6 +247,12 @@ def _recording(fields: _Row) -> Recording:
     annotation_paths, annotation_choices = _annotation_paths(fields)
     # A file that really is called so is taken for a file.
     has_blob_poses = fields["poses"].casefold() == BLOB and not _resolve(fields.csv_path, fields["poses"]).is_file()
+    if has_blob_poses and fields[ANIMAL]:
+        raise fields.error(
+            "poses",
+            "`blob` tracks a single animal and can't tell several apart. Name a pose file, or leave the column "
+            "'animal' empty.",
+        )
     if split and not annotation_paths:
         raise fields.error(
             "annotations",
@@ -227,8 +267,9 @@ def _recording(fields: _Row) -> Recording:
         individual=fields["individual"] or name,
         group=fields["group"],
         split=split,
-        annotation_choices=annotation_choices,
+        annotation_choices={a: replace(choice, animal=fields[ANIMAL]) for a, choice in annotation_choices.items()},
         has_blob_poses=has_blob_poses,
+        animal=fields[ANIMAL],
     )
 
 
@@ -306,16 +347,6 @@ def _resolve(csv_path: Path, text: str) -> Path:
     if "\\" in text and not path.exists():
         path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
     return path
-
-
-def _require_new(fields: _Row, column: str, key: str, shown: str, seen: dict[str, int]) -> None:
-    if key in seen:
-        raise fields.error(
-            column,
-            f"{shown!r} already stands in row {seen[key]}. Each recording needs an id and files of its own: "
-            "was the row copied?",
-        )
-    seen[key] = fields.row
 
 
 def _require_safe_id(fields: _Row, name: str) -> None:

@@ -90,7 +90,7 @@ def plan_behavior(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     n_trainable = sum(int(t.trainable.sum()) for t in targets.values())
     folds: list[Fold] = []
     if config.cross_validation != "none":
-        individuals = {item.id: item.recording.individual for item in train}
+        individuals = {item.id: item.split_group for item in train}
         protocol = "thesis" if config.protocol == "thesis" else "nested"
         folds = leave_one_video_out(individuals, n_positive, protocol, behavior)
     if sum(n_positive.values()) in (0, n_trainable):

@@ -69,7 +69,7 @@ class FitPlan:
 
     def inner_fits(self, behavior: str, fold: Fold, number: int, n_epochs: int) -> list[Fit]:
         """Fits inside fold `number` (from 1), for as many epochs as the fold itself found best."""
-        individuals = {r.id: r.checked.recording.individual for r in self.train}
+        individuals = {r.id: r.checked.split_group for r in self.train}
         positives = {r.id: self._n_positive(r.id, behavior) for r in self.train}
         groups = inner_groups(individuals, fold.held_out, positives, self._config.tuning.inner_folds)
         fits = []

@@ -97,7 +97,7 @@ def choose_subject(file: AnnotationFile, events: list[Event], wanted: Wanted, kn
     Raises
     ------
     InputError
-        The named subject isn't there, or several could be meant.
+        The named subject isn't there or is another animal's, or several could be meant.
     """
     return choose_animal(
         file, "subject", [(event.subject, event.is_of(wanted.behaviors), event) for event in events], wanted, known
