@@ -145,7 +145,7 @@ def _recognise(file: AnnotationFile) -> str:
 def tells_animals_apart(path: Path, format: str = "") -> bool:
     """Whether a file of this format says whose each behavior is, so that rows of several animals may name it."""
     try:
-        return (format or _recognise(read_head(path))) in _OF_SEVERAL_ANIMALS
+        return (format or _recognise(open_annotation_file(path))) in _OF_SEVERAL_ANIMALS
     except InputError:
         return True  # Reading it will say what is wrong.
 
