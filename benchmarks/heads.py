@@ -15,6 +15,7 @@ from models.heads.logistic import LogisticConfig
 from models.heads.lstm import LstmConfig
 from models.heads.tcn import TcnConfig
 from models.network import Network
+from models.tasks import TASKS
 from models.windows import Windows
 
 HEADS: dict[str, HeadConfig] = {
@@ -30,17 +31,14 @@ HEADS: dict[str, HeadConfig] = {
 class KerasLstmConfig(LstmConfig):
     """The same stack, each layer run by Keras."""
 
-    def build(self, n_features, window_frames):  # type: ignore[no-untyped-def]
+    def body(self, embeddings, mask):  # type: ignore[no-untyped-def]
         import keras
 
-        from models.heads.base import finish_head, head_inputs
-
-        inputs = head_inputs(n_features, window_frames)
-        hidden = keras.layers.Dropout(self.dropout)(inputs[0])
+        hidden = keras.layers.Dropout(self.dropout)(embeddings)
         for units in self.layer_units():
             layer = keras.layers.LSTM(units, return_sequences=True)
             hidden = keras.layers.Bidirectional(layer)(hidden) if self.bidirectional else layer(hidden)
-        return finish_head(inputs, hidden)
+        return hidden
 
 
 def seconds(function: Callable[[], object], repeats: int) -> tuple[float, float]:
@@ -71,8 +69,6 @@ def main() -> None:
         y=(rng.random(shape) < 0.1).astype(np.float32),
         weight=np.ones(shape, np.float32),
         mask=np.ones(shape, bool),
-        recording_index=np.zeros(shape[0], np.int64),
-        start=np.zeros(shape[0], np.int64),
     )
     heads = dict(HEADS)
     for name in ("lstm 3 x 64 (exp1)", "lstm 1 x 64 bidirectional"):
@@ -81,7 +77,8 @@ def main() -> None:
     print(f"{'head':44} {'build + first step s':>20} {'step s (CPU s)':>18} {'predict s':>10}")
     for name, head in heads.items():
         started = time.perf_counter()
-        network = Network(head.build(arguments.features, arguments.window_frames), arguments.batch_windows)
+        model = head.build(arguments.features, arguments.window_frames, TASKS["binary"], ())
+        network = Network(model, TASKS["binary"], arguments.batch_windows)
         network.train_step(batch)
         first = time.perf_counter() - started
         network.predict_windows(batch.x, batch.mask)

@@ -12,7 +12,6 @@ code.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from common.errors import InputError
+from common.files import sha256_of, write_text
 from models.heads import HEADS
 from models.heads.masked_tcn import masked_tcn_class
 from models.heads.scan_lstm import scan_lstm_class
@@ -32,6 +32,7 @@ from models.inference import TrainedHead
 from models.network import Network
 from models.scaler import Scaler
 from models.settings import TrainingConfig
+from models.tasks import TASKS
 
 FORMAT_VERSION = 1
 _HEADER, _MODEL, _SCALER = "head.json", "model.keras", "scaler.npz"
@@ -103,7 +104,7 @@ def load_bundle(folder: Path) -> tuple[TrainedHead, dict[str, Any]]:
     header = _read_header(folder)
     for name, expected in header["sha256"].items():
         path = folder / name
-        if not path.is_file() or _sha256(path) != expected:
+        if not path.is_file() or sha256_of(path) != expected:
             found = "differs from what was written" if path.is_file() else "is missing"
             raise InputError(
                 f"The trained head in {folder} is damaged: {name} {found} (head.json holds its SHA-256). "
@@ -114,14 +115,16 @@ def load_bundle(folder: Path) -> tuple[TrainedHead, dict[str, Any]]:
         training = TrainingConfig.model_validate(header["training"])
         with np.load(folder / _SCALER, allow_pickle=False) as arrays:
             scaler = Scaler(arrays["mean"], arrays["std"])
-        network = Network(_load_model(folder / _MODEL), training.batch_windows)
+        # Heads of before there were tasks say of one behavior whether it is present.
+        task = TASKS[header.get("task", "binary")]
+        network = Network(_load_model(folder / _MODEL), task, training.batch_windows)
     except (KeyError, ValueError, TypeError, OSError, ValidationError) as error:
         raise InputError(
             f"The trained head in {folder} cannot be read: {error}. It was written with "
             f"{_versions(header)}; this is "
             f"{_versions({'versions': _installed_versions()})}. Use those versions, or train the head again."
         ) from error
-    return TrainedHead(head_config, training, scaler, network.get_weights(), network), header["metadata"]
+    return TrainedHead(head_config, task, training, scaler, network.get_weights(), network), header["metadata"]
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
@@ -153,20 +156,11 @@ def update_metadata(folder: Path, changes: dict[str, Any]) -> None:
     """
     header = _read_header(folder)
     header["metadata"] = {**header["metadata"], **changes}
-    temporary = folder / f".{_HEADER}.partial"
-    try:
-        _write_header(temporary, header)
-        temporary.replace(folder / _HEADER)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(
-            f"The trained head in {folder} cannot be changed: {error.strerror or error}. Free some space or close "
-            "the programs that have the folder open, then run again."
-        ) from error
+    write_text(folder / _HEADER, _header_text(header))
 
 
-def _write_header(path: Path, header: dict[str, Any]) -> None:
-    path.write_text(json.dumps(header, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def _header_text(header: dict[str, Any]) -> str:
+    return json.dumps(header, indent=2, ensure_ascii=False) + "\n"
 
 
 def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> None:
@@ -176,14 +170,15 @@ def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> N
     header = {
         "format_version": FORMAT_VERSION,
         "head": head.config.model_dump(mode="json"),
+        "task": head.task.name,
         "training": head.training.model_dump(mode="json"),
         "n_features": head.n_features,
         "window_frames": head.window_frames,
         "versions": _installed_versions(),
-        "sha256": {name: _sha256(folder / name) for name in (_MODEL, _SCALER)},
+        "sha256": {name: sha256_of(folder / name) for name in (_MODEL, _SCALER)},
         "metadata": metadata,
     }
-    _write_header(folder / _HEADER, header)
+    (folder / _HEADER).write_text(_header_text(header), encoding="utf-8")
 
 
 def _replace_folder(temporary: Path, folder: Path) -> None:
@@ -217,8 +212,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(
             f"The trained head in {folder} is damaged: {_HEADER} cannot be read ({error}). Copy the whole "
-            "folder "
-            "again from where it was trained, or train it again."
+            "folder again from where it was trained, or train it again."
         ) from error
     needed = {"format_version", "head", "training", "sha256", "metadata"}
     missing = sorted(needed - set(header)) if isinstance(header, dict) else sorted(needed)
@@ -230,8 +224,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     if header["format_version"] != FORMAT_VERSION:
         raise InputError(
             f"The trained head in {folder} has format version {header['format_version']}, but this Rearview "
-            "reads "
-            f"version {FORMAT_VERSION}. Update Rearview, or train the head again."
+            f"reads version {FORMAT_VERSION}. Update Rearview, or train the head again."
         )
     return header
 
@@ -243,11 +236,6 @@ def _load_model(path: Path) -> Any:
     masked_tcn_class()
     scan_lstm_class()
     return keras.models.load_model(path, compile=False, safe_mode=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _installed_versions() -> dict[str, str]:

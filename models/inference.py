@@ -1,4 +1,4 @@
-"""A trained head: from embeddings of any number of frames to one probability per frame."""
+"""A trained head: from embeddings of any number of frames to a prediction for each."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from models.heads.base import HeadConfig
 from models.network import Network, Weights
+from models.rows import Rows
 from models.scaler import Scaler
 from models.settings import TrainingConfig
-from models.windows import FeatureSequence, gather_windows, plan_windows, stitch
+from models.tasks import Task
+from models.windows import cut_rows, plan_windows, stitch
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +29,8 @@ class TrainedHead:
     ----------
     config : HeadConfig
         Which network.
+    task : Task
+        What it says of a frame.
     training : TrainingConfig
         How it was trained; its window length and batch size are used for prediction too.
     scaler : Scaler
@@ -38,6 +42,7 @@ class TrainedHead:
     """
 
     config: HeadConfig
+    task: Task
     training: TrainingConfig
     scaler: Scaler
     weights: Weights
@@ -62,28 +67,28 @@ class TrainedHead:
         self.network.set_weights(self.weights)
         return self.network.model
 
-    def predict(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the behavior in each frame of one recording.
+    def predict(self, embeddings: Rows) -> NDArray[np.float32]:
+        """Predict each frame of one recording.
 
         Parameters
         ----------
-        embeddings : ndarray, shape (n_frames, n_features), float32
+        embeddings : Rows, shape (n_frames, n_features), float32
             Frames in order, as many as there are: none, fewer than a window, or any other number.
 
         Returns
         -------
-        ndarray, shape (n_frames,), float32
-            In [0, 1].
+        ndarray, shape (n_frames, *frame_shape), float32
+            As the task defines it: for `binary` (n_frames,), probabilities in [0, 1].
 
         Raises
         ------
         InputError
             If the number of features is not the one that it was trained on.
         """
-        if embeddings.ndim != 2 or embeddings.shape[1] != self.n_features:
+        shape = embeddings.shape
+        if len(shape) != 2 or shape[1] != self.n_features:
             raise InputError(
-                f"This head was trained on embeddings (n_frames, {self.n_features}), but was given "
-                f"{embeddings.shape}. "
+                f"This head was trained on embeddings (n_frames, {self.n_features}), but was given {shape}. "
                 "Extract the recording with the backbone and settings that the head was trained with."
             )
         self.network.set_weights(self.weights)
@@ -91,31 +96,16 @@ class TrainedHead:
         return predict_recording(self.network, embeddings)
 
 
-def predict_recording(network: Network, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities of one recording by a network as it stands.
+def predict_recording(network: Network, embeddings: Rows) -> NDArray[np.float32]:
+    """Predict one recording by a network as it stands, with the weights and the scaler that it has.
 
-    Windows start at frame 0; batches have one fixed shape, so that a recording's probabilities do not depend
-    on what else is predicted.
-
-    Parameters
-    ----------
-    network : Network
-        With the weights and the scaler to use.
-    embeddings : ndarray, shape (n_frames, n_features), float32
-        Before scaling.
-
-    Returns
-    -------
-    ndarray, shape (n_frames,), float32
-        In [0, 1].
+    Windows start at frame 0; batches have one fixed shape, so that a recording's predictions do not depend
+    on what else is predicted. Parameters and result as of `TrainedHead.predict`.
     """
-    n_frames = len(embeddings)
-    unlabelled = np.zeros(n_frames, bool)
-    sequences = [FeatureSequence("", embeddings, unlabelled, unlabelled)]
+    n_frames = embeddings.shape[0]
     spans = plan_windows([n_frames], network.window_frames)
-    probabilities = [np.zeros((0, network.window_frames), np.float32)]
+    predictions = [np.zeros((0, network.window_frames, *network.frame_shape), np.float32)]
     for first in range(0, len(spans), network.batch_windows):
-        batch = gather_windows(sequences, spans[first : first + network.batch_windows], network.window_frames)
-        probabilities.append(network.predict_windows(batch.x, batch.mask))
-    starts = np.array([span.start for span in spans], np.int64)
-    return stitch(np.concatenate(probabilities), starts, n_frames)
+        x, mask = cut_rows([embeddings], spans[first : first + network.batch_windows], network.window_frames)
+        predictions.append(network.predict_windows(x, mask))
+    return stitch(np.concatenate(predictions), np.array([span.start for span in spans], np.int64), n_frames)

@@ -1,7 +1,7 @@
 """A head's network with its compiled training and prediction step.
 
 Building and tracing a network takes seconds, training it on few recordings not much longer. So one `Network`
-is kept per shape and serves all folds and behaviors in turn: before each fit it is set back to fresh weights.
+is kept per shape and task and serves all fits in turn: before each fit it is set back to fresh weights.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.heads.base import HeadConfig
-from models.losses import weighted_cross_entropy
 from models.scaler import Scaler
+from models.tasks import Task
 from models.windows import Windows
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 Weights = list[NDArray[np.float32]]
 
@@ -30,6 +31,8 @@ class Network:
     ----------
     model : keras.Model
         As `HeadConfig.build` describes it.
+    task : Task
+        Whose loss is made small.
     batch_windows : int
         Windows in a batch; smaller batches are padded with masked windows, so that nothing is traced twice.
     learning_rate, clip_norm : float
@@ -41,7 +44,7 @@ class Network:
     """
 
     def __init__(
-        self, model: keras.Model, batch_windows: int, learning_rate: float = 1e-3, clip_norm: float = 0.0
+        self, model: keras.Model, task: Task, batch_windows: int, learning_rate: float = 1e-3, clip_norm: float = 0.0
     ) -> None:
         import keras
         import tensorflow as tf
@@ -49,6 +52,8 @@ class Network:
         self.model = model
         self.batch_windows = batch_windows
         self.window_frames, self.n_features = model.inputs[0].shape[1:]
+        self.frame_shape: tuple[int, ...] = model.output.shape[2:]
+        self._task = task
         self._with_logit = keras.Model(model.inputs, [model.output, model.get_layer("logit").output])
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(model.trainable_variables)
@@ -58,15 +63,15 @@ class Network:
         self._std = tf.Variable(tf.ones(self.n_features), trainable=False)
         shape = (batch_windows, self.window_frames)
         x = tf.TensorSpec((*shape, self.n_features), tf.float32)
-        frames, mask = tf.TensorSpec(shape, tf.float32), tf.TensorSpec(shape, tf.bool)
-        self._step = tf.function(self._train, input_signature=[x, mask, frames, frames])
+        y, weight = tf.TensorSpec((*shape, *self.frame_shape), tf.float32), tf.TensorSpec(shape, tf.float32)
+        mask = tf.TensorSpec(shape, tf.bool)
+        self._step = tf.function(self._train, input_signature=[x, mask, y, weight])
         self._forward = tf.function(
             lambda x, mask: model([self._scale(x, mask), mask], training=False), input_signature=[x, mask]
         )
 
     def reset(self, fresh: keras.Model) -> None:
-        """Start anew from the weights and random states of a model of the same shape; forget Adam's "
-        "moments."""
+        """Start anew from the weights and random states of a model of the same shape; forget Adam's moments."""
         for variable, value in zip(self.model.variables, fresh.variables, strict=True):
             variable.assign(value)
         for variable in self._optimizer.variables:
@@ -91,7 +96,7 @@ class Network:
         return float(self._step(batch.x, batch.mask, batch.y, batch.weight))
 
     def predict_windows(self, x: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Probabilities of windows.
+        """Predict windows.
 
         Parameters
         ----------
@@ -102,7 +107,7 @@ class Network:
 
         Returns
         -------
-        ndarray, shape (n_windows, window_frames), float32
+        ndarray, shape (n_windows, window_frames, *frame_shape), float32
             Meaningless where padded.
         """
         n = len(x)
@@ -123,7 +128,7 @@ class Network:
 
         with tf.GradientTape() as tape:
             _, logit = self._with_logit([self._scale(x, mask), mask], training=True)
-            loss = weighted_cross_entropy(y, logit, weight)
+            loss = weighted_mean(self._task.loss(y, logit), weight)
             loss += tf.add_n(self.model.losses) if self.model.losses else 0.0
         variables = self.model.trainable_variables
         gradients = tape.gradient(loss, variables)
@@ -133,15 +138,29 @@ class Network:
         return loss
 
 
+def weighted_mean(per_frame: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Mean of weight x loss over the frames that count, both of shape (batch, window_frames); 0 where none counts.
+
+    It is divided by the number of frames with a weight above zero, not by the sum of the weights: so a frame's
+    share grows with its weight, and padded or unscored frames change nothing.
+    """
+    import tensorflow as tf
+
+    n = tf.math.count_nonzero(weight, dtype=tf.float32)
+    return tf.reduce_sum(per_frame * weight) / tf.maximum(n, 1.0)
+
+
 @functools.lru_cache(maxsize=8)
 def shared_network(
     head: HeadConfig,
+    task: Task,
     n_features: int,
+    frame_shape: tuple[int, ...],
     window_frames: int,
     batch_windows: int,
     learning_rate: float,
     clip_norm: float,
 ) -> Network:
     """The one network of this shape in this process; whoever uses it sets its weights first."""
-    model = head.build(n_features, window_frames)
-    return Network(model, batch_windows, learning_rate, clip_norm)
+    model = head.build(n_features, window_frames, task, frame_shape)
+    return Network(model, task, batch_windows, learning_rate, clip_norm)

@@ -1,10 +1,12 @@
 """Standardisation of embeddings with statistics of the training recordings alone."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.rows import Rows, chunks
 
 
 @dataclass(frozen=True)
@@ -21,22 +23,21 @@ class Scaler:
     std: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, embeddings: Iterable[NDArray[np.float32]], deviation_floor: float = 0.0) -> "Scaler":
-        """Mean and standard deviation over all frames of all given recordings, in float64.
+    def fit(cls, embeddings: Sequence[Rows], deviation_floor: float = 0.0) -> "Scaler":
+        """Mean and standard deviation over all frames of all given recordings, in float64, a chunk at a time.
 
         Parameters
         ----------
-        embeddings : iterable of ndarray, shape (n_frames, n_features)
+        embeddings : sequence of Rows, shape (n_frames, n_features)
             The training recordings; unscored frames count too, as no label is looked at.
         deviation_floor : float
             No feature is divided by less than this share of the root mean square of all features' deviations.
             Features of one network share a unit, and those that hardly vary are mostly noise, which dividing by
             their own deviation would lift to the height of the others. 0: each by its own.
         """
-        arrays = list(embeddings)
-        n = sum(len(array) for array in arrays)
-        mean = sum(array.sum(axis=0, dtype=np.float64) for array in arrays) / n
-        variance = sum(np.square(array - mean).sum(axis=0) for array in arrays) / n
+        n = sum(rows.shape[0] for rows in embeddings)
+        mean = np.sum([_sum(rows, lambda chunk: chunk) for rows in embeddings], axis=0) / n
+        variance = np.sum([_sum(rows, lambda chunk: np.square(chunk - mean)) for rows in embeddings], axis=0) / n
         std = np.sqrt(variance)
         # Below this a feature's spread is rounding noise; dividing by it would blow up any new value.
         std[std < 1e-6 * np.maximum(np.abs(mean), 1.0)] = 1.0
@@ -49,6 +50,10 @@ class Scaler:
         """A scaler that changes nothing."""
         return cls(np.zeros(n_features, np.float32), np.ones(n_features, np.float32))
 
-    def apply(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Standardised copy of `embeddings`, shape (n_frames, n_features), float32."""
-        return (np.asarray(embeddings, np.float32) - self.mean) / self.std
+
+def _sum(rows: Rows, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Sum over all frames of what `change` makes of them; the same to the last bit whatever the chunks."""
+    total = np.zeros(rows.shape[1])
+    for chunk in chunks(rows):
+        total = np.vstack([total, change(chunk.astype(np.float64))]).sum(axis=0)
+    return total

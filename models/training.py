@@ -1,4 +1,4 @@
-"""Training of one head for one behavior."""
+"""Training of one head."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from models.class_weights import check_labels, class_weights
 from models.heads.base import HeadConfig
 from models.inference import TrainedHead, predict_recording
-from models.losses import cross_entropy_of_probability
 from models.network import Network, Weights, shared_network
+from models.rows import chunks
 from models.scaler import Scaler
 from models.settings import TrainingConfig
-from models.windows import FeatureSequence, Span, Windows, gather_windows, plan_windows
+from models.tasks import Task
+from models.tasks.base import Measured
+from models.windows import FeatureSequence, Span, Windows, cut_windows, plan_windows
 
 __all__ = ["History", "TrainingConfig", "train_head"]
 
@@ -30,18 +31,16 @@ class History:
     Attributes
     ----------
     rows : list of dict
-        One per epoch: ``epoch`` (from 1), ``loss`` (mean over the epoch's steps, penalties included),
-        ``validation_average_precision`` (None without validation, or where it is undefined),
-        ``validation_loss`` (None without scored validation frames) and ``seconds``.
+        One per epoch: ``epoch`` (from 1), ``loss`` (mean over the epoch's steps, penalties included), the
+        task's figures of the validation recordings (none without any) and ``seconds``.
     best_epoch : int
         The epoch whose weights were kept, from 1.
     stopped_early : bool
         Whether patience ran out before the last epoch.
     n_steps : int
         Steps of the optimizer, all epochs together.
-    monitor : str
-        What `best_epoch` was chosen by: ``average_precision``, ``loss`` (the validation recordings show no
-        scored positive frame, so that average precision is undefined) or ``none`` (a fixed number of epochs).
+    monitor, note : str
+        What `best_epoch` was chosen by, as the task says (``none``: a fixed number of epochs).
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -49,9 +48,11 @@ class History:
     stopped_early: bool = False
     n_steps: int = 0
     monitor: str = "none"
+    note: str = ""
 
 
 def train_head(
+    task: Task,
     head: HeadConfig,
     training: TrainingConfig,
     train: Sequence[FeatureSequence],
@@ -60,22 +61,23 @@ def train_head(
     n_epochs: int | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
 ) -> tuple[TrainedHead, History]:
-    """Fit a head on recordings of one behavior.
+    """Fit a head.
 
     The same arguments give the same weights, bit for bit, on the same machine with the same number of
     threads. Keras', TensorFlow's, NumPy's and Python's global random states are set from `seed`.
 
     Parameters
     ----------
+    task : Task
+        What it says of a frame.
     head : HeadConfig
         Which network.
     training : TrainingConfig
         How to train it.
-    train : sequence of Sequence
+    train : sequence of FeatureSequence
         Scaler and class weights come from these alone.
-    validation : sequence of Sequence or None
-        Average precision over their scored frames, pooled, chooses the epoch. Without positives among them,
-        the weighted loss does (`History.monitor` says so).
+    validation : sequence of FeatureSequence or None
+        What the task measures on their scored frames, pooled, chooses the epoch.
     seed : int
         Initial weights, dropout, order and offsets of the windows.
     n_epochs : int, optional
@@ -86,26 +88,28 @@ def train_head(
     Raises
     ------
     InputError
-        If the training frames lack positives or negatives, embeddings are not finite, the recordings
-        differ in their number of features, or the loss diverges.
+        If the training frames lack what the task needs, embeddings are not finite, the recordings differ in
+        their number of features, or the loss diverges.
     """
     if (validation is None) != (n_epochs is not None):
         raise ValueError("give either validation recordings or n_epochs")
-    check_labels(train)
+    target, scored = (np.concatenate([getattr(s, name) for s in train]) for name in ("target", "scored"))
+    _check_labels(task, target, scored, train)
     n_features = _check_embeddings([*train, *(validation or [])])
     scaler = Scaler.identity(n_features)
     if training.standardize:
         scaler = Scaler.fit([s.embeddings for s in train], training.deviation_floor)
-    weights = (1.0, 1.0)
-    if training.class_weights:
-        weights = class_weights(*labelled_frames(train))
-    network = _fresh_network(head, training, n_features, seed)
+    by_class = task.class_weights(target, scored)
+    if not training.class_weights:
+        by_class = np.ones_like(by_class)
+    network = _fresh_network(task, head, training, n_features, target.shape[1:], seed)
     network.set_scaler(scaler)
+    weights = [by_class[task.classes(s.target)[0]] for s in train]
     batches = _batches(train, training, weights, np.random.default_rng(seed))
-    judge = None if validation is None else _Judge(validation, weights)
+    judge = None if validation is None else _Judge(task, validation, by_class)
     n_steps = _steps_per_epoch(train, training)
     history, best = _run_epochs(network, training, batches, n_steps, judge, n_epochs, on_epoch)
-    return TrainedHead(head, training, scaler, best, network), history
+    return TrainedHead(head, task, training, scaler, best, network), history
 
 
 def _run_epochs(
@@ -118,7 +122,7 @@ def _run_epochs(
     on_epoch: Callable[[dict[str, Any]], None] | None,
 ) -> tuple[History, Weights]:
     """Epochs until patience or the number of epochs runs out; the kept weights."""
-    history = History(monitor="none" if judge is None else judge.monitor)
+    history = History()
     last_epoch = training.epochs if n_epochs is None else n_epochs
     first_kept = min(training.min_epochs, last_epoch)
     best_value, best = -np.inf, network.get_weights()
@@ -126,12 +130,13 @@ def _run_epochs(
         started = time.perf_counter()
         losses = [network.train_step(next(batches)) for _ in range(steps_per_epoch)]
         row: dict[str, Any] = {"epoch": epoch, "loss": _finite_mean(losses, epoch)}
-        value, measured = (float(epoch), _NOTHING_MEASURED) if judge is None else judge.measure(network)
-        row |= {**measured, "seconds": time.perf_counter() - started}
+        measured = Measured(float(epoch), {}, "none") if judge is None else judge.measure(network)
+        history.monitor, history.note = measured.monitor, measured.note
+        row |= {**measured.figures, "seconds": time.perf_counter() - started}
         history.rows.append(row)
         history.n_steps += steps_per_epoch
-        if epoch >= first_kept and value > best_value:
-            best_value, best, history.best_epoch = value, network.get_weights(), epoch
+        if epoch >= first_kept and measured.value > best_value:
+            best_value, best, history.best_epoch = measured.value, network.get_weights(), epoch
         if on_epoch is not None:
             on_epoch(row)
         waited = epoch - max(history.best_epoch, first_kept)
@@ -141,37 +146,30 @@ def _run_epochs(
     return history, best
 
 
-_NOTHING_MEASURED: dict[str, float | None] = {"validation_average_precision": None, "validation_loss": None}
-
-
 class _Judge:
-    """Scores the network on the validation recordings."""
+    """Measures the network on the validation recordings."""
 
-    def __init__(self, recordings: Sequence[FeatureSequence], weights: tuple[float, float]) -> None:
+    def __init__(self, task: Task, recordings: Sequence[FeatureSequence], by_class: NDArray[np.float64]) -> None:
+        self._task = task
         self._recordings = recordings
-        self._weights = weights
-        self._active = np.concatenate([s.active[s.scored] for s in recordings]) if recordings else np.zeros(0, bool)
-        if len(self._active) == 0:
+        if not any(s.scored.any() for s in recordings):
             names = ", ".join(s.name for s in recordings) or "none given"
             raise InputError(
                 f"Early stopping needs scored frames in the validation recordings ({names}), but found none. "
                 "Annotate them for this behavior, or leave it out of the experiment."
             )
-        self.monitor = "average_precision" if self._active.any() else "loss"
+        self._target = np.concatenate([s.target[s.scored] for s in recordings])
+        self._weight = by_class[task.classes(self._target)[0]]
 
-    def measure(self, network: Network) -> tuple[float, dict[str, float | None]]:
-        """What to maximise, and the figures of the epoch's row."""
-        from sklearn.metrics import average_precision_score
-
-        probability = np.concatenate([predict_recording(network, s.embeddings)[s.scored] for s in self._recordings])
-        loss = cross_entropy_of_probability(self._active, probability, self._weights)
-        if self.monitor == "loss":
-            return -loss, {"validation_average_precision": None, "validation_loss": loss}
-        precision = float(average_precision_score(self._active, probability))
-        return precision, {"validation_average_precision": precision, "validation_loss": loss}
+    def measure(self, network: Network) -> Measured:
+        """How good the network is as it stands."""
+        predictions = [predict_recording(network, s.embeddings)[s.scored] for s in self._recordings]
+        return self._task.measure(self._target, np.concatenate(predictions), self._weight)
 
 
-def _fresh_network(head: HeadConfig, training: TrainingConfig, n_features: int, seed: int) -> Network:
+def _fresh_network(
+    task: Task, head: HeadConfig, training: TrainingConfig, n_features: int, frame_shape: tuple[int, ...], seed: int
+) -> Network:
     """The network of this shape, set back to the weights and random states that `seed` gives."""
     import keras
     import tensorflow as tf
@@ -179,14 +177,16 @@ def _fresh_network(head: HeadConfig, training: TrainingConfig, n_features: int, 
     tf.config.experimental.enable_op_determinism()
     network = shared_network(
         head,
+        task,
         n_features,
+        frame_shape,
         training.window_frames,
         training.batch_windows,
         training.learning_rate,
         training.clip_norm,
     )
     keras.utils.set_random_seed(seed)
-    network.reset(head.build(n_features, training.window_frames))
+    network.reset(head.build(n_features, training.window_frames, task, frame_shape))
     return network
 
 
@@ -199,7 +199,7 @@ def _steps_per_epoch(train: Sequence[FeatureSequence], training: TrainingConfig)
 def _batches(
     train: Sequence[FeatureSequence],
     training: TrainingConfig,
-    weights: tuple[float, float],
+    weights: Sequence[NDArray[np.float64]],
     rng: np.random.Generator,
 ) -> Iterator[Windows]:
     """Full batches without end: pass after pass over all windows, each in a new order and cut anew."""
@@ -211,7 +211,21 @@ def _batches(
             spans = plan_windows(lengths, training.window_frames, offset)
             waiting += [spans[i] for i in rng.permutation(len(spans))]
         batch, waiting = waiting[: training.batch_windows], waiting[training.batch_windows :]
-        yield gather_windows(train, batch, training.window_frames, weights)
+        yield cut_windows(train, weights, batch, training.window_frames)
+
+
+def _check_labels(
+    task: Task, target: NDArray[Any], scored: NDArray[np.bool_], train: Sequence[FeatureSequence]
+) -> None:
+    """Refuse to learn from recordings that lack what the task needs."""
+    lacking = task.lacking(target, scored)
+    if lacking:
+        raise InputError(
+            f"A head cannot learn from these labels: there is {lacking} in the {np.count_nonzero(scored):,} scored "
+            f"frames of the training recordings ({', '.join(s.name for s in train)}). Take this behavior out of the "
+            "experiment's behaviors, check that its name is mapped to the right label, or add recordings in which it "
+            "is annotated both present and absent."
+        )
 
 
 def _check_embeddings(sequences: list[FeatureSequence]) -> int:
@@ -220,19 +234,20 @@ def _check_embeddings(sequences: list[FeatureSequence]) -> int:
     for s in sequences:
         if s.embeddings.shape[1] != n_features:
             raise InputError(
-                f"All recordings of an experiment need the same number of features per frame: "
-                f"{sequences[0].name} has "
-                f"{n_features}, {s.name} has {s.embeddings.shape[1]}. Extract them with the same backbone, "
-                "or check "
+                f"All recordings of an experiment need the same number of features per frame: {sequences[0].name} has "
+                f"{n_features}, {s.name} has {s.embeddings.shape[1]}. Extract them with the same backbone, or check "
                 "the files given as precomputed features."
             )
-        if not np.isfinite(s.embeddings).all():
-            frame = int(np.flatnonzero(~np.isfinite(s.embeddings).all(axis=1))[0])
-            raise InputError(
-                f"Embeddings must be finite numbers, but analysed frame {frame} of {s.name} holds NaN or "
-                "infinity. "
-                "Extract the recording again, or repair the file given as precomputed features."
-            )
+        first = 0
+        for chunk in chunks(s.embeddings):
+            finite = np.isfinite(chunk).all(axis=1)
+            if not finite.all():
+                raise InputError(
+                    f"Embeddings must be finite numbers, but analysed frame {first + int(np.argmin(finite))} of "
+                    f"{s.name} holds NaN or infinity. Extract the recording again, or repair the file given as "
+                    "precomputed features."
+                )
+            first += len(chunk)
     return n_features
 
 
@@ -241,13 +256,7 @@ def _finite_mean(losses: list[float], epoch: int) -> float:
     mean = float(np.mean(losses))
     if not np.isfinite(mean):
         raise InputError(
-            f"Training diverged: the loss became {mean} in epoch {epoch}. Lower training.learning_rate, or "
-            "set "
+            f"Training diverged: the loss became {mean} in epoch {epoch}. Lower training.learning_rate, or set "
             "training.standardize to true and training.clip_norm to 1."
         )
     return mean
-
-
-def labelled_frames(sequences: Sequence[FeatureSequence]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Labels and scored flags of several recordings, one after the other."""
-    return np.concatenate([s.active for s in sequences]), np.concatenate([s.scored for s in sequences])

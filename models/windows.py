@@ -12,10 +12,12 @@ at ``offset``. Drawing it anew each epoch shows a head the same frames with othe
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -26,32 +28,32 @@ class FeatureSequence:
     ----------
     name : str
         The recording's id, for messages.
-    embeddings : ndarray, shape (n_frames, n_features), float32
+    embeddings : Rows, shape (n_frames, n_features), float32
         Never NaN.
-    active : ndarray, shape (n_frames,), bool
-        Whether the behavior is shown; meaningless where `scored` is False.
+    target : ndarray, shape (n_frames, *frame_shape)
+        What a task wants said of each frame; meaningless where `scored` is False.
     scored : ndarray, shape (n_frames,), bool
         Whether a human judged the frame. Unscored is not negative.
     """
 
     name: str
-    embeddings: NDArray[np.float32]
-    active: NDArray[np.bool_]
+    embeddings: Rows
+    target: NDArray[Any]
     scored: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
         """Refuse arrays of unequal length: they are never repaired by cutting."""
-        n_frames = len(self.embeddings)
-        if self.embeddings.ndim != 2 or self.active.shape != (n_frames,) or self.scored.shape != (n_frames,):
+        shape, n_frames = self.embeddings.shape, len(self.scored)
+        if len(shape) != 2 or shape[0] != n_frames or len(self.target) != n_frames or self.scored.ndim != 1:
             raise ValueError(
-                f"recording {self.name!r}: expected embeddings (n_frames, n_features) with active and scored "
-                f"(n_frames,), found {self.embeddings.shape}, {self.active.shape} and {self.scored.shape}"
+                f"recording {self.name!r}: expected embeddings (n_frames, n_features), targets (n_frames, ...) and "
+                f"scored (n_frames,), found {shape}, {self.target.shape} and {self.scored.shape}"
             )
 
     @property
     def n_frames(self) -> int:
         """Number of analysed frames."""
-        return len(self.embeddings)
+        return len(self.scored)
 
 
 class Span(NamedTuple):
@@ -64,30 +66,24 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows ready for a network.
+    """Windows ready to be learned from.
 
     Attributes
     ----------
     x : ndarray, shape (n_windows, window_frames, n_features), float32
         Embeddings; 0 where padded.
-    y : ndarray, shape (n_windows, window_frames), float32
-        1 where the behavior is shown, else 0.
-    weight : ndarray, shape (n_windows, window_frames), float32
-        What the frame's loss counts; 0 where unscored or padded.
     mask : ndarray, shape (n_windows, window_frames), bool
         False where padded; True comes first in every window.
-    recording_index : ndarray, shape (n_windows,), int64
-        Position in the list that was cut.
-    start : ndarray, shape (n_windows,), int64
-        First frame of the window in its recording.
+    y : ndarray, shape (n_windows, window_frames, *frame_shape), float32
+        Targets; 0 where unscored or padded.
+    weight : ndarray, shape (n_windows, window_frames), float32
+        What the frame's loss counts; 0 where unscored or padded.
     """
 
     x: NDArray[np.float32]
+    mask: NDArray[np.bool_]
     y: NDArray[np.float32]
     weight: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    recording_index: NDArray[np.int64]
-    start: NDArray[np.int64]
 
 
 def plan_windows(n_frames: Sequence[int], window_frames: int, offset: int = 0) -> list[Span]:
@@ -122,62 +118,47 @@ def plan_windows(n_frames: Sequence[int], window_frames: int, offset: int = 0) -
     return spans
 
 
-def gather_windows(
-    sequences: Sequence[FeatureSequence],
-    spans: Sequence[Span],
-    window_frames: int,
-    sample_weights: tuple[float, float] | None = None,
-) -> Windows:
-    """Copy the frames of `spans` into windows, padded with zeros at the end.
+def cut_rows(
+    recordings: Sequence[Rows], spans: Sequence[Span], window_frames: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Copy the features of `spans` into windows: `x` and `mask` of `Windows`.
 
     Parameters
     ----------
-    sequences : sequence of Sequence
-        The recordings that the spans' `recording_index` counts; at least one.
+    recordings : sequence of Rows
+        Those that the spans' `recording_index` counts; at least one.
     spans : sequence of Span
         One per window, none longer than `window_frames`.
     window_frames : int
         Length of a window.
-    sample_weights : tuple of float, optional
-        What a negative and a positive frame's loss counts, as from `class_weights`; 1 and 1 if omitted.
-        Unscored and padded frames count 0 whatever is given.
-
-    Returns
-    -------
-    Windows
-        With ``len(spans)`` windows.
     """
-    n_features = sequences[0].embeddings.shape[1]
-    negative_weight, positive_weight = (1.0, 1.0) if sample_weights is None else sample_weights
-    shape = (len(spans), window_frames)
-    x = np.zeros((*shape, n_features), np.float32)
-    y, weight, mask = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)
+    x = np.zeros((len(spans), window_frames, recordings[0].shape[1]), np.float32)
+    mask = np.zeros((len(spans), window_frames), bool)
     for row, (recording_index, start, stop) in enumerate(spans):
-        sequence, n = sequences[recording_index], stop - start
-        active, scored = sequence.active[start:stop], sequence.scored[start:stop]
-        x[row, :n] = sequence.embeddings[start:stop]
-        y[row, :n] = active & scored
-        weight[row, :n] = np.where(active, positive_weight, negative_weight) * scored
-        mask[row, :n] = True
-    return Windows(
-        x=x,
-        y=y,
-        weight=weight,
-        mask=mask,
-        recording_index=np.array([span.recording_index for span in spans], np.int64),
-        start=np.array([span.start for span in spans], np.int64),
-    )
+        x[row, : stop - start] = recordings[recording_index][start:stop]
+        mask[row, : stop - start] = True
+    return x, mask
 
 
 def cut_windows(
     sequences: Sequence[FeatureSequence],
+    weights: Sequence[NDArray[np.floating]],
+    spans: Sequence[Span],
     window_frames: int,
-    offset: int = 0,
-    sample_weights: tuple[float, float] | None = None,
 ) -> Windows:
-    """Cut whole recordings into windows; see `plan_windows` and `gather_windows` for the parameters."""
-    spans = plan_windows([sequence.n_frames for sequence in sequences], window_frames, offset)
-    return gather_windows(sequences, spans, window_frames, sample_weights)
+    """Copy the frames of `spans` into windows, padded with zeros at the end; parameters as of `cut_rows`.
+
+    `weights` holds, per recording, what each frame's loss counts, shape (n_frames,); unscored frames count 0
+    whatever is given.
+    """
+    x, mask = cut_rows([s.embeddings for s in sequences], spans, window_frames)
+    y = np.zeros((*mask.shape, *sequences[0].target.shape[1:]), np.float32)
+    weight = np.zeros(mask.shape, np.float32)
+    for row, (recording_index, start, stop) in enumerate(spans):
+        sequence, scored = sequences[recording_index], sequences[recording_index].scored[start:stop]
+        y[row, : stop - start][scored] = sequence.target[start:stop][scored]
+        weight[row, : stop - start][scored] = weights[recording_index][start:stop][scored]
+    return Windows(x, mask, y, weight)
 
 
 def stitch(values: NDArray[np.float32], starts: NDArray[np.int64], n_frames: int) -> NDArray[np.float32]:
@@ -185,8 +166,8 @@ def stitch(values: NDArray[np.float32], starts: NDArray[np.int64], n_frames: int
 
     Parameters
     ----------
-    values : ndarray, shape (n_windows, window_frames)
-        One value per frame of each window; what stands at padded frames is dropped.
+    values : ndarray, shape (n_windows, window_frames, *frame_shape)
+        What is said of each window's frames; what stands at padded frames is dropped.
     starts : ndarray, shape (n_windows,)
         First frame of each window, in any order. A window reaches to the next one's start.
     n_frames : int
@@ -194,7 +175,7 @@ def stitch(values: NDArray[np.float32], starts: NDArray[np.int64], n_frames: int
 
     Returns
     -------
-    ndarray, shape (n_frames,)
+    ndarray, shape (n_frames, *frame_shape)
         Of the dtype of `values`.
 
     Raises
@@ -209,7 +190,7 @@ def stitch(values: NDArray[np.float32], starts: NDArray[np.int64], n_frames: int
         raise ValueError(
             f"windows of {values.shape[1]} frames that start at {bounds[:-1]} do not cover {n_frames} frames"
         )
-    stitched = np.empty(n_frames, values.dtype)
+    stitched = np.empty((n_frames, *values.shape[2:]), values.dtype)
     for window, start, length in zip(values[order], bounds[:-1], lengths, strict=True):
         stitched[start : start + length] = window[:length]
     return stitched

@@ -16,8 +16,9 @@ from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.training.chosen_settings import make_choices
-from pipeline.training.cross_validation import plan_folds, run_stage_two
+from pipeline.training.cross_validation import run_stage_two
 from pipeline.training.embed import run_stage_one
+from pipeline.training.plan import plan_folds
 
 log = logging.getLogger(__name__)
 

@@ -28,17 +28,17 @@ def test_kill_9_during_training_loses_only_the_fit_in_flight(tmp_path: Path):
     for n_fits in (1, 5):
         process = start(config, killed)
         deadline = time.monotonic() + 120
-        while len(list(killed.glob("fits/*.npz"))) < n_fits and process.poll() is None:
+        while len(list(killed.glob("fits/*.*.npz"))) < n_fits and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.kill()
         assert process.wait() != 0, "it finished before it could be killed"
         # What an earlier life finished is not touched by the next.
-        now = {path.name: path.stat().st_mtime_ns for path in killed.glob("fits/*.npz")}
+        now = {path.name: path.stat().st_mtime_ns for path in killed.glob("fits/*.*.npz")}
         assert kept.items() <= now.items()
         kept = now
     assert main([str(config), "--output", str(killed)]) == 0
-    assert kept.items() <= {path.name: path.stat().st_mtime_ns for path in killed.glob("fits/*.npz")}.items()
+    assert kept.items() <= {path.name: path.stat().st_mtime_ns for path in killed.glob("fits/*.*.npz")}.items()
     assert main([str(config), "--output", str(whole)]) == 0
     for name in ("scores.csv", "baseline_scores.csv", "predictions/r1.csv", "predictions/r3.csv"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()

@@ -147,6 +147,42 @@ def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
         return None
 
 
+class CachedRows:
+    """The embeddings of a finished cache, read a slice at a time; HDF5 compares the checksums of what is read.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n_analysed, n_features).
+
+    Raises
+    ------
+    InputError
+        Also when a slice is read: if the file has vanished, is damaged, or was made by another recipe.
+    """
+
+    def __init__(self, path: Path, expected_fingerprint: str) -> None:
+        self._path = path
+        self._fingerprint = expected_fingerprint
+        self.shape: tuple[int, ...] = self._read(lambda embeddings: embeddings.shape)
+
+    def __getitem__(self, frames: slice) -> NDArray[np.float32]:
+        """Read the rows of some consecutive frames, shape (n, n_features)."""
+        return np.asarray(self._read(lambda embeddings: embeddings[frames]), dtype=np.float32)
+
+    def _read(self, what: Callable[[h5py.Dataset], Any]) -> Any:
+        try:
+            with h5py.File(self._path, "r") as file:
+                if not bool(file.attrs["complete"]) or str(file.attrs["fingerprint"]) != self._fingerprint:
+                    raise ValueError("it was made by another recipe")
+                return what(file["embeddings"])
+        except _DAMAGE as error:
+            raise InputError(
+                f"The cached embeddings {self._path} vanished or were damaged while they were in use "
+                f"({' '.join(str(error).split())}). Start again: they are then computed anew, finished folds are kept."
+            ) from None
+
+
 def _checked(file: h5py.File, path: Path) -> FeatureCache:
     """Read all of a file once, chunk by chunk, which makes HDF5 compare each checksum."""
     recipe = json.loads(str(file.attrs["recipe"]))

@@ -9,50 +9,46 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     import keras
 
+    from models.tasks import Task
+
 
 class HeadConfig(BaseModel):
-    """Settings of a head; each subclass stands beside the network that it describes.
-
-    The contract of `build`: a Keras model with the inputs ``embeddings`` (batch, window_frames, n_features)
-    float32 and ``mask`` (batch, window_frames) bool, False at the padded end of a window, and the output
-    ``probability`` (batch, window_frames) in [0, 1]. The layer named ``logit`` holds what the sigmoid is
-    taken of. What is padded must not change the probability of a frame that is not.
-    """
+    """Settings of a head; each subclass stands beside the `body` that it describes, and a task closes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
 
-    def build(self, n_features: int, window_frames: int) -> keras.Model:
-        """Build the network with fresh weights drawn from Keras' global seed."""
+    @property
+    def output_l2(self) -> float:
+        """Penalty on the squared weights of the last layer."""
+        return 0.0
+
+    def body(self, embeddings: Any, mask: Any) -> Any:
+        """Turn embeddings into what the last layer weighs and sums, shape (batch, window_frames, n_hidden).
+
+        What is padded must not change what stands at a frame that is not.
+
+        Parameters
+        ----------
+        embeddings : KerasTensor, shape (batch, window_frames, n_features), float32
+        mask : KerasTensor, shape (batch, window_frames), bool
+            False at the padded end of a window.
+        """
         raise TypeError(f"{type(self).__name__} describes no network; choose one of models.heads.HEADS")
 
+    def build(self, n_features: int, window_frames: int, task: Task, frame_shape: tuple[int, ...]) -> keras.Model:
+        """Build the network with fresh weights drawn from Keras' global seed.
 
-def head_inputs(n_features: int, window_frames: int) -> tuple[Any, Any]:
-    """The two symbolic inputs that every head has: embeddings and mask."""
-    import keras
+        Returns
+        -------
+        keras.Model
+            With the inputs ``embeddings`` and ``mask`` (see `body`) and the output ``probability`` (batch,
+            window_frames, *frame_shape). The layer named ``logit`` holds what the task's activation is taken of.
+        """
+        import keras
 
-    embeddings = keras.Input((window_frames, n_features), name="embeddings", dtype="float32")
-    mask = keras.Input((window_frames,), name="mask", dtype="bool")
-    return embeddings, mask
-
-
-def finish_head(inputs: tuple[Any, Any], hidden: Any, l2: float = 0.0) -> keras.Model:
-    """Close a head: one weighted sum per frame (``logit``), its sigmoid (``probability``).
-
-    Parameters
-    ----------
-    inputs : tuple of KerasTensor
-        As from `head_inputs`.
-    hidden : KerasTensor, shape (batch, window_frames, n_hidden)
-        The last layer's output.
-    l2 : float
-        Penalty on the squared weights of the sum; 0 for none.
-    """
-    import keras
-
-    regularizer = keras.regularizers.L2(l2) if l2 > 0 else None
-    logit = keras.layers.Dense(1, kernel_regularizer=regularizer, name="dense")(hidden)
-    logit = keras.layers.Reshape((inputs[0].shape[1],), name="logit")(logit)
-    probability = keras.layers.Activation("sigmoid", name="probability")(logit)
-    return keras.Model(list(inputs), probability)
+        embeddings = keras.Input((window_frames, n_features), name="embeddings", dtype="float32")
+        mask = keras.Input((window_frames,), name="mask", dtype="bool")
+        output = task.close(self.body(embeddings, mask), frame_shape, self.output_l2)
+        return keras.Model([embeddings, mask], output)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from models.heads.base import HeadConfig, finish_head, head_inputs
-
-if TYPE_CHECKING:
-    import keras
+from models.heads.base import HeadConfig
 
 
 class LogisticConfig(HeadConfig):
@@ -18,7 +15,11 @@ class LogisticConfig(HeadConfig):
     name: Literal["logistic"] = "logistic"
     l2: float = Field(default=1e-3, ge=0, description="penalty on the squared weights")
 
-    def build(self, n_features: int, window_frames: int) -> keras.Model:
-        """Per-frame ``Dense(1, sigmoid)``; see `HeadConfig` for inputs and output."""
-        inputs = head_inputs(n_features, window_frames)
-        return finish_head(inputs, inputs[0], l2=self.l2)
+    @property
+    def output_l2(self) -> float:
+        """`l2`."""
+        return self.l2
+
+    def body(self, embeddings: Any, mask: Any) -> Any:
+        """Nothing: the features themselves are summed."""
+        return embeddings

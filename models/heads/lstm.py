@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from models.heads.base import HeadConfig, finish_head, head_inputs
-
-if TYPE_CHECKING:
-    import keras
+from models.heads.base import HeadConfig
 
 
 class LstmConfig(HeadConfig):
@@ -29,15 +26,13 @@ class LstmConfig(HeadConfig):
         """Units per layer, never below 1."""
         return [max(1, self.units // 2**i) if self.halving else self.units for i in range(self.layers)]
 
-    def build(self, n_features: int, window_frames: int) -> keras.Model:
-        """Build the network; see `HeadConfig` for inputs and output."""
+    def body(self, embeddings: Any, mask: Any) -> Any:
+        """See `HeadConfig`."""
         import keras
 
         from models.heads.scan_lstm import scan_lstm_class
 
-        inputs = head_inputs(n_features, window_frames)
-        hidden, mask = inputs
-        hidden = keras.layers.Dropout(self.dropout, name="dropout")(hidden)
+        hidden = keras.layers.Dropout(self.dropout, name="dropout")(embeddings)
         for i, units in enumerate(self.layer_units()):
             hidden = scan_lstm_class()(units, bidirectional=self.bidirectional, name=f"lstm_{i}")(hidden, mask=mask)
-        return finish_head(inputs, hidden)
+        return hidden

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from models.heads.base import HeadConfig, finish_head, head_inputs
-
-if TYPE_CHECKING:
-    import keras
+from models.heads.base import HeadConfig
 
 
 class TcnConfig(HeadConfig):
@@ -37,15 +34,13 @@ class TcnConfig(HeadConfig):
         """Filters per block, never below 1."""
         return [max(1, self.filters // 2**i) for i in range(self.blocks)]
 
-    def build(self, n_features: int, window_frames: int) -> keras.Model:
-        """Build the network; see `HeadConfig` for inputs and output."""
+    def body(self, embeddings: Any, mask: Any) -> Any:
+        """See `HeadConfig`."""
         import keras
 
         from models.heads.masked_tcn import masked_tcn_class
 
-        inputs = head_inputs(n_features, window_frames)
-        hidden, mask = inputs
-        hidden = keras.layers.Dropout(self.dropout, name="dropout")(hidden)
+        hidden = keras.layers.Dropout(self.dropout, name="dropout")(embeddings)
         for i, filters in enumerate(self.block_filters()):
             layer = masked_tcn_class()(
                 nb_filters=filters,
@@ -59,4 +54,4 @@ class TcnConfig(HeadConfig):
                 name=f"tcn_{i}",
             )
             hidden = layer(hidden, mask=mask)
-        return finish_head(inputs, hidden)
+        return hidden

@@ -20,7 +20,7 @@ from pipeline.dataset.load import check_recordings, recordings_csv
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL
 from pipeline.dataset.reading import ReadingSettings
 from pipeline.runtime.logs import only_errors
-from pipeline.training.cross_validation import plan_behavior
+from pipeline.training.plan import head_outputs, plan_head_folds
 
 _DESCRIPTION = """Looks at every video, pose file and annotation file of a table, whatever is wrong with some of them,
 and says what was found, what it does to the results, and what to do about it. Nothing is changed. Videos are decoded
@@ -62,9 +62,9 @@ def learning_findings(config: ExperimentConfig, audit: Audit) -> list[Finding]:
             recordings = check_recordings([item.loaded for item in audit.recordings], config)
         except InputError as error:
             return [error_finding("", error)]
-        for behavior in config.behavior_names():
+        for name in head_outputs(config):
             try:
-                plan_behavior(config, recordings, behavior)
+                plan_head_folds(config, recordings, name)
             except InputError as error:
                 errors[str(error)] = None
     return [error_finding("", InputError(error)) for error in errors]

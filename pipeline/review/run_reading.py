@@ -12,8 +12,8 @@ from common.suggestions import did_you_mean, listing
 from pipeline.review.ranking import BehaviorTimeline
 from pipeline.run_folder.reading import RecordingRow, Run, Timelines, read_run, section
 from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.training.plan import FINAL
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from pipeline.scoring.scores import FULL
 from pipeline.scoring.statistics.ethology_tables import read_statistics, read_statistics_agreement, read_statistics_bins
 from pipeline.scoring.statistics.groups import read_groups
 
-FINAL = "final"
+# In the place of a recording's id, which is never empty: the settings of recordings that took no part.
+FINAL = ""
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,18 @@ def read_tables(folder: RunDir) -> Tables:
 
 def _read_choices(path: Path) -> list[ChoiceRow]:
     steps = ("smooth_s", "threshold", "max_gap_s", "min_bout_s", "opening_s")
+    lines = read_table(path)
+    # In the file they are called `final`, unless a recording bears that name.
+    final_cell = "final" if all(cells["recording"] for cells in lines) else ""
     rows = []
-    for cells in read_table(path):
+    for cells in lines:
         order = cells["order"].split(" > ")
         settings = PostprocessConfig.model_validate({name: float(cells[name]) for name in steps} | {"order": order})
         values = {name: float(cells[name]) if cells[name] else None for name in ("value", "value_none", "value_closed")}
         rows.append(
             ChoiceRow(
                 behavior=cells["behavior"],
-                recording=cells["recording"],
+                recording=FINAL if cells["recording"] == final_cell else cells["recording"],
                 variant=cells["postprocessed"],
                 settings=settings,
                 objective=cells["objective"],

@@ -88,15 +88,15 @@ def make_choices(config: ExperimentConfig, recordings: Sequence[EmbeddedRecordin
         n_done = 0
         for column, behavior in enumerate(behaviors):
             crossed = {r.id: stage_two.probabilities[HEAD][r.id][behavior] for r in train}
-            for name in (FINAL, *crossed):
-                found = crossed if name == FINAL else stage_two.inner.get((behavior, name), {})
+            for name in (None, *crossed):
+                found = crossed if name is None else stage_two.inner.get((behavior, name), {})
                 choice = _choose(config, [(r, found[r.id]) for r in train if r.id in found], column)
-                if name == FINAL:
+                if name is None:
                     choices.final[behavior] = choice
                 else:
                     choices.by_recording[behavior, name] = choice
                 if choice.tuning is not None and choice.tuning.reason:
-                    choices.notes.append(f"{behavior}, {name}: {choice.tuning.reason}")
+                    choices.notes.append(f"{behavior}, {name or FINAL}: {choice.tuning.reason}")
                 n_done += 1
                 bar.update(n_done)
     return choices
@@ -133,12 +133,13 @@ CHOICE_COLUMNS = (
 def choice_rows(choices: Choices, behaviors: Sequence[str], recordings: Sequence[str]) -> list[dict[str, object]]:
     """Rows of postprocess.csv: every step of every way, for every behavior and recording, and `final`.
 
+    Where a recording is called `final`, the cell of the final settings stays empty.
     The objective's values (of the chosen settings, of none, of closing alone) are those on the recordings
     from which they were chosen; they are empty where settings were fixed.
     """
     rows: list[dict[str, object]] = []
     for behavior in behaviors:
-        named = {FINAL: choices.final[behavior]}
+        named = {"" if FINAL in recordings else FINAL: choices.final[behavior]}
         named |= {recording: choices.of(behavior, recording) for recording in recordings}
         for name, choice in named.items():
             for variant, settings in choice.variants.items():

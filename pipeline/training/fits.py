@@ -1,6 +1,6 @@
 """One fit: a head trained on some recordings, and its probabilities on others.
 
-A fit is the unit of work that is stored, resumed and handed to a worker process. Its file holds the
+A fit is the unit of work that is stored, resumed and handed to an executor. Its file holds the
 probabilities, the training history and a fingerprint of everything that went in; a fit whose
 fingerprint differs, or whose file is damaged, is trained again.
 """
@@ -20,14 +20,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import InputError
 from common.files import write_bytes
-from features.cache.store import read_cache
+from features.cache.store import CachedRows
 from models.bundle import save_bundle
 from models.heads import HeadConfig
+from models.rows import Rows
 from models.settings import TrainingConfig
-from models.training import History, train_head
+from models.tasks import TASKS
+from models.training import train_head
 from models.windows import FeatureSequence
+from pipeline.training.frame_labels import FrameLabels
 
 log = logging.getLogger(__name__)
 
@@ -45,32 +47,19 @@ class EmbeddingSource:
     path: Path
     fingerprint: str
 
-    def load(self) -> NDArray[np.float32]:
-        """Read the embeddings, shape (n_analysed, n_features).
+    def rows(self) -> CachedRows:
+        """Open them, to be read by slices.
 
         Raises
         ------
         InputError
             If the cache has vanished or been damaged since stage one checked it.
         """
-        cached = read_cache(self.path, self.fingerprint)
-        if cached is None:
-            raise InputError(
-                f"The cached embeddings of {self.recording} ({self.path}) vanished or were damaged while the heads "
-                "were being trained. Start the experiment again: they are then computed anew, finished folds are kept."
-            )
-        return cached.embeddings
+        return CachedRows(self.path, self.fingerprint)
 
-
-@dataclass(frozen=True)
-class Target:
-    """Labels of one behavior in one recording, at its analysed frames, shape (n_analysed,).
-
-    `trainable` is False where the frame is not scored by a human or the animal was not observed.
-    """
-
-    active: NDArray[np.bool_]
-    trainable: NDArray[np.bool_]
+    def load(self) -> NDArray[np.float32]:
+        """Read them whole, shape (n_analysed, n_features); raises as `rows`."""
+        return self.rows()[:]
 
 
 @dataclass(frozen=True)
@@ -79,10 +68,16 @@ class Fit:
 
     Attributes
     ----------
-    behavior : str
-    kind : {"head", "baseline"}
-    fold : str
-        Held-out recordings, or `final`.
+    name : str
+        Of its head, as the task calls it: the behavior, where each has a head of its own.
+    task : str
+        One of `models.tasks.TASKS`.
+    outputs : tuple of str
+        The behaviors that the head tells of.
+    kind : str
+        See `pipeline.training.plan`.
+    fold : str or None
+        Held-out recordings; None for a final head.
     key : str
         File name of the stored fit.
     train, validation, predict : tuple of str
@@ -96,9 +91,11 @@ class Fit:
         Where the trained head is kept; None for heads that are only scored.
     """
 
-    behavior: str
+    name: str
+    task: str
+    outputs: tuple[str, ...]
     kind: str
-    fold: str
+    fold: str | None
     key: str
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -110,10 +107,20 @@ class Fit:
     refit: bool = False
     bundle_path: Path | None = None
 
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """Every recording that it needs embeddings of, once."""
+        return tuple(dict.fromkeys((*self.train, *self.validation, *self.predict)))
+
+    @property
+    def fold_words(self) -> str:
+        """The fold, for readers."""
+        return "final" if self.fold is None else self.fold
+
 
 @dataclass(frozen=True)
 class FitResult:
-    """What came of a fit: probabilities per recording, shape (n_analysed,), and its history."""
+    """What came of a fit: probabilities per recording, shape (n_analysed, n_outputs), and its history."""
 
     probabilities: dict[str, NDArray[np.float32]]
     history: list[dict[str, Any]]
@@ -121,23 +128,24 @@ class FitResult:
     note: str
 
 
-def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], targets: Mapping[tuple[str, str], Target]) -> str:
+def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], labels: Mapping[str, FrameLabels]) -> str:
     """Hash of everything that determines a fit's result."""
     digest = hashlib.sha256()
     plan = {
         "version": FIT_VERSION,
+        "task": [fit.task, fit.outputs],
         "head": fit.head.model_dump(mode="json"),
         "training": fit.training.model_dump(mode="json"),
-        "folds": [fit.behavior, fit.train, fit.validation, fit.predict],
+        "folds": [fit.train, fit.validation, fit.predict],
         "seed": fit.seed,
         "n_epochs": fit.n_epochs,
         "refit": fit.refit,
-        "embeddings": {r: sources[r].fingerprint for r in (*fit.train, *fit.validation, *fit.predict)},
+        "embeddings": {r: sources[r].fingerprint for r in fit.recordings},
     }
     digest.update(json.dumps(plan, sort_keys=True).encode("utf-8"))
     for recording in (*fit.train, *fit.validation):
-        target = targets[recording, fit.behavior]
-        digest.update(target.active.tobytes() + target.trainable.tobytes())
+        chosen = labels[recording].of(fit.outputs)
+        digest.update(chosen.active.tobytes() + chosen.trainable.tobytes())
     return digest.hexdigest()
 
 
@@ -149,8 +157,8 @@ def derive_seed(seed: int, *names: str) -> int:
 
 def perform_fit(
     fit: Fit,
-    load: Callable[[str], NDArray[np.float32]],
-    targets: Mapping[tuple[str, str], Target],
+    rows: Callable[[str], Rows],
+    labels: Mapping[str, FrameLabels],
     bundle_metadata: Mapping[str, Any],
     on_epoch: OnEpoch | None = None,
 ) -> FitResult:
@@ -159,43 +167,39 @@ def perform_fit(
     Parameters
     ----------
     fit : Fit
-    load : callable
+    rows : callable
         Embeddings of a recording by id.
-    targets : mapping of (recording, behavior) to Target
+    labels : mapping of str to FrameLabels
+        Of the training and validation recordings.
     bundle_metadata : mapping
         Written into the bundle beside the head.
     on_epoch : callable, optional
         Called with each row of the history.
     """
+    task = TASKS[fit.task]
 
     def sequences(recordings: tuple[str, ...]) -> list[FeatureSequence]:
-        return [
-            FeatureSequence(r, load(r), targets[r, fit.behavior].active, targets[r, fit.behavior].trainable)
-            for r in recordings
-        ]
+        chosen = [(r, labels[r].of(fit.outputs)) for r in recordings]
+        return [FeatureSequence(r, rows(r), task.target(own.active), own.scored) for r, own in chosen]
 
+    validation = sequences(fit.validation) or None
     head, history = train_head(
+        task,
         fit.head,
         fit.training,
         sequences(fit.train),
-        sequences(fit.validation) or None,
+        validation,
         fit.seed,
         n_epochs=fit.n_epochs,
         on_epoch=on_epoch,
     )
     if fit.refit:
         both = sequences((*fit.train, *fit.validation))
-        head, _ = train_head(fit.head, fit.training, both, None, fit.seed, n_epochs=history.best_epoch)
+        head, _ = train_head(task, fit.head, fit.training, both, None, fit.seed, n_epochs=history.best_epoch)
     if fit.bundle_path is not None:
-        save_bundle(fit.bundle_path, head, dict(bundle_metadata) | {"behavior": fit.behavior})
-    probabilities = {r: head.predict(load(r)) for r in fit.predict}
-    return FitResult(probabilities, list(history.rows), history.best_epoch, _note(history))
-
-
-def _note(history: History) -> str:
-    if history.monitor != "loss":
-        return ""
-    return "the validation recordings show no positive frame, so early stopping looked at their loss"
+        save_bundle(fit.bundle_path, head, {**bundle_metadata, "behavior": fit.name, "outputs": list(fit.outputs)})
+    probabilities = {r: task.by_output(head.predict(rows(r))) for r in fit.predict}
+    return FitResult(probabilities, list(history.rows), history.best_epoch, history.note)
 
 
 def store_fit(path: Path, fingerprint: str, result: FitResult) -> None:

@@ -131,9 +131,3 @@ def inner_groups(
         turn, place = divmod(position, len(hands))
         hands[place if turn % 2 == 0 else len(hands) - 1 - place].extend(family)
     return [tuple(hand) for hand in hands]
-
-
-def median_best_epoch(best_epochs: Sequence[int]) -> int:
-    """Epochs for a final head: the (lower) median of the folds' best epochs, at least 1."""
-    ordered = sorted(best_epochs)
-    return max(1, ordered[(len(ordered) - 1) // 2])

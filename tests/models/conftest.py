@@ -9,9 +9,11 @@ from models.heads import HeadConfig
 from models.heads.logistic import LogisticConfig
 from models.heads.lstm import LstmConfig
 from models.heads.tcn import TcnConfig
+from models.tasks import TASKS
 from models.windows import FeatureSequence
 
 N_FEATURES = 5
+BINARY = TASKS["binary"]
 
 MakeRecording = Callable[..., FeatureSequence]
 

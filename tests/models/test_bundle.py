@@ -10,18 +10,19 @@ import pytest
 
 import models
 from common.errors import InputError
+from common.files import sha256_of
 from models import bundle
 from models.bundle import load_bundle, save_bundle
 from models.heads import HeadConfig
 from models.training import TrainedHead, TrainingConfig, train_head
-from tests.models.conftest import SMALL_HEADS, MakeRecording
+from tests.models.conftest import BINARY, SMALL_HEADS, MakeRecording
 
 SETTINGS = TrainingConfig(window_frames=20, batch_windows=3, epochs=1, min_steps_per_epoch=2)
 METADATA = {"behavior": "grooming", "recipe": {"backbone": "compact"}, "postprocess": {"threshold": 0.5}}
 
 
 def trained(head: HeadConfig, make_recording: MakeRecording, seed: int = 1) -> TrainedHead:
-    return train_head(head, SETTINGS, [make_recording(50)], None, seed=seed, n_epochs=1)[0]
+    return train_head(BINARY, head, SETTINGS, [make_recording(50)], None, seed=seed, n_epochs=1)[0]
 
 
 @pytest.fixture
@@ -137,6 +138,16 @@ def test_a_bundle_of_another_time_is_told(saved: Path) -> None:
         load_bundle(saved)
 
 
+def test_a_bundle_of_before_there_were_tasks_is_binary(saved: Path, make_recording: MakeRecording) -> None:
+    header = json.loads((saved / "head.json").read_text(encoding="utf-8"))
+    assert header.pop("task") == "binary"
+    expected = load_bundle(saved)[0].predict(make_recording().embeddings)
+    (saved / "head.json").write_text(json.dumps(header), encoding="utf-8")
+    head, _ = load_bundle(saved)
+    assert head.task is BINARY
+    assert np.array_equal(head.predict(make_recording().embeddings), expected)
+
+
 def test_a_folder_without_a_bundle_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"head\.json is missing"):
         load_bundle(tmp_path)
@@ -152,6 +163,6 @@ def test_a_network_that_carries_code_is_refused(saved: Path) -> None:
     keras.Model([embeddings, mask], hidden).save(saved / "model.keras")
     assert zipfile.is_zipfile(saved / "model.keras")
     checksums = json.loads((saved / "head.json").read_text(encoding="utf-8"))["sha256"]
-    rewrite_header(saved, sha256={**checksums, "model.keras": bundle._sha256(saved / "model.keras")})
+    rewrite_header(saved, sha256={**checksums, "model.keras": sha256_of(saved / "model.keras")})
     with pytest.raises(InputError, match="cannot be read"):
         load_bundle(saved)

@@ -14,7 +14,7 @@ from models.heads.lstm import LstmConfig
 from models.heads.masked_tcn import masked_tcn_class
 from models.heads.scan_lstm import scan_lstm_class
 from models.heads.tcn import TcnConfig
-from tests.models.conftest import N_FEATURES, SMALL_HEADS
+from tests.models.conftest import BINARY, N_FEATURES, SMALL_HEADS
 
 W = 12
 
@@ -31,7 +31,7 @@ def predict(model: keras.Model, x: np.ndarray, n_real: list[int]) -> np.ndarray:
 
 def built(head: HeadConfig, window_frames: int = W, seed: int = 1) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    return head.build(N_FEATURES, window_frames)
+    return head.build(N_FEATURES, window_frames, BINARY, ())
 
 
 def test_every_head_of_the_table_is_among_the_small_ones() -> None:

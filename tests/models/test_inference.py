@@ -4,13 +4,13 @@ import pytest
 from common.errors import InputError
 from models.heads import HeadConfig
 from models.training import TrainedHead, TrainingConfig, train_head
-from tests.models.conftest import N_FEATURES, SMALL_HEADS, MakeRecording
+from tests.models.conftest import BINARY, N_FEATURES, SMALL_HEADS, MakeRecording
 
 SETTINGS = TrainingConfig(window_frames=20, batch_windows=3, epochs=1, min_steps_per_epoch=1)
 
 
 def trained(head: HeadConfig, make_recording: MakeRecording) -> TrainedHead:
-    return train_head(head, SETTINGS, [make_recording(50)], None, seed=1, n_epochs=1)[0]
+    return train_head(BINARY, head, SETTINGS, [make_recording(50)], None, seed=1, n_epochs=1)[0]
 
 
 def test_any_number_of_frames(small_head: HeadConfig, make_recording: MakeRecording) -> None:
@@ -41,6 +41,6 @@ def test_features_of_another_backbone_are_refused(make_recording: MakeRecording)
 
 def test_the_model_holds_the_heads_own_weights(make_recording: MakeRecording) -> None:
     first = trained(SMALL_HEADS["logistic"], make_recording)
-    train_head(SMALL_HEADS["logistic"], SETTINGS, [make_recording(50)], None, seed=2, n_epochs=1)
+    train_head(BINARY, SMALL_HEADS["logistic"], SETTINGS, [make_recording(50)], None, seed=2, n_epochs=1)
     for kept, own in zip(first.model.get_weights(), first.weights, strict=True):
         assert np.array_equal(kept, own)

@@ -3,22 +3,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from models import rows
 from models.scaler import Scaler
+
+
+def scaled_by(scaler: Scaler, embeddings: np.ndarray) -> np.ndarray:
+    return (embeddings - scaler.mean) / scaler.std
 
 
 @given(hnp.arrays(np.float32, (30, 3), elements=st.floats(-1000, 1000, width=32)), st.integers(1, 29))
 def test_training_frames_become_mean_0_deviation_1(embeddings: np.ndarray, cut: int) -> None:
     scaler = Scaler.fit([embeddings[:cut], embeddings[cut:]])
     varies = embeddings.std(axis=0) > 1e-2 * np.maximum(1, np.abs(embeddings).max(axis=0))
-    scaled = scaler.apply(embeddings)[:, varies]
-    assert scaled.dtype == np.float32
+    scaled = scaled_by(scaler, embeddings)[:, varies]
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=2e-3)
     np.testing.assert_allclose(scaled.std(axis=0), 1, atol=2e-3)
 
 
 def test_a_constant_feature_is_not_blown_up() -> None:
     scaler = Scaler.fit([np.full((100, 1), 0.1, np.float32)])
-    assert abs(scaler.apply(np.array([[0.6]], np.float32))[0, 0] - 0.5) < 1e-6
+    assert abs(scaled_by(scaler, np.array([[0.6]], np.float32))[0, 0] - 0.5) < 1e-6
 
 
 def test_large_offsets_lose_no_precision() -> None:
@@ -37,4 +41,14 @@ def test_faint_features_are_not_amplified_above_the_floor() -> None:
 
 def test_the_identity_changes_nothing() -> None:
     embeddings = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
-    assert np.array_equal(Scaler.identity(2).apply(embeddings), embeddings)
+    assert np.array_equal(scaled_by(Scaler.identity(2), embeddings), embeddings)
+
+
+def test_statistics_are_the_same_to_the_last_bit_however_little_is_read_at_once(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    recordings = [(1e3 * rng.normal(size=(n, 7))).astype(np.float32) for n in (1, 501, 90)]
+    whole = Scaler.fit(recordings)
+    monkeypatch.setattr(rows, "CHUNK_BYTES", 4 * 7 * 13)
+    assert [len(chunk) for chunk in rows.chunks(recordings[2])] == [13] * 6 + [12]
+    piecewise = Scaler.fit(recordings)
+    assert np.array_equal(piecewise.mean, whole.mean) and np.array_equal(piecewise.std, whole.std)

@@ -11,7 +11,7 @@ from models.heads.lstm import LstmConfig
 from models.inference import TrainedHead
 from models.training import History, TrainingConfig, train_head
 from models.windows import FeatureSequence
-from tests.models.conftest import SMALL_HEADS, MakeRecording
+from tests.models.conftest import BINARY, SMALL_HEADS, MakeRecording
 
 QUICK = TrainingConfig(window_frames=20, batch_windows=4, epochs=3, min_epochs=1, min_steps_per_epoch=4)
 LOGISTIC = SMALL_HEADS["logistic"]
@@ -29,7 +29,7 @@ def trio(make_recording: MakeRecording) -> list[FeatureSequence]:
 def fit(
     head: HeadConfig, settings: TrainingConfig, trio: list[FeatureSequence], seed: int = 1
 ) -> tuple[TrainedHead, History]:
-    return train_head(head, settings, trio[:2], trio[2:], seed)
+    return train_head(BINARY, head, settings, trio[:2], trio[2:], seed)
 
 
 def test_same_seed_same_probabilities_bit_for_bit(small_head: HeadConfig, trio: list[FeatureSequence]) -> None:
@@ -84,13 +84,13 @@ def test_patience_counts_from_the_best_epoch_and_none_before_min_epochs_is_kept(
 
 
 def test_without_validation_it_trains_exactly_so_many_epochs(trio: list[FeatureSequence]) -> None:
-    _, history = train_head(LOGISTIC, QUICK, trio, None, seed=1, n_epochs=5)
+    _, history = train_head(BINARY, LOGISTIC, QUICK, trio, None, seed=1, n_epochs=5)
     assert [row["epoch"] for row in history.rows] == [1, 2, 3, 4, 5]
     assert (history.best_epoch, history.stopped_early, history.monitor) == (5, False, "none")
-    assert history.rows[-1]["validation_average_precision"] is None
+    assert set(history.rows[-1]) == {"epoch", "loss", "seconds"}
     for validation, n_epochs in ((None, None), (trio, 5)):
         with pytest.raises(ValueError, match="either"):
-            train_head(LOGISTIC, QUICK, trio, validation, seed=1, n_epochs=n_epochs)
+            train_head(BINARY, LOGISTIC, QUICK, trio, validation, seed=1, n_epochs=n_epochs)
 
 
 def test_few_recordings_still_get_the_least_number_of_steps(trio: list[FeatureSequence]) -> None:
@@ -103,7 +103,7 @@ def test_few_recordings_still_get_the_least_number_of_steps(trio: list[FeatureSe
 def test_what_is_not_scored_teaches_nothing(trio: list[FeatureSequence]) -> None:
     scored = np.arange(75) % 3 > 0
     original = dataclasses.replace(trio[0], scored=scored)
-    relabelled = dataclasses.replace(original, active=np.where(scored, original.active, ~original.active))
+    relabelled = dataclasses.replace(original, target=np.where(scored, original.target, ~original.target))
     a, _ = fit(SMALL_HEADS["lstm"], QUICK, [original, *trio[1:]])
     b, _ = fit(SMALL_HEADS["lstm"], QUICK, [relabelled, *trio[1:]])
     assert np.array_equal(a.predict(trio[2].embeddings), b.predict(trio[2].embeddings))
@@ -114,9 +114,9 @@ def test_class_weights_make_a_blind_head_say_one_half(trio: list[FeatureSequence
     mean_probability = {}
     for switch in (True, False):
         settings = changed(QUICK, class_weights=switch, learning_rate=0.05)
-        head, _ = train_head(LOGISTIC, settings, blind, None, seed=1, n_epochs=20)
+        head, _ = train_head(BINARY, LOGISTIC, settings, blind, None, seed=1, n_epochs=20)
         mean_probability[switch] = head.predict(blind[0].embeddings).mean()
-    n_positive, n = sum(s.active.sum() for s in trio[:2]), sum(s.n_frames for s in trio[:2])
+    n_positive, n = sum(s.target.sum() for s in trio[:2]), sum(s.n_frames for s in trio[:2])
     assert mean_probability[False] == pytest.approx(n_positive / n, abs=0.05)
     assert mean_probability[True] == pytest.approx(0.5, abs=0.05)
 
@@ -135,7 +135,7 @@ def test_scaler_and_class_weights_come_from_training_recordings_alone(trio: list
     expected = np.concatenate([s.embeddings for s in trio[:2]]).mean(axis=0)
     np.testing.assert_allclose(head.scaler.mean, expected, atol=1e-6)
     one_epoch = changed(QUICK, epochs=1)
-    other = dataclasses.replace(trio[2], embeddings=trio[2].embeddings + 9, active=~trio[2].active)
+    other = dataclasses.replace(trio[2], embeddings=trio[2].embeddings + 9, target=~trio[2].target)
     a, b = fit(LOGISTIC, one_epoch, trio)[0], fit(LOGISTIC, one_epoch, [*trio[:2], other])[0]
     assert np.array_equal(a.predict(trio[0].embeddings), b.predict(trio[0].embeddings))
 
@@ -149,7 +149,7 @@ def test_random_offsets_are_a_switch(trio: list[FeatureSequence]) -> None:
 
 
 def test_validation_without_positives_falls_back_on_the_loss(trio: list[FeatureSequence]) -> None:
-    negative = dataclasses.replace(trio[2], active=np.zeros(63, bool))
+    negative = dataclasses.replace(trio[2], target=np.zeros(63, bool))
     _, history = fit(LOGISTIC, changed(QUICK, epochs=6, patience=6), [*trio[:2], negative])
     assert history.monitor == "loss"
     assert all(row["validation_average_precision"] is None for row in history.rows)
@@ -168,7 +168,7 @@ def test_recordings_shorter_than_a_window(make_recording: MakeRecording) -> None
 
 def test_every_epoch_is_reported_as_it_ends(trio: list[FeatureSequence]) -> None:
     seen: list[dict[str, Any]] = []
-    _, history = train_head(LOGISTIC, QUICK, trio[:2], trio[2:], 1, on_epoch=seen.append)
+    _, history = train_head(BINARY, LOGISTIC, QUICK, trio[:2], trio[2:], 1, on_epoch=seen.append)
     assert seen == history.rows
     assert set(seen[0]) == {"epoch", "loss", "validation_average_precision", "validation_loss", "seconds"}
 
@@ -180,7 +180,7 @@ def spoil(recording: FeatureSequence, frame: int) -> FeatureSequence:
 
 
 def test_wrong_input_is_told_in_one_paragraph(trio: list[FeatureSequence]) -> None:
-    unlabelled = dataclasses.replace(trio[0], active=np.zeros(75, bool))
+    unlabelled = dataclasses.replace(trio[0], target=np.zeros(75, bool))
     unscored = dataclasses.replace(trio[2], scored=np.zeros(63, bool))
     narrow = dataclasses.replace(trio[1], embeddings=trio[1].embeddings[:, :3])
     cases = [
@@ -191,7 +191,7 @@ def test_wrong_input_is_told_in_one_paragraph(trio: list[FeatureSequence]) -> No
     ]
     for (train, validation), text in cases:
         with pytest.raises(InputError, match=text) as caught:
-            train_head(LOGISTIC, QUICK, train, validation, seed=1)
+            train_head(BINARY, LOGISTIC, QUICK, train, validation, seed=1)
         assert "\n" not in str(caught.value)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.windows import FeatureSequence, cut_windows, plan_windows, stitch
+from models.windows import FeatureSequence, Windows, cut_windows, plan_windows, stitch
 
 
 def recording(n_frames: int, first: int = 0) -> FeatureSequence:
@@ -11,36 +11,38 @@ def recording(n_frames: int, first: int = 0) -> FeatureSequence:
     return FeatureSequence("m1", np.stack([frames, -frames], 1), frames % 2 == 0, np.ones(n_frames, bool))
 
 
+def cut(recordings: list[FeatureSequence], window_frames: int, offset: int = 0) -> tuple[Windows, np.ndarray]:
+    """All windows of some recordings, and (recording, first frame) of each."""
+    spans = plan_windows([one.n_frames for one in recordings], window_frames, offset)
+    weights = [np.ones(one.n_frames) for one in recordings]
+    places = np.array([(span.recording_index, span.start) for span in spans], int).reshape(-1, 2)
+    return cut_windows(recordings, weights, spans, window_frames), places
+
+
 @st.composite
-def cuts(draw: st.DrawFn) -> tuple[list[int], int, int]:
+def cuts(draw: st.DrawFn) -> tuple[list[FeatureSequence], int, int]:
     lengths = draw(st.lists(st.integers(0, 60), min_size=1, max_size=4))
     window_frames = draw(st.integers(1, 25))
-    return lengths, window_frames, draw(st.integers(0, window_frames - 1))
+    recordings = [recording(n, first=1000 * i + 1) for i, n in enumerate(lengths)]
+    return recordings, window_frames, draw(st.integers(0, window_frames - 1))
 
 
 @given(cuts())
-def test_stitching_undoes_cutting(cut: tuple[list[int], int, int]) -> None:
-    lengths, window_frames, offset = cut
-    recordings = [recording(n, first=1000 * i + 1) for i, n in enumerate(lengths)]
-    windows = cut_windows(recordings, window_frames, offset)
-    for i, original in enumerate(recordings):
-        own = windows.recording_index == i
-        for values, expected in (
-            (windows.x[own][..., 1], original.embeddings[:, 1]),
-            (windows.y[own], original.active),
-        ):
-            assert np.array_equal(stitch(values, windows.start[own], len(expected)), expected)
+def test_stitching_undoes_cutting(drawn: tuple[list[FeatureSequence], int, int]) -> None:
+    windows, places = cut(*drawn)
+    for i, original in enumerate(drawn[0]):
+        own, starts = places[:, 0] == i, places[places[:, 0] == i, 1]
+        assert np.array_equal(stitch(windows.x[own], starts, original.n_frames), original.embeddings[:])
+        assert np.array_equal(stitch(windows.y[own], starts, original.n_frames), original.target)
 
 
 @given(cuts())
-def test_every_frame_lies_in_one_window_and_padding_at_the_end(cut: tuple[list[int], int, int]) -> None:
-    lengths, window_frames, offset = cut
-    recordings = [recording(n, first=1000 * i + 1) for i, n in enumerate(lengths)]
-    windows = cut_windows(recordings, window_frames, offset)
-    assert windows.mask.sum() == sum(lengths)
+def test_every_frame_lies_in_one_window_and_padding_at_the_end(drawn: tuple[list[FeatureSequence], int, int]) -> None:
+    windows, places = cut(*drawn)
+    assert windows.mask.sum() == sum(one.n_frames for one in drawn[0])
     assert not (~windows.mask[:, :-1] & windows.mask[:, 1:]).any(), "a real frame after padding"
     assert windows.mask[:, 0].all(), "a window without frames"
-    for i, row in zip(windows.recording_index, range(len(windows.x)), strict=True):
+    for i, row in zip(places[:, 0], range(len(windows.x)), strict=True):
         frames = windows.x[row, windows.mask[row], 0]
         assert (frames // 1000 == i).all(), "a window holds frames of another recording"
         assert (np.diff(frames) == 1).all()
@@ -53,13 +55,14 @@ def test_an_offset_shortens_the_first_window() -> None:
     assert spans == [(0, 0, 3), (0, 3, 7), (0, 7, 10), (1, 0, 3)]
 
 
-def test_weights_follow_labels_and_unscored_frames_count_nothing() -> None:
-    active = np.array([True, False, True, False, False])
+def test_unscored_frames_count_nothing_whatever_their_target() -> None:
     scored = np.array([True, True, False, False, True])
-    original = FeatureSequence("m1", np.zeros((5, 1), np.float32), active, scored)
-    windows = cut_windows([original], 3, sample_weights=(0.5, 4.0))
+    target = np.array([[1.0, 0.0], [0.5, 0.5], [np.nan, np.nan], [7.0, 7.0], [0.0, 1.0]])
+    original = FeatureSequence("m1", np.zeros((5, 1), np.float32), target, scored)
+    weight = np.array([4.0, 0.5, 4.0, 0.5, 0.5])
+    windows = cut_windows([original], [weight], plan_windows([5], 3), 3)
     assert windows.weight.tolist() == [[4.0, 0.5, 0.0], [0.0, 0.5, 0.0]]
-    assert windows.y.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert windows.y.tolist() == [[[1, 0], [0.5, 0.5], [0, 0]], [[0, 0], [0, 1], [0, 0]]]
 
 
 def test_stitch_takes_windows_in_any_order() -> None:

@@ -16,13 +16,13 @@ from pipeline.training.fits import (
     EmbeddingSource,
     Fit,
     FitResult,
-    Target,
     derive_seed,
     fit_fingerprint,
     perform_fit,
     read_fit,
     store_fit,
 )
+from pipeline.training.frame_labels import FrameLabels
 from pipeline.training.plan import BASELINE, HEAD
 
 
@@ -74,14 +74,23 @@ def test_a_flipped_bit_anywhere_never_ends_in_another_error(tmp_path):
         assert found is None or found.probabilities["a b"].tolist() == result().probabilities["a b"].tolist()
 
 
-def make_fit(**changes) -> tuple[Fit, dict, dict]:
+def labels_of(active: list[bool], trainable: list[bool]) -> FrameLabels:
+    """Labels of two behaviors, of which the second is never shown."""
+    return FrameLabels(
+        ("g", "w"),
+        np.stack([active, np.zeros(len(active), bool)], axis=1),
+        np.stack([trainable, np.ones(len(active), bool)], axis=1),
+    )
+
+
+def make_fit(**changes) -> tuple[Fit, dict[str, EmbeddingSource], dict[str, FrameLabels]]:
     settings_ = {
-        "behavior": "g", "kind": "head", "fold": "c", "key": "k", "train": ("a",), "validation": ("b",),
-        "predict": ("c",), "head": LogisticConfig(), "training": TrainingConfig(), "seed": 1,
+        "name": "g", "task": "binary", "outputs": ("g",), "kind": "head", "fold": "c", "key": "k", "train": ("a",),
+        "validation": ("b",), "predict": ("c",), "head": LogisticConfig(), "training": TrainingConfig(), "seed": 1,
     }  # fmt: skip
     sources = {r: EmbeddingSource(r, Path(r), f"print-{r}") for r in "abc"}
-    targets = {(r, "g"): Target(np.array([True, False]), np.array([True, True])) for r in "abc"}
-    return Fit(**(settings_ | changes)), sources, targets
+    labels = {r: labels_of([True, False], [True, True]) for r in "abc"}
+    return Fit(**(settings_ | changes)), sources, labels
 
 
 def test_everything_that_changes_a_fit_changes_its_fingerprint():
@@ -92,19 +101,23 @@ def test_everything_that_changes_a_fit_changes_its_fingerprint():
         {"train": ("b",)},
         {"n_epochs": 3},
         {"training": TrainingConfig(epochs=3)},
+        {"task": "exclusive"},
+        {"outputs": ("g", "w")},
     ):
         prints.append(fit_fingerprint(*make_fit(**change)))
-    fit, sources, targets = make_fit()
-    prints.append(fit_fingerprint(fit, sources | {"c": EmbeddingSource("c", Path("c"), "other")}, targets))
-    unscored = Target(np.array([True, False]), np.array([True, False]))
-    prints.append(fit_fingerprint(fit, sources, targets | {("b", "g"): unscored}))
+    fit, sources, labels = make_fit()
+    prints.append(fit_fingerprint(fit, sources | {"c": EmbeddingSource("c", Path("c"), "other")}, labels))
+    unscored = labels_of([True, False], [True, False])
+    prints.append(fit_fingerprint(fit, sources, labels | {"b": unscored}))
     assert len(set(prints)) == len(prints)
 
 
-def test_labels_of_the_held_out_recording_do_not_enter_a_fit():
-    fit, sources, targets = make_fit()
-    changed = targets | {("c", "g"): Target(np.array([False, True]), np.array([True, True]))}
-    assert fit_fingerprint(fit, sources, changed) == fit_fingerprint(fit, sources, targets)
+def test_labels_of_the_held_out_recording_and_of_other_behaviors_do_not_enter_a_fit():
+    fit, sources, labels = make_fit()
+    other = FrameLabels(("g", "w"), ~labels["a"].active, labels["a"].trainable)
+    assert fit_fingerprint(fit, sources, labels | {"c": other}) == fit_fingerprint(fit, sources, labels)
+    other = FrameLabels(("g", "w"), labels["a"].active ^ [False, True], labels["a"].trainable ^ [False, True])
+    assert fit_fingerprint(fit, sources, labels | {"a": other}) == fit_fingerprint(fit, sources, labels)
 
 
 def test_seeds_differ_between_fits_and_stay_the_same_between_runs():
@@ -127,24 +140,23 @@ def test_a_refit_learns_from_the_validation_recording_too():
     active = rng.random(60) < 0.5
     noise = {r: rng.normal(size=(60, 1)).astype(np.float32) for r in "abc"}
     telling = {r: (2.0 * active[:, None] - 1.0).astype(np.float32) * (r != "a") + noise[r] * (r == "a") for r in "abc"}
-    targets = {(r, "g"): Target(active, np.ones(60, dtype=bool)) for r in "abc"}
+    labels = {r: labels_of(active.tolist(), [True] * 60) for r in "abc"}
     training = TrainingConfig(window_frames=30, epochs=15, learning_rate=0.1, min_steps_per_epoch=10, patience=15)
     scores = {}
     for refit in (False, True):
         fit, _, _ = make_fit(training=training, refit=refit)
-        probability = perform_fit(fit, telling.__getitem__, targets, {}).probabilities["c"]
+        probability = perform_fit(fit, telling.__getitem__, labels, {}).probabilities["c"][:, 0]
         scores[refit] = float(probability[active].mean() - probability[~active].mean())
     assert scores[True] > scores[False] + 0.2
 
 
 def test_training_that_ended_too_early_is_noted():
-    def crossed(*best_epochs: int, behavior: str = "grooming", kind: str = HEAD) -> list[tuple[Fit, FitResult]]:
+    def crossed(*best_epochs: int, name: str = "grooming", kind: str = HEAD) -> list[tuple[Fit, FitResult]]:
         return [
-            (cast(Fit, SimpleNamespace(behavior=behavior, kind=kind)), FitResult({}, [], epoch, ""))
-            for epoch in best_epochs
+            (cast(Fit, SimpleNamespace(name=name, kind=kind)), FitResult({}, [], epoch, "")) for epoch in best_epochs
         ]
 
     (note,) = short_training_notes([*crossed(10, 3, 10), *crossed(10, 10, kind=BASELINE)], 10)
     assert note.startswith("grooming: in 2 of 3 folds the last of 10 epochs was the best one")
     assert short_training_notes([*crossed(10, 3, 4), *crossed(10, kind=BASELINE)], 10) == []
-    assert len(short_training_notes([*crossed(10), *crossed(10, behavior="rearing")], 10)) == 2
+    assert len(short_training_notes([*crossed(10), *crossed(10, name="rearing")], 10)) == 2

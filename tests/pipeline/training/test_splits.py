@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from pipeline.training.folds import group_by_individual, inner_groups, leave_one_video_out, median_best_epoch
+from pipeline.training.folds import group_by_individual, inner_groups, leave_one_video_out
 
 
 def test_each_individual_is_held_out_once_with_all_its_recordings():
@@ -61,11 +61,6 @@ def test_one_video_cannot_be_cross_validated():
 def test_a_behavior_seen_in_too_few_individuals_is_named():
     with pytest.raises(InputError, match="'grooming' occurs in recordings of 1 of the 3"):
         leave_one_video_out({"a": "A", "b": "B", "c": "C"}, {"a": 5, "b": 0, "c": 0}, "nested", "grooming")
-
-
-def test_median_of_an_even_number_is_the_lower_one():
-    assert median_best_epoch([4, 9, 2, 7]) == 4
-    assert median_best_epoch([3]) == 3
 
 
 @given(

@@ -1,0 +1,70 @@
+"""One behavior, present or not: a head of its own for each behavior (the thesis' task)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.tasks.base import Array, Measured, Task
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Binary(Task):
+    """A frame's target is True where the behavior is shown; its prediction is the probability of that."""
+
+    name = "binary"
+    activation = "sigmoid"
+
+    def heads(self, behaviors: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """One head per behavior, named after it."""
+        return {behavior: (behavior,) for behavior in behaviors}
+
+    def target(self, labels: Array) -> NDArray[np.bool_]:
+        """The one column."""
+        return labels[:, 0]
+
+    def by_output(self, prediction: Array) -> NDArray[np.float32]:
+        """The probability as a column."""
+        return prediction[:, None]
+
+    def lacking(self, target: Array, scored: NDArray[np.bool_]) -> str:
+        """Both sides are needed."""
+        n, n_positive = int(np.count_nonzero(scored)), self.n_examples(target, scored)
+        if n == 0:
+            return "no scored frame"
+        if n_positive == 0:
+            return "no positive frame"
+        return "no negative frame" if n_positive == n else ""
+
+    def n_examples(self, target: Array, scored: NDArray[np.bool_]) -> int:
+        """Scored positive frames."""
+        return int(np.count_nonzero(target & scored))
+
+    def classes(self, target: Array) -> tuple[NDArray[np.int64], int]:
+        """Negative and positive."""
+        return target.astype(np.int64), 2
+
+    def loss(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+        """Cross-entropy."""
+        import tensorflow as tf
+
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logit)
+
+    def measure(self, target: Array, prediction: Array, weight: NDArray[np.float64]) -> Measured:
+        """Average precision; the loss where nothing is positive, so that average precision is undefined."""
+        from sklearn.metrics import average_precision_score
+
+        # 1e-7 away from 0 and 1, a certain mistake costs much but not infinitely.
+        p = np.clip(prediction.astype(np.float64), 1e-7, 1 - 1e-7)
+        loss = float((np.where(target, -np.log(p), -np.log1p(-p)) * weight).mean())
+        if target.any():
+            precision = float(average_precision_score(target, prediction))
+            figures = {"validation_average_precision": precision, "validation_loss": loss}
+            return Measured(precision, figures, "average_precision")
+        note = "the validation recordings show no positive frame, so early stopping looked at their loss"
+        return Measured(-loss, {"validation_average_precision": None, "validation_loss": loss}, "loss", note)

@@ -1,0 +1,115 @@
+"""What every executor is: it carries out jobs, anywhere, and each job leaves its result in a file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.rows import Rows
+from pipeline.training.fits import EmbeddingSource, Fit, OnEpoch, perform_fit, store_fit
+from pipeline.training.frame_labels import LabelFile
+
+OnFitEpoch = Callable[[Fit, dict[str, Any]], None]
+
+HELD_BYTES = 600_000_000
+"""Embeddings that a job holds in memory at most; with the rest of a fit they stay below 1 GB."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A fit with the files that it is made from and the one that it leaves; it holds no arrays.
+
+    Attributes
+    ----------
+    fit : Fit
+    path : Path
+        Of the result, which says by `fingerprint` what it was made from.
+    fingerprint : str
+    sources : tuple of EmbeddingSource
+        Of all recordings that the fit needs.
+    labels : LabelFile
+    bundle_metadata : mapping
+        Written into the bundle beside the head, where the fit keeps one.
+    """
+
+    fit: Fit
+    path: Path
+    fingerprint: str
+    sources: tuple[EmbeddingSource, ...]
+    labels: LabelFile
+    bundle_metadata: Mapping[str, Any]
+
+
+class Executor(ABC):
+    """A context manager, so that what it started ends with it whatever happens.
+
+    Parameters
+    ----------
+    workers : int
+        Jobs at a time, as the user asked; 0: to be chosen.
+    n_jobs : int
+        How many jobs will come together at most.
+    on_epoch : callable
+        Called in this process with a fit and each row of its history, if the executor hears of it.
+    """
+
+    n_workers: int
+
+    @abstractmethod
+    def __init__(self, workers: int, n_jobs: int, on_epoch: OnFitEpoch) -> None: ...
+
+    @abstractmethod
+    def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        """Carry out every job and yield each when its result is stored.
+
+        Raises
+        ------
+        InputError
+            Of a fit; jobs that are finished by then are kept.
+        """
+
+    def __enter__(self) -> "Executor":
+        return self
+
+    @abstractmethod
+    def __exit__(self, *_: object) -> None:
+        """End what was started."""
+
+
+@dataclass
+class BoundedRows:
+    """Embeddings of a job's recordings: held whole while they fit the budget, the others read by slices.
+
+    Attributes
+    ----------
+    sources : sequence of EmbeddingSource
+    budget_bytes : int
+    held_bytes : int
+        Never above the budget.
+    """
+
+    sources: Sequence[EmbeddingSource]
+    budget_bytes: int
+    held_bytes: int = 0
+    _opened: dict[str, Rows] = field(default_factory=dict)
+
+    def of(self, recording: str) -> Rows:
+        """Embeddings of one recording, shape (n_analysed, n_features)."""
+        if recording not in self._opened:
+            (source,) = (source for source in self.sources if source.recording == recording)
+            rows = source.rows()
+            n_bytes = int(np.prod(rows.shape)) * np.dtype(np.float32).itemsize
+            fits = self.held_bytes + n_bytes <= self.budget_bytes
+            self.held_bytes += n_bytes * fits
+            self._opened[recording] = rows[:] if fits else rows
+        return self._opened[recording]
+
+
+def carry_out(job: Job, on_epoch: OnEpoch | None = None, budget_bytes: int = HELD_BYTES) -> None:
+    """Do a job in this process; afterwards nothing of it is left in memory."""
+    rows = BoundedRows(job.sources, budget_bytes)
+    labels = job.labels.read({*job.fit.train, *job.fit.validation})
+    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.bundle_metadata, on_epoch))

@@ -1,0 +1,147 @@
+"""What a task is asked, with answers known beforehand; and that the trunk asks nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import InputError
+from models.bundle import load_bundle, save_bundle
+from models.network import weighted_mean
+from models.settings import TrainingConfig
+from models.tasks import TASKS
+from models.tasks.base import Measured, Task
+from models.training import train_head
+from models.windows import FeatureSequence
+from tests.models.conftest import BINARY, SMALL_HEADS
+
+QUICK = TrainingConfig(window_frames=20, batch_windows=4, epochs=12, min_steps_per_epoch=6, learning_rate=0.05)
+
+
+def test_equation_4_1_on_the_thesis_grooming_counts() -> None:
+    active = np.zeros(112_200, bool)
+    active[:12_077] = True
+    negative, positive = BINARY.class_weights(active, np.ones_like(active))
+    assert negative == pytest.approx(112_200 / (2 * 100_123))
+    assert positive == pytest.approx(112_200 / (2 * 12_077))
+    assert 100_123 * negative == pytest.approx(12_077 * positive)
+
+
+def test_unscored_frames_are_not_counted() -> None:
+    active = np.array([True, False, False, False, True, False])
+    scored = np.array([True, True, True, True, False, False])
+    assert BINARY.class_weights(active, scored).tolist() == pytest.approx([4 / 6, 4 / 2])
+    assert BINARY.n_examples(active, scored) == 1
+
+
+@pytest.mark.parametrize(
+    ("active", "scored", "lacking"),
+    [
+        ([False, False], [True, True], "no positive frame"),
+        ([True, True], [True, True], "no negative frame"),
+        ([True, False], [False, False], "no scored frame"),
+        ([True, False], [False, True], "no positive frame"),
+        ([True, False], [True, True], ""),
+    ],
+)
+def test_one_sided_recordings_are_refused(active: list[bool], scored: list[bool], lacking: str) -> None:
+    assert BINARY.lacking(np.array(active), np.array(scored)) == lacking
+    one = FeatureSequence("cage 3", np.zeros((2, 1), np.float32), np.array(active), np.array(scored))
+    if lacking:
+        with pytest.raises(InputError, match=f"{lacking}.*cage 3") as caught:
+            train_head(BINARY, SMALL_HEADS["logistic"], QUICK, [one], None, seed=1, n_epochs=1)
+        assert "\n" not in str(caught.value)
+
+
+def loss(y: list[float], logit: list[float], weight: list[float]) -> float:
+    target, logits, weights = (np.array([values], np.float32) for values in (y, logit, weight))
+    return float(weighted_mean(BINARY.loss(target, logits), weights))
+
+
+def test_the_loss_has_known_answers() -> None:
+    assert loss([1, 0], [0, 0], [1, 1]) == pytest.approx(np.log(2))
+    alone = loss([1, 0], [-2, -50], [1, 1])
+    assert loss([1, 0], [-2, -50], [3, 1]) == pytest.approx(3 * alone), "a positive frame's loss grows by its weight"
+    assert loss([1, 0, 1], [0.3, -1, -90], [2, 1, 0]) == pytest.approx(loss([1, 0], [0.3, -1], [2, 1]))
+    assert loss([1, 0], [5, 5], [0, 0]) == 0
+    assert loss([1, 0], [-1000, 1000], [1, 1]) == pytest.approx(1000)
+
+
+def validation_loss(active: list[bool], probability: list[float], weight: list[float]) -> float:
+    measured = BINARY.measure(np.array(active), np.array(probability, np.float32), np.array(weight))
+    value = measured.figures["validation_loss"]
+    assert value is not None
+    return value
+
+
+def test_probabilities_give_the_same_loss_as_their_logits() -> None:
+    logit, active = np.array([-2.0, 0.5, 3.0, -0.1]), [True, False, True, False]
+    weight = [3.0, 0.6, 3.0, 0.6]
+    expected = loss([float(flag) for flag in active], logit.tolist(), weight)
+    assert validation_loss(active, (1 / (1 + np.exp(-logit))).tolist(), weight) == pytest.approx(expected, rel=1e-5)
+    assert validation_loss([True], [0.0], [1.0]) == pytest.approx(-np.log(1e-7)), "much, but not infinitely"
+
+
+class ThreeClasses(Task):
+    """One of three classes per frame, as one file would add it."""
+
+    name = "three_classes"
+    activation = "softmax"
+
+    def heads(self, behaviors: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return {self.name: tuple(behaviors)}
+
+    def target(self, labels: np.ndarray) -> np.ndarray:
+        return labels.astype(np.float32)
+
+    def by_output(self, prediction: np.ndarray) -> np.ndarray:
+        return prediction
+
+    def lacking(self, target: np.ndarray, scored: np.ndarray) -> str:
+        return "" if target[scored].any(axis=0).all() else "a class without frames"
+
+    def n_examples(self, target: np.ndarray, scored: np.ndarray) -> int:
+        return int(target[scored].sum(axis=0).min())
+
+    def classes(self, target: np.ndarray) -> tuple[np.ndarray, int]:
+        return target.argmax(axis=1), target.shape[1]
+
+    def loss(self, target: Any, logit: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.nn.softmax_cross_entropy_with_logits(labels=target, logits=logit)
+
+    def measure(self, target: np.ndarray, prediction: np.ndarray, weight: np.ndarray) -> Measured:
+        accuracy = float(np.average(target.argmax(axis=1) == prediction.argmax(axis=1), weights=weight))
+        return Measured(accuracy, {"validation_accuracy": accuracy}, "accuracy")
+
+
+def three_class_recording(seed: int) -> FeatureSequence:
+    """Each class raises a feature of its own; frames that nobody scored say the contrary."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(3, size=90)
+    embeddings = rng.normal(size=(90, 5)).astype(np.float32)
+    embeddings[np.arange(90), classes] += 6
+    scored = rng.random(90) < 0.9
+    classes = np.where(scored, classes, (classes + 1) % 3)
+    return FeatureSequence(f"m{seed}", embeddings, np.eye(3, dtype=np.float32)[classes], scored)
+
+
+@pytest.mark.parametrize("name", ["logistic", "lstm-bidirectional", "tcn-batch-same"])
+def test_another_task_is_one_member_of_the_table(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(TASKS, "three_classes", ThreeClasses())
+    train, validation, new = (three_class_recording(seed) for seed in (1, 2, 3))
+    head, history = train_head(TASKS["three_classes"], SMALL_HEADS[name], QUICK, [train], [validation], seed=1)
+    assert history.monitor == "accuracy"
+    accuracies = [row["validation_accuracy"] for row in history.rows]
+    assert max(accuracies) > 0.9 and history.best_epoch == 3 + int(np.argmax(accuracies[2:]))
+    prediction = head.predict(new.embeddings)
+    assert prediction.shape == (90, 3) and prediction.dtype == np.float32
+    np.testing.assert_allclose(prediction.sum(axis=1), 1, atol=1e-5)
+    right = prediction.argmax(axis=1) == new.target.argmax(axis=1)
+    assert right[new.scored].mean() > 0.9
+    loaded, _ = load_bundle(save_bundle(tmp_path / "bundle", head, {}))
+    assert loaded.task is TASKS["three_classes"]
+    assert np.array_equal(loaded.predict(new.embeddings), prediction)

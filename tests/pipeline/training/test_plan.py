@@ -1,0 +1,81 @@
+"""Which fits there are, and that nothing of a recording reaches the settings by which it is read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.tables import write_table
+from pipeline.config.schema import ExperimentConfig, parse_config
+from pipeline.dataset.labels import LabelTrack
+from pipeline.dataset.load import CheckedRecording
+from pipeline.dataset.table import Recording
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.tables import FINAL, read_tables
+from pipeline.training.chosen_settings import CHOICE_COLUMNS, choice_rows, make_choices
+from pipeline.training.cross_validation import StageTwo
+from pipeline.training.embed import EmbeddedRecording
+from pipeline.training.fits import EmbeddingSource, Fit
+from pipeline.training.plan import BASELINE, HEAD, FitPlan, plan_folds
+
+N_FRAMES = 200
+
+
+def config_of(**settings: object) -> ExperimentConfig:
+    tree = {
+        "name": "x", "recordings": "r.csv", "behaviors": {"g": "g"}, "backbone": {"name": "precomputed", "fps": 10},
+        "head": {"name": "lstm"}, "postprocess": "tune", "tuning": {"inner_folds": 2, "smooth_s": [0.0]},
+    }  # fmt: skip
+    return parse_config(tree | settings, "test")
+
+
+def recording(name: str, start: int) -> EmbeddedRecording:
+    """One bout of 50 frames."""
+    active = np.zeros((N_FRAMES, 1), bool)
+    active[start : start + 50] = True
+    row = Recording(name, Path(name), None, {"": Path(name)}, f"mouse of {name}", "", "train")
+    labels = LabelTrack(("g",), active, np.ones_like(active))
+    checked = CheckedRecording(row, None, None, labels, None, N_FRAMES, 10.0)
+    return EmbeddedRecording(checked, EmbeddingSource(name, Path(name), name), np.arange(N_FRAMES), 3)
+
+
+def plan_of(names: list[str], **settings: object) -> tuple[FitPlan, list[EmbeddedRecording], dict[str, list[Fit]]]:
+    config, recordings = config_of(**settings), [recording(name, 20 * i) for i, name in enumerate(names)]
+    plan = FitPlan(config, recordings, Path)
+    (folds,) = plan_folds(config, [r.checked for r in recordings]).values()
+    return plan, recordings, {kind: plan.fold_fits("g", kind, folds) for kind in plan.kinds}
+
+
+def test_only_the_final_heads_are_kept_whatever_a_recording_is_called():
+    plan, _, fits = plan_of(["a", "b", "final", "c"])
+    finals = [plan.final_fit("g", kind, []) for kind in (HEAD, BASELINE)]
+    every = [*fits[HEAD], *fits[BASELINE], *finals]
+    assert [fit.key for fit in every if fit.bundle_path is not None] == ["g.head.final"]
+    assert len({fit.key for fit in every}) == len(every) == 10
+    assert [fit.fold for fit in fits[HEAD]] == ["a", "b", "final", "c"]
+
+
+@pytest.fixture
+def chosen_with_a_recording_called_final(tmp_path: Path) -> RunDir:
+    """Settings of a run in which `final` is read by another threshold than the recordings that took no part."""
+    _, recordings, _ = plan_of(["a", "b", "final"])
+    truth = {r.id: r.checked.labels.active[:, 0] for r in recordings if r.checked.labels is not None}
+    low = {name: np.where(active, 0.32, 0.28).astype(np.float32) for name, active in truth.items()}
+    high = {name: np.where(active, 0.72, 0.68).astype(np.float32) for name, active in truth.items()}
+    inner = {("g", out): {name: high[name] for name in truth if name != out} for out in truth}
+    stage_two = StageTwo({HEAD: {name: {"g": values} for name, values in low.items()}}, inner)
+    choices = make_choices(config_of(), recordings, stage_two)
+    assert choices.of("g", "final").chosen_on == ("a", "b")
+    run = RunDir(tmp_path)
+    write_table(run.choices_path, CHOICE_COLUMNS, choice_rows(choices, ["g"], [*truth, "new"]))
+    return run
+
+
+def test_a_recording_called_final_is_read_by_settings_chosen_without_it(chosen_with_a_recording_called_final: RunDir):
+    tables = read_tables(chosen_with_a_recording_called_final)
+    thresholds = {}
+    for name in ("a", "final", "new", FINAL):
+        settings = tables.settings("g", name)
+        assert settings is not None
+        thresholds[name] = settings.threshold
+    assert thresholds == {"a": 0.7, "final": 0.7, "new": 0.3, FINAL: 0.3}

@@ -1,0 +1,25 @@
+"""A head that diverges ends its own experiment, not the night's others."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.command_line import main
+from pipeline.run_folder.run_dir import RunDir
+from tests.lab import make_embedded_lab
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_experiment_after_one_that_diverges_still_runs(workers: int, tmp_path: Path, capsys):
+    good = make_embedded_lab(tmp_path, n_train=3, n_test=0)
+    text = good.read_text(encoding="utf-8").replace("name: tiny", "name: wild")
+    bad = good.with_name("wild.yaml")
+    bad.write_text(text.replace("learning_rate: 0.03", "learning_rate: 1.0e+38, clip_norm: 0"), encoding="utf-8")
+    settings = ["head={name: logistic}", "baseline=none", f"workers={workers}"]
+    assert main([str(bad), str(good), *(word for setting in settings for word in ("--set", setting))]) == 2
+    assert RunDir(tmp_path / "runs" / "tiny").is_finished()
+    assert not RunDir(tmp_path / "runs" / "wild").is_finished()
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the experiment wild was not finished: Training diverged" in told
