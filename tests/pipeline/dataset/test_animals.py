@@ -13,7 +13,7 @@ from pipeline.dataset.load import load_dataset
 from pipeline.dataset.reading import Measured, ReadingSettings, read_recording_labels, read_recording_poses
 from pipeline.dataset.split_groups import split_groups
 from pipeline.dataset.table import read_recordings
-from pipeline.training.cross_validation import plan_folds
+from pipeline.training.plan import plan_folds
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_labels, write_poses, write_video
 
 FPS = 10
