@@ -20,7 +20,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +241,7 @@ def write_cache(
     OSError
         When the file can't be written.
     """
+    # HDF5 writes by itself, a chunk at a time: what `common.files` writes must fit into the memory.
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     n_analysed = len(frames)
     rows = max(1, min(n_analysed, CHUNK_BYTES // (4 * n_features)))
@@ -293,7 +294,7 @@ def verify_caches(cache_dir: Path) -> Iterator[CacheRow]:
     """As ``list_caches``, but each file is read whole and its checksums compared; row by row."""
     for row in list_caches(cache_dir):
         if row.state == "complete" and read_cache(row.path, row.fingerprint) is None:
-            yield CacheRow(**{**row.__dict__, "state": "damaged"})
+            yield replace(row, state="damaged")
         else:
             yield row
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from features.backbones.base import BackboneConfig
+from features.backbones.compact import CompactConfig
 from features.sources.base import ExtractionSettings, FeatureSource
 from features.sources.frames import FrameSource
 from features.sources.precomputed import PrecomputedSource
@@ -29,3 +30,8 @@ def open_source(
 ) -> FeatureSource[Any]:
     """The source that a configuration asks for; parameters as in ``FeatureSource``."""
     return source_class(config)(config, settings, before_engine)
+
+
+def default_source() -> FeatureSource[Any]:
+    """Frames of videos, for those who look at recordings without an experiment."""
+    return open_source(CompactConfig(), ExtractionSettings(crop_size_px=160))

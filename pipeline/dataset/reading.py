@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
-from features.backbones.compact import CompactConfig
 from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.poses.blob_cache import cached_blob_track
-from features.sources import open_source
-from features.sources.base import ExtractionSettings, FeatureSource, Measured, RecordingFiles
+from features.sources import default_source
+from features.sources.base import FeatureSource, Measured, RecordingFiles
 from features.tracks import CenterTrack, PoseTrack
 from features.video.inspection import VideoInfo
 from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
@@ -62,7 +61,7 @@ class ReadingSettings:
     frames: FramesSetting = "strict"
     behaviors: dict[str, list[str]] = field(default_factory=dict)
     annotations: str | None = None
-    source: FeatureSource[Any] = field(default_factory=lambda: open_source(CompactConfig(), ExtractionSettings(160)))
+    source: FeatureSource[Any] = field(default_factory=default_source)
     table_folder: Path = Path()
 
     @classmethod
