@@ -17,6 +17,7 @@ from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import input_fingerprints, load_dataset, summarise
 from pipeline.films.run_strips import cut_film_strips
 from pipeline.report.html import write_report
+from pipeline.run_folder.contents import SCORES
 from pipeline.run_folder.provenance import Clock, begin_provenance, bundle_metadata, describe_backbone, now
 from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import RunDir
@@ -24,6 +25,7 @@ from pipeline.runtime.logs import log_file
 from pipeline.training.chosen_settings import make_choices
 from pipeline.training.cross_validation import plan_folds, run_stage_two
 from pipeline.training.embed import run_stage_one
+from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +104,9 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
     clock.stop("heads", sum(r.checked.n_frames for r in stage_one.recordings))
     choices = make_choices(config, stage_one.recordings, stage_two)
     clock.stop("post-processing", None)
-    results = write_results(config, run, stage_one.recordings, stage_two, choices)
-    notes = results.notes + cut_film_strips(config, run, checked, results.scored)
+    timelines = make_timelines(config, stage_one.recordings, stage_two, choices)
+    notes = write_results(config, run, checked, timelines, choices, stage_two.history)
+    notes += cut_film_strips(run, checked, scorable(timelines.head), config.crop.size_px)
     clock.stop("scores and tables", sum(r.checked.n_frames for r in stage_one.recordings))
     provenance["notes"] = [note for item in checked for note in item.notes] + stage_two.notes + notes
     provenance["doubts"] = [note for note in provenance["notes"] if isinstance(note, Doubt)]
@@ -165,7 +168,7 @@ def _require_same_inputs(run: RunDir, config: ExperimentConfig) -> None:
 
 
 def _report_again(run: RunDir) -> RunDir:
-    if not run.scores_path.is_file():
+    if not SCORES.path(run).is_file():
         raise InputError(
             f"{run.path} holds no finished scores to report on. Run the experiment without --stage report first."
         )

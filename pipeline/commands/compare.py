@@ -12,9 +12,10 @@ from pathlib import Path
 from common.errors import InputError
 from common.suggestions import listing
 from common.tables import read_table
+from pipeline.run_folder.contents import SCORES
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.whole_files import read_required
-from pipeline.scoring.scores import FULL, SCORE_COLUMNS
+from pipeline.scoring.scores import FULL
 
 _DESCRIPTION = """Compares finished runs: per behavior, which one is best, paired over the recordings that both
 scored, with intervals and whether the difference is real; beside the thesis' tables. Writes one page
@@ -149,11 +150,11 @@ def _is_run(path: Path) -> bool:
 def _is_finished(path: Path) -> bool:
     """Whether all scores are there; the report of a run may be missing."""
     run = RunDir(path)
-    return bool(run.read_provenance().get("finished")) and run.scores_path.is_file()
+    return bool(run.read_provenance().get("finished")) and SCORES.path(run).is_file()
 
 
 def _scores(path: Path) -> list[dict[str, str]]:
-    return read_required(RunDir(path).scores_path, read_table)
+    return read_required(SCORES.path(RunDir(path)), read_table)
 
 
 def _require_this_format(path: Path) -> None:
@@ -164,12 +165,12 @@ def _require_this_format(path: Path) -> None:
             f"{path} cannot be compared: it holds {what} without human labels, so there are no scores. Give folders of "
             "runs whose recordings have labels (for example runs/exp1), or predict recordings that have some."
         )
-    lacks = [column for column in SCORE_COLUMNS if column not in rows[0]]
+    lacks = [column for column in SCORES.columns if column not in rows[0]]
     if not lacks and any(row["postprocessed"] == FULL for row in rows):
         return
     what = f"lacks the column(s) {listing(lacks)}" if lacks else f"has no rows of scores after all steps ({FULL!r})"
     raise InputError(
-        f"{path} cannot be compared: its scores.csv {what}. It was made by an earlier version of Rearview or cut "
+        f"{path} cannot be compared: its {SCORES.file} {what}. It was made by an earlier version of Rearview or cut "
         "short; run its experiment again with --overwrite (embeddings are taken from the cache)."
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.progress import Bar, progress_bars
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     whole = read_run(options.run, only=())
     rows = _chosen(whole, options.recordings, options.all)
     videos = [find_video(row, options.run, options.videos) for row in rows]
-    folder: Path = options.output or options.run / "overlays"
+    folder: Path = options.output or RunDir(options.run).overlays_path
     stretch = _stretch_name(options.start_s, options.stop_s)
     paths = [folder / f"{row.recording}_overlay{stretch}.mp4" for row in rows]
     _check_files(videos, paths, [row.video_path for row in whole.recordings if row.video_path])
@@ -182,7 +183,9 @@ def find_video(row: "RecordingRow", run_path: Path, folder: Path | None) -> Path
             return next(same, places[0])
     if row.video_path is not None and is_there(row.video_path):
         return row.video_path
-    where = f"at {row.video_path}" if row.video_path else f"in {run_path / 'recordings.csv'}, which gives no path"
+    from pipeline.run_folder.contents import RECORDINGS
+
+    where = f"at {row.video_path}" if row.video_path else f"in {RECORDINGS.path(RunDir(run_path))}, which gives no path"
     raise InputError(
         f"The video of {row.recording} is not {where}{f', nor in {folder}' if folder else ''}. If it was moved, name "
         f"the folder that holds {row.video} now: --videos FOLDER."

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from common.colors import behavior_colors
 from common.errors import InputError
-from common.tables import read_table
 from features.video.reading import iter_bgr_frames
 from pipeline.films.browser_video import BrowserVideoWriter
 from pipeline.films.overlay_frames import FramePainter
 from pipeline.films.overlay_layout import plan_layout
 from pipeline.films.overlay_timelines import OverlayTimelines
+from pipeline.run_folder.frame_tables import read_centers
 from pipeline.run_folder.reading import RecordingRow, Run, section
 from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.timeline import FULL
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,8 @@ def overlay_material(run: Run, row: RecordingRow, video_path: Path) -> OverlayMa
     lines = run.timelines.get(row.recording)
     if lines is None:
         raise InputError(
-            f"{run.path} has no predictions of {row.recording} (predictions/{row.recording}.csv), so there is nothing "
-            "to show on its video. Let the run finish, or choose another recording."
+            f"{run.path} has no predictions of {row.recording}, so there is nothing to show on its video "
+            f"({RunDir(run.path).predictions_path(row.recording)} is missing). Let the run finish, or choose another."
         )
     settings = [run.tables.settings(behavior, row.recording) for behavior in run.behaviors]
     timelines = OverlayTimelines(
@@ -84,39 +85,18 @@ def overlay_material(run: Run, row: RecordingRow, video_path: Path) -> OverlayMa
         colors=behavior_colors(run.behaviors),
         fps=row.fps,
         probability=lines.probability,
-        predicted=lines.predicted,
+        predicted=lines.predicted[FULL],
         thresholds=tuple(_DEFAULT_THRESHOLD if one is None else one.threshold for one in settings),
-        active=lines.active,
+        active=lines.true,
         scored=lines.scored,
     )
-    centers = _read_centers(RunDir(run.path).centers_path(row.recording), row.n_frames)
+    centers = read_centers(RunDir(run.path), row)
     size = section(run.config, "crop").get("size_px")
     if centers is None or not isinstance(size, int):
         log.warning("%s: the run doesn't say where the animal was, so its box is not drawn.", row.recording)
         centers, size = None, 0
-    xy_px, observed = centers or (None, None)
+    xy_px, observed = (None, None) if centers is None else (centers.xy_px, centers.observed)
     return OverlayMaterial(timelines, video_path, row.width_px, row.height_px, xy_px, observed, size)
-
-
-def _read_centers(path: Path, n_frames: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-    """Centers and whether they were observed; None where the run has no such file."""
-    if not path.exists():
-        return None
-    try:
-        rows = read_table(path)
-        xy_px = np.array([(float(row["x_px"]), float(row["y_px"])) for row in rows]).reshape(-1, 2)
-        observed = np.array([bool(int(row["observed"])) for row in rows])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} should have the columns frame, x_px, y_px and observed with numbers in them, but it can't be "
-            f"read: {str(error).splitlines()[0]}. Restore it or run the experiment again with --overwrite."
-        ) from None
-    if len(xy_px) != n_frames:
-        raise InputError(
-            f"{path} should have a row for each of the {n_frames} frames of the recording, but it has {len(xy_px)}. "
-            "Restore it or run the experiment again with --overwrite."
-        )
-    return xy_px, observed
 
 
 def make_overlay_video(

@@ -10,9 +10,8 @@ from pipeline.report.figures.bouts import bout_durations_s
 from pipeline.report.figures.scores import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, number
 from pipeline.report.thesis import METRIC_WORDS, METRICS, ThesisTable, thesis_table
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
-from pipeline.scoring.bouts.scores import reasons_undefined
-from pipeline.scoring.metrics import reason_undefined
 from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, VARIANTS, ScoreRow
+from pipeline.scoring.undefined import reasons_undefined
 
 # In the order of the page: what misleads for a rare behavior comes last.
 FRAME_RATIOS = {
@@ -98,12 +97,8 @@ def _intervals(run: Run, behavior: str, subset: str) -> dict[tuple[str, str], Ro
 
 def _why_not_available(rows: list[ScoreRow], bouts: list[Row]) -> str:
     """Reasons of all n/a in a line, each once."""
-    reasons = [
-        reason_undefined(name, int(number(row, "n_frames") or 0), int(number(row, "n_positive") or 0))
-        for row in rows
-        for name in (AVERAGE_PRECISION, *FRAME_RATIOS)
-        if row[name] is None
-    ]
+    shown = (AVERAGE_PRECISION, *FRAME_RATIOS)
+    reasons = [why[name] for why in map(reasons_undefined, rows) for name in shown if name in why]
     reasons += [reason for row in bouts for reason in reasons_undefined(row).values()]
     return "; ".join(dict.fromkeys(reasons))
 

@@ -7,9 +7,9 @@ from typing import cast
 from pipeline.report.comparison.differences import AVERAGE_PRECISION, BOUT_F1, F1
 from pipeline.report.comparison.pairs import Contender, scored_arrays, shared_recordings
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run
-from pipeline.scoring.bouts.scores import reasons_undefined
-from pipeline.scoring.metrics import pooled_frame_scores, reason_undefined
+from pipeline.scoring.metrics import pooled_frame_scores
 from pipeline.scoring.scores import FULL, RAW
+from pipeline.scoring.undefined import reasons_undefined
 
 BASELINE_AVERAGE_PRECISION = "baseline_average_precision"
 CHANCE_AVERAGE_PRECISION = "chance_average_precision"
@@ -53,7 +53,7 @@ def score_values(contender: Contender, behavior: str, subset: str) -> Iterator[S
         return
     bouts, baseline = run.tables.bout_score(behavior, subset, FULL), run.score(behavior, subset, RAW, baseline=True)
     n_frames, n_positive = cast(int, raw["n_frames"]), cast(int, raw["n_positive"])
-    frame_reasons = {name: reason_undefined(name, n_frames, n_positive) for name in (AVERAGE_PRECISION, F1)}
+    frame_reasons = dict.fromkeys((AVERAGE_PRECISION, F1), "") | reasons_undefined(raw)
     bout_reasons = {} if bouts is None else reasons_undefined(bouts)
     found = (
         (AVERAGE_PRECISION, RAW, _number(raw, AVERAGE_PRECISION), frame_reasons[AVERAGE_PRECISION]),

@@ -134,7 +134,7 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
         By name: those in `CAPTIONS`, and `raster_<recording>` for each predicted recording.
     """
     drawn: dict[str, FigureFile] = {}
-    has_humans = any(lines.active is not None for lines in run.timelines.values())
+    has_humans = any(lines.has_labels for lines in run.timelines.values())
     captions = CAPTIONS if has_humans else {**CAPTIONS, **_WITHOUT_HUMANS}
     with figure_style():
         for name, paint in PAINTERS.items():
@@ -145,7 +145,7 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
         for row in run.recordings:
             if row.recording in run.timelines:
                 name = f"raster_{row.recording}"
-                is_labelled = run.timelines[row.recording].active is not None
+                is_labelled = run.timelines[row.recording].has_labels
                 words = _RASTER_CAPTION if is_labelled else _RASTER_CAPTION_WITHOUT_HUMANS
                 drawn[name] = _save(draw_raster(run, row), folder, name, row.recording, words, "png")
     return drawn

@@ -12,9 +12,10 @@ from common.colors import BASELINE, GRID, INK, MUTED, behavior_colors
 from pipeline.report.figures.scores import number
 from pipeline.report.figures.style import SUBSET_LINES, SUBSET_MARKERS, Drawing, new_figure, panels, shorten
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
-from pipeline.scoring.metrics import FrameArrays, PrecisionRecall, precision_recall_curve
+from pipeline.scoring.metrics import PrecisionRecall, precision_recall_curve
 from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
 from pipeline.scoring.scores import FULL, RAW, ScoreRow
+from pipeline.scoring.timeline import joined_frames
 
 _MAX_CURVE_POINTS = 600
 
@@ -91,19 +92,8 @@ def _curve_rows(
 
 
 def _pooled_curve(run: Run, behavior: str, subset: str, baseline: bool = False) -> PrecisionRecall | None:
-    parts = [run.frame_arrays(behavior, row.recording, baseline) for row in run.members(subset)]
-    pairs = [used_frames(part) for part in parts if part is not None]
-    if not pairs:
-        return None
-    return precision_recall_curve(
-        np.concatenate([true for true, _ in pairs]), np.concatenate([value for _, value in pairs])
-    )
-
-
-def used_frames(part: FrameArrays) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and probability of the frames that count: scored by a human and predicted."""
-    used = part.used_frames()
-    return part.true[used], part.probability[used]
+    parts = [run.behavior(behavior, row.recording, baseline) for row in run.members(subset)]
+    return precision_recall_curve(*joined_frames(part for part in parts if part is not None))
 
 
 def thin_curve(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:
