@@ -4,8 +4,20 @@ import pytest
 
 from common.errors import InputError
 from pipeline.run_folder import contents
-from pipeline.run_folder.contents import BOUT_SCORES, SCORES, SUMMARY, Table, number, text, truth, whole
-from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.contents import (
+    BOUT_SCORES,
+    FILES_IN_WORDS,
+    FOLDERS_IN_WORDS,
+    SCORES,
+    SUMMARY,
+    Table,
+    number,
+    text,
+    truth,
+    whole,
+)
+from pipeline.run_folder.results import clear_results
+from pipeline.run_folder.run_dir import HUMAN_FOLDERS, RunDir
 
 TABLES = [table for table in vars(contents).values() if isinstance(table, Table)]
 CELLS = {text: "mäuse, 1", whole: 7, number: 0.25, truth: True}
@@ -55,3 +67,17 @@ def test_another_table_a_missing_one_and_an_older_one(tmp_path):
     older = [name for name in SUMMARY.columns if name != "doubts"]
     SUMMARY.path(run).write_text(",".join(older) + "\n" + "," * (len(older) - 1) + "\n", encoding="utf-8")
     assert SUMMARY.read(run)[0]["doubts"] == ""
+
+
+def test_nothing_is_left_of_recordings_that_an_interrupted_run_had(tmp_path):
+    """Every file and folder that the report lists as a result, and none that a human or the fits made."""
+    run = RunDir(tmp_path)
+    kept = {"config.yaml", "provenance.json", "log.txt", "failures.csv"}
+    for name in FILES_IN_WORDS:
+        (tmp_path / name).touch()
+    for name in (*FOLDERS_IN_WORDS, *HUMAN_FOLDERS, "fits"):
+        (tmp_path / name / "deeper").mkdir(parents=True)
+        (tmp_path / name / "deeper" / "gone.csv").touch()
+    clear_results(run)
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"heads", "fits", *HUMAN_FOLDERS}
+    clear_results(run)
