@@ -19,8 +19,10 @@ from pipeline.scoring.agreement import merge_annotators
 from pipeline.scoring.timeline import Track
 
 CONSENSUS_RULES = ("majority", "union", "intersection")
-# Names under which others stand beside the annotators in agreement.csv.
-_RESERVED = (*CONSENSUS_RULES, "model", "consensus")
+# Whose file is given without a name.
+UNNAMED = "unnamed"
+# Names under which others stand beside the annotators in agreement.csv and in the run's folder.
+_RESERVED = (*CONSENSUS_RULES, "model", "consensus", UNNAMED)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from common.tables import Row
 from models.bundle import update_metadata
 from pipeline.config.schema import ExperimentConfig
-from pipeline.dataset.annotators import CONSENSUS_RULES
+from pipeline.dataset.annotators import CONSENSUS_RULES, UNNAMED
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
 from pipeline.run_folder.contents import (
     AGREEMENT,
@@ -159,7 +159,7 @@ def _write_inputs(run: RunDir, item: CheckedRecording) -> None:
         write_labels(run.labels_path(item.id), item.labels)
     if len(item.annotators) > 1:
         for annotator, labels in item.annotators.items():
-            write_labels(run.annotator_labels_path(annotator, item.id), labels)
+            write_labels(run.annotator_labels_path(annotator or UNNAMED, item.id), labels)
 
 
 def _complete_bundles(run: RunDir, choices: Choices, behaviors: Sequence[str]) -> None:
@@ -189,7 +189,7 @@ def _write_agreement(
 ) -> None:
     """Compare annotators with each other and with the model, where recordings have several."""
     annotated = [
-        (timeline, {name or "unnamed": Track(of.active, of.scored) for name, of in item.annotators.items()})
+        (timeline, {name or UNNAMED: Track(of.active, of.scored) for name, of in item.annotators.items()})
         for item, timeline in zip(checked, timelines, strict=True)
         if len(item.annotators) > 1
     ]

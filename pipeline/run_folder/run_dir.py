@@ -75,7 +75,7 @@ class RunDir:
 
     def annotator_labels_path(self, annotator: str, recording: str) -> Path:
         """One annotator's labels of a recording, where several annotated it."""
-        return self.path / ANNOTATORS / (annotator or "unnamed") / f"{recording}.csv"
+        return self.path / ANNOTATORS / annotator / f"{recording}.csv"
 
     def predictions_path(self, recording: str, folder: str = PREDICTIONS) -> Path:
         """Probabilities of a recording, frame by frame; in `PREDICTIONS` cleaned labels as well."""
