@@ -19,6 +19,7 @@ from pipeline.training.chosen_settings import make_choices
 from pipeline.training.cross_validation import run_stage_two
 from pipeline.training.embed import run_stage_one
 from pipeline.training.plan import plan_folds
+from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +61,12 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
     choices = make_choices(config, stage_one.recordings, stage_two)
     record.stage_done("post-processing")
 
-    results = write_results(config, run, stage_one.recordings, stage_two, choices)
-    strip_notes = cut_film_strips(config, run, recordings, results.scored)
+    timelines = make_timelines(config, stage_one.recordings, stage_two, choices)
+    result_notes = write_results(config, run, recordings, timelines, choices, stage_two.history)
+    result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
     record.stage_done("scores and tables", n_frames)
 
-    notes = [note for item in recordings for note in item.notes] + stage_two.notes + results.notes + strip_notes
+    notes = [note for item in recordings for note in item.notes] + stage_two.notes + result_notes
     record.finish(notes, n_workers=stage_two.n_workers, n_fits=stage_two.n_fits, n_fits_resumed=stage_two.n_resumed)
     write_report(run.path)
     record.stage_done("report")

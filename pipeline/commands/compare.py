@@ -12,6 +12,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.suggestions import listing
 from common.tables import read_table
+from pipeline.run_folder.contents import SCORES
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.whole_files import read_required
 
@@ -148,11 +149,11 @@ def _is_run(path: Path) -> bool:
 def _is_finished(path: Path) -> bool:
     """Whether all scores are there; the report of a run may be missing."""
     run = RunDir(path)
-    return bool(run.read_provenance().get("finished")) and run.scores_path.is_file()
+    return bool(run.read_provenance().get("finished")) and SCORES.path(run).is_file()
 
 
 def _scores(path: Path) -> list[dict[str, str]]:
-    return read_required(RunDir(path).scores_path, read_table)
+    return read_required(SCORES.path(RunDir(path)), read_table)
 
 
 def _require_scores(path: Path) -> None:

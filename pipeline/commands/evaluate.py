@@ -17,19 +17,18 @@ from common.errors import InputError
 from common.files import write_text
 from common.names import unsafe_name_reason
 from common.suggestions import did_you_mean, listing
-from common.tables import write_table
 from common.yaml_text import dump_yaml
 from pipeline.dataset.labels import LabelTrack
-from pipeline.run_folder import outputs
+from pipeline.run_folder.contents import CHOICES, SCORES
+from pipeline.run_folder.frame_tables import write_labels, write_predictions
 from pipeline.run_folder.provenance import begin_evaluation, now
+from pipeline.run_folder.reading import EVALUATION
+from pipeline.run_folder.recordings import RecordingRow, write_recordings
+from pipeline.run_folder.results import write_scores, write_statistics
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.run_folder.score_files import write_score_tables, write_statistics_tables
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.scoring.scores import FULL, PredictedRecording, Variants
-from pipeline.scoring.statistics.ethology_tables import BehaviorTimelines
-from pipeline.training.chosen_settings import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_variants
-
-EVALUATION = "evaluation"
+from pipeline.scoring.timeline import Timeline, Variants, postprocess_variants
+from pipeline.training.chosen_settings import Choice, Choices, choice_rows, fixed_variants
 
 _DESCRIPTION = """Scores probabilities that any program wrote against a human's labels: per frame and per bout, before
 and after post-processing, with the report of an experiment. Each FILE.csv is one recording with a row
@@ -61,15 +60,14 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
     columns = [_behavior_columns(text) for text in options.behavior]
     _require_distinct([c.behavior for c in columns], "--behavior names")
     _require_distinct([path.stem for path in options.files], "The files have the names")
-    variants = tuple(fixed_variants(settings) for _ in columns)
     individuals = options.individual or [path.stem for path in options.files]
     if len(individuals) != len(options.files):
         raise InputError(
             f"--individual is given once for each file, in their order: expected {len(options.files)}, found "
             f"{len(individuals)}. Leave it out where every file shows an animal of its own."
         )
-    recordings = [
-        _read(path, individual, columns, options.frame, options.fps, variants)
+    timelines = [
+        _read(path, individual, columns, options, (fixed_variants(settings),) * len(columns))
         for path, individual in zip(options.files, individuals, strict=True)
     ]
     run = RunDir(options.output)
@@ -82,12 +80,12 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
                     "replace them."
                 )
             run.set_aside()
-        _write(run, options, settings, columns, recordings)
+        _write(run, options, settings, columns, timelines)
         write_report(run.path)
         run.drop_set_aside()
     finally:
         run.release()
-    print(f"Scores: {run.scores_path}\nReport: {run.report_path}")
+    print(f"Scores: {SCORES.path(run)}\nReport: {run.report_path}")
     return 0
 
 
@@ -168,25 +166,26 @@ def _read(
     path: Path,
     individual: str,
     columns: Sequence[BehaviorColumns],
-    frame: str | None,
-    fps: float,
-    variants: tuple[Variants, ...],
-) -> PredictedRecording:
+    options: argparse.Namespace,
+    settings: tuple[Variants, ...],
+) -> Timeline:
     table = _Table.read(path)
-    if frame is not None:
-        table.check_frames(frame)
+    if options.frame is not None:
+        table.check_frames(options.frame)
     labels = [table.numbers(c.label, "a label (1, 0, or -1 or empty = not scored)", (-1, 0, 1)) for c in columns]
     probabilities = [table.numbers(c.probability, "a probability between 0 and 1, or empty", None) for c in columns]
-    label = np.stack(labels, axis=1)
-    return PredictedRecording(
-        path.stem,
-        EVALUATION,
-        label == 1,
-        (label == 0) | (label == 1),
-        np.stack(probabilities, axis=1).astype(np.float32),
-        fps,
-        variants,
-        individual,
+    label, probability = np.stack(labels, axis=1), np.stack(probabilities, axis=1).astype(np.float32)
+    return Timeline(
+        recording=path.stem,
+        fps=options.fps,
+        behaviors=tuple(c.behavior for c in columns),
+        probability=probability,
+        predicted=postprocess_variants(probability, settings, options.fps),
+        true=label == 1,
+        scored=(label == 0) | (label == 1),
+        settings=settings,
+        subset=EVALUATION,
+        individual=individual,
     )
 
 
@@ -261,22 +260,12 @@ def _whole_number(text: str) -> int | None:
     return int(value) if np.isfinite(value) and value == int(value) and value >= 0 else None
 
 
-def _behavior_timelines(recording: PredictedRecording, behaviors: Sequence[str]) -> list[BehaviorTimelines]:
-    parts = [recording.arrays(column, FULL) for column in range(len(behaviors))]
-    return [
-        BehaviorTimelines(
-            recording.recording, EVALUATION, b, recording.fps, p.true, p.scored, p.predicted, ~np.isnan(p.probability)
-        )
-        for b, p in zip(behaviors, parts, strict=True)
-    ]
-
-
 def _write(
     run: RunDir,
     options: argparse.Namespace,
     settings: PostprocessConfig,
     columns: Sequence[BehaviorColumns],
-    recordings: Sequence[PredictedRecording],
+    timelines: Sequence[Timeline],
 ) -> None:
     behaviors = [c.behavior for c in columns]
     tree = {
@@ -290,36 +279,18 @@ def _write(
     write_text(run.config_path, dump_yaml(tree))
     provenance = begin_evaluation()
     run.write_provenance(provenance)
-    rows = [
-        {
-            "recording": r.recording,
-            "subset": EVALUATION,
-            "individual": r.individual,
-            "group": "",
-            "video": "",
-            "fps": r.fps,
-            "n_frames": len(r.active),
-            "n_unobserved": None,
-            "width_px": None,
-            "height_px": None,
-            "video_path": "",
-            "video_sha256": "",
-        }
-        for r in recordings
-    ]
-    write_table(run.recordings_path, outputs.RECORDING_COLUMNS, rows)
+    write_recordings(
+        run,
+        (RecordingRow(t.recording, t.subset, t.individual, "", "", t.fps, t.n_frames, None) for t in timelines),
+    )
     choices = Choices(final={b: Choice(fixed_variants(settings)) for b in behaviors})
-    write_table(run.choices_path, CHOICE_COLUMNS, choice_rows(choices, behaviors, [r.recording for r in recordings]))
-    for r in recordings:
-        outputs.write_labels(run.labels_path(r.recording), LabelTrack(tuple(behaviors), r.active, r.scored))
-        outputs.write_predictions(
-            run,
-            r.recording,
-            r.fps,
-            {b: r.probability[:, i] for i, b in enumerate(behaviors)},
-            {b: r.variants[i][FULL] for i, b in enumerate(behaviors)},
-        )
-    write_statistics_tables(run, [line for r in recordings for line in _behavior_timelines(r, behaviors)])
-    write_score_tables(run, recordings, behaviors)
+    CHOICES.write(run, choice_rows(choices, behaviors, [t.recording for t in timelines]))
+    for timeline in timelines:
+        assert timeline.true is not None and timeline.scored is not None
+        labels = LabelTrack(timeline.behaviors, timeline.true, timeline.scored)
+        write_labels(run.labels_path(timeline.recording), labels)
+        write_predictions(run, timeline)
+    write_statistics(run, timelines)
+    write_scores(run, timelines, behaviors)
     provenance["finished"] = now()
     run.write_provenance(provenance)

@@ -21,8 +21,10 @@ from common.suggestions import did_you_mean, listing
 from pipeline.exports import EXPORTS
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.recording import HUMAN, NO_DATE, PREDICTED, ExportRecording, name_of
-from pipeline.run_folder.reading import RecordingRow, Run, Timelines, read_run
+from pipeline.run_folder.reading import RecordingRow, Run, read_run
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
+from pipeline.scoring.timeline import FULL, Timeline
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ def run_export_command(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     run = read_run(options.run, options.recordings or None)
     recordings = run_recordings(run, options.recordings)
-    folder: Path = options.output or options.run / "exports"
+    folder: Path = options.output or RunDir(options.run).exports_path
     name = run.path.resolve().name if unsafe_name_reason(run.name) else run.name
     found = {
         key: list(EXPORTS[key].files(recordings, run.ethogram, name, _date(run.provenance)))
@@ -48,7 +50,7 @@ def run_export_command(arguments: Sequence[str]) -> int:
     for file in files:
         write_bytes(folder / file.path, file.content)
     _tell(folder, found, recordings)
-    _tell_of_corrections(options.run / "corrections", recordings)
+    _tell_of_corrections(RunDir(options.run).corrections_path, recordings)
     return 0
 
 
@@ -94,14 +96,15 @@ def run_recordings(run: Run, named: Sequence[str] = ()) -> list[ExportRecording]
     return recordings
 
 
-def _recording(row: RecordingRow, lines: Timelines, run: Run) -> ExportRecording:
+def _recording(row: RecordingRow, lines: Timeline, run: Run) -> ExportRecording:
     theirs = run.their_names
     names = run.names_in_annotations
     first = [names[behavior] for behavior in run.behaviors]
-    bouts = {PREDICTED: [bout for i, b in enumerate(first) for bout in bouts_from_frames(lines.predicted[:, i], b)]}
+    predicted = lines.predicted[FULL]
+    bouts = {PREDICTED: [bout for i, b in enumerate(first) for bout in bouts_from_frames(predicted[:, i], b)]}
     unscored: dict[str, list[Bout]] = {}
-    if lines.active is not None and lines.scored is not None:
-        active, missing = lines.active & lines.scored, ~lines.scored
+    if lines.true is not None and lines.scored is not None:
+        active, missing = lines.true & lines.scored, ~lines.scored
         bouts[HUMAN] = [bout for i, b in enumerate(first) for bout in bouts_from_frames(active[:, i], b)]
         missing_by_name: dict[str, NDArray[np.bool_]] = {}
         for i, behavior in enumerate(run.behaviors):

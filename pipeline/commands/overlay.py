@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     whole = read_run(options.run, only=())
     rows = _chosen(whole, options.recordings, options.all)
     videos = [_video_of(row, options.run, moved) for row in rows]
-    folder: Path = options.output or options.run / "overlays"
+    folder: Path = options.output or RunDir(options.run).overlays_path
     stretch = _stretch_name(options.start_s, options.stop_s)
     paths = [folder / f"{row.recording}_overlay{stretch}.mp4" for row in rows]
     _check_files(videos, paths, [row.video_path for row in whole.recordings if row.video_path])

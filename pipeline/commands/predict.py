@@ -14,6 +14,7 @@ from common.errors import InputError
 from common.notes import Doubt
 from pipeline.dataset.table import Recording, read_recordings
 from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
+from pipeline.run_folder.run_dir import RunDir
 
 if TYPE_CHECKING:
     from pipeline.prediction.predict import Failure
@@ -46,7 +47,7 @@ def run_predict_command(arguments: Sequence[str]) -> int:
     trained = open_trained_run(options.run)
     frames = None
     if options.frames is not None:
-        frames = load_config(options.run / "config.yaml", [f"frames={options.frames}"]).frames
+        frames = load_config(RunDir(options.run).config_path, [f"frames={options.frames}"]).frames
     bad_rows: list[tuple[str, str]] = []
     notes: list[str] = []
     recordings = _recordings(options, bad_rows, notes)

@@ -12,6 +12,7 @@ from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import serve
 from pipeline.review.videos import page_video
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.progress import progress_bars
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def run_review_command(arguments: Sequence[str]) -> int:
     if options.videos is not None and not options.videos.is_dir():
         raise InputError(f"There is no folder {options.videos}. Give the folder with the videos: --videos FOLDER.")
     run = read_review_run(options.run, options.recordings)
-    folder: Path = options.output or options.run / "review"
+    folder: Path = options.output or RunDir(options.run).review_path
     moved = files_by_name(options.videos) if options.videos else {}
     reviews = []
     with progress_bars() as bars:
@@ -42,7 +43,7 @@ def run_review_command(arguments: Sequence[str]) -> int:
     page = write_pages(run, reviews, folder)
     print(f"Review: {page}")
     if options.serve:
-        corrections = options.output / "corrections" if options.output else options.run / "corrections"
+        corrections = options.output / "corrections" if options.output else RunDir(options.run).corrections_path
         serve(run, reviews, folder, corrections, port=options.port, open_browser=not options.no_browser)
     return 0
 

@@ -108,8 +108,9 @@ def _run(config: "ExperimentConfig", options: argparse.Namespace) -> "RunDir":
 
 def _report_again(run: "RunDir") -> None:
     from pipeline.report.html import write_report
+    from pipeline.run_folder.contents import SCORES
 
-    if not run.scores_path.is_file():
+    if not SCORES.path(run).is_file():
         raise InputError(
             f"{run.path} holds no finished scores to report on. Run the experiment without --stage report first."
         )

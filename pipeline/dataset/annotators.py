@@ -15,11 +15,14 @@ from common.errors import InputError
 from common.names import unsafe_name_reason
 from pipeline.dataset.labels import LabelTrack
 from pipeline.dataset.table import Recording
-from pipeline.scoring.agreement import AnnotatorTrack, merge_annotators
+from pipeline.scoring.agreement import merge_annotators
+from pipeline.scoring.timeline import Track
 
 CONSENSUS_RULES = ("majority", "union", "intersection")
-# Names under which others stand beside the annotators in agreement.csv.
-_RESERVED = (*CONSENSUS_RULES, "model", "consensus")
+# Whose file is given without a name.
+UNNAMED = "unnamed"
+# Names under which others stand beside the annotators in agreement.csv and in the run's folder.
+_RESERVED = (*CONSENSUS_RULES, "model", "consensus", UNNAMED)
 
 
 @dataclass(frozen=True)
@@ -94,20 +97,12 @@ def choose_labels(tracks: Mapping[str, LabelTrack], wanted: str | None) -> Chose
         An annotator or one of `CONSENSUS_RULES`.
     """
     first = next(iter(tracks.values()))
-    merged = [
-        merge_annotators(
-            [AnnotatorTrack(track.active[:, column], track.scored[:, column]) for track in tracks.values()],
-            wanted if wanted in CONSENSUS_RULES else "majority",
-        )
-        for column in range(len(first.behaviors))
-    ]
-    disagreement = np.stack([part.disagree for part in merged], axis=1)
+    merged = merge_annotators(
+        [Track(track.active, track.scored) for track in tracks.values()],
+        wanted if wanted in CONSENSUS_RULES else "majority",
+    )
     if len(tracks) > 1 and wanted in CONSENSUS_RULES:
-        labels = LabelTrack(
-            first.behaviors,
-            np.stack([part.active for part in merged], axis=1),
-            np.stack([part.scored for part in merged], axis=1),
-        )
+        labels = LabelTrack(first.behaviors, merged.active, merged.scored)
     else:
         labels = tracks.get(wanted or "", first)
-    return ChosenLabels(labels, disagreement, dict(tracks))
+    return ChosenLabels(labels, merged.disagree, dict(tracks))

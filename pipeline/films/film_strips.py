@@ -20,8 +20,9 @@ from common.colors import GRID, INK, MUTED
 from features.crops import crop_square, resize_crop
 from features.video.reading import UnreadableVideoError, opened_video
 from pipeline.run_folder.film_strips import write_film_strips
-from pipeline.scoring.bouts.choice import FilmStrip, RecordingFrames, choose_bouts, plan_strip
-from pipeline.scoring.metrics import FrameArrays
+from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
+from pipeline.scoring.bouts.choice import FilmStrip, choose_bouts, plan_strip
+from pipeline.scoring.timeline import BehaviorTimeline, Timeline
 
 THUMBNAIL_PX = 104
 VIEW_PER_CROP = 1.4
@@ -36,41 +37,30 @@ _REPORT_EVERY_FRAMES = 250
 
 
 @dataclass(frozen=True)
-class StripMaterial:
+class FilmedRecording:
     """One recording as film strips are cut from it.
 
     Attributes
     ----------
-    recording : str
+    timeline : Timeline
+        With labels and predictions.
     video_path : Path or None
         None where embeddings were computed elsewhere and there is nothing to cut from.
     center_xy_px : ndarray, shape (n_frames, 2), float64, or None
         Center of the animal in pixels of the full frame (`features.tracks.CenterTrack`); None without video.
     crop_size_px : int
         Side of the square that the network sees.
-    fps : float
-        Frames per second.
-    true, predicted, scored : ndarray, shape (n_frames, n_behaviors), bool
-        What the human saw, what the model says after post-processing, what the human judged.
-    probability : ndarray, shape (n_frames, n_behaviors), float
-        In [0, 1]; NaN = not predicted.
     """
 
-    recording: str
+    timeline: Timeline
     video_path: Path | None
     center_xy_px: NDArray[np.float64] | None
     crop_size_px: int
-    fps: float
-    true: NDArray[np.bool_]
-    predicted: NDArray[np.bool_]
-    probability: NDArray[np.floating]
-    scored: NDArray[np.bool_]
 
-    def of_behavior(self, column: int) -> FrameArrays:
-        """Timelines of one behavior."""
-        return FrameArrays(
-            self.true[:, column], self.predicted[:, column], self.probability[:, column], self.scored[:, column]
-        )
+    @property
+    def recording(self) -> str:
+        """The recording's id."""
+        return self.timeline.recording
 
 
 class StripFrame(NamedTuple):
@@ -88,8 +78,8 @@ class StripFrame(NamedTuple):
 
 
 def make_film_strips(
-    run_path: Path,
-    material: Sequence[StripMaterial],
+    run: RunDir,
+    recordings: Sequence[FilmedRecording],
     behaviors: Sequence[str],
     colors: Mapping[str, str],
     progress: Callable[[int, int], None],
@@ -101,9 +91,8 @@ def make_film_strips(
 
     Parameters
     ----------
-    run_path : Path
-        The run's folder.
-    material : sequence of StripMaterial
+    run : RunDir
+    recordings : sequence of FilmedRecording
         Recordings that have both labels and predictions; bouts are chosen among those with a video.
     behaviors : sequence of str
         In the order of the columns of the timelines.
@@ -124,8 +113,8 @@ def make_film_strips(
     InputError
         When the folder can't be written.
     """
-    filmed = [item for item in material if item.video_path is not None]
-    notes = _notes_on_missing_videos([item.recording for item in material if item.video_path is None])
+    filmed = [item for item in recordings if item.video_path is not None]
+    notes = _notes_on_missing_videos([item.recording for item in recordings if item.video_path is None])
     strips = _planned_strips(filmed, behaviors)
     wanted: dict[str, set[int]] = {}
     for strip in strips:
@@ -145,13 +134,12 @@ def make_film_strips(
         whole = [strip for strip in own if thumbnails.keys() >= set(strip.frames_shown)]
         notes += _notes_on_lost_frames(item, [strip for strip in own if strip not in whole], thumbnails, unreadable)
         for strip in whole:
-            timelines = item.of_behavior(behaviors.index(strip.behavior))
-            frames = _strip_frames(strip, item.fps, timelines, thumbnails)
-            pictures[strip] = draw_strip(frames, colors[strip.behavior])
+            line = item.timeline.behavior(behaviors.index(strip.behavior))
+            pictures[strip] = draw_strip(_strip_frames(strip, line, thumbnails), colors[strip.behavior])
         n_done += max(wanted[item.recording]) + 1
         progress(n_done, n_total)
     # In the order of the choice, not in that of the videos.
-    write_film_strips(run_path, {strip: pictures[strip] for strip in strips if strip in pictures})
+    write_film_strips(run, {strip: pictures[strip] for strip in strips if strip in pictures})
     return notes
 
 
@@ -160,28 +148,27 @@ def _go_on(progress: Callable[[int, int], None], n_done: int, n_total: int, n_re
     progress(n_done + n_read, n_total)
 
 
-def _planned_strips(filmed: Sequence[StripMaterial], behaviors: Sequence[str]) -> list[FilmStrip]:
+def _planned_strips(filmed: Sequence[FilmedRecording], behaviors: Sequence[str]) -> list[FilmStrip]:
     """The strips to make, by behavior, kind and rank."""
     by_id = {item.recording: item for item in filmed}
     planned = []
     for column, behavior in enumerate(behaviors):
-        timelines = [RecordingFrames(item.recording, item.fps, item.of_behavior(column)) for item in filmed]
-        for choice in choose_bouts(behavior, timelines):
-            item = by_id[choice.recording]
-            planned.append(plan_strip(choice, len(item.true), item.fps))
+        for choice in choose_bouts(behavior, [item.timeline.behavior(column) for item in filmed]):
+            timeline = by_id[choice.recording].timeline
+            planned.append(plan_strip(choice, timeline.n_frames, timeline.fps, STRIP_PICTURES))
     return planned
 
 
 def _strip_frames(
-    strip: FilmStrip, fps: float, timelines: FrameArrays, thumbnails: Mapping[int, NDArray[np.uint8]]
+    strip: FilmStrip, line: BehaviorTimeline, thumbnails: Mapping[int, NDArray[np.uint8]]
 ) -> list[StripFrame]:
     return [
         StripFrame(
             picture=thumbnails[frame],
-            time_s=frame / fps,
+            time_s=frame / line.fps,
             is_inside=strip.start_frame <= frame < strip.stop_frame,
-            human=bool(timelines.true[frame]) if timelines.scored[frame] else None,
-            model=None if np.isnan(timelines.probability[frame]) else bool(timelines.predicted[frame]),
+            human=bool(line.true[frame]) if line.scored[frame] else None,
+            model=None if np.isnan(line.probability[frame]) else bool(line.predicted[frame]),
         )
         for frame in strip.frames_shown
     ]
@@ -197,7 +184,7 @@ def _notes_on_missing_videos(recordings: Sequence[str]) -> list[str]:
 
 
 def _notes_on_lost_frames(
-    item: StripMaterial, left_out: Sequence[FilmStrip], read: Collection[int], unreadable: str
+    item: FilmedRecording, left_out: Sequence[FilmStrip], read: Collection[int], unreadable: str
 ) -> list[str]:
     """One note per recording, however many of its strips are left out; `unreadable` says why none of it can be read."""
     if not left_out:
@@ -211,7 +198,7 @@ def _notes_on_lost_frames(
 
 
 def cut_thumbnails(
-    item: StripMaterial, frames: Collection[int], progress: Callable[[int], None]
+    item: FilmedRecording, frames: Collection[int], progress: Callable[[int], None]
 ) -> dict[int, NDArray[np.uint8]]:
     """Cut the animal and what is around it out of chosen frames, in one pass over the video.
 
@@ -220,7 +207,7 @@ def cut_thumbnails(
 
     Parameters
     ----------
-    item : StripMaterial
+    item : FilmedRecording
         With a video.
     frames : collection of int
         Numbers of the frames, counted from 0.
@@ -240,9 +227,10 @@ def cut_thumbnails(
         When the video can't be opened.
     """
     centers = np.asarray(item.center_xy_px, dtype=np.float64)
-    if item.video_path is None or centers.shape != (len(item.true), 2) or not np.isfinite(centers).all():
+    n_frames = item.timeline.n_frames
+    if item.video_path is None or centers.shape != (n_frames, 2) or not np.isfinite(centers).all():
         raise ValueError(
-            f"Expected for {item.recording} a video and a finite center in each of its {len(item.true)} frames. "
+            f"Expected for {item.recording} a video and a finite center in each of its {n_frames} frames. "
             f"Received: {item.video_path}, centers of shape {centers.shape}"
         )
     return {

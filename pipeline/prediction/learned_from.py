@@ -8,6 +8,7 @@ from pathlib import Path
 from common.notes import Doubt
 from common.tables import read_table
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
+from pipeline.run_folder.contents import RECORDINGS
 from pipeline.run_folder.run_dir import RunDir
 
 # Another camera's frame rate makes a window of so many frames another stretch of time.
@@ -78,7 +79,7 @@ def _is_near(width_px: int, widths_px: tuple[int, ...]) -> bool:
 
 def read_learned_from(run_path: Path) -> LearnedFrom:
     """Read what a run was trained on from its recordings.csv; empty where it says nothing."""
-    path = RunDir(run_path).recordings_path
+    path = RECORDINGS.path(RunDir(run_path))
     rows = [row for row in read_table(path) if row["subset"] == CROSS_VALIDATION] if path.is_file() else []
     rates = [float(row["fps"]) for row in rows]
     return LearnedFrom(

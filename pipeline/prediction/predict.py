@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.tables import write_table
 from models.inference import TrainedHead
 from models.threads import load_tensorflow
 from pipeline.config.frame_policy import FramesSetting
@@ -26,6 +25,7 @@ from pipeline.films.run_strips import cut_film_strips
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, measured_scores, source_as_trained
 from pipeline.report.html import write_report
+from pipeline.run_folder.contents import FAILURES
 from pipeline.run_folder.provenance import RunRecord, begin_evaluation
 from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import PREDICTION, RunDir
@@ -36,6 +36,7 @@ from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording, Embedder
 from pipeline.training.plan import HEAD
+from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
 
@@ -157,13 +158,14 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     _embed_and_predict(embedder, heads, checked, stage_two, outcome)
     record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
     if outcome.embedded or len(outcome.failures) > 1:
-        write_table(run.failures_path, Failure._fields, (failure._asdict() for failure in outcome.failures))
+        FAILURES.write(run, (failure._asdict() for failure in outcome.failures))
     if not outcome.embedded:
         raise InputError(_nothing_predicted(outcome))
     choices = Choices(final={behavior: trained.choice(behavior) for behavior in trained.bundles})
-    results = write_results(config, run, outcome.embedded, stage_two, choices)
+    timelines = make_timelines(config, outcome.embedded, stage_two, choices)
     checked = [item.checked for item in outcome.embedded]
-    notes = results.notes + cut_film_strips(config, run, checked, results.scored)
+    notes = write_results(config, run, checked, timelines, choices, stage_two.history)
+    notes += cut_film_strips(run, checked, scorable(timelines.head), config.crop.size_px)
     record.finish(
         [*trained.version_notes(), *(note for item in checked for note in item.notes), *outcome.notes, *notes]
     )
@@ -285,5 +287,5 @@ def _nothing_predicted(outcome: Outcome) -> str:
         return outcome.failures[0].reason
     return (
         f"None of {len(outcome.failures)} recordings could be predicted. The first, {outcome.failures[0].recording}: "
-        f"{outcome.failures[0].reason} The others are in {outcome.run.failures_path}."
+        f"{outcome.failures[0].reason} The others are in {FAILURES.path(outcome.run)}."
     )

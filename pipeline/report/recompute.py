@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
-from pipeline.scoring.bouts.scores import bout_score_row_cells, pooled_bout_counts
+from pipeline.scoring.bouts.scores import bout_cells, pooled_bout_counts
 from pipeline.scoring.metrics import pooled_frame_scores
 from pipeline.scoring.scores import FULL, score_cells
 
@@ -31,11 +31,10 @@ def recompute_scores(run: Run) -> Recomputed:
     n_checked = 0
     for behavior in run.behaviors:
         for subset in run.subsets:
-            pairs = [(run.frame_arrays(behavior, member.recording), member.fps) for member in run.members(subset)]
-            parts = [part for part, _ in pairs if part is not None]
+            found = [run.behavior(behavior, member.recording) for member in run.members(subset)]
+            parts = [part for part in found if part is not None]
             if not parts:
                 continue
-            fps = [rate for part, rate in pairs if part is not None]
             place = f"{behavior}, {SUBSET_WORDS[subset]}"
             row = run.score(behavior, subset, FULL)
             if row is not None:
@@ -45,7 +44,7 @@ def recompute_scores(run: Run) -> Recomputed:
             bouts = run.tables.bout_score(behavior, subset, FULL)
             if bouts is not None:
                 n_checked += 1
-                if not _same(bout_score_row_cells(pooled_bout_counts(parts, fps)), bouts):
+                if not _same(bout_cells(pooled_bout_counts(parts)), bouts):
                     differing.append(f"{place} (bouts)")
     return Recomputed(n_checked, tuple(differing))
 

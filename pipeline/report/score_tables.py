@@ -10,9 +10,8 @@ from pipeline.report.figures.bouts import bout_durations_s
 from pipeline.report.thesis import METRIC_WORDS, thesis_table
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
-from pipeline.scoring.bouts.scores import reasons_undefined
-from pipeline.scoring.metrics import reason_undefined
 from pipeline.scoring.scores import CLOSED, FULL, POOLED, RAW, VARIANTS
+from pipeline.scoring.undefined import reasons_undefined
 
 # In the order of the page: what misleads for a rare behavior comes last.
 FRAME_RATIOS = {
@@ -97,12 +96,8 @@ def _intervals(run: Run, behavior: str, subset: str) -> dict[tuple[str, str], Ro
 
 
 def _why_not_available(rows: list[Row], bouts: list[Row]) -> str:
-    reasons = [
-        reason_undefined(name, row["n_frames"], row["n_positive"])
-        for row in rows
-        for name in (AVERAGE_PRECISION, *FRAME_RATIOS)
-        if row[name] is None
-    ]
+    shown = (AVERAGE_PRECISION, *FRAME_RATIOS)
+    reasons = [why[name] for why in map(reasons_undefined, rows) for name in shown if name in why]
     reasons += [reason for row in bouts for reason in reasons_undefined(row).values()]
     return "; ".join(dict.fromkeys(reasons))
 

@@ -4,9 +4,10 @@ import base64
 
 from common.tables import Row
 from common.wording import ratio
-from pipeline.run_folder.film_strips import TABLE, read_film_strips
+from pipeline.run_folder.film_strips import read_film_strips
 from pipeline.run_folder.reading import Run
-from pipeline.run_folder.whole_files import read_optional, read_required
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.whole_files import read_required
 from pipeline.scoring.bouts.choice import KINDS, FilmStrip
 
 KIND_WORDS = {
@@ -24,7 +25,7 @@ def strip_groups(run: Run) -> list[Row]:
     InputError
         When the table or a picture cannot be read.
     """
-    strips = read_optional(run.path / TABLE, lambda path: read_film_strips(path.parent)) or []
+    strips = read_film_strips(RunDir(run.path))
     groups = []
     for behavior in run.behaviors:
         for kind in KINDS:

@@ -16,6 +16,7 @@ from common.tables import read_table, write_table
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import PREDICTED, ExportRecording
 from pipeline.review.run_reading import ReviewRecording, ReviewRun
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.bouts.bouts import Bout
 
 log = logging.getLogger(__name__)
@@ -172,7 +173,8 @@ def read_drafts(folder: Path, recording: ReviewRecording) -> dict[str, Any]:
 
 def corrections_folder(run: ReviewRun, pages: Path) -> Path:
     """Where the corrections lie that are made in a folder of pages."""
-    return (run.path if pages == run.path / "review" else pages) / "corrections"
+    ours = RunDir(run.path)
+    return (ours if pages == ours.review_path else RunDir(pages)).corrections_path
 
 
 def saved_state(folder: Path, run: ReviewRun, recording: ReviewRecording) -> dict[str, Any] | None:

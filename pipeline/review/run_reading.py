@@ -10,10 +10,11 @@ import numpy as np
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
 from pipeline.review.ranking import BehaviorTimeline
-from pipeline.run_folder.reading import RecordingRow, Run, Timelines, read_run, section
+from pipeline.run_folder.reading import RecordingRow, Run, read_run, section
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.timeline import FULL, Timeline
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def read_review_run(run_dir: Path, names: Collection[str] = ()) -> ReviewRun:
     )
 
 
-def _review_recording(run: Run, row: RecordingRow, lines: Timelines) -> ReviewRecording:
+def _review_recording(run: Run, row: RecordingRow, lines: Timeline) -> ReviewRecording:
     timelines = []
     for column, behavior in enumerate(run.behaviors):
         settings = _settings(run, behavior, row.recording)
@@ -128,10 +129,10 @@ def _review_recording(run: Run, row: RecordingRow, lines: Timelines) -> ReviewRe
                 behavior,
                 row.fps,
                 lines.probability[:, column],
-                lines.predicted[:, column],
+                lines.predicted[FULL][:, column],
                 settings.threshold,
                 settings.min_bout_s,
-                None if lines.active is None else lines.active[:, column],
+                None if lines.true is None else lines.true[:, column],
                 None if lines.scored is None else lines.scored[:, column],
             )
         )

@@ -1,27 +1,27 @@
 """Read a run folder back: the report knows nothing that is not in these files."""
 
 import json
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from common.errors import InputError
 from common.suggestions import did_you_mean
-from common.tables import read_table
-from features.video.reading import MAX_FPS
+from common.tables import Row
 from pipeline.dataset.labels import names_in_annotations
+from pipeline.run_folder.contents import BASELINE_SCORES, RECORDINGS, SCORES, TRAINING
+from pipeline.run_folder.frame_tables import read_baseline, read_timeline
+from pipeline.run_folder.recordings import RecordingRow as RecordingRow
+from pipeline.run_folder.recordings import read_recordings
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import Tables, read_tables
-from pipeline.run_folder.whole_files import read_optional, read_required
-from pipeline.scoring.metrics import FrameArrays
-from pipeline.scoring.scores import POOLED, ScoreRow, read_scores
+from pipeline.run_folder.whole_files import read_required
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.scores import POOLED, ScoreRow
+from pipeline.scoring.timeline import FULL, RAW, BehaviorTimeline, Timeline
 
 CROSS_VALIDATION = "cross_validation"
 TEST = "test"
@@ -36,46 +36,6 @@ SUBSET_WORDS = {
 
 
 @dataclass(frozen=True)
-class RecordingRow:
-    """One line of the run's recordings.csv; None (and no video path) where the file says nothing."""
-
-    recording: str
-    subset: str
-    individual: str
-    group: str
-    video: str
-    fps: float
-    n_frames: int
-    n_unobserved: int | None
-    width_px: int | None = None
-    height_px: int | None = None
-    video_path: Path | None = None
-    video_sha256: str = ""
-
-
-@dataclass(frozen=True)
-class Timelines:
-    """Labels and predictions of one recording, frame by frame.
-
-    Attributes
-    ----------
-    active, scored : ndarray of bool, shape (n_frames, n_behaviors), or None
-        Human labels; None where the recording has no label file.
-    probability : ndarray of float32, shape (n_frames, n_behaviors)
-        In [0, 1]; NaN = not predicted.
-    predicted : ndarray of bool, shape (n_frames, n_behaviors)
-        After post-processing.
-    baseline_probability : ndarray of float32, shape (n_frames, n_behaviors), or None
-    """
-
-    active: NDArray[np.bool_] | None
-    scored: NDArray[np.bool_] | None
-    probability: NDArray[np.float32]
-    predicted: NDArray[np.bool_]
-    baseline_probability: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True)
 class EpochRow:
     """One epoch of one head; `validation_average_precision` is None where nothing was held back."""
 
@@ -86,6 +46,11 @@ class EpochRow:
     loss: float | None
     validation_average_precision: float | None
     best: bool
+
+    @classmethod
+    def of(cls, row: Row) -> "EpochRow":
+        """An epoch from its row of training.csv."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -101,7 +66,8 @@ class Run:
     scores: tuple[ScoreRow, ...]
     baseline_scores: tuple[ScoreRow, ...]
     training: tuple[EpochRow, ...]
-    timelines: Mapping[str, Timelines]
+    timelines: Mapping[str, Timeline]
+    baselines: Mapping[str, Timeline]
     tables: Tables
 
     @property
@@ -160,21 +126,15 @@ class Run:
                 return row
         return None
 
-    def frame_arrays(self, behavior: str, recording: str, baseline: bool = False) -> FrameArrays | None:
-        """Timelines of one behavior in one labelled and predicted recording, else None."""
-        lines = self.timelines.get(recording)
-        if lines is None or lines.active is None or lines.scored is None:
+    def behavior(self, behavior: str, recording: str, baseline: bool = False) -> BehaviorTimeline | None:
+        """One behavior of one recording as the head has it after all steps, or as the baseline has it.
+
+        None where the recording has no labels or no such prediction.
+        """
+        timeline = (self.baselines if baseline else self.timelines).get(recording)
+        if timeline is None or not timeline.has_labels:
             return None
-        probability = lines.baseline_probability if baseline else lines.probability
-        if probability is None:
-            return None
-        column = self.behaviors.index(behavior)
-        return FrameArrays(
-            lines.active[:, column],
-            lines.predicted[:, column],
-            probability[:, column],
-            lines.scored[:, column],
-        )
+        return timeline.behavior(self.behaviors.index(behavior), RAW if baseline else FULL)
 
 
 def section(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -208,14 +168,17 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
     config_text = read_required(folder.config_path, lambda path: path.read_text(encoding="utf-8"))
     config = read_required(folder.config_path, lambda _: _parse_yaml(config_text))
     behaviors = _behaviors(folder.config_path, config)
-    recordings = read_required(folder.recordings_path, _read_recordings)
-    timelines: dict[str, Timelines] = {}
+    recordings, tables = read_recordings(folder), read_tables(folder)
+    timelines, baselines = {}, {}
     for row in recordings:
-        if only is not None and row.recording not in only:
+        timeline = read_timeline(folder, row, behaviors) if only is None or row.recording in only else None
+        if timeline is None:
             continue
-        lines = _read_timelines(folder, row, behaviors)
-        if lines is not None:
-            timelines[row.recording] = lines
+        timelines[row.recording] = timeline
+        settings = [tables.settings(name, row.recording, RAW) or PostprocessConfig() for name in behaviors]
+        baseline = read_baseline(folder, row, timeline, [known.threshold for known in settings])
+        if baseline is not None:
+            baselines[row.recording] = baseline
     return Run(
         path=run_dir,
         config=config,
@@ -223,11 +186,12 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
         provenance=read_required(folder.provenance_path, _read_json) if folder.provenance_path.exists() else {},
         recordings=recordings,
         behaviors=behaviors,
-        scores=tuple(read_required(folder.scores_path, read_scores)),
-        baseline_scores=tuple(read_optional(folder.baseline_scores_path, read_scores) or ()),
-        training=tuple(read_optional(folder.training_path, _read_training) or ()),
+        scores=tuple(SCORES.read(folder)),
+        baseline_scores=tuple(BASELINE_SCORES.read_if_there(folder)),
+        training=tuple(EpochRow.of(row) for row in TRAINING.read_if_there(folder)),
         timelines=timelines,
-        tables=read_tables(folder),
+        baselines=baselines,
+        tables=tables,
     )
 
 
@@ -245,9 +209,9 @@ def _require_run(folder: RunDir) -> None:
             else " Give the folder of a run (it holds config.yaml), for example runs/exp1."
         )
         raise InputError(f"There is no folder {path}.{hint}")
-    if folder.config_path.exists() and not folder.recordings_path.exists():
+    if folder.config_path.exists() and not RECORDINGS.path(folder).exists():
         raise InputError(
-            f"{path} holds no {folder.recordings_path.name}: this run never came to its end. Start the experiment "
+            f"{path} holds no {RECORDINGS.file}: this run never came to its end. Start the experiment "
             "again (the same command goes on where it stopped)."
         )
 
@@ -284,121 +248,3 @@ def _behaviors(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
                 "Correct it (a name that looks like a number stands in quotes), or restore the file."
             )
     return tuple(str(name) for name in behaviors)
-
-
-def _read_recordings(path: Path) -> tuple[RecordingRow, ...]:
-    rows = []
-    for number, cells in enumerate(read_table(path), start=2):
-        fps = _number(path, number, cells, "fps")
-        n_frames = _number(path, number, cells, "n_frames")
-        if not 0 < fps <= MAX_FPS:
-            raise _no_number(path, number, cells, "fps", f"more than 0 and at most {MAX_FPS:g}")
-        if n_frames < 1 or n_frames != int(n_frames):
-            raise _no_number(path, number, cells, "n_frames", "a whole number, at least 1")
-        rows.append(
-            RecordingRow(
-                recording=cells["recording"],
-                subset=cells["subset"],
-                individual=cells.get("individual", ""),
-                group=cells.get("group", ""),
-                video=cells.get("video", ""),
-                fps=fps,
-                n_frames=int(n_frames),
-                n_unobserved=_whole(cells.get("n_unobserved", "")),
-                width_px=_whole(cells.get("width_px", "")),
-                height_px=_whole(cells.get("height_px", "")),
-                video_path=Path(cells["video_path"]) if cells.get("video_path") else None,
-                video_sha256=cells.get("video_sha256", ""),
-            )
-        )
-    if not rows:
-        raise InputError(
-            f"{path} should have a row for each recording of the run, but it has none. Restore the file or run the "
-            "experiment again with --overwrite."
-        )
-    return tuple(rows)
-
-
-def _number(path: Path, row: int, cells: Mapping[str, str], column: str) -> float:
-    """A finite number of a row that must have one."""
-    try:
-        value = float(cells[column])
-    except (TypeError, ValueError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise _no_number(path, row, cells, column, "a number")
-    return value
-
-
-def _no_number(path: Path, row: int, cells: Mapping[str, str], column: str, expected: str) -> InputError:
-    return InputError(
-        f"{path}, row {row} (recording {cells['recording']}): `{column}` should be {expected}, but it is "
-        f"{cells[column]!r}. Was the file edited by hand? Restore it or run the experiment again with --overwrite."
-    )
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text else None
-
-
-def _read_training(path: Path) -> list[EpochRow]:
-    def number(text: str) -> float | None:
-        return float(text) if text else None
-
-    return [
-        EpochRow(
-            behavior=cells["behavior"],
-            head=cells["head"],
-            fold=cells["fold"],
-            epoch=int(cells["epoch"]),
-            loss=number(cells["loss"]),
-            validation_average_precision=number(cells["validation_average_precision"]),
-            best=cells["best"].strip().lower() in {"1", "true"},
-        )
-        for cells in read_table(path)
-    ]
-
-
-def _read_timelines(folder: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) -> Timelines | None:
-    """Labels and predictions of one recording, or None when it was not predicted."""
-    predictions = read_optional(folder.predictions_path(row.recording), _read_numbers)
-    if predictions is None:
-        return None
-    path = folder.predictions_path(row.recording)
-    probability = _columns(predictions, [f"{name}_probability" for name in behaviors], row, path)
-    predicted = _columns(predictions, list(behaviors), row, path)
-    path = folder.labels_path(row.recording)
-    table = read_optional(path, _read_numbers)
-    labels = None if table is None else _columns(table, list(behaviors), row, path)
-    path = folder.baseline_predictions_path(row.recording)
-    table = read_optional(path, _read_numbers)
-    baseline = None if table is None else _columns(table, [f"{name}_probability" for name in behaviors], row, path)
-    return Timelines(
-        active=None if labels is None else labels == 1,
-        scored=None if labels is None else ~np.isnan(labels),
-        probability=probability.astype(np.float32),
-        predicted=predicted == 1,
-        baseline_probability=None if baseline is None else baseline.astype(np.float32),
-    )
-
-
-def _read_numbers(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, encoding="utf-8-sig")
-
-
-def _columns(table: pd.DataFrame, names: list[str], row: RecordingRow, path: Path) -> NDArray[np.float64]:
-    """Columns as numbers, shape (n_frames, n_behaviors), NaN where empty."""
-    missing = [name for name in names if name not in table.columns]
-    if missing or len(table) != row.n_frames:
-        found = f"it lacks {', '.join(missing)}" if missing else f"it has {len(table)} rows"
-        raise InputError(
-            f"{path} should have one row for each of the {row.n_frames} frames of {row.recording} and the columns "
-            f"{', '.join(names)}, but {found}. Restore the file or run the experiment again with --overwrite."
-        )
-    try:
-        return table[names].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"{path} should hold numbers or empty cells in {', '.join(names)}, but it holds text. "
-            "Restore the file or run the experiment again with --overwrite."
-        ) from None

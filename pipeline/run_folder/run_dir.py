@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 # What provenance.json calls a folder of predictions by heads that were trained elsewhere.
 PREDICTION = "prediction"
 # What a human made in a run's folder: it outlives the run.
-HUMAN_FOLDERS = ("corrections", "exports")
+CORRECTIONS, EXPORTS = "corrections", "exports"
+HUMAN_FOLDERS = (CORRECTIONS, EXPORTS)
 # What lies in a folder before its provenance does.
 _EARLY = {"config.yaml", "log.txt", "fits", *HUMAN_FOLDERS}
 _STUB = {"config.yaml", "log.txt", "provenance.json"}
@@ -33,34 +34,35 @@ _STUB = {"config.yaml", "log.txt", "provenance.json"}
 _SET_ASIDE = ".set_aside"
 
 
+# Folders of a run's folder.
+PREDICTIONS = "predictions"
+BASELINE_PREDICTIONS = "baseline_predictions"
+UNCALIBRATED_PREDICTIONS = "uncalibrated_predictions"
+PROTOCOL_PREDICTIONS = "protocol_predictions"
+LABELS = "labels"
+ANNOTATORS = "annotators"
+BOUTS = "bouts"
+CENTERS = "centers"
+HEADS = "heads"
+STRIP_PICTURES = "film_strips"
+FIGURES = "figures"
+
+
 class RunDir:
-    """The files of one run, by name."""
+    """The files of one run, by name; its tables are in `pipeline.run_folder.contents`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config_path = path / "config.yaml"
         self.provenance_path = path / "provenance.json"
         self.log_path = path / "log.txt"
-        self.recordings_path = path / "recordings.csv"
-        self.scores_path = path / "scores.csv"
-        self.baseline_scores_path = path / "baseline_scores.csv"
-        self.training_path = path / "training.csv"
         self.report_path = path / "report.html"
         self.fits_path = path / "fits"
-        self.choices_path = path / "postprocess.csv"
-        self.bout_scores_path = path / "bout_scores.csv"
-        self.protocol_scores_path = path / "protocol_scores.csv"
-        self.protocol_path = path / "protocol.csv"
-        self.intervals_path = path / "intervals.csv"
-        self.calibration_path = path / "calibration.csv"
-        self.statistics_path = path / "statistics.csv"
-        self.statistics_bins_path = path / "statistics_bins.csv"
-        self.statistics_agreement_path = path / "statistics_agreement.csv"
-        self.groups_path = path / "groups.csv"
-        self.agreement_path = path / "agreement.csv"
-        self.summary_path = path / "summary.csv"
-        self.failures_path = path / "failures.csv"
-        self.annotators_path = path / "annotators"
+        self.figures_path = path / FIGURES
+        self.corrections_path = path / CORRECTIONS
+        self.exports_path = path / EXPORTS
+        self.review_path = path / "review"
+        self.overlays_path = path / "overlays"
         # A path such as `.` has no name of its own.
         self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
         self._lock = FileLock(str(self._whole_path.parent / f".{self._whole_path.name}.lock"))
@@ -69,39 +71,27 @@ class RunDir:
 
     def labels_path(self, recording: str) -> Path:
         """Human labels of a recording, frame by frame."""
-        return self.path / "labels" / f"{recording}.csv"
-
-    def predictions_path(self, recording: str) -> Path:
-        """Probabilities and cleaned labels of a recording, frame by frame."""
-        return self.path / "predictions" / f"{recording}.csv"
+        return self.path / LABELS / f"{recording}.csv"
 
     def annotator_labels_path(self, annotator: str, recording: str) -> Path:
         """One annotator's labels of a recording, where several annotated it."""
-        return self.annotators_path / (annotator or "unnamed") / f"{recording}.csv"
+        return self.path / ANNOTATORS / annotator / f"{recording}.csv"
 
-    def uncalibrated_path(self, recording: str) -> Path:
-        """Probabilities of a recording before calibration, frame by frame."""
-        return self.path / "uncalibrated_predictions" / f"{recording}.csv"
-
-    def protocol_predictions_path(self, recording: str) -> Path:
-        """Probabilities of a recording by the thesis' protocol, frame by frame."""
-        return self.path / "protocol_predictions" / f"{recording}.csv"
-
-    def baseline_predictions_path(self, recording: str) -> Path:
-        """Probabilities of the baseline head, frame by frame."""
-        return self.path / "baseline_predictions" / f"{recording}.csv"
+    def predictions_path(self, recording: str, folder: str = PREDICTIONS) -> Path:
+        """Probabilities of a recording, frame by frame; in `PREDICTIONS` cleaned labels as well."""
+        return self.path / folder / f"{recording}.csv"
 
     def bouts_path(self, recording: str) -> Path:
         """Predicted bouts of a recording."""
-        return self.path / "bouts" / f"{recording}.csv"
-
-    def head_path(self, behavior: str) -> Path:
-        """Bundle of the final head of a behavior."""
-        return self.path / "heads" / behavior
+        return self.path / BOUTS / f"{recording}.csv"
 
     def centers_path(self, recording: str) -> Path:
         """Where the animal was, frame by frame."""
-        return self.path / "centers" / f"{recording}.csv"
+        return self.path / CENTERS / f"{recording}.csv"
+
+    def head_path(self, behavior: str) -> Path:
+        """Bundle of the final head of a behavior."""
+        return self.path / HEADS / behavior
 
     def is_finished(self) -> bool:
         """Whether the run came to its end: its provenance says so, and its report is there."""

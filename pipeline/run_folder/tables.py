@@ -2,19 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from common.tables import Row, read_rows, read_table
+from common.tables import Row
+from pipeline.run_folder.contents import (
+    AGREEMENT,
+    BOUT_SCORES,
+    CALIBRATION,
+    CHOICES,
+    FAILURES,
+    GROUPS,
+    INTERVALS,
+    PROTOCOL,
+    RECORDING_STATISTICS,
+    STATISTICS_AGREEMENT,
+    STATISTICS_BINS,
+    SUMMARY,
+    Table,
+)
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.run_folder.summary_table import read_summary
 from pipeline.run_folder.whole_files import read_optional
-from pipeline.scoring.agreement import read_agreement
-from pipeline.scoring.bouts.scores import read_bout_scores
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.scoring.score_tables import CALIBRATION_COLUMNS, INTERVAL_COLUMNS, PROTOCOL_COLUMNS
-from pipeline.scoring.scores import FULL
-from pipeline.scoring.statistics.ethology_tables import read_statistics, read_statistics_agreement, read_statistics_bins
-from pipeline.scoring.statistics.groups import read_groups
+from pipeline.scoring.timeline import FULL
 
 # In the place of a recording's id, which is never empty: the settings of recordings that took no part.
 FINAL = ""
@@ -22,7 +31,7 @@ FINAL = ""
 
 @dataclass(frozen=True)
 class ChoiceRow:
-    """One line of postprocess.csv: how one behavior's probabilities are read in one recording, in one way.
+    """One line of postprocess.csv: how one behavior's probabilities are read in one recording, by one variant.
 
     `objective` is "" and the values None where the settings were fixed; `chosen_on` names the recordings
     whose predictions they (or the calibration) were chosen from.
@@ -79,7 +88,22 @@ def _first(rows: Sequence[Row], columns: tuple[str, ...], wanted: tuple[str, ...
     return next((row for row in rows if tuple(row[column] for column in columns) == wanted), None)
 
 
-def read_tables(folder: RunDir) -> Tables:
+_TABLES: dict[str, Table] = {
+    "bout_scores": BOUT_SCORES,
+    "intervals": INTERVALS,
+    "calibration": CALIBRATION,
+    "statistics": RECORDING_STATISTICS,
+    "statistics_bins": STATISTICS_BINS,
+    "statistics_agreement": STATISTICS_AGREEMENT,
+    "groups": GROUPS,
+    "agreement": AGREEMENT,
+    "protocol": PROTOCOL,
+    "summary": SUMMARY,
+    "failures": FAILURES,
+}
+
+
+def read_tables(run: RunDir) -> Tables:
     """Read every table that the folder holds.
 
     Raises
@@ -87,61 +111,24 @@ def read_tables(folder: RunDir) -> Tables:
     InputError
         When a table is there and cannot be read.
     """
-    return Tables(
-        choices=tuple(read_optional(folder.choices_path, _read_choices) or ()),
-        bout_scores=tuple(read_optional(folder.bout_scores_path, read_bout_scores) or ()),
-        intervals=tuple(read_optional(folder.intervals_path, _read_intervals) or ()),
-        calibration=tuple(read_optional(folder.calibration_path, _read_calibration) or ()),
-        statistics=tuple(read_optional(folder.statistics_path, read_statistics) or ()),
-        statistics_bins=tuple(read_optional(folder.statistics_bins_path, read_statistics_bins) or ()),
-        statistics_agreement=tuple(read_optional(folder.statistics_agreement_path, read_statistics_agreement) or ()),
-        groups=tuple(read_optional(folder.groups_path, read_groups) or ()),
-        agreement=tuple(read_optional(folder.agreement_path, read_agreement) or ()),
-        protocol=tuple(read_optional(folder.protocol_path, _read_protocol) or ()),
-        summary=tuple(read_optional(folder.summary_path, read_summary) or ()),
-        failures=tuple(read_optional(folder.failures_path, _read_failures) or ()),
-    )
+    choices = read_optional(CHOICES.path(run), lambda path: _choices(CHOICES.read_file(path)))
+    return Tables(tuple(choices or ()), **{name: tuple(table.read_if_there(run)) for name, table in _TABLES.items()})
 
 
-def _read_choices(path: Path) -> list[ChoiceRow]:
+def _choices(rows: Sequence[Row]) -> list[ChoiceRow]:
+    # In the file the final settings are called `final`, unless a recording bears that name.
+    final_cell = "final" if all(row["recording"] for row in rows) else ""
+    return [_choice(row | ({"recording": FINAL} if row["recording"] == final_cell else {})) for row in rows]
+
+
+def _choice(row: Row) -> ChoiceRow:
+    cells: dict[str, Any] = dict(row)
     steps = ("smooth_s", "threshold", "max_gap_s", "min_bout_s", "opening_s")
-    lines = read_table(path)
-    # In the file they are called `final`, unless a recording bears that name.
-    final_cell = "final" if all(cells["recording"] for cells in lines) else ""
-    rows = []
-    for cells in lines:
-        order = cells["order"].split(" > ")
-        settings = PostprocessConfig.model_validate({name: float(cells[name]) for name in steps} | {"order": order})
-        values = {name: float(cells[name]) if cells[name] else None for name in ("value", "value_none", "value_closed")}
-        rows.append(
-            ChoiceRow(
-                behavior=cells["behavior"],
-                recording=FINAL if cells["recording"] == final_cell else cells["recording"],
-                variant=cells["postprocessed"],
-                settings=settings,
-                objective=cells["objective"],
-                n_candidates=int(cells["n_candidates"]) if cells["n_candidates"] else None,
-                chosen_on=tuple(cells["chosen_on"].split("; ")) if cells["chosen_on"] else (),
-                **values,
-            )
-        )
-    return rows
-
-
-def _read_failures(path: Path) -> list[Row]:
-    return read_rows(path, ("recording", "video", "reason"))
-
-
-def _read_intervals(path: Path) -> list[Row]:
-    counts = ("n_individuals", "n_resamples")
-    return read_rows(path, INTERVAL_COLUMNS, counts, ("value", "low", "high", "level"))
-
-
-def _read_calibration(path: Path) -> list[Row]:
-    ratios = ("lower", "upper", "mean_probability", "observed", "calibration_error", "brier", "log_loss")
-    return read_rows(path, CALIBRATION_COLUMNS, ("n_frames", "n_positive"), ratios)
-
-
-def _read_protocol(path: Path) -> list[Row]:
-    ratios = ("nested", "thesis", "optimism", "low", "high", "level", "p")
-    return read_rows(path, PROTOCOL_COLUMNS, ("n_individuals",), ratios)
+    settings = {name: cells.pop(name) for name in steps} | {"order": cells.pop("order").split(" > ")}
+    chosen_on = cells.pop("chosen_on")
+    return ChoiceRow(
+        variant=cells.pop("postprocessed"),
+        settings=PostprocessConfig.model_validate(settings),
+        chosen_on=tuple(chosen_on.split("; ")) if chosen_on else (),
+        **cells,
+    )

@@ -8,16 +8,16 @@ model can be expected to reach: the human ceiling.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.tables import Row, read_rows, write_table
+from common.tables import Row
 from pipeline.scoring.bouts.metrics import BoutCounts, bout_counts
 from pipeline.scoring.metrics import Counts, confusion_counts
 from pipeline.scoring.scores import POOLED
+from pipeline.scoring.timeline import Timeline, Track
 
 MAJORITY = "majority"
 UNION = "union"
@@ -40,19 +40,8 @@ NO_MATCHED_ENDS = "no two bouts match whose onsets were both seen"
 BOUT_IOU = 0.5
 
 
-class AnnotatorTrack(NamedTuple):
-    """What one annotator (or the model) says of one behavior in one recording.
-
-    Both bool, shape (n_frames,): `active`, which does not count where not `scored`, and `scored` (for the
-    model: where it gave a probability).
-    """
-
-    active: NDArray[np.bool_]
-    scored: NDArray[np.bool_]
-
-
 class MergedTrack(NamedTuple):
-    """Labels of several annotators as one, each bool, shape (n_frames,).
+    """Labels of several annotators as one, each bool and of the shape of theirs.
 
     `active` is False where not `scored`; `disagree` marks frames on which those who scored them differ.
     """
@@ -62,7 +51,7 @@ class MergedTrack(NamedTuple):
     disagree: NDArray[np.bool_]
 
 
-def merge_annotators(tracks: Sequence[AnnotatorTrack], rule: str) -> MergedTrack:
+def merge_annotators(tracks: Sequence[Track], rule: str) -> MergedTrack:
     """Merge the labels of several annotators, frame by frame, among those who scored the frame.
 
     - `majority`: what more than half of them say. A tie is not scored: unknown, never negative.
@@ -73,8 +62,8 @@ def merge_annotators(tracks: Sequence[AnnotatorTrack], rule: str) -> MergedTrack
 
     Parameters
     ----------
-    tracks : sequence of AnnotatorTrack
-        At least one, of one length.
+    tracks : sequence of Track
+        At least one, of one shape (of one behavior or several).
     rule : str
         One of `RULES`.
 
@@ -85,11 +74,11 @@ def merge_annotators(tracks: Sequence[AnnotatorTrack], rule: str) -> MergedTrack
     Raises
     ------
     ValueError
-        When there is no track, the rule is unknown, or lengths differ.
+        When there is no track, the rule is unknown, or shapes differ.
     """
     if rule not in RULES or not tracks:
         raise ValueError(f"Expected tracks and a rule among {RULES}. Received: {len(tracks)} tracks, rule={rule!r}")
-    _require_one_length(tracks)
+    _require_one_shape(tracks)
     scored = np.array([track.scored for track in tracks], dtype=bool)
     active = np.array([track.active for track in tracks], dtype=bool) & scored
     n_scored, n_active = scored.sum(axis=0), active.sum(axis=0)
@@ -135,13 +124,13 @@ class PairAgreement:
         )
 
 
-def compare_tracks(first: AnnotatorTrack, second: AnnotatorTrack, fps: float) -> PairAgreement:
+def compare_tracks(first: Track, second: Track, fps: float) -> PairAgreement:
     """Compare two tracks of one behavior in one recording, on the frames that both scored.
 
     Parameters
     ----------
-    first, second : AnnotatorTrack
-        Of one length.
+    first, second : Track
+        Of shape (n_frames,).
     fps : float
         Frames per second.
 
@@ -154,7 +143,7 @@ def compare_tracks(first: AnnotatorTrack, second: AnnotatorTrack, fps: float) ->
     ValueError
         When lengths differ or fps is not a positive number.
     """
-    _require_one_length((first, second))
+    _require_one_shape((first, second))
     both = np.asarray(first.scored, dtype=bool) & np.asarray(second.scored, dtype=bool)
     ours, theirs = np.asarray(first.active, dtype=bool), np.asarray(second.active, dtype=bool)
     return PairAgreement(
@@ -165,17 +154,10 @@ def compare_tracks(first: AnnotatorTrack, second: AnnotatorTrack, fps: float) ->
     )
 
 
-def _require_one_length(tracks: Sequence[AnnotatorTrack]) -> None:
+def _require_one_shape(tracks: Sequence[Track]) -> None:
     shapes = {np.shape(array) for track in tracks for array in track}
-    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
-        raise ValueError(f"Expected tracks of one length, shape (n_frames,). Received: {sorted(shapes)}")
-
-
-_COUNT_COLUMNS = ("n_recordings", "n_frames", "n_active_first", "n_active_second", "n_bouts_first", "n_bouts_second")
-_RATIO_COLUMNS = ("kappa", "f1", "precision", "recall", "bout_f1_iou50", "onset_difference_s")
-AGREEMENT_COLUMNS = (
-    "behavior", "subset", "recording", "first", "second", "kind", *_COUNT_COLUMNS, *_RATIO_COLUMNS, "reason",
-)  # fmt: skip
+    if len(shapes) != 1:
+        raise ValueError(f"Expected tracks of one length. Received: {sorted(shapes)}")
 
 
 def agreement_cells(pair: PairAgreement, kind: str) -> Row:
@@ -222,72 +204,36 @@ def agreement_cells(pair: PairAgreement, kind: str) -> Row:
     return {**counts, **ratios, "reason": "; ".join(reasons) if frames.n_frames else NO_COMMON_FRAMES}
 
 
-@dataclass(frozen=True)
-class AnnotatedBehavior:
-    """One behavior in one recording, as everyone has it, each an AnnotatorTrack of one length.
-
-    Attributes
-    ----------
-    recording, subset, behavior : str
-    fps : float
-        Frames per second.
-    annotators : mapping of str to AnnotatorTrack
-        By name; not `model` or `consensus`.
-    model : AnnotatorTrack or None
-        After post-processing; scored = has a probability.
-    consensus : AnnotatorTrack or None
-        The annotators merged; None where there is no consensus to compare with.
-    """
-
-    recording: str
-    subset: str
-    behavior: str
-    fps: float
-    annotators: Mapping[str, AnnotatorTrack]
-    model: AnnotatorTrack | None = None
-    consensus: AnnotatorTrack | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse annotators who could not be told from the model or the consensus in the table."""
-        taken = {MODEL, CONSENSUS} & set(self.annotators)
-        if taken:
-            raise ValueError(f"Expected annotators called neither {MODEL} nor {CONSENSUS}. Received: {sorted(taken)}")
-
-    def pairs(self) -> Iterator[tuple[str, str, str, AnnotatorTrack, AnnotatorTrack]]:
-        """Yield (kind, first, second, their tracks): humans, then the model with each, then consensus."""
-        # Sorted, so that a pair is the same pair in every recording, however its table lists the two.
-        for first, second in combinations(sorted(self.annotators), 2):
-            yield HUMAN_HUMAN, first, second, self.annotators[first], self.annotators[second]
-        if self.model is not None:
-            for name in sorted(self.annotators):
-                yield MODEL_HUMAN, MODEL, name, self.model, self.annotators[name]
-            if self.consensus is not None:
-                yield MODEL_CONSENSUS, MODEL, CONSENSUS, self.model, self.consensus
+# For each annotator of a recording, what they say of all its behaviors: arrays of shape (n_frames, n_behaviors).
+Annotators = Mapping[str, Track]
 
 
-def agreement_rows(parts: Iterable[AnnotatedBehavior]) -> list[Row]:
+def agreement_rows(annotated: Iterable[tuple[Timeline, Annotators]], has_consensus: bool) -> list[Row]:
     """Rows of agreement.csv: who agrees with whom, pooled and per recording.
 
     Parameters
     ----------
-    parts : iterable of AnnotatedBehavior
-        Annotators may differ between recordings; a pair is pooled over those that both annotated.
+    annotated : iterable of (Timeline, Annotators)
+        Annotators are not called `model` or `consensus`, and may differ between recordings; a pair is pooled over
+        those that both annotated.
+    has_consensus : bool
+        Whether the timelines' own labels are the annotators' merged, to be compared with as well.
 
     Returns
     -------
     list of dict
-        Keys are `AGREEMENT_COLUMNS`. By behavior and subset in order of appearance, then pooled before the
-        recordings, then pairs of humans, the model with each human, the model with the consensus.
+        By behavior and subset in order of appearance, then pooled before the recordings, then pairs of humans, the
+        model with each human, the model with the consensus.
     """
-    kinds = (HUMAN_HUMAN, MODEL_HUMAN, MODEL_CONSENSUS)
     tables: dict[tuple[str, str], dict[str, dict[tuple[str, str, str], PairAgreement]]] = {}
-    for part in parts:
-        table = tables.setdefault((part.behavior, part.subset), {POOLED: {}})
-        pooled, own = table[POOLED], table.setdefault(part.recording, {})
-        for kind, first, second, first_track, second_track in part.pairs():
-            agreement = compare_tracks(first_track, second_track, part.fps)
-            own[kind, first, second] = agreement
-            pooled[kind, first, second] = pooled.get((kind, first, second), PairAgreement()) + agreement
+    for timeline, annotators in annotated:
+        for column, behavior in enumerate(timeline.behaviors):
+            table = tables.setdefault((behavior, timeline.subset), {POOLED: {}})
+            pooled, own = table[POOLED], table.setdefault(timeline.recording, {})
+            for key, first, second in _pairs(timeline, annotators, column, has_consensus):
+                own[key] = compare_tracks(first, second, timeline.fps)
+                pooled[key] = pooled.get(key, PairAgreement()) + own[key]
+    kinds = (HUMAN_HUMAN, MODEL_HUMAN, MODEL_CONSENSUS)
     return [
         {"behavior": behavior, "subset": subset, "recording": recording, "first": first, "second": second, "kind": kind}
         | agreement_cells(agreement, kind)
@@ -297,6 +243,22 @@ def agreement_rows(parts: Iterable[AnnotatedBehavior]) -> list[Row]:
             pairs.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1:])
         )
     ]
+
+
+def _pairs(
+    timeline: Timeline, annotators: Annotators, column: int, has_consensus: bool
+) -> Iterator[tuple[tuple[str, str, str], Track, Track]]:
+    """Yield (kind, first, second) and the tracks of one behavior of all who are to be compared."""
+    line = timeline.behavior(column)
+    # Sorted, so that a pair is the same pair in every recording, however its table lists the two.
+    humans = {name: Track(*(array[:, column] for array in annotators[name])) for name in sorted(annotators)}
+    for first, second in combinations(humans, 2):
+        yield (HUMAN_HUMAN, first, second), humans[first], humans[second]
+    if timeline.is_predicted:
+        for name, human in humans.items():
+            yield (MODEL_HUMAN, MODEL, name), line.model, human
+        if has_consensus:
+            yield (MODEL_CONSENSUS, MODEL, CONSENSUS), line.model, line.human
 
 
 class HumanCeiling(NamedTuple):
@@ -317,7 +279,7 @@ def human_ceiling(rows: Iterable[Row], behavior: str, subset: str, measure: str 
         Of agreement.csv.
     behavior, subset : str
     measure : str
-        A measure among `AGREEMENT_COLUMNS`.
+        A column of measures.
 
     Returns
     -------
@@ -331,13 +293,3 @@ def human_ceiling(rows: Iterable[Row], behavior: str, subset: str, measure: str 
         if (row["behavior"], row["subset"], row["recording"], row["kind"]) == wanted and row[measure] is not None
     ]
     return HumanCeiling(sum(values) / len(values), min(values), max(values), len(values)) if values else None
-
-
-def write_agreement(path: Path, rows: Iterable[Row]) -> None:
-    """Write agreement.csv; equal rows give equal bytes."""
-    write_table(path, AGREEMENT_COLUMNS, rows)
-
-
-def read_agreement(path: Path) -> list[Row]:
-    """Read agreement.csv back: see `common.tables.read_rows`."""
-    return read_rows(path, AGREEMENT_COLUMNS, _COUNT_COLUMNS, _RATIO_COLUMNS)

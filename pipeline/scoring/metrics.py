@@ -3,7 +3,8 @@
 Only frames that a human scored *and* the model predicted count. Counts of recordings add up, so
 pooled ratios come from summed counts; pooled average precision and ROC-AUC come from all frames
 together (they are no means over recordings). A ratio whose denominator is empty is None, with the
-reason. The curves themselves are in `pipeline.scoring.curves`.
+reason (`pipeline.scoring.undefined`). scikit-learn ranks the frames; it is imported when first needed, for that takes
+a second.
 """
 
 import math
@@ -14,17 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.scoring.curves import PrecisionRecall as PrecisionRecall
-from pipeline.scoring.curves import average_precision as average_precision
-from pipeline.scoring.curves import precision_recall_curve as precision_recall_curve
-from pipeline.scoring.curves import roc_auc as roc_auc
-
-NO_FRAMES = "no scored frames"
-NO_POSITIVES = "the behavior never occurs in the scored frames"
-NO_NEGATIVES = "every scored frame shows the behavior"
-NOTHING_PREDICTED = "no frame was predicted as the behavior"
-ONE_CLASS_PREDICTED = "the model puts all scored frames in one class"
-SAME_SINGLE_CLASS = "human and model put all scored frames in one and the same class"
+from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
 
 
 @dataclass(frozen=True)
@@ -59,11 +50,6 @@ class Counts:
     def n_predicted(self) -> int:
         """Scored frames in which the model saw the behavior."""
         return self.tp + self.fp
-
-    @property
-    def prevalence(self) -> float | None:
-        """Share of positive frames: the average precision of a model that guesses. None without frames."""
-        return self.n_positive / self.n_frames if self.n_frames else None
 
     @property
     def accuracy(self) -> float | None:
@@ -142,8 +128,6 @@ class FrameScores:
     average_precision : float or None
         Area under the precision-recall curve as a sum of steps (scikit-learn's definition);
         None when the behavior never occurs.
-    n_unpredicted : int
-        Scored frames that were left out because the model gave no probability.
     roc_auc : float or None
         Share of pairs of a positive and a negative frame in which the positive one has the higher
         probability, ties counting half; None when there are only positives or only negatives.
@@ -151,70 +135,7 @@ class FrameScores:
 
     counts: Counts
     average_precision: float | None
-    n_unpredicted: int = 0
-    roc_auc: float | None = None
-
-    @property
-    def undefined(self) -> dict[str, str]:
-        """Reason for each ratio that is None, by its name in the table of scores."""
-        counts = self.counts
-        ratios = {
-            "accuracy": counts.accuracy,
-            "precision": counts.precision,
-            "recall": counts.recall,
-            "f1": counts.f1,
-            "average_precision": self.average_precision,
-            "specificity": counts.specificity,
-            "balanced_accuracy": counts.balanced_accuracy,
-            "roc_auc": self.roc_auc,
-            "cohen_kappa": counts.cohen_kappa,
-            "mcc": counts.matthews,
-        }
-        return {
-            name: reason_undefined(name, counts.n_frames, counts.n_positive)
-            for name, ratio in ratios.items()
-            if ratio is None
-        }
-
-
-class FrameArrays(NamedTuple):
-    """One behavior in one recording, each of shape (n_frames,).
-
-    `true`, `predicted`, `scored` are bool; `probability` is float in [0, 1] with NaN = not predicted.
-    """
-
-    true: NDArray[np.bool_]
-    predicted: NDArray[np.bool_]
-    probability: NDArray[np.floating]
-    scored: NDArray[np.bool_]
-
-    def used_frames(self) -> NDArray[np.bool_]:
-        """Frames that count, shape (n_frames,): a human scored them and the model predicted them.
-
-        Raises
-        ------
-        ValueError
-            When the timelines differ in length.
-        """
-        lengths = {np.shape(timeline) for timeline in self}
-        if len(lengths) != 1 or np.ndim(self.true) != 1:
-            raise ValueError(f"Expected four timelines of shape (n_frames,). Received: {sorted(lengths)}")
-        return np.asarray(self.scored, dtype=bool) & ~np.isnan(self.probability)
-
-
-def reason_undefined(name: str, n_frames: int, n_positive: int) -> str:
-    """Say in words why a ratio has no value, from the counts that stand beside it in the table."""
-    if n_frames == 0:
-        return NO_FRAMES
-    if name == "precision":
-        return NOTHING_PREDICTED
-    if name == "cohen_kappa":
-        return SAME_SINGLE_CLASS
-    if n_positive == 0:
-        return NO_POSITIVES
-    if n_positive == n_frames:
-        return NO_NEGATIVES
-    return ONE_CLASS_PREDICTED if name == "mcc" else "no value"
+    roc_auc: float | None
 
 
 def confusion_counts(true: ArrayLike, predicted: ArrayLike) -> Counts:
@@ -230,63 +151,80 @@ def confusion_counts(true: ArrayLike, predicted: ArrayLike) -> Counts:
     )
 
 
-def frame_scores(
-    true: ArrayLike, predicted: ArrayLike, probability: ArrayLike, scored: ArrayLike | None = None
-) -> FrameScores:
-    """Score one behavior in one recording over the frames that were scored and predicted.
-
-    Parameters
-    ----------
-    true, predicted : array_like of bool, shape (n_frames,)
-        What a human saw; what the model says (after whatever post-processing).
-    probability : array_like of float, shape (n_frames,)
-        In [0, 1]; NaN = not predicted, which leaves the frame out.
-    scored : array_like of bool, shape (n_frames,), optional
-        Whether a human judged the frame; all of them when not given.
-
-    Returns
-    -------
-    FrameScores
-
-    Raises
-    ------
-    ValueError
-        When the four timelines differ in length.
-    """
-    truth, guess = np.asarray(true, dtype=bool), np.asarray(predicted, dtype=bool)
-    value = np.asarray(probability, dtype=np.float64)
-    judged = np.ones(truth.shape, dtype=bool) if scored is None else np.asarray(scored, dtype=bool)
-    return pooled_frame_scores([FrameArrays(truth, guess, value, judged)])
-
-
-def pooled_frame_scores(recordings: Iterable[FrameArrays]) -> FrameScores:
+def pooled_frame_scores(recordings: Iterable[BehaviorTimeline]) -> FrameScores:
     """Score one behavior over several recordings: summed counts, one ranking of all frames.
 
-    Parameters
-    ----------
-    recordings : iterable of FrameArrays
-
-    Returns
-    -------
-    FrameScores
-        Long recordings weigh more than short ones. All counts 0 when there is no recording.
+    Long recordings weigh more than short ones. All counts are 0 when there is no recording.
 
     Raises
     ------
     ValueError
         When the timelines of a recording differ in length.
     """
-    counts = Counts(0, 0, 0, 0)
-    n_unpredicted = 0
-    truths: list[NDArray[np.bool_]] = []
-    values: list[NDArray[np.floating]] = []
+    parts = list(recordings)
+    true, probability = joined_frames(parts)
+    return FrameScores(pooled_counts(parts), average_precision(true, probability), roc_auc(true, probability))
+
+
+def pooled_counts(recordings: Iterable[BehaviorTimeline]) -> Counts:
+    """Sum the counts of one behavior over several recordings, of the frames that were scored and predicted."""
+    total = Counts(0, 0, 0, 0)
     for part in recordings:
         used = part.used_frames()
-        n_unpredicted += int(np.count_nonzero(np.asarray(part.scored, dtype=bool) & ~used))
-        counts = counts + confusion_counts(part.true[used], part.predicted[used])
-        truths.append(part.true[used])
-        values.append(np.asarray(part.probability[used], dtype=np.float64))
-    if not truths:
-        return FrameScores(counts, None)
-    truth, value = np.concatenate(truths), np.concatenate(values)
-    return FrameScores(counts, average_precision(truth, value), n_unpredicted, roc_auc(truth, value))
+        total = total + confusion_counts(part.true[used], part.predicted[used])
+    return total
+
+
+class PrecisionRecall(NamedTuple):
+    """Precision and recall at each distinct probability, from the highest down, shape (n_thresholds,)."""
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+
+
+def precision_recall_curve(true: NDArray[np.bool_], probability: NDArray[np.floating]) -> PrecisionRecall | None:
+    """Precision and recall when each distinct probability in turn is the threshold (`>=`).
+
+    Parameters
+    ----------
+    true : ndarray of bool, shape (n_frames,)
+    probability : ndarray of float, shape (n_frames,)
+        No NaN.
+
+    Returns
+    -------
+    PrecisionRecall or None
+        From the highest threshold (least recall) to the lowest (recall 1); None without a positive.
+    """
+    if not true.any():
+        return None
+    from sklearn import metrics
+
+    precision, recall, threshold = metrics.precision_recall_curve(true, probability)
+    return PrecisionRecall(precision[-2::-1], recall[-2::-1], threshold[::-1])
+
+
+def average_precision(true: NDArray[np.bool_], probability: NDArray[np.floating]) -> float | None:
+    """Area under the precision-recall curve as a sum of steps; its chance level is the prevalence.
+
+    Parameters and errors as in `precision_recall_curve`; None when no frame is positive.
+    """
+    if not true.any():
+        return None
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(true, probability))
+
+
+def roc_auc(true: NDArray[np.bool_], probability: NDArray[np.floating]) -> float | None:
+    """Area under the receiver operating characteristic: how often a positive frame outranks a negative one.
+
+    Ties count half (Hanley and McNeil 1982). Its chance level is 0.5 whatever the prevalence, which flatters on rare
+    behaviors. Parameters as in `precision_recall_curve`; None when all frames are positive or all are negative.
+    """
+    if not true.any() or true.all():
+        return None
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(true, probability))

@@ -1,18 +1,17 @@
-"""Every table of scores of a run or an evaluation, from labels and probabilities of its recordings.
+"""Rows of the tables that stand beside the scores: how firm they are, and how far probabilities mean what they say.
 
-Intervals, the comparison of protocols and groups are over individuals, never over frames: frames of one
-recording are not independent, and thousands of them do not make an estimate firm.
+Intervals and the comparison of protocols are over individuals, never over frames: frames of one recording are not
+independent, and thousands of them do not make an estimate firm.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 
 from common.tables import Row
 from pipeline.scoring.bouts.metrics import BoutCounts
-from pipeline.scoring.bouts.scores import bout_score_row_cells, pooled_bout_counts
-from pipeline.scoring.metrics import Counts, pooled_frame_scores
-from pipeline.scoring.pooling import individual_frames, pooled_used_frames
-from pipeline.scoring.reliability import reliability
-from pipeline.scoring.scores import POOLED, RAW, VARIANTS, PredictedRecording, groups_of
+from pipeline.scoring.bouts.scores import pooled_bout_counts
+from pipeline.scoring.metrics import Counts, average_precision, pooled_counts
+from pipeline.scoring.reliability import reliability_rows
+from pipeline.scoring.scores import POOLED, groups_of
 from pipeline.scoring.statistics.intervals import (
     DEFAULT_LEVEL,
     Interval,
@@ -22,49 +21,26 @@ from pipeline.scoring.statistics.intervals import (
     gather_clusters,
 )
 from pipeline.scoring.statistics.paired import paired_average_precision
+from pipeline.scoring.timeline import RAW, VARIANTS, Timeline, joined_frames
 
-INTERVAL_COLUMNS = (
-    "behavior", "subset", "postprocessed", "score", "value", "low", "high", "level", "n_individuals", "n_resamples",
-    "reason",
-)  # fmt: skip
-CALIBRATION_COLUMNS = (
-    "behavior", "subset", "probabilities", "lower", "upper", "n_frames", "n_positive", "mean_probability", "observed",
-    "calibration_error", "brier", "log_loss",
-)  # fmt: skip
-PROTOCOL_COLUMNS = (
-    "behavior", "score", "nested", "thesis", "optimism", "low", "high", "level", "p", "n_individuals", "reason",
-)  # fmt: skip
 AS_USED = "as used"
 BEFORE_CALIBRATION = "before calibration"
 
 
-def bout_rows(recordings: Sequence[PredictedRecording], behaviors: Sequence[str]) -> list[Row]:
-    """Rows of bout_scores.csv, in the order of scores.csv."""
-    rows: list[Row] = []
-    for column, behavior in enumerate(behaviors):
-        for subset, name, group in groups_of(recordings):
-            for variant in VARIANTS:
-                counts = _bout_counts(group, column, variant)
-                key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": variant}
-                rows.append(key | bout_score_row_cells(counts))
-    return rows
+def pooled_groups(timelines: Sequence[Timeline]) -> Iterator[tuple[str, list[Timeline]]]:
+    """Yield each subset with its members."""
+    yield from ((subset, group) for subset, name, group in groups_of(timelines) if name == POOLED)
 
 
-def _bout_counts(group: Sequence[PredictedRecording], column: int, variant: str) -> BoutCounts:
-    return pooled_bout_counts([member.arrays(column, variant) for member in group], [member.fps for member in group])
-
-
-def interval_rows(recordings: Sequence[PredictedRecording], behaviors: Sequence[str]) -> list[Row]:
+def interval_rows(timelines: Sequence[Timeline], behaviors: Sequence[str]) -> list[Row]:
     """Rows of intervals.csv: the pooled scores that the report leads with, and how firm they are."""
-    rows: list[Row] = []
-    for column, behavior in enumerate(behaviors):
-        for subset, name, group in groups_of(recordings):
-            if name != POOLED:
-                continue
-            for variant, score, value, interval in _intervals(group, column):
-                key = {"behavior": behavior, "subset": subset, "postprocessed": variant, "score": score, "value": value}
-                rows.append(key | _interval_cells(interval))
-    return rows
+    return [
+        {"behavior": behavior, "subset": subset, "postprocessed": variant, "score": score, "value": value}
+        | _interval_cells(interval)
+        for column, behavior in enumerate(behaviors)
+        for subset, group in pooled_groups(timelines)
+        for variant, score, value, interval in _intervals(group, column)
+    ]
 
 
 def _interval_cells(interval: Interval) -> Row:
@@ -85,75 +61,64 @@ _RATIOS: dict[str, Callable[[Counts], float | None]] = {
 }
 
 
-def _intervals(group: Sequence[PredictedRecording], column: int) -> Iterator[tuple[str, str, float | None, Interval]]:
-    """Yield (way, score, value, interval) of one behavior in one subset."""
-    names = [member.individual for member in group]
-    frames = individual_frames(group, column)
-    value = pooled_frame_scores(member.arrays(column, RAW) for member in group).average_precision
+def _intervals(group: Sequence[Timeline], column: int) -> Iterator[tuple[str, str, float | None, Interval]]:
+    """Yield (variant, score, value, interval) of one behavior in one subset."""
+    clusters = _by_individual(group)
+    frames = [joined_frames(member.behavior(column) for member in members) for members in clusters]
+    value = average_precision(*joined_frames(member.behavior(column) for member in group))
     yield RAW, "average_precision", value, bootstrap_average_precision(frames)
     for variant in VARIANTS:
-        counts = [pooled_frame_scores([member.arrays(column, variant)]).counts for member in group]
-        by_individual = [sum(parts, Counts(0, 0, 0, 0)) for parts in gather_clusters(names, counts)]
+        parts = [[member.behavior(column, variant) for member in members] for members in clusters]
+        counts = [pooled_counts(members) for members in parts]
         for score, ratio in _RATIOS.items():
-            yield variant, score, ratio(sum(counts, Counts(0, 0, 0, 0))), bootstrap_counts(by_individual, ratio)
-        bouts = [_bout_counts([member], column, variant) for member in group]
-        bouts_by_individual = [sum(parts, BoutCounts()) for parts in gather_clusters(names, bouts)]
-        interval = bootstrap_interval(bouts_by_individual, _pooled_bout_f1)
-        yield variant, "bout_f1_iou50", _pooled_bout_f1(bouts), interval
+            yield variant, score, ratio(sum(counts, Counts(0, 0, 0, 0))), bootstrap_counts(counts, ratio)
+        bouts = [pooled_bout_counts(members) for members in parts]
+        yield variant, "bout_f1_iou50", _pooled_bout_f1(bouts), bootstrap_interval(bouts, _pooled_bout_f1)
+
+
+def _by_individual(group: Sequence[Timeline]) -> list[list[Timeline]]:
+    return gather_clusters([member.individual for member in group], group)
 
 
 def _pooled_bout_f1(parts: Sequence[BoutCounts]) -> float | None:
     return sum(parts, BoutCounts()).predicted_to_true(0.5).f1
 
 
-def calibration_rows(
-    recordings: Sequence[PredictedRecording], behaviors: Sequence[str], probabilities: str
-) -> Iterator[Row]:
-    """Yield rows of calibration.csv: one per bin, with the errors over all bins repeated in each."""
-    for column, behavior in enumerate(behaviors):
-        for subset, name, group in groups_of(recordings):
-            if name != POOLED:
-                continue
-            true, value = pooled_used_frames(group, column)
-            found = reliability(value, true)
-            for part in found.bins:
-                yield {
-                    "behavior": behavior,
-                    "subset": subset,
-                    "probabilities": probabilities,
-                    "lower": part.lower,
-                    "upper": part.upper,
-                    "n_frames": part.n_frames,
-                    "n_positive": part.n_positive,
-                    "mean_probability": part.mean_probability,
-                    "observed": part.observed,
-                    "calibration_error": found.expected_calibration_error,
-                    "brier": found.brier,
-                    "log_loss": found.log_loss,
-                }
+def calibration_rows(timelines: Sequence[Timeline], behaviors: Sequence[str], probabilities: str) -> list[Row]:
+    """Rows of calibration.csv: one per bin, with the errors over all bins repeated in each.
+
+    `probabilities` is `AS_USED` or `BEFORE_CALIBRATION`.
+    """
+    return [
+        {"behavior": behavior, "subset": subset, "probabilities": probabilities} | cells
+        for column, behavior in enumerate(behaviors)
+        for subset, group in pooled_groups(timelines)
+        for cells in reliability_rows(*joined_frames(member.behavior(column, RAW) for member in group))
+    ]
 
 
-def protocol_rows(
-    nested: Sequence[PredictedRecording], thesis: Sequence[PredictedRecording], behaviors: Sequence[str]
-) -> list[Row]:
+def protocol_rows(nested: Sequence[Timeline], thesis: Sequence[Timeline], behaviors: Sequence[str]) -> list[Row]:
     """Rows of protocol.csv: by how much the thesis' protocol flatters, on the same recordings.
 
     Parameters
     ----------
-    nested, thesis : sequence of PredictedRecording
+    nested, thesis : sequence of Timeline
         The same cross-validated recordings in the same order.
     behaviors : sequence of str
     """
     rows: list[Row] = []
     for column, behavior in enumerate(behaviors):
-        ours, theirs = (pooled_frame_scores(r.arrays(column, RAW) for r in group) for group in (nested, thesis))
-        paired = paired_average_precision(individual_frames(thesis, column), individual_frames(nested, column))
+        ours, theirs = (
+            [joined_frames(member.behavior(column, RAW) for member in members) for members in _by_individual(group)]
+            for group in (nested, thesis)
+        )
+        paired = paired_average_precision(theirs, ours)
         rows.append(
             {
                 "behavior": behavior,
                 "score": "average_precision",
-                "nested": ours.average_precision,
-                "thesis": theirs.average_precision,
+                "nested": average_precision(*joined_frames(member.behavior(column, RAW) for member in nested)),
+                "thesis": average_precision(*joined_frames(member.behavior(column, RAW) for member in thesis)),
                 "optimism": paired.difference,
                 "low": paired.interval.low,
                 "high": paired.interval.high,

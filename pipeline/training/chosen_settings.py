@@ -17,9 +17,8 @@ from pipeline.dataset.load import CROSS_VALIDATION
 from pipeline.runtime.progress import progress_bars
 from pipeline.scoring.postprocessing.calibration import Calibration, fit_calibration
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.scoring.postprocessing.tuning import TuningRecording, TuningResult, tune_postprocess
-from pipeline.scoring.scores import CLOSED, FULL, RAW, Variants
-from pipeline.scoring.timeline import expand_to_all_frames
+from pipeline.scoring.postprocessing.tuning import TuningResult, tune_postprocess
+from pipeline.scoring.timeline import CLOSED, FULL, RAW, BehaviorTimeline, Variants, expand_to_all_frames
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.plan import FINAL, HEAD
@@ -33,8 +32,8 @@ class Choice:
 
     Attributes
     ----------
-    ways : mapping of str to PostprocessConfig
-        `raw`, `closed` and `full`, see `pipeline.scoring.scores`.
+    variants : mapping of str to PostprocessConfig
+        `raw`, `closed` and `full`, see `pipeline.scoring.timeline`.
     calibration : Calibration or None
         Applied before anything else; None = the head's own probabilities.
     tuning : TuningResult or None
@@ -106,32 +105,28 @@ def _choose(
     config: ExperimentConfig, predicted: Sequence[tuple[EmbeddedRecording, NDArray[np.float32]]], column: int
 ) -> Choice:
     """Choose from predicted recordings, all their frames."""
-    material = [_material(recording, probability, column) for recording, probability in predicted]
+    lines = [_line(recording, probability, column) for recording, probability in predicted]
     chosen_on = tuple(recording.id for recording, _ in predicted)
-    calibration = fit_calibration(config.calibration, [(m.probability, m.true, m.scored) for m in material])
+    calibration = fit_calibration(config.calibration, lines)
     if calibration is not None:
-        material = [m._replace(probability=calibration.apply(m.probability)) for m in material]
+        lines = [line._replace(probability=calibration.apply(line.probability)) for line in lines]
     if isinstance(config.postprocess, PostprocessConfig):
         return Choice(fixed_variants(config.postprocess), calibration, None, chosen_on)
-    result = tune_postprocess(material, config.tuning)
+    result = tune_postprocess(lines, config.tuning)
     return Choice(tuned_variants(result.config, config.tuning.reference_max_gap_s), calibration, result, chosen_on)
 
 
-def _material(recording: EmbeddedRecording, probability: NDArray[np.float32], column: int) -> TuningRecording:
+def _line(recording: EmbeddedRecording, probability: NDArray[np.float32], column: int) -> BehaviorTimeline:
+    """One behavior of a recording that a head predicted, before any post-processing is chosen."""
     item = recording.checked
     assert item.labels is not None
     every_frame = expand_to_all_frames(probability, recording.frames, item.n_frames)
-    return TuningRecording(item.labels.active[:, column], item.labels.scored[:, column], every_frame, item.fps)
-
-
-CHOICE_COLUMNS = (
-    "behavior", "recording", "postprocessed", "order", "smooth_s", "threshold", "max_gap_s", "min_bout_s", "opening_s",
-    "objective", "value", "value_none", "value_closed", "n_candidates", "chosen_on",
-)  # fmt: skip
+    true, scored = item.labels.active[:, column], item.labels.scored[:, column]
+    return BehaviorTimeline(true, np.zeros_like(true), every_frame, scored, item.fps, item.id)
 
 
 def choice_rows(choices: Choices, behaviors: Sequence[str], recordings: Sequence[str]) -> list[dict[str, object]]:
-    """Rows of postprocess.csv: every step of every way, for every behavior and recording, and `final`.
+    """Rows of postprocess.csv: every step of every variant, for every behavior and recording, and `final`.
 
     Where a recording is called `final`, the cell of the final settings stays empty.
     The objective's values (of the chosen settings, of none, of closing alone) are those on the recordings

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from common.colors import behavior_colors
 from common.errors import InputError
-from common.tables import read_table
 from features.video.reading import iter_bgr_frames
 from pipeline.films.browser_video import BrowserVideoWriter
 from pipeline.films.overlay.frame import FramePainter
 from pipeline.films.overlay.layout import plan_layout
 from pipeline.films.overlay.timelines import OverlayTimelines
+from pipeline.run_folder.frame_tables import read_centers
 from pipeline.run_folder.reading import RecordingRow, Run, section
 from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.timeline import FULL
 
 log = logging.getLogger(__name__)
 
@@ -105,42 +106,21 @@ def _timelines(run: Run, row: RecordingRow) -> OverlayTimelines:
         colors=behavior_colors(run.behaviors),
         fps=row.fps,
         probability=lines.probability,
-        predicted=lines.predicted,
+        predicted=lines.predicted[FULL],
         thresholds=tuple(_DEFAULT_THRESHOLD if one is None else one.threshold for one in settings),
-        active=lines.active,
+        active=lines.true,
         scored=lines.scored,
     )
 
 
 def _crop(run: Run, row: RecordingRow) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None, int]:
     """Centers of the crop in pixels of the video, whether they were observed, and the crop's side; None = unknown."""
-    centers = _read_centers(RunDir(run.path).centers_path(row.recording), row.n_frames)
+    centers = read_centers(RunDir(run.path), row)
     size_px = section(run.config, "crop").get("size_px")
     if centers is None or not isinstance(size_px, int):
         log.warning("%s: the run doesn't say where the animal was, so its box is not drawn.", row.recording)
         return None, None, 0
-    return *centers, size_px
-
-
-def _read_centers(path: Path, n_frames: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-    """Centers and whether they were observed; None where the run has no such file."""
-    if not path.exists():
-        return None
-    try:
-        rows = read_table(path)
-        xy_px = np.array([(float(row["x_px"]), float(row["y_px"])) for row in rows]).reshape(-1, 2)
-        observed = np.array([bool(int(row["observed"])) for row in rows])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} should have the columns frame, x_px, y_px and observed with numbers in them, but it can't be "
-            f"read: {str(error).splitlines()[0]}. Restore it or run the experiment again with --overwrite."
-        ) from None
-    if len(xy_px) != n_frames:
-        raise InputError(
-            f"{path} should have a row for each of the {n_frames} frames of the recording, but it has {len(xy_px)}. "
-            "Restore it or run the experiment again with --overwrite."
-        )
-    return xy_px, observed
+    return centers.xy_px, centers.observed, size_px
 
 
 def stretch_frames(timelines: OverlayTimelines, start_s: float, stop_s: float | None) -> range:

@@ -28,10 +28,11 @@ from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import Run
 from pipeline.scoring.bouts.metrics import BoutCounts
 from pipeline.scoring.bouts.scores import pooled_bout_counts
-from pipeline.scoring.metrics import Counts, FrameArrays, confusion_counts
+from pipeline.scoring.metrics import Counts, pooled_counts
 from pipeline.scoring.statistics.groups import holm
 from pipeline.scoring.statistics.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
 from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
+from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
 
 SCORES = (AVERAGE_PRECISION, FRAME_F1, BOUT_F1)
 BOUT_IOU = 0.5
@@ -175,19 +176,14 @@ def _compare(first: str, second: str, pair: Pair, score: str, **options: int) ->
     return _Test(first, second, pair, paired, float(known.mean()) if known.size else None)
 
 
-def _by_individual(arrays: Sequence[FrameArrays], pair: Pair, score: str) -> WeightedStatistic:
+def _by_individual(arrays: Sequence[BehaviorTimeline], pair: Pair, score: str) -> WeightedStatistic:
     """A pooled score as a function of how often each individual counts."""
     if score == AVERAGE_PRECISION:
-        used = [(part.true[keep], part.probability[keep]) for part in arrays for keep in [part.used_frames()]]
-        clusters = gather_clusters(pair.individuals, used)
-        joined = [(np.concatenate([t for t, _ in parts]), np.concatenate([p for _, p in parts])) for parts in clusters]
-        return ClusterRanking(joined).average_precision
+        return ClusterRanking(list(map(joined_frames, gather_clusters(pair.individuals, arrays)))).average_precision
     if score == FRAME_F1:
-        counts = [
-            confusion_counts(part.true[keep], part.predicted[keep]) for part in arrays for keep in [part.used_frames()]
-        ]
+        counts = [pooled_counts([part]) for part in arrays]
     else:
-        counts = [_as_counts(pooled_bout_counts([part], [fps])) for part, fps in zip(arrays, pair.fps, strict=True)]
+        counts = [_as_counts(pooled_bout_counts([part])) for part in arrays]
     by_individual = [sum(parts, Counts(0, 0, 0, 0)) for parts in gather_clusters(pair.individuals, counts)]
     return counts_by_weights(by_individual, lambda total: total.f1)
 

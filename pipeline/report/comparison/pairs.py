@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.run_folder.reading import RecordingRow, Run
-from pipeline.scoring.metrics import FrameArrays
+from pipeline.scoring.timeline import BehaviorTimeline
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,7 @@ class Pair:
     ----------
     recordings, individuals : tuple of str
         Recordings in which both have a frame that counts, and whose videos they are ("" = not named).
-    fps : tuple of float
-        Frames per second of each recording.
-    first, second : tuple of FrameArrays
+    first, second : tuple of BehaviorTimeline
         Timelines of each recording; `true` and `scored` are the same in both.
     relabelled : tuple of str
         Recordings of both that are left out because the human labels differ.
@@ -32,9 +30,8 @@ class Pair:
 
     recordings: tuple[str, ...] = ()
     individuals: tuple[str, ...] = ()
-    fps: tuple[float, ...] = ()
-    first: tuple[FrameArrays, ...] = ()
-    second: tuple[FrameArrays, ...] = ()
+    first: tuple[BehaviorTimeline, ...] = ()
+    second: tuple[BehaviorTimeline, ...] = ()
     relabelled: tuple[str, ...] = ()
 
 
@@ -58,15 +55,15 @@ def rivals_in(runs: Mapping[str, Run], behavior: str, subset: str) -> dict[str, 
     return {name: run for name, run in runs.items() if behavior in run.behaviors and subset in run.subsets}
 
 
-def scored_arrays(run: Run, behavior: str, subset: str, baseline: bool = False) -> dict[str, FrameArrays]:
+def scored_arrays(run: Run, behavior: str, subset: str, baseline: bool = False) -> dict[str, BehaviorTimeline]:
     """Timelines of one behavior by recording, where at least one frame was scored and predicted."""
     if behavior not in run.behaviors:
         return {}
-    found = ((row.recording, run.frame_arrays(behavior, row.recording, baseline)) for row in run.members(subset))
+    found = ((row.recording, run.behavior(behavior, row.recording, baseline)) for row in run.members(subset))
     return {name: arrays for name, arrays in found if arrays is not None and arrays.used_frames().any()}
 
 
-def have_same_labels(a: FrameArrays, b: FrameArrays) -> bool:
+def have_same_labels(a: BehaviorTimeline, b: BehaviorTimeline) -> bool:
     """Whether a human saw the same, and judged the same frames."""
     return np.array_equal(a.true, b.true) and np.array_equal(a.scored, b.scored)
 
@@ -95,8 +92,8 @@ def pair_with_baseline(run: Run, behavior: str, subset: str) -> Pair:
 
 
 def _pair(
-    first: dict[str, FrameArrays],
-    second: dict[str, FrameArrays],
+    first: dict[str, BehaviorTimeline],
+    second: dict[str, BehaviorTimeline],
     members: Sequence[RecordingRow],
     other_individuals: dict[str, str],
 ) -> Pair:
@@ -116,7 +113,6 @@ def _pair(
     return Pair(
         recordings=tuple(taken),
         individuals=tuple(rows[name].individual or other_individuals.get(name, "") for name in taken),
-        fps=tuple(rows[name].fps for name in taken),
         first=tuple(ours),
         second=tuple(theirs),
         relabelled=relabelled,

@@ -8,9 +8,9 @@ from common.tables import number
 from pipeline.report.comparison.pairs import rivals_in, scored_arrays, shared_recordings
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, estimate_of
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run
-from pipeline.scoring.bouts.scores import reasons_undefined
-from pipeline.scoring.metrics import pooled_frame_scores, reason_undefined
+from pipeline.scoring.metrics import pooled_frame_scores
 from pipeline.scoring.scores import FULL, RAW
+from pipeline.scoring.undefined import reasons_undefined
 
 BASELINE_AVERAGE_PRECISION = "baseline_average_precision"
 CHANCE_AVERAGE_PRECISION = "chance_average_precision"
@@ -45,7 +45,8 @@ def score_values(run: Run, behavior: str, subset: str) -> Iterator[tuple[str, Sc
         return
     bouts, baseline = run.tables.bout_score(behavior, subset, FULL), run.score(behavior, subset, RAW, baseline=True)
     n_frames, n_positive = raw["n_frames"], raw["n_positive"]
-    no_precision, no_f1 = (reason_undefined(name, n_frames, n_positive) for name in (AVERAGE_PRECISION, FRAME_F1))
+    frame_reasons = dict.fromkeys((AVERAGE_PRECISION, FRAME_F1), "") | reasons_undefined(raw)
+    no_precision, no_f1 = frame_reasons[AVERAGE_PRECISION], frame_reasons[FRAME_F1]
     no_bout_f1 = NOT_SCORED if bouts is None else reasons_undefined(bouts).get(BOUT_F1, NOT_SCORED)
     reasons = {AVERAGE_PRECISION: no_precision, FRAME_F1: no_f1 if full else NOT_SCORED, BOUT_F1: no_bout_f1}
     for score, reason in reasons.items():

@@ -24,7 +24,7 @@ def bout_durations_s(run: Run, behavior: str, subset: str | None = None) -> tupl
     human: list[float] = []
     predicted: list[float] = []
     for row in run.recordings:
-        part = run.frame_arrays(behavior, row.recording)
+        part = run.behavior(behavior, row.recording)
         if part is None or subset not in (None, row.subset):
             continue
         human += [(stop - start) / row.fps for start, stop in runs_of_true(part.true & part.scored)]
@@ -34,9 +34,7 @@ def bout_durations_s(run: Run, behavior: str, subset: str | None = None) -> tupl
 
 def draw_class_balance(run: Run) -> Drawing | None:
     """Share of positive frames per recording and behavior."""
-    labelled = [
-        row for row in run.recordings if (lines := run.timelines.get(row.recording)) and lines.active is not None
-    ]
+    labelled = [row for row in run.recordings if (lines := run.timelines.get(row.recording)) and lines.has_labels]
     if not labelled:
         return None
     colors = behavior_colors(run.behaviors)
@@ -47,7 +45,7 @@ def draw_class_balance(run: Run) -> Drawing | None:
     numbers: list[Row] = []
     for offset, behavior in zip(offsets, run.behaviors, strict=True):
         for y, row in enumerate(labelled):
-            part = run.frame_arrays(behavior, row.recording)
+            part = run.behavior(behavior, row.recording)
             if part is not None and part.scored.any():
                 share = 100 * float(part.true[part.scored].mean())
                 axes.plot([share], [y + offset], "o", color=colors[behavior], markersize=5.5)

@@ -128,7 +128,7 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
         By name: those in `FIGURES`, and `raster_<recording>` for each predicted recording.
     """
     drawn: dict[str, FigureFile] = {}
-    has_humans = any(lines.active is not None for lines in run.timelines.values())
+    has_humans = any(lines.has_labels for lines in run.timelines.values())
     with figure_style():
         for name, (draw, title, caption) in FIGURES.items():
             drawing = draw(run)
@@ -139,7 +139,7 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
         for row in run.recordings:
             if row.recording in run.timelines:
                 name = f"raster_{row.recording}"
-                is_labelled = run.timelines[row.recording].active is not None
+                is_labelled = run.timelines[row.recording].has_labels
                 words = _RASTER_CAPTION if is_labelled else _RASTER_CAPTION_WITHOUT_HUMANS
                 drawn[name] = save_figure(draw_raster(run, row), folder, name, row.recording, words, "png")
     return drawn

@@ -22,6 +22,7 @@ from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.metrics import PrecisionRecall, precision_recall_curve
 from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
 from pipeline.scoring.scores import FULL, RAW, ScoreRow
+from pipeline.scoring.timeline import joined_frames
 
 _MAX_CURVE_POINTS = 600
 
@@ -98,12 +99,8 @@ def _curve_rows(
 
 
 def _pooled_curve(run: Run, behavior: str, subset: str, baseline: bool = False) -> PrecisionRecall | None:
-    parts = [run.frame_arrays(behavior, row.recording, baseline) for row in run.members(subset)]
-    used = [(part, part.used_frames()) for part in parts if part is not None]
-    if not used:
-        return None
-    true = np.concatenate([part.true[keep] for part, keep in used])
-    return precision_recall_curve(true, np.concatenate([part.probability[keep] for part, keep in used]))
+    parts = [run.behavior(behavior, row.recording, baseline) for row in run.members(subset)]
+    return precision_recall_curve(*joined_frames(part for part in parts if part is not None))
 
 
 def thin_curve(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from common.colors import GRID, INK, MUTED, UNSCORED, behavior_colors
 from pipeline.report.figures.style import PAGE_WIDTH_IN, Drawing, new_figure, shorten
 from pipeline.run_folder.reading import RecordingRow, Run
 from pipeline.scoring.bouts.bouts import runs_of_true
+from pipeline.scoring.timeline import FULL
 
 # A line of this many seconds shows a bout of two seconds as a mark of about four points.
 _MAX_LINE_S = 400.0
@@ -54,10 +55,10 @@ def _frame_rows(run: Run, row: RecordingRow) -> list[dict[str, object]]:
     lines = run.timelines[row.recording]
     columns: dict[str, list[object]] = {"time_s": (np.arange(row.n_frames) / row.fps).tolist()}
     for i, behavior in enumerate(run.behaviors):
-        if lines.active is not None and lines.scored is not None:
-            pairs = zip(lines.active[:, i].tolist(), lines.scored[:, i].tolist(), strict=True)
+        if lines.true is not None and lines.scored is not None:
+            pairs = zip(lines.true[:, i].tolist(), lines.scored[:, i].tolist(), strict=True)
             columns[f"{behavior}_human"] = [active if scored else None for active, scored in pairs]
-        columns[f"{behavior}_predicted"] = lines.predicted[:, i].tolist()
+        columns[f"{behavior}_predicted"] = lines.predicted[FULL][:, i].tolist()
         columns[f"{behavior}_probability"] = lines.probability[:, i].tolist()
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
@@ -74,13 +75,13 @@ def _draw_stretch(axes: Axes, run: Run, row: RecordingRow, column: int, part: sl
     axes.plot(seconds, value, color=color, linewidth=0.8, drawstyle="steps-post", rasterized=True)
     axes.axhline(threshold, color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
     ticks, labels = [0.0, 1.0, _PREDICTED[0] + 0.13], ["0", "1", "predicted"]
-    if lines.active is not None and lines.scored is not None:
+    if lines.true is not None and lines.scored is not None:
         scored = lines.scored[part, column]
         _draw_bars(axes, ~scored, part.start, row.fps, _HUMAN, UNSCORED)
-        _draw_bars(axes, lines.active[part, column] & scored, part.start, row.fps, _HUMAN, INK)
+        _draw_bars(axes, lines.true[part, column] & scored, part.start, row.fps, _HUMAN, INK)
         ticks.append(_HUMAN[0] + 0.13)
         labels.append("human")
-    _draw_bars(axes, lines.predicted[part, column], part.start, row.fps, _PREDICTED, color)
+    _draw_bars(axes, lines.predicted[FULL][part, column], part.start, row.fps, _PREDICTED, color)
     axes.set_yticks(ticks, labels, fontsize=7)
     axes.set_ylim(-0.06, 1.9)
     axes.tick_params(axis="y", length=0, pad=2)
@@ -109,11 +110,11 @@ def draw_overview(run: Run) -> Drawing | None:
         lines = run.timelines[row.recording]
         for column, behavior in enumerate(run.behaviors):
             y = i * pitch + column
-            if lines.active is not None and lines.scored is not None:
+            if lines.true is not None and lines.scored is not None:
                 _draw_bars(axes, ~lines.scored[:, column], 0, row.fps, (y, 0.38), UNSCORED)
-                human = lines.active[:, column] & lines.scored[:, column]
+                human = lines.true[:, column] & lines.scored[:, column]
                 _draw_bars(axes, human, 0, row.fps, (y, 0.38), INK)
-            _draw_bars(axes, lines.predicted[:, column], 0, row.fps, (y + 0.42, 0.38), colors[behavior])
+            _draw_bars(axes, lines.predicted[FULL][:, column], 0, row.fps, (y + 0.42, 0.38), colors[behavior])
         axes.plot([0, row.n_frames / row.fps], [i * pitch - 0.2] * 2, color=GRID, linewidth=0.8)
     axes.set_yticks(
         [i * pitch + (n_behaviors - 0.2) / 2 for i in range(len(rows))],
@@ -124,7 +125,7 @@ def draw_overview(run: Run) -> Drawing | None:
     axes.set_xlabel("time (s)")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    has_humans = any(run.timelines[row.recording].active is not None for row in rows)
+    has_humans = any(run.timelines[row.recording].true is not None for row in rows)
     marks = [Patch(color=INK, label="human"), Patch(color=UNSCORED, label="not scored")] if has_humans else []
     marks += [Patch(color=colors[name], label=f"{shorten(name, 24)}, predicted") for name in run.behaviors]
     figure.legend(handles=marks, loc="outside upper left", ncols=6, handlelength=1.2)
@@ -136,9 +137,9 @@ def _bout_rows(run: Run, row: RecordingRow) -> list[dict[str, object]]:
     lines = run.timelines[row.recording]
     bars: list[dict[str, object]] = []
     for i, behavior in enumerate(run.behaviors):
-        kinds = {"predicted": lines.predicted[:, i]}
-        if lines.active is not None and lines.scored is not None:
-            kinds |= {"human": lines.active[:, i] & lines.scored[:, i], "not scored": ~lines.scored[:, i]}
+        kinds = {"predicted": lines.predicted[FULL][:, i]}
+        if lines.true is not None and lines.scored is not None:
+            kinds |= {"human": lines.true[:, i] & lines.scored[:, i], "not scored": ~lines.scored[:, i]}
         key = {"recording": row.recording, "behavior": behavior}
         bars += [
             key | {"bar": kind, "start_s": start / row.fps, "stop_s": stop / row.fps}

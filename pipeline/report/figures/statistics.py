@@ -44,7 +44,7 @@ def statistic_pairs(run: Run, behavior: str, subset: str, statistic: str) -> lis
     """
     pairs: list[Row] = []
     for row in run.members(subset):
-        part = run.frame_arrays(behavior, row.recording)
+        part = run.behavior(behavior, row.recording)
         if part is None:
             continue
         known = part.used_frames()

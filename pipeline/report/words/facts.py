@@ -3,50 +3,14 @@
 from collections.abc import Iterator
 
 from common.wording import FILTERS, setting
+from pipeline.run_folder.contents import FILES_IN_WORDS, FOLDERS_IN_WORDS
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, PREDICT, TEST, Run, section
-
-_FILES = {
-    "config.yaml": "all settings, defaults written out",
-    "scores.csv": "every frame score on this page",
-    "bout_scores.csv": "every bout score",
-    "intervals.csv": "95 % intervals of pooled scores",
-    "baseline_scores.csv": "the baseline’s scores",
-    "postprocess.csv": "post-processing of every behavior and recording, and how it was chosen",
-    "calibration.csv": "reliability of probabilities",
-    "agreement.csv": "humans with each other and with the model",
-    "statistics.csv": "total time, bouts, latency per recording",
-    "statistics_bins.csv": "the same in time bins",
-    "statistics_agreement.csv": "predicted against human over recordings",
-    "summary.csv": "what the model found, a row per recording and behavior, for a statistics program",
-    "failures.csv": "recordings that could not be predicted, and why",
-    "groups.csv": "comparison of groups",
-    "protocol.csv": "by how much the published protocol flatters",
-    "protocol_scores.csv": "scores by the published protocol",
-    "film_strips.csv": "the bouts shown as film strips",
-    "recordings.csv": "the recordings",
-    "training.csv": "loss and validation scores, epoch by epoch",
-    "provenance.json": "versions, machine, seconds, weights",
-    "log.txt": "what happened, line by line",
-}
-_FOLDERS = {
-    "predictions": "probabilities and post-processed behavior, frame by frame",
-    "bouts": "predicted bouts",
-    "centers": "where the animal was, frame by frame",
-    "labels": "human labels, frame by frame",
-    "annotators": "each annotator’s labels, frame by frame",
-    "baseline_predictions": "the baseline’s probabilities",
-    "uncalibrated_predictions": "probabilities before calibration",
-    "protocol_predictions": "probabilities by the published protocol",
-    "heads": "trained heads, to be used on new videos",
-    "film_strips": "film strips of single bouts",
-    "figures": "every figure as PNG and SVG, with the numbers behind it as CSV",
-}
 
 
 def present_files(run: Run) -> list[tuple[str, str]]:
     """Files of the folder and what they are; folders end in a slash."""
-    files = [(name, what) for name, what in _FILES.items() if (run.path / name).exists()]
-    return files + [(f"{name}/", what) for name, what in _FOLDERS.items() if (run.path / name).is_dir()]
+    files = [(name, what) for name, what in FILES_IN_WORDS.items() if (run.path / name).exists()]
+    return files + [(f"{name}/", what) for name, what in FOLDERS_IN_WORDS.items() if (run.path / name).is_dir()]
 
 
 def title_facts(run: Run) -> Iterator[tuple[str, str]]:

@@ -15,12 +15,11 @@ import numpy as np
 
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.bouts.matching import best_overlaps, matched_runs
-from pipeline.scoring.metrics import FrameArrays
+from pipeline.scoring.timeline import BehaviorTimeline
 
 Kind = Literal["missed", "invented", "correct"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-FOLDER = "film_strips"
 CORRECT_IOU = 0.5
 N_EACH = 3
 N_SHOWN = 8
@@ -28,14 +27,6 @@ MIN_SPAN_S = 1.0
 
 # A duration written as 0.3 s at 10 fps is 3.0000000000000004 frames: this much is arithmetic, not time.
 _FRAME_TOLERANCE = 1e-6
-
-
-class RecordingFrames(NamedTuple):
-    """One behavior in one recording: its id, its frames per second, its timelines of shape (n_frames,)."""
-
-    recording: str
-    fps: float
-    frames: FrameArrays
 
 
 @dataclass(frozen=True)
@@ -92,7 +83,7 @@ class FilmStrip(BoutChoice):
     file: str
 
 
-def choose_bouts(behavior: str, recordings: Sequence[RecordingFrames], n_each: int = N_EACH) -> list[BoutChoice]:
+def choose_bouts(behavior: str, recordings: Sequence[BehaviorTimeline], n_each: int = N_EACH) -> list[BoutChoice]:
     """Choose the bouts of one behavior that show best where the model fails and where it succeeds.
 
     - `missed`: human bouts that no predicted bout overlaps. The longest in seconds first, for they cost
@@ -110,7 +101,7 @@ def choose_bouts(behavior: str, recordings: Sequence[RecordingFrames], n_each: i
     Parameters
     ----------
     behavior : str
-    recordings : sequence of RecordingFrames
+    recordings : sequence of BehaviorTimeline
     n_each : int
         At most this many bouts of each kind.
 
@@ -173,14 +164,14 @@ def _first(candidates: list[_Candidate], n_wanted: int) -> Iterator[_Candidate]:
         yield best
 
 
-def _candidates(place: int, item: RecordingFrames) -> Iterator[_Candidate]:
+def _candidates(place: int, item: BehaviorTimeline) -> Iterator[_Candidate]:
     """All missed, invented and correct bouts of one recording."""
     if not (math.isfinite(item.fps) and item.fps > 0):
         raise ValueError(f"Expected a positive number of frames per second. Received: fps={item.fps}")
-    used = item.frames.used_frames()
-    predicted = np.asarray(item.frames.predicted, dtype=bool)
-    true_runs, predicted_runs = runs_of_true(item.frames.true & used), runs_of_true(predicted & used)
-    probability = np.asarray(item.frames.probability, dtype=np.float64)
+    used = item.used_frames()
+    predicted = np.asarray(item.predicted, dtype=bool)
+    true_runs, predicted_runs = runs_of_true(item.true & used), runs_of_true(predicted & used)
+    probability = np.asarray(item.probability, dtype=np.float64)
 
     def candidate(kind: Kind, run: tuple[int, int], iou: float | None = None) -> _Candidate:
         start, stop = run
@@ -249,12 +240,12 @@ def frames_to_show(
     return tuple(int(frame) for frame in shown)
 
 
-def plan_strip(choice: BoutChoice, n_frames: int, fps: float) -> FilmStrip:
-    """Plan a chosen bout's picture; `n_frames` and `fps` are its recording's."""
+def plan_strip(choice: BoutChoice, n_frames: int, fps: float, folder: str) -> FilmStrip:
+    """Plan a chosen bout's picture in a folder; `n_frames` and `fps` are its recording's."""
     return FilmStrip(
         **asdict(choice),
         start_s=choice.start_frame / fps,
         stop_s=choice.stop_frame / fps,
         frames_shown=frames_to_show(choice.start_frame, choice.stop_frame, n_frames, fps),
-        file=f"{FOLDER}/{choice.behavior}_{choice.kind}_{choice.rank}.jpg",
+        file=f"{folder}/{choice.behavior}_{choice.kind}_{choice.rank}.jpg",
     )

@@ -17,7 +17,7 @@ Frames that nobody scored cut the timeline into stretches. Bouts are cut there t
 inside one stretch, meets only bouts of that stretch, and does not exist where nothing is scored.
 
 Components add up: those of recordings are summed, and pooled ratios come from the sums. A ratio whose
-denominator is empty is None, with the reason.
+denominator is empty is None, with the reason (`pipeline.scoring.undefined`).
 """
 
 import math
@@ -28,16 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.bouts.matching import best_overlaps, matched_runs, run_array, same_length_timelines, segment_edits
-from pipeline.scoring.metrics import NO_FRAMES
 
 IOU_THRESHOLDS = (0.1, 0.25, 0.5)
 MATCHED_IOU = 0.25
-
-NO_TRUE_BOUT = "no bout of the behavior in the scored frames"
-NO_PREDICTED_BOUT = "no bout was predicted in the scored frames"
-NO_MATCHED_BOUT = f"no predicted bout matches a true one (IoU at least {MATCHED_IOU})"
-NO_END_SEEN = "every matched bout is cut off there by the edge of what was scored"
-
 _NO_HITS = (0,) * len(IOU_THRESHOLDS)
 
 
@@ -170,35 +163,6 @@ class BoutCounts:
         Pooled over recordings, one with many segments weighs more than one with few.
         """
         return 1 - self.edit_distance / self.n_edit_segments if self.n_edit_segments else None
-
-    @property
-    def undefined(self) -> dict[str, str]:
-        """Reason for each score that is None, by name; those of matching are None at every IoU alike."""
-        matches = self.predicted_to_true(MATCHED_IOU)
-        scores = {name: getattr(matches, name) for name in ("precision", "recall", "f1")}
-        ends = ("onset_error_s", "onset_shift_s", "offset_error_s", "offset_shift_s")
-        scores |= {name: getattr(self, name) for name in (*ends, "edit_score")}
-        has_frames = self.n_edit_segments > 0
-        return {
-            name: bout_reason_undefined(name, has_frames, self.n_matched)
-            for name, score in scores.items()
-            if score is None
-        }
-
-
-def bout_reason_undefined(name: str, has_frames: bool, n_matched: int) -> str:
-    """Say in words why a bout score has no value.
-
-    `name` is one of `BoutCounts.undefined` or a column of the table of bout scores; `has_frames` tells
-    whether any frame was scored (and predicted); `n_matched` is that of `BoutCounts`.
-    """
-    if not has_frames:
-        return NO_FRAMES
-    if "precision" in name:
-        return NO_PREDICTED_BOUT
-    if name.startswith(("onset", "offset")):
-        return NO_END_SEEN if n_matched else NO_MATCHED_BOUT
-    return NO_TRUE_BOUT
 
 
 def bout_counts(true: ArrayLike, predicted: ArrayLike, fps: float, scored: ArrayLike | None = None) -> BoutCounts:

@@ -5,7 +5,7 @@ out shifted, and a long training makes them extreme as well. A calibration is a 
 both. It never reorders frames, so it changes what a threshold means and not what can be reached by one.
 
 It must be fitted on predictions of recordings that took no part in training (out of fold), and judged on
-others than it was fitted on (`compare_calibration`). How far probabilities are from what they say is
+others than it was fitted on. How far probabilities are from what they say is
 measured in `pipeline.scoring.reliability`.
 """
 
@@ -17,8 +17,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.scoring.metrics import NO_FRAMES, NO_NEGATIVES, NO_POSITIVES
-from pipeline.scoring.reliability import PROBABILITY_FLOOR, used_frames
+from pipeline.scoring.reliability import PROBABILITY_FLOOR
+from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
+from pipeline.scoring.undefined import NO_FRAMES, NO_NEGATIVES, NO_POSITIVES
 
 CalibrationChoice = Literal["none", "temperature", "isotonic"]
 
@@ -53,10 +54,6 @@ class Calibration(ABC):
     def _curve(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probabilities before rounding, shape (n_frames,); no NaN comes in."""
 
-    @abstractmethod
-    def describe(self) -> str:
-        """Say in one plain sentence what is done."""
-
     def to_json(self) -> dict[str, Any]:
         """All that determines the curve, as plain JSON values with the kind; see `calibration_from_json`."""
         settings = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
@@ -79,10 +76,6 @@ class NoCalibration(Calibration):
 
     def _curve(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         return probability
-
-    def describe(self) -> str:
-        """Say in one plain sentence what is done."""
-        return f"Probabilities are not calibrated: {self.reason}."
 
 
 @dataclass(frozen=True)
@@ -117,12 +110,6 @@ class TemperatureCalibration(Calibration):
         log_odds = _log_odds(probability) / self.temperature + self.shift
         return np.exp(-np.logaddexp(0.0, -log_odds))
 
-    def describe(self) -> str:
-        """Say in one plain sentence what is done."""
-        return (
-            f"The log-odds of the probabilities are divided by {self.temperature:.3g} and shifted by {self.shift:+.3g}."
-        )
-
 
 @dataclass(frozen=True)
 class IsotonicCalibration(Calibration):
@@ -156,23 +143,15 @@ class IsotonicCalibration(Calibration):
     def _curve(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.interp(probability, self.raw, self.calibrated)
 
-    def describe(self) -> str:
-        """Say in one plain sentence what is done."""
-        return f"Probabilities are mapped by a rising curve with {len(self.raw)} knots (isotonic regression)."
 
-
-def fit_calibration(
-    choice: CalibrationChoice, recordings: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]]
-) -> Calibration | None:
+def fit_calibration(choice: CalibrationChoice, recordings: Sequence[BehaviorTimeline]) -> Calibration | None:
     """Fit the calibration of the YAML's choice on all recordings together.
 
     Parameters
     ----------
     choice : {"none", "temperature", "isotonic"}
-    recordings : sequence of (probability, true, scored)
-        One behavior, each timeline of shape (n_frames,): probability out of fold in [0, 1] (NaN = not
-        predicted), what a human saw, and whether a human judged the frame. Frames that are not scored
-        or not predicted are left out.
+    recordings : sequence of BehaviorTimeline
+        One behavior, predicted out of fold. Frames that are not scored or not predicted are left out.
 
     Returns
     -------
@@ -183,49 +162,26 @@ def fit_calibration(
     Raises
     ------
     ValueError
-        When the timelines of a recording differ in length or a probability lies outside [0, 1].
+        When the arrays of a recording differ in length.
     """
     if choice == "none":
         return None
-    parts = [used_frames(*timelines) for timelines in recordings]
-    value = np.concatenate([np.zeros(0), *(part[0] for part in parts)])
-    truth = np.concatenate([np.zeros(0, dtype=bool), *(part[1] for part in parts)])
-    reason = _reason_unfittable(truth)
-    if reason:
-        return NoCalibration(reason)
-    return fit_temperature(value, truth) if choice == "temperature" else fit_isotonic(value, truth)
+    true, probability = joined_frames(recordings)
+    if not true.any() or true.all():
+        return NoCalibration(NO_NEGATIVES if true.any() else NO_POSITIVES if true.size else NO_FRAMES)
+    return _fit_temperature(true, probability) if choice == "temperature" else _fit_isotonic(true, probability)
 
 
-def fit_temperature(probability: ArrayLike, true: ArrayLike) -> TemperatureCalibration:
-    """Find the temperature and shift with the lowest log-loss.
-
-    Parameters
-    ----------
-    probability : array_like of float, shape (n_frames,)
-        Out of fold; frames that are NaN are left out. Taken as at least 1e-6 and at most 1 - 1e-6.
-    true : array_like of bool, shape (n_frames,)
-
-    Returns
-    -------
-    TemperatureCalibration
-        Temperature between .05 and 20.
-
-    Raises
-    ------
-    ValueError
-        When there are not both positive and negative frames, the timelines differ in length or a
-        probability lies outside [0, 1].
-    """
+def _fit_temperature(true: NDArray[np.bool_], probability: NDArray[np.float64]) -> TemperatureCalibration:
+    """Find the temperature (between .05 and 20) and shift with the lowest log-loss."""
     from scipy.optimize import minimize
 
-    value, truth = used_frames(probability, true)
-    _check_both_kinds(truth)
-    log_odds = _log_odds(value)
+    log_odds = _log_odds(probability)
 
     def loss_and_gradient(curve: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         mapped = curve[0] * log_odds + curve[1]
-        loss = np.mean(np.logaddexp(0.0, mapped) - truth * mapped)
-        surprise = np.exp(-np.logaddexp(0.0, -mapped)) - truth
+        loss = np.mean(np.logaddexp(0.0, mapped) - true * mapped)
+        surprise = np.exp(-np.logaddexp(0.0, -mapped)) - true
         return float(loss), np.array([np.mean(surprise * log_odds), np.mean(surprise)])
 
     # Convex in slope and shift, so that where the search begins does not matter.
@@ -241,30 +197,12 @@ def fit_temperature(probability: ArrayLike, true: ArrayLike) -> TemperatureCalib
     return TemperatureCalibration(temperature=float(1 / slope), shift=float(shift))
 
 
-def fit_isotonic(probability: ArrayLike, true: ArrayLike) -> IsotonicCalibration:
-    """Find the rising curve with the lowest squared error (scikit-learn's isotonic regression).
-
-    Parameters
-    ----------
-    probability : array_like of float, shape (n_frames,)
-        Out of fold; frames that are NaN are left out.
-    true : array_like of bool, shape (n_frames,)
-
-    Returns
-    -------
-    IsotonicCalibration
-
-    Raises
-    ------
-    ValueError
-        As `fit_temperature`.
-    """
+def _fit_isotonic(true: NDArray[np.bool_], probability: NDArray[np.float64]) -> IsotonicCalibration:
+    """Find the rising curve with the lowest squared error (scikit-learn's isotonic regression)."""
     from sklearn.isotonic import IsotonicRegression
 
-    value, truth = used_frames(probability, true)
-    _check_both_kinds(truth)
     regression = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True, out_of_bounds="clip")
-    regression.fit(value, truth.astype(np.float64))
+    regression.fit(probability, true.astype(np.float64))
     return IsotonicCalibration(
         raw=tuple(regression.X_thresholds_.tolist()), calibrated=tuple(regression.y_thresholds_.tolist())
     )
@@ -296,17 +234,3 @@ def calibration_from_json(values: Mapping[str, Any]) -> Calibration:
 def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = np.clip(probability, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     return np.log(inside) - np.log1p(-inside)
-
-
-def _reason_unfittable(truth: NDArray[np.bool_]) -> str | None:
-    if not truth.size:
-        return NO_FRAMES
-    if not truth.any():
-        return NO_POSITIVES
-    return NO_NEGATIVES if truth.all() else None
-
-
-def _check_both_kinds(truth: NDArray[np.bool_]) -> None:
-    reason = _reason_unfittable(truth)
-    if reason:
-        raise ValueError(f"Expected positive and negative frames to calibrate on; {reason}.")

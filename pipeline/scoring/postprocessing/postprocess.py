@@ -253,25 +253,6 @@ def drop_short_bouts(active: ArrayLike, min_bout_frames: int) -> NDArray[np.bool
     return frames_from_runs(long_enough, len(np.asarray(active)))
 
 
-def open_frames(active: ArrayLike, n_frames: int) -> NDArray[np.bool_]:
-    """Morphological opening by `n_frames`: erase the active stretches that are shorter.
-
-    The same as `drop_short_bouts` (see the top of this file), under the name that tells its purpose.
-
-    Parameters
-    ----------
-    active : array_like of bool, shape (n_frames,)
-    n_frames : int
-        0 and 1 change nothing.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
-        A new array.
-    """
-    return drop_short_bouts(active, n_frames)
-
-
 def postprocess(probability: ArrayLike, config: PostprocessConfig, fps: float) -> NDArray[np.bool_]:
     """Turn one behavior's probabilities into active frames by the steps of `config.order`.
 
@@ -313,7 +294,7 @@ def _frame_steps(
     steps: dict[str, tuple[Callable[[ArrayLike, int], NDArray[np.bool_]], int]] = {
         "close": (close_gaps, max_gap_frames(config.max_gap_s, fps)),
         "min_bout": (drop_short_bouts, min_bout_frames(config.min_bout_s, fps)),
-        "open": (open_frames, min_bout_frames(config.opening_s, fps)),
+        "open": (drop_short_bouts, min_bout_frames(config.opening_s, fps)),
     }
     return [steps[name] for name in config.order if name in steps and steps[name][1] > 0]
 

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.scoring.metrics import NO_POSITIVES
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.scoring.postprocessing.tuning_counts import CandidateCounts, Grid, TuningRecording, count_candidates
-
-__all__ = ["NONE", "Candidate", "TuningConfig", "TuningRecording", "TuningResult", "grid_of", "tune_postprocess"]
+from pipeline.scoring.postprocessing.tuning_counts import CandidateCounts, Grid, count_candidates
+from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
+from pipeline.scoring.undefined import NO_POSITIVES
 
 Objective = Literal["frame_f1", "bout_f1@0.5", "mean"]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -126,13 +125,8 @@ class TuningResult:
         """The chosen settings."""
         return self.chosen.config
 
-    @property
-    def is_none(self) -> bool:
-        """Whether the threshold .5 alone was chosen."""
-        return self.chosen.config == NONE
 
-
-def tune_postprocess(recordings: Sequence[TuningRecording], config: TuningConfig) -> TuningResult:
+def tune_postprocess(recordings: Sequence[BehaviorTimeline], config: TuningConfig) -> TuningResult:
     """Choose one behavior's post-processing by trying all candidates.
 
     Counts of frames and bouts are added up over recordings, then compared. Only frames that are scored
@@ -142,7 +136,7 @@ def tune_postprocess(recordings: Sequence[TuningRecording], config: TuningConfig
 
     Parameters
     ----------
-    recordings : sequence of TuningRecording
+    recordings : sequence of BehaviorTimeline
         One behavior, predicted out of fold.
     config : TuningConfig
 
@@ -188,16 +182,15 @@ def objective_values(counts: CandidateCounts, objective: Objective) -> NDArray[n
     return (counts.frame_f1 + counts.bout_f1) / 2
 
 
-def _reason_untunable(recordings: Sequence[TuningRecording]) -> str | None:
-    used = [np.asarray(item.scored, dtype=bool) & ~np.isnan(item.probability) for item in recordings]
-    if not any(frames.any() for frames in used):
+def _reason_untunable(recordings: Sequence[BehaviorTimeline]) -> str | None:
+    true, _ = joined_frames(recordings)
+    if not true.size:
         return NOTHING_TO_TUNE_ON
-    has_positive = any(np.asarray(item.true)[frames].any() for item, frames in zip(recordings, used, strict=True))
-    return None if has_positive else NO_POSITIVES
+    return None if true.any() else NO_POSITIVES
 
 
 def _single_candidate(
-    recordings: Sequence[TuningRecording], settings: PostprocessConfig, objective: Objective
+    recordings: Sequence[BehaviorTimeline], settings: PostprocessConfig, objective: Objective
 ) -> Candidate:
     grid = Grid((settings.smooth_s,), (settings.threshold,), (settings.max_gap_s,), (settings.min_bout_s,))
     counts = count_candidates(recordings, grid)

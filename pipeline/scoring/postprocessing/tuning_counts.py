@@ -20,21 +20,9 @@ from pipeline.scoring.postprocessing.postprocess import (
     min_bout_frames,
     smooth_probability,
 )
+from pipeline.scoring.timeline import BehaviorTimeline
 
 Frames = NDArray[np.int64]
-
-
-class TuningRecording(NamedTuple):
-    """One behavior in one recording, timelines of shape (n_frames,).
-
-    `true` and `scored` are bool; `probability` is float in [0, 1] with NaN = not predicted, given by a
-    head that did not learn from this recording; `fps` is frames per second of the video.
-    """
-
-    true: NDArray[np.bool_]
-    scored: NDArray[np.bool_]
-    probability: NDArray[np.floating]
-    fps: float
 
 
 class Grid(NamedTuple):
@@ -99,7 +87,7 @@ class _Truth(NamedTuple):
     bout_at: Frames
 
 
-def count_candidates(recordings: Sequence[TuningRecording], grid: Grid) -> CandidateCounts:
+def count_candidates(recordings: Sequence[BehaviorTimeline], grid: Grid) -> CandidateCounts:
     """Count, over all recordings, what each candidate of the grid gets right.
 
     Bouts are compared by the rule of Lea et al. (2017, segmental F1@50): each predicted bout in order
@@ -113,7 +101,7 @@ def count_candidates(recordings: Sequence[TuningRecording], grid: Grid) -> Candi
 
     Parameters
     ----------
-    recordings : sequence of TuningRecording
+    recordings : sequence of BehaviorTimeline
     grid : Grid
 
     Returns
@@ -143,17 +131,11 @@ def count_candidates(recordings: Sequence[TuningRecording], grid: Grid) -> Candi
     return CandidateCounts(frame_tp, frame_called, bout_tp, bout_called, n_true_frames, n_true_bouts)
 
 
-def _truth_of(recording: TuningRecording) -> _Truth:
-    true, scored = np.asarray(recording.true, dtype=bool), np.asarray(recording.scored, dtype=bool)
-    probability = np.asarray(recording.probability)
-    if not true.shape == scored.shape == probability.shape or true.ndim != 1:
-        raise ValueError(
-            f"Expected three timelines of shape (n_frames,). "
-            f"Received: true {true.shape}, scored {scored.shape}, probability {probability.shape}"
-        )
+def _truth_of(recording: BehaviorTimeline) -> _Truth:
     if not (np.isfinite(recording.fps) and recording.fps > 0):
         raise ValueError(f"Expected a positive number of frames per second. Received: fps={recording.fps}")
-    used = scored & ~np.isnan(probability)
+    used = recording.used_frames()
+    true = np.asarray(recording.true, dtype=bool)
     bouts = _runs_of(true & used)
     bout_at = np.full(true.shape, -1, dtype=np.int64)
     for number, (start, stop) in enumerate(zip(*bouts, strict=True)):

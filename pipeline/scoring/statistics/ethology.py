@@ -25,8 +25,6 @@ DEFAULT_BIN_S = 60.0
 MIN_RECORDINGS_FOR_R = 3
 MIN_RECORDINGS_FOR_LIMITS = 2
 
-NO_KNOWN_FRAMES = "no frame is known"
-NO_BOUT = "the behavior is not seen in the known frames"
 NO_RECORDINGS = "no recording has the value for both human and model"
 TOO_FEW_FOR_R = f"Pearson r needs {MIN_RECORDINGS_FOR_R} recordings"
 NO_VARIANCE = "Pearson r needs values that differ between recordings"
@@ -62,12 +60,6 @@ class BehaviorStatistics:
     mean_bout_s: float | None
     median_bout_s: float | None
     latency_s: float | None
-
-    @property
-    def undefined(self) -> dict[str, str]:
-        """Reason for each statistic that is None, by name."""
-        reason = NO_BOUT if self.known_s else NO_KNOWN_FRAMES
-        return {name: reason for name in STATISTICS if getattr(self, name) is None}
 
 
 STATISTICS = ("total_s", "fraction", "n_bouts", "mean_bout_s", "median_bout_s", "latency_s")

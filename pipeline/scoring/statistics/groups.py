@@ -11,15 +11,14 @@ the number of pairs; nothing is corrected for the number of behaviors and measur
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations, islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from common.tables import Row, read_rows, write_table
+from common.tables import Row
 
 MEASURES = ("total_s", "fraction", "n_bouts")
 MAX_RELABELINGS = 20_000
@@ -91,13 +90,6 @@ class GroupComparison:
     n_relabelings: int = 0
     exact: bool = False
     reason: str = ""
-
-
-GROUP_COLUMNS = ("behavior", "measure", "source", *(field.name for field in fields(GroupComparison)))
-_COUNT_COLUMNS = ("n_first", "n_second", "n_relabelings")
-_RATIO_COLUMNS = (
-    "mean_first", "sd_first", "mean_second", "sd_second", "difference", "hedges_g", "p", "p_holm",
-)  # fmt: skip
 
 
 class PermutationTest(NamedTuple):
@@ -278,7 +270,7 @@ def group_rows(recordings: Iterable[RecordingValue], seed: int = 0) -> list[Row]
     Returns
     -------
     list of dict
-        Keys are `GROUP_COLUMNS`; in order of first appearance of behavior, measure and source. Empty where
+        In order of first appearance of behavior, measure and source. Empty where
         there are no two groups.
     """
     series: dict[tuple[str, str, str], list[RecordingValue]] = {}
@@ -320,16 +312,4 @@ def recording_values(
         )
         for row in statistics
         for measure in measures
-    ]
-
-
-def write_groups(path: Path, rows: Iterable[Row]) -> None:
-    """Write groups.csv; equal rows give equal bytes."""
-    write_table(path, GROUP_COLUMNS, rows)
-
-
-def read_groups(path: Path) -> list[Row]:
-    """Read groups.csv back: see `common.tables.read_rows`; `exact` as bool."""
-    return [
-        row | {"exact": row["exact"] == "1"} for row in read_rows(path, GROUP_COLUMNS, _COUNT_COLUMNS, _RATIO_COLUMNS)
     ]

@@ -7,7 +7,6 @@ hard for both adds nothing to the difference.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,10 +16,8 @@ from pipeline.scoring.statistics.intervals import (
     DEFAULT_RESAMPLES,
     ClusterRanking,
     Interval,
-    Statistic,
     WeightedStatistic,
     bootstrap_weighted,
-    statistic_by_weights,
 )
 
 MAX_CLUSTERS_FOR_EXACT_P = 12
@@ -31,8 +28,6 @@ TOO_FEW_DIFFERENCES = "a test needs two recordings or individuals with a score f
 
 # Sums of the same numbers in another order differ by this much of their size: arithmetic, not data.
 _TIE_TOLERANCE = 1e-9
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,44 +59,6 @@ class PairedDifference:
     reason: str = ""
 
 
-def paired_difference(
-    a_by_cluster: Sequence[T],
-    b_by_cluster: Sequence[T],
-    statistic: Statistic[T],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> PairedDifference:
-    """Compare any pooled score of two runs on the same clusters.
-
-    The interval is about the difference of pooled scores, in which a long recording weighs more; p is about
-    the mean of the clusters' own differences, in which all weigh alike. They answer two questions and may
-    disagree.
-
-    Parameters
-    ----------
-    a_by_cluster, b_by_cluster : sequence
-        Components of the first and the second run, in the same order of clusters.
-    statistic, n_resamples, level, seed
-        As in `bootstrap_interval`; the seed also chooses random sign flips, beyond
-        `MAX_CLUSTERS_FOR_EXACT_P` clusters.
-
-    Returns
-    -------
-    PairedDifference
-
-    Raises
-    ------
-    ValueError
-        When the runs differ in number of clusters, or level or n_resamples is out of range.
-    """
-    a, b = list(a_by_cluster), list(b_by_cluster)
-    _require_same_length(a, b)
-    return paired_weighted_difference(
-        statistic_by_weights(a, statistic), statistic_by_weights(b, statistic), len(a), n_resamples, level, seed
-    )
-
-
 def paired_average_precision(
     a_clusters: Sequence[tuple[ArrayLike, ArrayLike]],
     b_clusters: Sequence[tuple[ArrayLike, ArrayLike]],
@@ -109,8 +66,15 @@ def paired_average_precision(
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> PairedDifference:
-    """`paired_difference` of the average precision of pooled frames; clusters as in its bootstrap."""
-    _require_same_length(a_clusters, b_clusters)
+    """Compare the average precision of pooled frames of two runs; clusters as in its bootstrap, the same in both.
+
+    Raises
+    ------
+    ValueError
+        When the runs differ in number of clusters, or level or n_resamples is out of range.
+    """
+    if len(a_clusters) != len(b_clusters):
+        raise ValueError(f"Expected the same clusters in both runs. Received: {len(a_clusters)} and {len(b_clusters)}")
     a, b = ClusterRanking(a_clusters).average_precision, ClusterRanking(b_clusters).average_precision
     return paired_weighted_difference(a, b, len(a_clusters), n_resamples, level, seed)
 
@@ -123,7 +87,25 @@ def paired_weighted_difference(
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> PairedDifference:
-    """`paired_difference` of scores that are computed for many resamples at once."""
+    """Compare any pooled score of two runs on the same clusters.
+
+    The interval is about the difference of pooled scores, in which a long recording weighs more; p is about
+    the mean of the clusters' own differences, in which all weigh alike. They answer two questions and may
+    disagree.
+
+    Parameters
+    ----------
+    a, b : callable
+        The score of the first and the second run, by how often each cluster counts.
+    n_clusters, n_resamples, level, seed
+        As in `bootstrap_weighted`; the seed also chooses random sign flips, beyond `MAX_CLUSTERS_FOR_EXACT_P`
+        clusters.
+
+    Raises
+    ------
+    ValueError
+        When level or n_resamples is out of range.
+    """
     interval = bootstrap_weighted(lambda weights: a(weights) - b(weights), n_clusters, n_resamples, level, seed)
     everything, each = np.ones((1, n_clusters), dtype=np.int64), np.eye(n_clusters, dtype=np.int64)
     pooled = float(a(everything)[0] - b(everything)[0]) if n_clusters else np.nan
@@ -169,8 +151,3 @@ def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:
         signs = np.vstack([np.ones((1, n), dtype=signs.dtype), signs])
     reached = np.abs(signs @ values) >= abs(values.sum()) - _TIE_TOLERANCE * np.abs(values).sum()
     return float(np.mean(reached))
-
-
-def _require_same_length(a: Sequence[object], b: Sequence[object]) -> None:
-    if len(a) != len(b):
-        raise ValueError(f"Expected the same clusters in both runs. Received: {len(a)} and {len(b)}")

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import av
@@ -12,7 +13,6 @@ import pytest
 
 from common.colors import INK, PALETTE
 from common.errors import InputError
-from common.tables import write_table
 from features.tracks import CenterTrack
 from features.video.reading import iter_bgr_frames
 from pipeline.command_line import main
@@ -22,10 +22,11 @@ from pipeline.films.browser_video import plays_in_browsers
 from pipeline.films.overlay.drawing import bgr
 from pipeline.films.overlay.layout import plan_layout
 from pipeline.films.overlay.video import make_overlay_video
-from pipeline.run_folder.outputs import RECORDING_COLUMNS, write_centers, write_labels, write_predictions
+from pipeline.run_folder.contents import RECORDINGS
+from pipeline.run_folder.frame_tables import write_centers, write_labels, write_predictions
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.timeline import Timeline
 from tests.features.test_frame_exactness import number_of, numbered_frame
 from tests.pipeline.report.report_runs import make_run
 
@@ -34,7 +35,6 @@ FPS = 10.0
 N_FRAMES = 80
 ACTIVE = slice(30, 50)
 NAMES = ("mouse_01", "mouse_02", "mouse_03")
-AT_ONCE = PostprocessConfig(max_gap_s=0, min_bout_s=0)
 
 
 def ignore(done: int, total: int) -> None:
@@ -60,8 +60,8 @@ def made(tmp_path_factory) -> Path:
     active[ACTIVE, 0] = True
     for i, name in enumerate(NAMES):
         video = write_video(folder / "videos" / f"{name}.avi")
-        probabilities = {b: np.where(active[:, c], 0.9, 0.1).astype(np.float32) for c, b in enumerate(BEHAVIORS)}
-        write_predictions(run, name, FPS, probabilities, dict.fromkeys(BEHAVIORS, AT_ONCE))
+        probability = np.where(active, 0.9, 0.1).astype(np.float32)
+        write_predictions(run, Timeline(name, FPS, BEHAVIORS, probability, {"full": active}))
         write_labels(run.labels_path(name), LabelTrack(BEHAVIORS, active, np.ones_like(active)))
         centers = np.tile([80.0, 24.0], (N_FRAMES, 1))
         write_centers(run.centers_path(name), CenterTrack(centers, np.ones(N_FRAMES, dtype=bool)))
@@ -70,7 +70,7 @@ def made(tmp_path_factory) -> Path:
             "video": video.name, "fps": FPS, "n_frames": N_FRAMES, "n_unobserved": 0, "width_px": 160,
             "height_px": 48, "video_path": str(video), "video_sha256": hashlib.sha256(video.read_bytes()).hexdigest(),
         })  # fmt: skip
-    write_table(run.recordings_path, RECORDING_COLUMNS, rows)
+    RECORDINGS.write(run, rows)
     return folder
 
 
@@ -82,11 +82,8 @@ def run_path(made, tmp_path) -> Path:
 
 def rewrite_recordings(run_path: Path, **changes: str) -> None:
     """Change cells of every row of recordings.csv."""
-    rows = [
-        {column: getattr(row, column) for column in RECORDING_COLUMNS} | changes
-        for row in read_run(run_path, only=()).recordings
-    ]
-    write_table(run_path / "recordings.csv", RECORDING_COLUMNS, rows)
+    rows = [asdict(row) | changes for row in read_run(run_path, only=()).recordings]
+    RECORDINGS.write(RunDir(run_path), rows)
 
 
 def shown_numbers(path: Path) -> list[int]:
@@ -221,10 +218,10 @@ def test_broken_centers_are_named(run_path):
     path = run_path / "centers" / "mouse_01.csv"
     whole = path.read_text(encoding="utf-8")
     path.write_text("\n".join(whole.splitlines()[:-4]) + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"centers.*mouse_01\.csv should have a row for each of the 80 frames"):
+    with pytest.raises(InputError, match=r"centers.*mouse_01\.csv should have one row for each of the 80 frames"):
         run_overlay_command([str(run_path), "mouse_01"])
     path.write_text(whole.replace("x_px", "x"), encoding="utf-8")
-    with pytest.raises(InputError, match=r"mouse_01\.csv should have the columns"):
+    with pytest.raises(InputError, match=r"mouse_01\.csv should have .* x_px, y_px, observed, but it lacks x_px"):
         run_overlay_command([str(run_path), "mouse_01"])
 
 

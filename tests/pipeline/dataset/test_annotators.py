@@ -50,6 +50,13 @@ def test_two_annotators_who_differ_are_unknown_by_majority():
     assert text_of(chosen.labels) == "0..1"
 
 
+def test_nobody_is_called_as_one_who_gave_no_name():
+    """Their labels would be written over each other, and they would be one in agreement.csv."""
+    with pytest.raises(InputError, match=r"annotator called 'Unnamed'.*Rename"):
+        check_annotators(recording("", "Unnamed"), "majority")
+    check_annotators(recording("", "B"), "majority")
+
+
 def test_one_annotator_is_taken_whatever_the_rule():
     assert text_of(choose_labels({"": track("01.")}, "majority").labels) == "01."
 

@@ -16,17 +16,20 @@ from features.video.inspection import inspect_video
 from pipeline.films.film_strips import (
     STRIP_HEIGHT_PX,
     THUMBNAIL_PX,
+    FilmedRecording,
     StripFrame,
-    StripMaterial,
     cut_thumbnails,
     draw_strip,
     make_film_strips,
     strip_width_px,
 )
-from pipeline.run_folder.film_strips import COLUMNS, TABLE, read_film_strips, write_film_strips
-from pipeline.scoring.bouts.choice import BoutChoice, RecordingFrames, choose_bouts, frames_to_show, plan_strip
+from pipeline.run_folder.contents import FILM_STRIPS
+from pipeline.run_folder.film_strips import read_film_strips, write_film_strips
+from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
+from pipeline.scoring.bouts.choice import BoutChoice, choose_bouts, frames_to_show, plan_strip
 from pipeline.scoring.bouts.metrics import bout_counts
-from pipeline.scoring.metrics import FrameArrays
+from pipeline.scoring.timeline import BehaviorTimeline, Timeline
+from tests.pipeline.scoring.lines import bits, line
 
 FPS = 10.0
 SIDE_PX = 112
@@ -35,93 +38,88 @@ VIDEO_FRAMES = 120
 COLOR = "#D55E00"
 
 
-def bits(text: str) -> np.ndarray:
-    return np.array([character == "1" for character in text])
-
-
-def frames(true: str, predicted: str, probability=None, scored: str | None = None) -> FrameArrays:
+def frames(name: str, true: str, predicted: str, probability=None, scored: str | None = None, fps: float = FPS):
     guess = bits(predicted)
     value = np.where(guess, 0.9, 0.1) if probability is None else np.asarray(probability, dtype=np.float64)
-    return FrameArrays(bits(true), guess, value, np.ones(len(true), dtype=bool) if scored is None else bits(scored))
+    return line(bits(true), value, None if scored is None else bits(scored), guess, fps, name)
 
 
-def chosen(kind: str, *recordings: RecordingFrames, n_each: int = 3) -> list[tuple[str, int, int]]:
+def chosen(kind: str, *recordings: BehaviorTimeline, n_each: int = 3) -> list[tuple[str, int, int]]:
     picked = [c for c in choose_bouts("rearing", recordings, n_each) if c.kind == kind]
     assert [c.rank for c in picked] == list(range(1, len(picked) + 1))
     return [(c.recording, c.start_frame, c.stop_frame) for c in picked]
 
 
 def test_the_longest_missed_bouts_come_first_and_overlapped_ones_never():
-    a = RecordingFrames("a", FPS, frames("0110011110011100111", "0001000000000100000"))
+    a = frames("a", "0110011110011100111", "0001000000000100000")
     assert chosen("missed", a) == [("a", 5, 9), ("a", 16, 19), ("a", 1, 3)]
     assert chosen("missed", a, n_each=1) == [("a", 5, 9)]
 
 
 def test_missed_bouts_are_compared_in_seconds():
-    slow = RecordingFrames("slow", 5.0, frames("011100", "000000"))
-    fast = RecordingFrames("fast", 30.0, frames("011111", "000000"))
+    slow = frames("slow", "011100", "000000", fps=5.0)
+    fast = frames("fast", "011111", "000000", fps=30.0)
     assert chosen("missed", fast, slow)[0] == ("slow", 1, 4)
 
 
 def test_of_equally_long_missed_bouts_the_least_suspected_comes_first():
-    a = RecordingFrames("a", FPS, frames("1100110011", "0000000000", [0.4] * 4 + [0.1] * 4 + [0.3] * 2))
+    a = frames("a", "1100110011", "0000000000", [0.4] * 4 + [0.1] * 4 + [0.3] * 2)
     assert chosen("missed", a) == [("a", 4, 6), ("a", 8, 10), ("a", 0, 2)]
     assert choose_bouts("rearing", [a])[0].mean_probability == pytest.approx(0.1)
 
 
 def test_equal_bouts_are_taken_from_different_recordings():
-    twins = frames("110011", "000000")
-    recordings = [RecordingFrames(name, FPS, twins) for name in ("a", "b")]
+    recordings = [frames(name, "110011", "000000") for name in ("a", "b")]
     assert chosen("missed", *recordings) == [("a", 0, 2), ("b", 0, 2), ("a", 4, 6)]
 
 
 def test_invented_bouts_that_were_long_and_sure_come_first():
     probability = [0.6] * 4 + [0.0] * 2 + [0.99] * 3 + [0.0] * 2 + [0.7, 0.7]
-    a = RecordingFrames("a", FPS, frames("0" * 13, "1111001110011", probability))
+    a = frames("a", "0" * 13, "1111001110011", probability)
     # 4 x .6 = 2.4 loses to 3 x .99 = 2.97.
     assert chosen("invented", a) == [("a", 6, 9), ("a", 0, 4), ("a", 11, 13)]
 
 
 def test_a_predicted_bout_that_reaches_where_nobody_scored_is_not_called_invented():
     true, predicted, scored = "000000000000", "011110011100", "000111111111"
-    assert chosen("invented", RecordingFrames("a", FPS, frames(true, predicted, scored=scored))) == [("a", 7, 10)]
+    assert chosen("invented", frames("a", true, predicted, scored=scored)) == [("a", 7, 10)]
 
 
 def test_unscored_and_unpredicted_frames_hold_no_missed_bout():
     probability = [0.1] * 8 + [np.nan] * 4
-    part = frames("110011001111", "0" * 12, probability, scored="001111111111")
-    assert chosen("missed", RecordingFrames("a", FPS, part)) == [("a", 4, 6)]
+    part = frames("a", "110011001111", "0" * 12, probability, scored="001111111111")
+    assert chosen("missed", part) == [("a", 4, 6)]
 
 
 def test_correct_bouts_agree_best_and_are_spread_over_recordings():
     #             perfect, short   IoU .8, long           IoU .5
-    a = frames("0110000" + "1111111111000" + "111100", "0110000" + "1111111100000" + "110000")
-    b = frames("0011110000", "0011000000")
-    picked = choose_bouts("rearing", [RecordingFrames("a", FPS, a), RecordingFrames("b", FPS, b)])
+    a = frames("a", "0110000" + "1111111111000" + "111100", "0110000" + "1111111100000" + "110000")
+    b = frames("b", "0011110000", "0011000000")
+    picked = choose_bouts("rearing", [a, b])
     correct = [(c.recording, c.start_frame, c.stop_frame, c.iou) for c in picked if c.kind == "correct"]
     assert correct == [("a", 1, 3, 1.0), ("b", 2, 6, 0.5), ("a", 7, 17, 0.8)]
 
 
 def test_among_equally_good_pairs_the_longest_comes_first_and_a_poor_one_is_not_correct():
-    a = frames("0110" + "111110" + "1111111100", "0110" + "111110" + "1110000000")
-    assert chosen("correct", RecordingFrames("a", FPS, a)) == [("a", 4, 9), ("a", 1, 3)]
+    a = frames("a", "0110" + "111110" + "1111111100", "0110" + "111110" + "1110000000")
+    assert chosen("correct", a) == [("a", 4, 9), ("a", 1, 3)]
 
 
 def test_what_is_not_correct_has_no_iou():
-    a = RecordingFrames("a", FPS, frames("1100000", "0000110"))
+    a = frames("a", "1100000", "0000110")
     assert {c.kind: c.iou for c in choose_bouts("rearing", [a])} == {"missed": None, "invented": None}
 
 
 def test_no_recording_gives_no_bout_and_timelines_of_two_lengths_are_refused():
     assert choose_bouts("rearing", []) == []
     with pytest.raises(ValueError, match="shape"):
-        choose_bouts("rearing", [RecordingFrames("a", FPS, frames("0011", "001", [0, 0, 1]))])
+        choose_bouts("rearing", [frames("a", "0011", "001", [0, 0, 1])])
     with pytest.raises(ValueError, match="frames per second"):
-        choose_bouts("rearing", [RecordingFrames("a", 0.0, frames("0011", "0011"))])
+        choose_bouts("rearing", [frames("a", "0011", "0011", fps=0.0)])
 
 
 @st.composite
-def random_recordings(draw) -> list[RecordingFrames]:
+def random_recordings(draw) -> list[BehaviorTimeline]:
     """Timelines whose predictions differ from the truth by a few flipped stretches."""
     made = []
     for name in "abc"[: draw(st.integers(1, 3))]:
@@ -130,14 +128,14 @@ def random_recordings(draw) -> list[RecordingFrames]:
         true = np.repeat(rng.random(n) < 0.4, rng.integers(1, 6, n))[:n]
         predicted = np.where(np.repeat(rng.random(n) < 0.3, rng.integers(1, 6, n))[:n], ~true, true)
         probability = np.where(rng.random(n) < 0.03, np.nan, rng.random(n))
-        made.append(RecordingFrames(name, FPS, FrameArrays(true, predicted, probability, rng.random(n) < 0.95)))
+        made.append(line(true, probability, rng.random(n) < 0.95, predicted, FPS, name))
     return made
 
 
 @settings(max_examples=150, deadline=None)
 @given(random_recordings(), st.integers(1, 4))
 def test_every_choice_is_what_its_kind_says(recordings, n_each):
-    parts = {item.recording: item.frames for item in recordings}
+    parts = {item.recording: item for item in recordings}
     picked = choose_bouts("rearing", recordings, n_each)
     assert picked == choose_bouts("rearing", recordings, n_each)
     assert len({(c.kind, c.recording, c.start_frame) for c in picked}) == len(picked)
@@ -167,7 +165,7 @@ def test_there_are_as_many_missed_and_correct_bouts_as_the_bout_scores_count(rec
     everything = choose_bouts("rearing", recordings, n_each=1000)
     for item in recordings:
         own = [c.kind for c in everything if c.recording == item.recording]
-        counts = bout_counts(item.frames.true, item.frames.predicted, FPS, item.frames.used_frames())
+        counts = bout_counts(item.true, item.predicted, FPS, item.used_frames())
         assert own.count("missed") == counts.missed
         assert own.count("correct") == counts.predicted_to_true(0.5).tp
         assert own.count("invented") <= counts.invented
@@ -238,12 +236,12 @@ def numbered_video(tmp_path_factory) -> Path:
 
 def material(
     video: Path | None, true: np.ndarray, predicted: np.ndarray, recording: str = "souris n° 1", crop_size_px: int = 80
-) -> StripMaterial:
+) -> FilmedRecording:
     centers = None if video is None else np.full((len(true), 2), SIDE_PX / 2)
     probability = np.where(predicted, 0.9, 0.1)
-    return StripMaterial(
-        recording, video, centers, crop_size_px, FPS, true, predicted, probability, np.ones(true.shape, dtype=bool)
-    )
+    scored = np.ones(true.shape, dtype=bool)
+    timeline = Timeline(recording, FPS, ("rearing",), probability, {"full": predicted}, true, scored)
+    return FilmedRecording(timeline, video, centers, crop_size_px)
 
 
 def with_runs(n_frames: int, *runs: tuple[int, int]) -> np.ndarray:
@@ -271,14 +269,14 @@ def test_the_frames_in_a_strip_are_those_that_the_table_names(tmp_path, numbered
     run = tmp_path / "essai n° 1"
     reported: list[tuple[int, int]] = []
     notes = make_film_strips(
-        run,
+        RunDir(run),
         [material(numbered_video, true, predicted)],
         ["redressé au mur"],
         {"redressé au mur": COLOR},
         lambda done, total: reported.append((done, total)),
     )
     assert notes == []
-    strips = read_film_strips(run)
+    strips = read_film_strips(RunDir(run))
     assert [(s.kind, s.rank, s.start_frame, s.stop_frame, s.iou) for s in strips] == [
         ("missed", 1, 10, 45, None),
         ("missed", 2, 70, 73, None),
@@ -299,10 +297,10 @@ def test_the_frames_in_a_strip_are_those_that_the_table_names(tmp_path, numbered
 def test_the_table_holds_what_the_strips_are(tmp_path, numbered_video):
     true = with_runs(VIDEO_FRAMES, (10, 45))
     make_film_strips(
-        tmp_path, [material(numbered_video, true, np.zeros_like(true))], ["rearing"], {"rearing": COLOR}, ignore
+        RunDir(tmp_path), [material(numbered_video, true, np.zeros_like(true))], ["rearing"], {"rearing": COLOR}, ignore
     )
-    (row,) = read_table(tmp_path / TABLE)
-    assert tuple(row) == COLUMNS
+    (row,) = read_table(tmp_path / FILM_STRIPS.file)
+    assert tuple(row) == FILM_STRIPS.columns
     assert row["frames_shown"] == "10 15 20 25 29 34 39 44"
     assert (float(row["start_s"]), float(row["stop_s"]), float(row["mean_probability"])) == (1.0, 4.5, 0.1)
     assert row["iou"] == ""
@@ -312,7 +310,11 @@ def test_the_same_material_gives_the_same_bytes(tmp_path, numbered_video):
     true, predicted = with_runs(VIDEO_FRAMES, (10, 45)), with_runs(VIDEO_FRAMES, (60, 70))
     for name in ("a", "b"):
         make_film_strips(
-            tmp_path / name, [material(numbered_video, true, predicted)], ["rearing"], {"rearing": COLOR}, ignore
+            RunDir(tmp_path / name),
+            [material(numbered_video, true, predicted)],
+            ["rearing"],
+            {"rearing": COLOR},
+            ignore,
         )
     files = [sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.*")) for n in ("a", "b")]
     assert files[0] == files[1]
@@ -325,9 +327,9 @@ def test_a_strip_with_a_frame_that_cannot_be_read_is_left_out_with_a_note(tmp_pa
     n_frames = VIDEO_FRAMES + 40
     true = with_runs(n_frames, (10, 30), (VIDEO_FRAMES - 5, VIDEO_FRAMES + 25))
     notes = make_film_strips(
-        tmp_path, [material(numbered_video, true, np.zeros_like(true))], ["rearing"], {"rearing": COLOR}, ignore
+        RunDir(tmp_path), [material(numbered_video, true, np.zeros_like(true))], ["rearing"], {"rearing": COLOR}, ignore
     )
-    assert [(s.rank, s.start_frame) for s in read_film_strips(tmp_path)] == [(2, 10)]
+    assert [(s.rank, s.start_frame) for s in read_film_strips(RunDir(tmp_path))] == [(2, 10)]
     (note,) = notes
     assert "souris n° 1 were left out (rearing missed 1)" in note
     # Shown are every fourth frame or so from 115; the video ends with frame 119.
@@ -344,21 +346,21 @@ def test_a_video_that_is_gone_or_broken_is_noted_once_and_the_others_are_cut(tmp
         material(broken, true, np.zeros_like(true), "first"),
         material(numbered_video, true, np.zeros_like(true), "second"),
     ]
-    notes = make_film_strips(tmp_path, items, ["rearing"], {"rearing": COLOR}, ignore)
+    notes = make_film_strips(RunDir(tmp_path), items, ["rearing"], {"rearing": COLOR}, ignore)
     assert len(notes) == 1
     with pytest.raises(InputError) as caught:
         inspect_video(broken)
     assert "first" in notes[0] and notes[0].endswith(f": {caught.value}")
-    assert {s.recording for s in read_film_strips(tmp_path)} == {"second"}
+    assert {s.recording for s in read_film_strips(RunDir(tmp_path))} == {"second"}
 
 
 def test_without_a_video_nothing_is_cut_and_the_note_says_so(tmp_path):
     true = with_runs(60, (10, 45))
     items = [material(None, true, np.zeros_like(true), name) for name in ("a", "b")]
-    notes = make_film_strips(tmp_path, items, ["rearing"], {"rearing": COLOR}, ignore)
+    notes = make_film_strips(RunDir(tmp_path), items, ["rearing"], {"rearing": COLOR}, ignore)
     assert len(notes) == 1
     assert notes[0].startswith("No film strips of a, b: ")
-    assert read_film_strips(tmp_path) == []
+    assert read_film_strips(RunDir(tmp_path)) == []
 
 
 def test_bouts_are_chosen_among_recordings_that_have_a_video(tmp_path, numbered_video):
@@ -367,8 +369,8 @@ def test_bouts_are_chosen_among_recordings_that_have_a_video(tmp_path, numbered_
         material(None, long, np.zeros_like(long), "embedded elsewhere"),
         material(numbered_video, short, np.zeros_like(short), "filmed"),
     ]
-    make_film_strips(tmp_path, items, ["rearing"], {"rearing": COLOR}, ignore)
-    assert [(s.recording, s.rank) for s in read_film_strips(tmp_path)] == [("filmed", 1)]
+    make_film_strips(RunDir(tmp_path), items, ["rearing"], {"rearing": COLOR}, ignore)
+    assert [(s.recording, s.rank) for s in read_film_strips(RunDir(tmp_path))] == [("filmed", 1)]
 
 
 def test_a_center_track_of_another_length_is_refused(numbered_video):
@@ -389,7 +391,8 @@ def test_a_thumbnail_follows_the_animal_in_color_and_never_leaves_the_frame(tmp_
         writer.write(frame)
     writer.release()
     still = np.zeros((2, 1), dtype=bool)
-    item = StripMaterial("a", path, centers, 30, FPS, still, still, np.zeros((2, 1)), ~still)
+    timeline = Timeline("a", FPS, ("rearing",), np.zeros((2, 1)), {"full": still}, still, ~still)
+    item = FilmedRecording(timeline, path, centers, 30)
     middle, corner = cut_thumbnails(item, [0, 1], ignore).values()
     for picture in (middle, corner):
         assert picture.shape == (THUMBNAIL_PX, THUMBNAIL_PX, 3)
@@ -421,10 +424,11 @@ def test_bars_show_what_human_and_model_said_of_each_frame():
 def test_context_that_nobody_scored_or_predicted_has_no_bar(tmp_path, numbered_video):
     true = with_runs(VIDEO_FRAMES, (50, 54))
     item = material(numbered_video, true, np.zeros_like(true))
-    item.scored[55:] = False
-    item.probability[:49] = np.nan
-    make_film_strips(tmp_path, [item], ["rearing"], {"rearing": COLOR}, ignore)
-    (strip,) = read_film_strips(tmp_path)
+    assert item.timeline.scored is not None
+    item.timeline.scored[55:] = False
+    item.timeline.probability[:49] = np.nan
+    make_film_strips(RunDir(tmp_path), [item], ["rearing"], {"rearing": COLOR}, ignore)
+    (strip,) = read_film_strips(RunDir(tmp_path))
     picture = (tmp_path / strip.file).read_bytes()
     is_blank = {
         frame: tuple(min(color) > 245 for color in bar_colors(picture, i)) for i, frame in enumerate(strip.frames_shown)
@@ -441,28 +445,28 @@ def test_a_strip_of_a_textured_video_is_light():
 
 
 def strip_of(behavior: str, recording: str, iou: float | None = None):
-    return plan_strip(BoutChoice(behavior, recording, "correct", 1, 20, 40, 0.25, iou), 100, FPS)
+    return plan_strip(BoutChoice(behavior, recording, "correct", 1, 20, 40, 0.25, iou), 100, FPS, STRIP_PICTURES)
 
 
 def test_strips_are_read_back_as_they_were_written(tmp_path):
     folder = tmp_path / "Läufe, neu"
     strips = {strip_of("toilettage léger", "souris, n° 1", 0.75): b"one", strip_of("梳理", "b"): b"two"}
-    write_film_strips(folder, strips)
-    assert read_film_strips(folder) == list(strips)
+    write_film_strips(RunDir(folder), strips)
+    assert read_film_strips(RunDir(folder)) == list(strips)
     assert [(folder / strip.file).read_bytes() for strip in strips] == [b"one", b"two"]
 
 
 def test_a_strip_whose_picture_was_deleted_is_not_read(tmp_path):
     kept, deleted = strip_of("a", "r"), strip_of("b", "r")
-    write_film_strips(tmp_path, {kept: b"1", deleted: b"2"})
+    write_film_strips(RunDir(tmp_path), {kept: b"1", deleted: b"2"})
     (tmp_path / deleted.file).unlink()
-    assert read_film_strips(tmp_path) == [kept]
+    assert read_film_strips(RunDir(tmp_path)) == [kept]
 
 
 def test_a_folder_without_strips_has_none_and_a_damaged_table_is_refused(tmp_path):
-    assert read_film_strips(tmp_path) == []
-    write_film_strips(tmp_path, {strip_of("a", "r"): b"1"})
-    table = tmp_path / TABLE
+    assert read_film_strips(RunDir(tmp_path)) == []
+    write_film_strips(RunDir(tmp_path), {strip_of("a", "r"): b"1"})
+    table = tmp_path / FILM_STRIPS.file
     table.write_text(table.read_text(encoding="utf-8").replace("correct,1", "perfect,1"), encoding="utf-8")
-    with pytest.raises(ValueError, match="Received: perfect"):
-        read_film_strips(tmp_path)
+    with pytest.raises(InputError, match="Received: perfect"):
+        read_film_strips(RunDir(tmp_path))

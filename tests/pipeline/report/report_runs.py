@@ -1,21 +1,30 @@
 """Make run folders with known content, as a finished experiment would leave them."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from common.tables import write_lines, write_table
-from pipeline.run_folder.run_dir import RunDir
-from pipeline.run_folder.score_files import write_score_tables, write_statistics_tables
-from pipeline.scoring.agreement import AnnotatedBehavior, AnnotatorTrack, agreement_rows, write_agreement
-from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, postprocess
-from pipeline.scoring.score_tables import PROTOCOL_COLUMNS, protocol_rows
-from pipeline.scoring.scores import PredictedRecording, score_rows, write_scores
-from pipeline.scoring.statistics.ethology_tables import BehaviorTimelines
-from pipeline.scoring.statistics.groups import MEASURES, RecordingValue, group_rows, write_groups
-from pipeline.training.chosen_settings import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_variants
+from pipeline.dataset.labels import LabelTrack
+from pipeline.run_folder.contents import (
+    AGREEMENT,
+    BASELINE_SCORES,
+    CHOICES,
+    GROUPS,
+    PROTOCOL,
+    RECORDINGS,
+    TRAINING,
+)
+from pipeline.run_folder.frame_tables import write_labels, write_predictions, write_probabilities
+from pipeline.run_folder.results import write_scores, write_statistics
+from pipeline.run_folder.run_dir import BASELINE_PREDICTIONS, RunDir
+from pipeline.scoring.agreement import agreement_rows
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.score_tables import protocol_rows
+from pipeline.scoring.scores import score_rows
+from pipeline.scoring.statistics.groups import group_rows, recording_values
+from pipeline.scoring.timeline import Timeline, Track, postprocess_variants
+from pipeline.training.chosen_settings import Choice, Choices, choice_rows, fixed_variants
 
 BEHAVIORS = ("grooming", "mid_rearing", "wall_rearing")
 MEAN_BOUT_FRAMES = (107, 24, 21)
@@ -74,7 +83,8 @@ def make_run(
     """
     rng = np.random.default_rng(seed)
     subsets = ["cross_validation"] * n_train + ["test"] * n_test + ["predict"] * n_predict
-    predicted, baselines, recordings = [], [], []
+    run = RunDir(folder)
+    timelines, poorer = [], []
     for i, subset in enumerate(subsets):
         recording = f"{prefix}{i + 1:02d}"
         active = simulate_labels(rng, n_frames, len(behaviors))
@@ -83,121 +93,88 @@ def make_run(
         scored = np.ones_like(active)
         if unscored is not None:
             scored[unscored] = False
-        variants = tuple(fixed_variants(POSTPROCESS) for _ in behaviors)
-        probability = simulate_probability(rng, active, noise)
-        item = PredictedRecording(recording, subset, active & scored, scored, probability, FPS, variants, f"animal {i}")
-        poor = simulate_probability(rng, active, noise * 2.5)
-        recordings.append((item, poor))
-        _write_recording(folder, item, poor if baseline else None, behaviors)
-        if subset != "predict":
-            predicted.append(item)
-            baselines.append(replace(item, probability=poor))
-    write_score_tables(RunDir(folder), predicted, behaviors)
+        labels = None if subset == "predict" else (active & scored, scored)
+        head, poor = (simulate_probability(rng, active, level) for level in (noise, noise * 2.5))
+        timelines.append(_timeline(recording, behaviors, head, labels, subset, f"animal {i}"))
+        poorer.append(_timeline(recording, behaviors, poor, labels, subset, f"animal {i}"))
+        write_predictions(run, timelines[-1])
+        if baseline:
+            write_probabilities(run.predictions_path(recording, BASELINE_PREDICTIONS), poorer[-1])
+        if labels is not None:
+            write_labels(run.labels_path(recording), LabelTrack(behaviors, *labels))
+    predicted, baselines = ([t for t in found if t.subset != "predict"] for found in (timelines, poorer))
+    write_scores(run, predicted, behaviors)
     if baseline:
-        write_scores(folder / "baseline_scores.csv", score_rows(baselines, behaviors, variants=["raw"]))
-    _write_more_tables(RunDir(folder), [item for item, _ in recordings], predicted, baselines, behaviors, n_annotators)
-    _write_recordings(folder, [item for item, _ in recordings])
+        BASELINE_SCORES.write(run, score_rows(baselines, behaviors, variants=["raw"]))
+    _write_more_tables(run, timelines, baselines, behaviors, n_annotators)
+    _write_recordings(run, timelines)
     folds = [item.recording for item in predicted if item.subset == "cross_validation"]
-    _write_training(folder, behaviors, [*folds, "final"], rng)
+    _write_training(run, behaviors, [*folds, "final"], rng)
     _write_config(folder, behaviors, name, config)
     _write_provenance(folder, note)
     (folder / "log.txt").write_text("started\nfinished\n", encoding="utf-8")
     return folder
 
 
-def _write_recording(
-    folder: Path, item: PredictedRecording, baseline: np.ndarray | None, behaviors: tuple[str, ...]
-) -> None:
-    n_frames = item.active.shape[0]
-    frames = [str(frame) for frame in range(n_frames)]
-    calls = np.stack([postprocess(item.probability[:, i], POSTPROCESS, FPS) for i in range(len(behaviors))], axis=1)
-    names = [f"{name}_probability" for name in behaviors]
-    header = ["frame", "time_s", *names, *behaviors]
-    lines = [
-        [frame, f"{int(frame) / FPS:.6f}", *map(str, row), *map(str, call.astype(int))]
-        for frame, row, call in zip(frames, item.probability, calls, strict=True)
-    ]
-    write_lines(folder / "predictions" / f"{item.recording}.csv", [header, *lines])
-    if baseline is not None:
-        lines = [
-            [frame, f"{int(frame) / FPS:.6f}", *map(str, row)] for frame, row in zip(frames, baseline, strict=True)
-        ]
-        write_lines(folder / "baseline_predictions" / f"{item.recording}.csv", [["frame", "time_s", *names], *lines])
-    if item.subset != "predict":
-        cells = np.where(item.scored, item.active.astype(int).astype(str), "")
-        lines = [[frame, *row] for frame, row in zip(frames, cells, strict=True)]
-        write_lines(folder / "labels" / f"{item.recording}.csv", [["frame", *behaviors], *lines])
+def _timeline(recording, behaviors, probability, labels, subset, individual) -> Timeline:
+    settings = tuple(fixed_variants(POSTPROCESS) for _ in behaviors)
+    predicted = postprocess_variants(probability, settings, FPS)
+    return Timeline(
+        recording, FPS, behaviors, probability, predicted, *(labels or (None, None)), settings, subset, individual
+    )
 
 
 def _write_more_tables(
-    run: RunDir,
-    items: list[PredictedRecording],
-    scored: list[PredictedRecording],
-    poorer: list[PredictedRecording],
-    behaviors: tuple[str, ...],
-    n_annotators: int,
+    run: RunDir, timelines: list[Timeline], poorer: list[Timeline], behaviors: tuple[str, ...], n_annotators: int
 ) -> None:
+    names = [timeline.recording for timeline in timelines]
     choices = Choices(final={b: Choice(fixed_variants(POSTPROCESS)) for b in behaviors})
-    write_table(run.choices_path, CHOICE_COLUMNS, choice_rows(choices, behaviors, [item.recording for item in items]))
-    timelines, values, annotated = [], [], []
+    CHOICES.write(run, choice_rows(choices, behaviors, names))
+    individuals = {name: f"animal {i}" for i, name in enumerate(names)}
+    groups = {name: "HD" if i % 2 else "WT" for i, name in enumerate(names)}
+    statistics = write_statistics(run, timelines)
+    GROUPS.write(run, group_rows(recording_values(statistics, individuals, groups)))
+    if n_annotators == 1:
+        return
     rng = np.random.default_rng(5)
-    for item in items:
-        for column, behavior in enumerate(behaviors):
-            predicted = postprocess(item.probability[:, column], POSTPROCESS, FPS)
-            has_labels = item.subset != "predict"
-            true = item.active[:, column] if has_labels else None
-            judged = item.scored[:, column] if has_labels else None
-            everywhere = np.ones(len(predicted), dtype=bool)
-            timelines.append(
-                BehaviorTimelines(item.recording, item.subset, behavior, FPS, true, judged, predicted, everywhere)
-            )
-            if has_labels:
-                tracks = {
-                    name: AnnotatorTrack(
-                        np.roll(item.active[:, column], int(rng.integers(-4, 5))), item.scored[:, column]
-                    )
-                    for name in "ABCD"[:n_annotators]
-                }
-                model = AnnotatorTrack(predicted, everywhere)
-                annotated.append(AnnotatedBehavior(item.recording, item.subset, behavior, FPS, tracks, model))
-    for row in write_statistics_tables(run, timelines):
-        i = [item.recording for item in items].index(str(row["recording"]))
-        group = "HD" if i % 2 else "WT"
-        values += [
-            RecordingValue(
-                items[i].recording, f"animal {i}", group, row["behavior"], row["source"], measure, row[measure]
-            )
-            for measure in MEASURES
-        ]
-    write_groups(run.groups_path, group_rows(values))
-    if n_annotators > 1:
-        write_agreement(run.agreement_path, agreement_rows(annotated))
-    crossed = [item for item in scored if item.subset == "cross_validation"]
-    if n_annotators > 1 and crossed:
-        other = [item for item in poorer if item.subset == "cross_validation"]
-        write_table(run.protocol_path, PROTOCOL_COLUMNS, protocol_rows(crossed, other, behaviors))
+    annotated = []
+    for timeline in timelines:
+        if timeline.true is not None and timeline.scored is not None:
+            shifts = rng.integers(-4, 5, size=(len(behaviors), n_annotators))
+            annotators = {
+                name: Track(
+                    np.stack([np.roll(true, shift) for true, shift in zip(timeline.true.T, own, strict=True)], axis=1),
+                    timeline.scored,
+                )
+                for name, own in zip("ABCD"[:n_annotators], shifts.T, strict=True)
+            }
+            annotated.append((timeline, annotators))
+    AGREEMENT.write(run, agreement_rows(annotated, has_consensus=False))
+    crossed, other = ([t for t in found if t.subset == "cross_validation"] for found in (timelines, poorer))
+    if crossed:
+        PROTOCOL.write(run, protocol_rows(crossed, other, behaviors))
 
 
-def _write_recordings(folder: Path, items: list[PredictedRecording]) -> None:
-    columns = ("recording", "subset", "individual", "group", "video", "fps", "n_frames", "n_unobserved")
+def _write_recordings(run: RunDir, timelines: list[Timeline]) -> None:
+    blank = dict.fromkeys(("width_px", "height_px", "video_path", "video_sha256"))
     rows = [
         {
-            "recording": item.recording,
-            "subset": item.subset,
+            "recording": timeline.recording,
+            "subset": timeline.subset,
             "individual": f"animal {i}",
             "group": "HD" if i % 2 else "WT",
-            "video": f"videos/{item.recording}.mp4",
-            "fps": item.fps,
-            "n_frames": item.active.shape[0],
+            "video": f"videos/{timeline.recording}.mp4",
+            "fps": timeline.fps,
+            "n_frames": timeline.n_frames,
             "n_unobserved": 7 * i,
         }
-        for i, item in enumerate(items)
+        | blank
+        for i, timeline in enumerate(timelines)
     ]
-    write_table(folder / "recordings.csv", columns, rows)
+    RECORDINGS.write(run, rows)
 
 
-def _write_training(folder: Path, behaviors: tuple[str, ...], folds: list[str], rng: np.random.Generator) -> None:
-    columns = ("behavior", "head", "fold", "epoch", "loss", "validation_average_precision", "seconds", "best")
+def _write_training(run: RunDir, behaviors: tuple[str, ...], folds: list[str], rng: np.random.Generator) -> None:
     rows: list[dict[str, object]] = []
     for behavior in behaviors:
         for head in ("lstm", "logistic"):
@@ -214,11 +191,12 @@ def _write_training(folder: Path, behaviors: tuple[str, ...], folds: list[str], 
                             "epoch": epoch,
                             "loss": 0.7 / epoch**0.6 + rng.random() * 0.03,
                             "validation_average_precision": validation,
+                            "validation_loss": None,
                             "seconds": 1.5,
                             "best": epoch == best,
                         }
                     )
-    write_table(folder / "training.csv", columns, rows)
+    TRAINING.write(run, rows)
 
 
 def _write_config(folder: Path, behaviors: tuple[str, ...], name: str, overrides: dict[str, object]) -> None:

@@ -27,13 +27,14 @@ from pipeline.report.comparison.pairs import name_runs
 from pipeline.report.comparison.runs import Comparison, compare_runs
 from pipeline.report.comparison.words import verdict_lines
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
-from pipeline.run_folder.reading import RecordingRow, Run, Timelines
+from pipeline.run_folder.reading import RecordingRow, Run
 from pipeline.run_folder.tables import Tables
+from pipeline.scoring.bouts.scores import bout_rows
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.scoring.score_tables import bout_rows
-from pipeline.scoring.scores import PredictedRecording, score_rows
+from pipeline.scoring.scores import score_rows
 from pipeline.scoring.statistics.intervals import Interval
 from pipeline.scoring.statistics.paired import PairedDifference
+from pipeline.scoring.timeline import Timeline, postprocess_variants
 from pipeline.training.chosen_settings import fixed_variants
 
 SETTINGS = PostprocessConfig(max_gap_s=0.0, min_bout_s=0.0)
@@ -73,32 +74,27 @@ def run_of(
     **config: Any,
 ) -> Run:
     """A run as read from its folder; its tables of scores are made from the timelines."""
-    variants = (fixed_variants(SETTINGS),)
+    settings = (fixed_variants(SETTINGS),)
     owners = individuals or {}
-    items = [
-        PredictedRecording(
-            recording,
-            subset,
-            active[recording][:, None],
-            np.ones((N_FRAMES, 1), dtype=bool),
-            probability[recording][:, None],
-            10.0,
-            variants,
-            owners.get(recording, f"animal {recording}"),
-        )
-        for recording in active
-    ]
-    timelines = {
-        item.recording: Timelines(
-            item.active,
-            item.scored,
-            item.probability,
-            item.arrays(0, "full").predicted[:, None],
-            None if baseline is None else baseline[item.recording][:, None],
-        )
-        for item in items
-    }
-    poor = [] if baseline is None else [replace(i, probability=baseline[i.recording][:, None]) for i in items]
+
+    def timelines_of(probabilities: dict[str, np.ndarray]) -> list[Timeline]:
+        return [
+            Timeline(
+                recording,
+                10.0,
+                (behavior,),
+                probabilities[recording][:, None],
+                postprocess_variants(probabilities[recording][:, None], settings, 10.0),
+                active[recording][:, None],
+                np.ones((N_FRAMES, 1), dtype=bool),
+                settings,
+                subset,
+                owners.get(recording, f"animal {recording}"),
+            )
+            for recording in active
+        ]
+
+    items, poor = timelines_of(probability), [] if baseline is None else timelines_of(baseline)
     return Run(
         path=Path("runs") / name,
         config={"name": name, "behaviors": {behavior: behavior}, "head": {"name": "lstm"}, **config},
@@ -111,7 +107,8 @@ def run_of(
         scores=tuple(score_rows(items, [behavior])),
         baseline_scores=tuple(score_rows(poor, [behavior], variants=["raw"])),
         training=(),
-        timelines=timelines,
+        timelines={item.recording: item for item in items},
+        baselines={item.recording: item for item in poor},
         tables=Tables(bout_scores=tuple(bout_rows(items, [behavior]))),
     )
 

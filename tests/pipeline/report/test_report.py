@@ -13,8 +13,9 @@ import pytest
 from common.errors import InputError
 from pipeline.report.html import write_report
 from pipeline.report.recompute import recompute_scores
+from pipeline.run_folder.contents import BOUT_SCORES
 from pipeline.run_folder.reading import read_run
-from pipeline.scoring.bouts.scores import write_bout_scores
+from pipeline.run_folder.run_dir import RunDir
 from tests.pipeline.report.report_runs import make_run
 
 VOID = {"meta", "link", "img", "br"}
@@ -228,7 +229,7 @@ def test_a_changed_table_of_bouts_is_noticed(run_dir, tmp_path, monkeypatch):
         == ("wall_rearing", "cross_validation", "pooled", "full")
     ]
     rows[at]["edit_score"] = 0.123456
-    write_bout_scores(folder / "bout_scores.csv", rows)
+    BOUT_SCORES.write(RunDir(folder), rows)
     assert recompute_scores(read_run(folder)).differing == ("wall_rearing, cross-validation (bouts)",)
     assert (
         "these differ from the tables of scores: wall_rearing, cross-validation (bouts)"

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.report.html import write_report
 from pipeline.run_folder.film_strips import write_film_strips
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.bouts.choice import FilmStrip
 from tests.browser import BROWSER, needs_browser
 from tests.pipeline.report.report_runs import make_run
@@ -89,7 +90,7 @@ def run_dir(tmp_path_factory):
         note="Another backbone was used.",
     )
     strip = FilmStrip("grooming", "mouse_01", "missed", 1, 10, 20, 0.2, None, 1.0, 2.0, (10, 12), "film_strips/a.jpg")
-    write_film_strips(folder, {strip: jpeg()})
+    write_film_strips(RunDir(folder), {strip: jpeg()})
     write_report(folder)
     return folder
 

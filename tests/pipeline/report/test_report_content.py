@@ -14,6 +14,7 @@ from pipeline.report.html import write_report
 from pipeline.report.score_tables import harm_done, score_lines
 from pipeline.run_folder.film_strips import write_film_strips
 from pipeline.run_folder.reading import read_run
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import Tables
 from pipeline.scoring.bouts.choice import FilmStrip
 from tests.pipeline.report.report_runs import make_run
@@ -202,7 +203,7 @@ def test_film_strips_are_embedded_by_kind_and_rank(run_dir, tmp_path):
     second = FilmStrip(kind="missed", rank=2, mean_probability=0.1, iou=None, file="film_strips/b.jpg", **common)
     first = FilmStrip(kind="missed", rank=1, mean_probability=0.2, iou=None, file="film_strips/a.jpg", **common)
     strips = {correct: b"\xff\xd8c", second: b"\xff\xd8b", first: b"\xff\xd8a"}
-    write_film_strips(folder, strips)
+    write_film_strips(RunDir(folder), strips)
     page = Page(write_report(folder).read_text(encoding="utf-8"))
     shown = [image for image in page.images if image["src"].startswith("data:image/jpeg")]
     # The last byte of each picture tells which it is: base64 of ff d8 61, 62, 63.

@@ -8,7 +8,8 @@ import numpy as np
 
 from common.tables import write_lines, write_table
 from pipeline.films.browser_video import BrowserVideoWriter
-from pipeline.scoring.scores import write_scores
+from pipeline.run_folder.contents import SCORES
+from pipeline.run_folder.run_dir import RunDir
 
 BEHAVIORS = ("grooming", 'mäuse & </script> "行動"')
 N_FRAMES = 300
@@ -63,7 +64,7 @@ def write_old_video(path: Path, fps: float = FPS, n_frames: int = N_FRAMES) -> P
 def make_review_run(folder: Path, recordings: dict[str, tuple[Scene, Path | None]], behaviors=BEHAVIORS) -> Path:
     """Only what a review reads: config.yaml, recordings.csv, empty scores, predictions/, labels/ if there are any."""
     folder.mkdir(parents=True)
-    write_scores(folder / "scores.csv", [])
+    SCORES.write(RunDir(folder), [])
     names = "\n".join("  " + repr(name).replace("\\\\", "\\") + ": x" for name in behaviors)
     (folder / "config.yaml").write_text(
         f"name: exp ü\nbehaviors:\n{names}\npostprocess: {{threshold: 0.5, min_bout_s: 0.2}}\n", encoding="utf-8"

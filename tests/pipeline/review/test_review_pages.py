@@ -14,7 +14,6 @@ import pytest
 
 from common.errors import InputError
 from common.notes import Doubt
-from common.tables import write_table
 from common.yaml_text import dump_yaml
 from pipeline.annotations import read_annotation
 from pipeline.annotations.base import AnnotationChoice
@@ -26,8 +25,10 @@ from pipeline.review.corrections import draft_path, parse_corrections, saved_sta
 from pipeline.review.pages import content_policy, page_name, safe_json
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.videos import page_video, relative_url
+from pipeline.run_folder.contents import CHOICES
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.training.chosen_settings import CHOICE_COLUMNS, Choice, Choices, choice_rows, fixed_variants
+from pipeline.training.chosen_settings import Choice, Choices, choice_rows, fixed_variants
 from tests.pipeline.review.review_runs import (
     BEHAVIORS,
     FPS,
@@ -265,7 +266,7 @@ def test_settings_come_from_the_table_of_choices_where_there_is_one(tmp_path):
         {("grooming", "a"): _choice(0.4, 2.0)}, {"grooming": _choice(0.3, 1.0), "rearing": _choice(0.7, 0.5)}
     )
     rows = choice_rows(choices, ("grooming", "rearing"), ["a"])
-    write_table(folder / "postprocess.csv", CHOICE_COLUMNS, rows)
+    CHOICES.write(RunDir(folder), rows)
     lines = read_review_run(folder).recordings[0].timelines
     assert [(line.threshold, line.min_bout_s) for line in lines] == [(0.4, 2.0), (0.7, 0.5)]
 

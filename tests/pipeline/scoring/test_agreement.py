@@ -11,7 +11,6 @@ from pipeline.annotations import read_annotation
 from pipeline.dataset.labels import label_tracks
 from pipeline.dataset.table import read_recordings
 from pipeline.scoring.agreement import (
-    AGREEMENT_COLUMNS,
     CONSENSUS,
     FIRST_SAW_NOTHING,
     HUMAN_HUMAN,
@@ -24,16 +23,13 @@ from pipeline.scoring.agreement import (
     NOT_SEEN_BY_EITHER,
     RULES,
     SAME_SINGLE_CLASS,
-    AnnotatedBehavior,
-    AnnotatorTrack,
     agreement_cells,
     agreement_rows,
     compare_tracks,
     human_ceiling,
     merge_annotators,
-    read_agreement,
-    write_agreement,
 )
+from pipeline.scoring.timeline import Timeline, Track
 
 # Per annotator what a frame may hold: seen, not seen, not scored (and what it says there).
 FRAMES = st.lists(
@@ -45,7 +41,7 @@ FRAMES = st.lists(
 
 def track(text):
     """`1` seen, `0` not seen, `.` not scored."""
-    return AnnotatorTrack(np.array([c == "1" for c in text]), np.array([c != "." for c in text]))
+    return Track(np.array([c == "1" for c in text]), np.array([c != "." for c in text]))
 
 
 def text(active, scored):
@@ -70,7 +66,7 @@ def test_rules_by_hand(rule, expected):
 
 @given(FRAMES, st.sampled_from(RULES))
 def test_rules_equal_a_vote_frame_by_frame(rows, rule):
-    tracks = [AnnotatorTrack(*np.array([row[i] for row in rows]).T) for i in range(3)]
+    tracks = [Track(*np.array([row[i] for row in rows]).T) for i in range(3)]
     merged = merge_annotators(tracks, rule)
     for frame, row in enumerate(rows):
         votes = [seen for seen, scored in row if scored]
@@ -99,7 +95,7 @@ def test_one_annotator_alone_is_kept_as_is(rule):
 @settings(max_examples=60)
 @given(FRAMES)
 def test_frame_measures_equal_scikit_learn_on_the_common_frames(rows):
-    first, second = (AnnotatorTrack(*np.array([row[i] for row in rows]).T) for i in range(2))
+    first, second = (Track(*np.array([row[i] for row in rows]).T) for i in range(2))
     pair = compare_tracks(first, second, fps=25)
     both = first.scored & second.scored
     ours, theirs = first.active[both], second.active[both]
@@ -122,7 +118,7 @@ def test_frame_measures_equal_scikit_learn_on_the_common_frames(rows):
 @settings(max_examples=60)
 @given(FRAMES)
 def test_two_humans_agree_alike_in_either_order(rows):
-    first, second = (AnnotatorTrack(*np.array([row[i] for row in rows]).T) for i in range(2))
+    first, second = (Track(*np.array([row[i] for row in rows]).T) for i in range(2))
     there = agreement_cells(compare_tracks(first, second, 25), HUMAN_HUMAN)
     back = agreement_cells(compare_tracks(second, first, 25), HUMAN_HUMAN)
     for name in ("n_frames", "kappa", "f1", "bout_f1_iou50", "onset_difference_s"):
@@ -177,20 +173,29 @@ def test_what_is_undefined_has_its_reasons():
 # ---- rows
 
 
+def annotated(
+    recording, annotators, model=None, consensus="union", subset="cross_validation", fps=10.0, behavior="rear"
+):
+    """One behavior in one recording, as all have it; `model` = its frames as `track` has them."""
+    merged = merge_annotators(list(annotators.values()), consensus)
+    known = track("." * len(merged.active)) if model is None else track(model)
+    probability = np.where(known.scored, 0.5, np.nan)[:, None]
+    predicted = {} if model is None else {"full": known.active[:, None]}
+    true, scored = merged.active[:, None], merged.scored[:, None]
+    timeline = Timeline(recording, fps, (behavior,), probability, predicted, true, scored, subset=subset)
+    return timeline, {name: Track(t.active[:, None], t.scored[:, None]) for name, t in annotators.items()}
+
+
+def humans(**frames):
+    return {name: track(text) for name, text in frames.items()}
+
+
 @pytest.fixture
 def parts():
-    def part(recording, annotators, model, consensus=None, subset="cross_validation"):
-        tracks = {name: track(frames) for name, frames in annotators.items()}
-        merged = None
-        if consensus:
-            merged = AnnotatorTrack(*merge_annotators(list(tracks.values()), consensus)[:2])
-        return AnnotatedBehavior(recording, subset, "rear", 10, tracks, track(model), merged)
-
     return [
-        part("m1", {"B": "00111000110", "A": "01111000110"}, "00111100000", "majority"),
-        part("m2", {"A": "00000111000", "B": "00001111000", "C": "00000110000"}, "00000111.00", "majority"),
-        part("m3", {"A": "0110"}, "0111"),
-        part("t", {"A": "0110", "B": "0010"}, "0110", "union", subset="test"),
+        annotated("m1", humans(B="00111000110", A="01111000110"), "00111100000", "majority"),
+        annotated("m2", humans(A="00000111000", B="00001111000", C="00000110000"), "00000111.00", "majority"),
+        annotated("t", humans(A="0110", B="0010"), "0110", "union", subset="test"),
     ]
 
 
@@ -200,7 +205,7 @@ def find(rows, **keys):
 
 
 def test_rows_hold_every_pair_pooled_and_per_recording(parts):
-    rows = agreement_rows(parts)
+    rows = agreement_rows(parts, has_consensus=True)
     keys = [(row["subset"][0], row["recording"], row["first"], row["second"]) for row in rows]
     humans = [("A", "B"), ("A", "C"), ("B", "C")]
     models = [(MODEL, "A"), (MODEL, "B"), (MODEL, "C"), (MODEL, CONSENSUS)]
@@ -208,7 +213,6 @@ def test_rows_hold_every_pair_pooled_and_per_recording(parts):
     expected = [("c", "pooled", *pair) for pair in humans + models]
     expected += [("c", "m1", *pair) for pair in two]
     expected += [("c", "m2", *pair) for pair in humans + models]
-    expected += [("c", "m3", MODEL, "A")]
     expected += [("t", recording, *pair) for recording in ("pooled", "t") for pair in two]
     assert keys == expected
     kinds = {(row["first"] == MODEL, row["second"] == CONSENSUS): row["kind"] for row in rows}
@@ -216,7 +220,7 @@ def test_rows_hold_every_pair_pooled_and_per_recording(parts):
 
 
 def test_pooled_rows_are_sums_over_the_recordings_that_both_annotated(parts):
-    rows = agreement_rows(parts)
+    rows = agreement_rows(parts, has_consensus=True)
     keys = {"subset": "cross_validation", "first": "A", "second": "B"}
     pooled = find(rows, recording="pooled", **keys)
     assert (pooled["n_recordings"], pooled["n_frames"]) == (2, 22)
@@ -229,18 +233,18 @@ def test_pooled_rows_are_sums_over_the_recordings_that_both_annotated(parts):
     assert pooled["bout_f1_iou50"] == 1
     assert pooled["onset_difference_s"] == pytest.approx(0.1)
     model = find(rows, recording="pooled", subset="cross_validation", first=MODEL, second="A")
-    assert (model["n_recordings"], model["n_frames"]) == (3, 11 + 10 + 4)
+    assert (model["n_recordings"], model["n_frames"]) == (2, 11 + 10)
 
 
 def test_the_consensus_leaves_out_frames_on_which_humans_tie(parts):
-    row = find(agreement_rows(parts), recording="m1", second=CONSENSUS)
+    row = find(agreement_rows(parts, has_consensus=True), recording="m1", second=CONSENSUS)
     # frame 1 is a tie
     assert row["n_frames"] == 10
     assert row["n_active_second"] == 5
 
 
 def test_the_human_ceiling_is_over_pairs(parts):
-    rows = agreement_rows(parts)
+    rows = agreement_rows(parts, has_consensus=True)
     values = [
         row["f1"] for row in rows
         if (row["subset"], row["recording"], row["kind"]) == ("cross_validation", "pooled", HUMAN_HUMAN)
@@ -252,19 +256,10 @@ def test_the_human_ceiling_is_over_pairs(parts):
     assert human_ceiling(rows, "groom", "test") is None
 
 
-def test_the_table_is_read_back(tmp_path, parts):
-    parts.append(AnnotatedBehavior("n", "test", "groom", 10, {"A": track("00"), "B": track("00")}))
-    rows = agreement_rows(parts)
-    path = tmp_path / "agreement.csv"
-    write_agreement(path, rows)
-    assert path.read_text(encoding="utf-8").splitlines()[0] == ",".join(AGREEMENT_COLUMNS)
-    back = read_agreement(path)
-    assert len(back) == len(rows)
-    for row, again in zip(rows, back, strict=True):
-        for column, value in row.items():
-            assert again[column] == (pytest.approx(value, abs=1e-6) if isinstance(value, float) else value)
-            assert (again[column] is None) == (value is None)
-    assert human_ceiling(back, "rear", "test").mean == pytest.approx(human_ceiling(rows, "rear", "test").mean)
+def test_without_a_consensus_or_a_model_there_are_humans_alone(parts):
+    assert {row["kind"] for row in agreement_rows(parts, has_consensus=False)} == {HUMAN_HUMAN, MODEL_HUMAN}
+    rows = agreement_rows([annotated("n", humans(A="00", B="00"))], has_consensus=True)
+    assert {row["kind"] for row in rows} == {HUMAN_HUMAN}
 
 
 def test_wrong_calls_are_refused():
@@ -276,8 +271,6 @@ def test_wrong_calls_are_refused():
         merge_annotators([track("01"), track("011")], "union")
     with pytest.raises(ValueError, match="one length"):
         compare_tracks(track("01"), track("011"), 10)
-    with pytest.raises(ValueError, match="model"):
-        AnnotatedBehavior("m1", "test", "rear", 10, {"model": track("01")})
 
 
 # ---- real annotators
@@ -299,11 +292,9 @@ def test_three_raters_of_an_open_field_agree_as_published(shared_dir, column, f1
         for name in arrays.files:
             if name.endswith("/labels"):
                 labels = arrays[name][:, :, column] == 1
-                tracks = {
-                    str(rater): AnnotatorTrack(frames, np.ones_like(frames)) for rater, frames in enumerate(labels.T)
-                }
-                parts.append(AnnotatedBehavior(name, "cross_validation", "rear", 25, tracks))
-    rows = [row for row in agreement_rows(parts) if row["recording"] == "pooled"]
+                tracks = {str(rater): Track(frames, np.ones_like(frames)) for rater, frames in enumerate(labels.T)}
+                parts.append(annotated(name, tracks, fps=25))
+    rows = [row for row in agreement_rows(parts, has_consensus=False) if row["recording"] == "pooled"]
     assert [(row["first"], row["second"]) for row in rows] == [("0", "1"), ("0", "2"), ("1", "2")]
     assert {(row["n_recordings"], row["n_frames"]) for row in rows} == {(15, 219_547)}
     assert [row["f1"] for row in rows] == pytest.approx(f1, abs=5e-4)
@@ -328,9 +319,9 @@ def test_two_annotators_of_the_arena_agree_as_scikit_learn_has_it(shared_dir, be
     }
     parts = []
     for r in recordings:
-        tracks = {name: AnnotatorTrack(of[r.id].active[:, 0], of[r.id].scored[:, 0]) for name, of in labels.items()}
-        parts.append(AnnotatedBehavior(r.id, "cross_validation", behavior, 30.0, tracks))
-    (pooled,) = [row for row in agreement_rows(parts) if row["recording"] == "pooled"]
+        tracks = {name: Track(of[r.id].active[:, 0], of[r.id].scored[:, 0]) for name, of in labels.items()}
+        parts.append(annotated(r.id, tracks, fps=30.0, behavior=behavior))
+    (pooled,) = [row for row in agreement_rows(parts, has_consensus=False) if row["recording"] == "pooled"]
     assert (pooled["n_recordings"], pooled["n_frames"]) == (4, 8000)
 
     frames = {name: np.zeros((4, 2000), dtype=bool) for name in ("A", "B")}

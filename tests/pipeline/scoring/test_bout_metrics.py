@@ -10,15 +10,19 @@ from pipeline.scoring.bouts.matching import best_overlaps, segment_edits
 from pipeline.scoring.bouts.metrics import (
     IOU_THRESHOLDS,
     MATCHED_IOU,
-    NO_END_SEEN,
-    NO_MATCHED_BOUT,
-    NO_PREDICTED_BOUT,
-    NO_TRUE_BOUT,
     BoutCounts,
     BoutMatches,
     bout_counts,
 )
-from pipeline.scoring.metrics import NO_FRAMES
+from pipeline.scoring.bouts.scores import bout_cells
+from pipeline.scoring.undefined import (
+    NO_END_SEEN,
+    NO_FRAMES,
+    NO_MATCHED_BOUT,
+    NO_PREDICTED_BOUT,
+    NO_TRUE_BOUT,
+    reasons_undefined,
+)
 
 # Both timelines and the scored mask of one recording, frame by frame.
 recordings = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=60).map(
@@ -55,7 +59,6 @@ def test_a_hand_made_timeline():
     # 5 bouts between 6 backgrounds against 6 between 7.
     assert (counts.edit_distance, counts.n_edit_segments) == (2, 13)
     assert counts.edit_score == pytest.approx(11 / 13)
-    assert counts.undefined == {}
 
 
 def test_of_equal_overlaps_the_earlier_bout_is_taken():
@@ -108,9 +111,6 @@ def test_ends_that_nobody_saw_are_not_compared():
     assert counts.offset_errors_s == (0.0,)
     none_seen = count([(0, 100)], [(0, 100)])
     assert (none_seen.n_matched, none_seen.onset_error_s, none_seen.offset_shift_s) == (1, None, None)
-    assert none_seen.undefined == dict.fromkeys(
-        ("onset_error_s", "onset_shift_s", "offset_error_s", "offset_shift_s"), NO_END_SEEN
-    )
 
 
 def test_medians_are_over_all_pairs_of_all_recordings():
@@ -137,14 +137,22 @@ def test_edit_distances_by_hand(true, predicted, distance, n_segments):
 
 
 def test_scores_that_are_undefined_say_why():
+    def undefined(counts):
+        return reasons_undefined(bout_cells(counts))
+
     ends = ("onset_error_s", "onset_shift_s", "offset_error_s", "offset_shift_s")
+    precisions = [f"bout_precision_iou{k}" for k in (10, 25, 50)]
+    of_true = [f"bout_{name}" for k in (10, 25, 50) for name in (f"recall_iou{k}", f"f1_iou{k}")]
+    of_true += [f"bout_f1_iou{k}_true_to_predicted" for k in (10, 25, 50)]
     no_match = dict.fromkeys(ends, NO_MATCHED_BOUT)
-    assert count([(1, 5)], []).undefined == {"precision": NO_PREDICTED_BOUT, **no_match}
-    assert count([], [(1, 5)]).undefined == {"recall": NO_TRUE_BOUT, "f1": NO_TRUE_BOUT, **no_match}
-    assert count([(1, 5)], [(50, 60)]).undefined == no_match
-    everything = ("precision", "recall", "f1", *ends, "edit_score")
-    assert count([(1, 5)], [(1, 5)], unscored=[(0, 100)]).undefined == dict.fromkeys(everything, NO_FRAMES)
-    assert bout_counts([], [], fps=10).undefined == dict.fromkeys(everything, NO_FRAMES)
+    assert undefined(count([(1, 5)], [(1, 5)])) == {}
+    assert undefined(count([(1, 5)], [])) == dict.fromkeys(precisions, NO_PREDICTED_BOUT) | no_match
+    assert undefined(count([], [(1, 5)])) == dict.fromkeys(of_true, NO_TRUE_BOUT) | no_match
+    assert undefined(count([(1, 5)], [(50, 60)])) == no_match
+    assert undefined(count([(0, 100)], [(0, 100)])) == dict.fromkeys(ends, NO_END_SEEN)
+    nothing = dict.fromkeys([*precisions, *of_true, *ends, "edit_score"], NO_FRAMES)
+    assert undefined(count([(1, 5)], [(1, 5)], unscored=[(0, 100)])) == nothing
+    assert undefined(bout_counts([], [], fps=10)) == nothing
     missed = count([(1, 5)], []).predicted_to_true(0.5)
     assert (missed.f1, missed.recall) == (0.0, 0.0)
 

@@ -5,8 +5,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.scoring.statistics.ethology import (
-    NO_BOUT,
-    NO_KNOWN_FRAMES,
     NO_RECORDINGS,
     NO_VARIANCE,
     STATISTICS,
@@ -17,27 +15,11 @@ from pipeline.scoring.statistics.ethology import (
     statistic_agreement,
     time_bins,
 )
-from pipeline.scoring.statistics.ethology_tables import (
-    STATISTICS_AGREEMENT_COLUMNS,
-    STATISTICS_BIN_COLUMNS,
-    STATISTICS_COLUMNS,
-    BehaviorTimelines,
-    read_statistics,
-    read_statistics_agreement,
-    read_statistics_bins,
-    statistics_agreement_rows,
-    statistics_bin_rows,
-    statistics_rows,
-    write_statistics,
-    write_statistics_agreement,
-    write_statistics_bins,
-)
+from pipeline.scoring.statistics.ethology_tables import statistics_agreement_rows, statistics_rows
+from pipeline.scoring.timeline import Timeline
+from tests.pipeline.scoring.lines import bits
 
 frames = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=120)
-
-
-def bits(text):
-    return np.array([character == "1" for character in text])
 
 
 def everything(text):
@@ -68,7 +50,6 @@ def test_a_hand_made_timeline():
         median_bout_s=1.0,
         latency_s=1.0,
     )
-    assert found.undefined == {}
 
 
 def test_unknown_frames_cut_bouts_and_are_no_part_of_any_duration():
@@ -89,12 +70,12 @@ def test_latency_counts_from_the_start_of_the_recording():
 def test_a_behavior_that_is_not_seen_has_a_duration_of_zero_and_no_latency():
     found = behavior_statistics(bits("000"), bits("110"), fps=1)
     assert (found.total_s, found.fraction, found.n_bouts) == (0, 0, 0)
-    assert found.undefined == dict.fromkeys(("mean_bout_s", "median_bout_s", "latency_s"), NO_BOUT)
+    assert (found.mean_bout_s, found.median_bout_s, found.latency_s) == (None, None, None)
 
 
 def test_nothing_known_is_not_zero():
     found = behavior_statistics(bits("110"), bits("000"), fps=1)
-    assert found.undefined == dict.fromkeys(STATISTICS, NO_KNOWN_FRAMES)
+    assert {getattr(found, name) for name in STATISTICS} == {None}
     (piece,) = time_bins(bits("110"), bits("000"), fps=1)
     assert (piece.known_s, piece.total_s, piece.fraction, piece.n_bouts_started) == (0, None, None, None)
 
@@ -187,18 +168,21 @@ def test_few_or_equal_values_have_reasons_instead_of_numbers():
     assert (none.n_recordings, none.n_left_out, none.bias, none.reasons) == (0, 1, None, (NO_RECORDINGS,))
 
 
+def rearing(recording, predicted, known, true=None, scored=None, fps=2.0, subset="test"):
+    """A timeline of one behavior."""
+    labels = None if true is None else (bits(true)[:, None], bits(scored)[:, None])
+    probability = np.where(bits(known), 0.5, np.nan)[:, None]
+    calls = {"full": bits(predicted)[:, None]}
+    return Timeline(recording, fps, ("rear",), probability, calls, *(labels or ()), subset=subset)
+
+
 @pytest.fixture
 def timelines():
-    def item(name, true, scored, predicted, **keys):
-        return BehaviorTimelines(
-            name, "test", "rear", 2.0, bits(true), bits(scored), bits(predicted), everything(true), **keys
-        )
-
     return [
-        item("m1", "0110001000", "1111111111", "0111001000"),
-        item("m2", "0110001111", "1111110000", "0110111111"),
-        item("m3", "0000000000", "1111111111", "0000000000"),
-        BehaviorTimelines("m4", "predict", "rear", 2.0, predicted=bits("0110"), has_prediction=bits("1110")),
+        rearing("m1", "0111001000", "1111111111", "0110001000", "1111111111"),
+        rearing("m2", "0110111111", "1111111111", "0110001111", "1111110000"),
+        rearing("m3", "0000000000", "1111111111", "0000000000", "1111111111"),
+        rearing("m4", "0110", "1110", subset="predict"),
     ]
 
 
@@ -227,50 +211,17 @@ def test_agreement_is_on_the_frames_that_both_know(timelines):
 
 
 def test_a_bout_where_nothing_was_predicted_is_no_error_of_the_model():
-    item = BehaviorTimelines(
-        "m1", "test", "rear", 1.0, bits("011000110"), bits("111111111"), bits("011000000"), bits("111111000")
-    )
+    item = rearing("m1", "011000000", "111111000", "011000110", "111111111", fps=1.0)
     rows = {row["statistic"]: row for row in statistics_agreement_rows([item])}
     assert (rows["total_s"]["human_mean"], rows["total_s"]["bias"]) == (2, 0)
     assert rows["fraction"]["human_mean"] == pytest.approx(2 / 6)
     assert rows["n_bouts"]["bias"] == 0
 
 
-def test_tables_are_read_back(tmp_path, timelines):
-    tables = [
-        (statistics_rows(timelines), write_statistics, read_statistics, STATISTICS_COLUMNS),
-        (statistics_bin_rows(timelines, 2), write_statistics_bins, read_statistics_bins, STATISTICS_BIN_COLUMNS),
-        (
-            statistics_agreement_rows(timelines),
-            write_statistics_agreement,
-            read_statistics_agreement,
-            STATISTICS_AGREEMENT_COLUMNS,
-        ),
-    ]
-    for rows, write, read, columns in tables:
-        path = tmp_path / "table.csv"
-        write(path, rows)
-        assert path.read_text(encoding="utf-8").splitlines()[0] == ",".join(columns)
-        back = read(path)
-        assert len(back) == len(rows)
-        for row, again in zip(rows, back, strict=True):
-            for column, value in row.items():
-                assert type(again[column]) is type(value), column
-                assert again[column] == (pytest.approx(value, abs=1e-6) if isinstance(value, float) else value)
-
-
-def test_wrong_calls_are_refused(tmp_path):
+def test_wrong_calls_are_refused():
     with pytest.raises(ValueError, match="one length"):
         behavior_statistics([1, 0], [1], 10)
     with pytest.raises(ValueError, match="fps=0"):
         behavior_statistics([1, 0], [1, 1], 0)
     with pytest.raises(ValueError, match="at least one frame"):
         time_bins([1, 0], [1, 1], 10, bin_s=0.05)
-    with pytest.raises(ValueError, match="m1"):
-        BehaviorTimelines("m1", "test", "rear", 2.0, true=bits("01"))
-    with pytest.raises(ValueError, match="m1"):
-        BehaviorTimelines("m1", "test", "rear", 2.0, bits("01"), bits("11"), bits("011"), bits("111"))
-    path = tmp_path / "t.csv"
-    path.write_text("recording,subset\nm1,test\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="behavior"):
-        read_statistics(path)

@@ -18,16 +18,23 @@ from pipeline.scoring.statistics.intervals import (
     bootstrap_counts,
     bootstrap_interval,
     gather_clusters,
+    statistic_by_weights,
 )
 from pipeline.scoring.statistics.paired import (
     TOO_FEW_DIFFERENCES,
     UNDEFINED,
     paired_average_precision,
-    paired_difference,
+    paired_weighted_difference,
     sign_flip_p,
 )
 
 frames = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), max_size=25)
+
+
+def paired_difference(a, b, statistic, n_resamples=2000):
+    """Of any statistic of the parts."""
+    weighted = (statistic_by_weights(parts, statistic) for parts in (a, b))
+    return paired_weighted_difference(*weighted, len(a), n_resamples)
 
 
 def mean(parts):
@@ -257,7 +264,7 @@ def test_clusters_without_a_score_are_not_tested_but_still_pooled():
 
 def test_wrong_calls_are_refused():
     with pytest.raises(ValueError, match="same clusters"):
-        paired_difference([1.0], [1.0, 2.0], mean)
+        paired_average_precision([([1, 0], [0.5, 0.1])], [])
     with pytest.raises(ValueError, match="level"):
         bootstrap_interval([1.0] * 5, mean, level=1.0)
     with pytest.raises(ValueError, match="NaN"):

@@ -18,7 +18,6 @@ from pipeline.scoring.postprocessing.postprocess import (
     max_gap_frames,
     median_window_frames,
     min_bout_frames,
-    open_frames,
     order_refusal,
     postprocess,
     smooth_probability,
@@ -209,7 +208,7 @@ def test_a_window_without_a_middle_is_refused(window):
 @given(timelines, lengths)
 def test_opening_is_morphological_opening(active, n):
     reference = binary_opening(np.pad(active, n), structure=np.ones(n))[n : n + len(active)] if n else active
-    np.testing.assert_array_equal(open_frames(active, n), reference)
+    np.testing.assert_array_equal(drop_short_bouts(active, n), reference)
 
 
 def test_opening_before_closing_removes_specks_that_closing_would_join():

@@ -1,17 +1,10 @@
-import csv
-
 import numpy as np
 import pytest
 
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, close_gaps, drop_short_bouts
-from pipeline.scoring.scores import SCORE_COLUMNS, PredictedRecording, read_scores, score_rows, write_scores
+from pipeline.scoring.scores import score_rows
+from pipeline.scoring.timeline import Timeline, postprocess_variants
 from pipeline.training.chosen_settings import fixed_variants
-
-CONTRACT = (
-    "behavior,subset,recording,postprocessed,n_frames,n_positive,threshold,"
-    "accuracy,precision,recall,f1,average_precision,tp,fp,fn,tn"
-)
-
 
 DEFAULT = PostprocessConfig()
 
@@ -20,8 +13,17 @@ def recording(name, subset, seed, n_frames=300, positive=0.3, settings=(DEFAULT,
     rng = np.random.default_rng(seed)
     active = rng.random((n_frames, 2)) < positive
     probability = np.clip(active * 0.4 + rng.random((n_frames, 2)) * 0.6, 0, 1).astype(np.float32)
-    return PredictedRecording(
-        name, subset, active, np.ones_like(active), probability, 10, tuple(map(fixed_variants, settings))
+    variants = tuple(map(fixed_variants, settings))
+    return Timeline(
+        name,
+        10.0,
+        ("rear", "groom"),
+        probability,
+        postprocess_variants(probability, variants, 10.0),
+        active,
+        np.ones_like(active),
+        variants,
+        subset,
     )
 
 
@@ -37,13 +39,6 @@ def recordings():
 def find(rows, **keys):
     (row,) = [row for row in rows if all(row[key] == value for key, value in keys.items())]
     return row
-
-
-def test_header_is_the_contract(tmp_path, recordings):
-    path = tmp_path / "scores.csv"
-    write_scores(path, score_rows(recordings, ["rear", "groom"]))
-    assert path.read_text(encoding="utf-8").splitlines()[0].startswith(CONTRACT + ",")
-    assert ",".join(SCORE_COLUMNS) == CONTRACT + ",balanced_accuracy,cohen_kappa,mcc,roc_auc"
 
 
 def test_rows_cover_every_behavior_subset_recording_and_way(recordings):
@@ -95,35 +90,24 @@ def test_settings_belong_to_the_behavior_and_the_recording():
     assert {row["postprocessed"] for row in rows} == {"raw"}
 
 
-def test_undefined_scores_are_empty_cells_and_read_back_as_none(tmp_path):
-    never = recording("m1", "test", 1, positive=0.0)
-    path = tmp_path / "scores.csv"
-    rows = score_rows([never], ["rear", "groom"])
-    write_scores(path, rows)
-    with path.open(encoding="utf-8", newline="") as stream:
-        cells = next(csv.DictReader(stream))
-    assert (cells["recall"], cells["f1"], cells["average_precision"]) == ("", "", "")
-    assert cells["n_positive"] == "0"
-    back = read_scores(path)
-    assert back[0]["recall"] is None
-    assert back[0]["accuracy"] == pytest.approx(rows[0]["accuracy"], abs=1e-6)
-    assert back[0]["tn"] == rows[0]["tn"]
-
-
-def test_equal_scores_give_equal_bytes(tmp_path, recordings):
-    for name in ("a.csv", "b.csv"):
-        write_scores(tmp_path / name, score_rows(recordings, ["rear", "groom"]))
-    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
-
-
-def test_arrays_of_different_shape_are_refused():
+def test_a_timeline_whose_arrays_do_not_belong_together_is_refused():
+    frames, longer = np.zeros((5, 1), bool), np.zeros((6, 1), bool)
+    probability = np.zeros((5, 1), np.float32)
     with pytest.raises(ValueError, match="m1"):
-        PredictedRecording("m1", "test", np.zeros((5, 2), bool), np.ones((5, 2), bool), np.zeros((4, 2)), 10, ())
+        Timeline("m1", 10.0, ("rear",), probability, {"full": longer}, frames, frames)
+    with pytest.raises(ValueError, match="m1"):
+        Timeline("m1", 10.0, ("rear",), probability, {}, longer, longer)
+    with pytest.raises(ValueError, match="in pairs"):
+        Timeline("m1", 10.0, ("rear",), probability, {}, true=frames)
+    with pytest.raises(ValueError, match="a column for each"):
+        Timeline("m1", 10.0, ("rear", "groom"), probability, {})
 
 
-def test_a_table_of_another_kind_is_refused(tmp_path):
-    path = tmp_path / "scores.csv"
-    path.write_text("behavior,subset\nrear,test\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="recording"):
-        read_scores(path)
+def test_a_recording_without_labels_has_no_scored_frame_and_one_without_predictions_no_active_one():
+    predicted = {"full": np.ones((5, 1), bool)}
+    unlabelled = Timeline("m1", 10.0, ("rear",), np.ones((5, 1), np.float32), predicted)
+    assert not unlabelled.behavior(0).scored.any() and unlabelled.behavior(0).predicted.all()
+    frames = np.ones((5, 1), bool)
+    unpredicted = Timeline("m2", 10.0, ("rear",), np.full((5, 1), np.nan, np.float32), {}, frames, frames)
+    assert not unpredicted.behavior(0).predicted.any() and not unpredicted.behavior(0).used_frames().any()
+    assert not unpredicted.is_predicted

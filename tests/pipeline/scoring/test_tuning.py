@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.scoring.bouts.bouts import runs_of_true
-from pipeline.scoring.metrics import NO_POSITIVES
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, postprocess
 from pipeline.scoring.postprocessing.tuning import (
     NONE,
     NOTHING_TO_TUNE_ON,
     TuningConfig,
-    TuningRecording,
     grid_of,
     objective_values,
     tune_postprocess,
 )
 from pipeline.scoring.postprocessing.tuning_counts import Grid, count_candidates
+from pipeline.scoring.timeline import BehaviorTimeline
+from pipeline.scoring.undefined import NO_POSITIVES
+from tests.pipeline.scoring.lines import line
 
 SMALL = TuningConfig(
     thresholds=(0.3, 0.5, 0.6), smooth_s=(0, 0.3, 0.5), max_gap_s=(0, 0.1, 0.3), min_bout_s=(0, 0.2, 0.4)
@@ -49,10 +50,10 @@ def matched_bouts(true: np.ndarray, predicted: np.ndarray) -> tuple[int, int, in
     return tp, fp, len(bouts) - tp
 
 
-def slow_values(recordings: list[TuningRecording], config: PostprocessConfig) -> dict[str, float]:
+def slow_values(recordings: list[BehaviorTimeline], config: PostprocessConfig) -> dict[str, float]:
     """The three objectives of one candidate, frame by frame and bout by bout."""
     frames, bouts = np.zeros(3, dtype=int), np.zeros(3, dtype=int)
-    for true, scored, probability, fps in recordings:
+    for true, _, probability, scored, fps, _ in recordings:
         used = scored & ~np.isnan(probability)
         predicted = postprocess(probability, config, fps)
         frames += [(used & c).sum() for c in (true & predicted, ~true & predicted, true & ~predicted)]
@@ -61,7 +62,7 @@ def slow_values(recordings: list[TuningRecording], config: PostprocessConfig) ->
     return {"frame_f1": frame_f1, "bout_f1@0.5": bout_f1, "mean": (frame_f1 + bout_f1) / 2}
 
 
-def random_recording(rng: np.random.Generator, n_frames: int) -> TuningRecording:
+def random_recording(rng: np.random.Generator, n_frames: int) -> BehaviorTimeline:
     """Bouts of few frames, probabilities that flicker around them, some frames unscored or unpredicted."""
     true = np.repeat(rng.random(n_frames) < 0.4, rng.integers(1, 8, n_frames))[:n_frames]
     probability = np.clip(0.5 + (true - 0.5) * 0.5 + rng.normal(0, 0.3, n_frames), 0, 1).astype(np.float32)
@@ -69,7 +70,7 @@ def random_recording(rng: np.random.Generator, n_frames: int) -> TuningRecording
     probability = np.round(probability, 1)
     scored = np.repeat(rng.random(n_frames) < 0.9, 6)[:n_frames]
     probability[np.repeat(rng.random(n_frames) < 0.05, 3)[:n_frames]] = np.nan
-    return TuningRecording(true, scored, probability, fps=float(rng.choice([10, 12.5, 29.97])))
+    return line(true, probability, scored, fps=float(rng.choice([10, 12.5, 29.97])))
 
 
 def candidates(grid: Grid) -> list[tuple[tuple[int, ...], PostprocessConfig]]:
@@ -92,7 +93,7 @@ def candidates(grid: Grid) -> list[tuple[tuple[int, ...], PostprocessConfig]]:
 def test_every_candidate_scores_what_postprocessing_and_counting_give(seed):
     rng = np.random.default_rng(seed)
     recordings = [random_recording(rng, int(n)) for n in rng.integers(1, 150, 3)]
-    recordings.append(TuningRecording(np.array([True]), np.array([True]), np.array([0.7]), 10.0))
+    recordings.append(line(np.array([True]), np.array([0.7]), np.array([True])))
     grid = grid_of(SMALL)
     counts = count_candidates(recordings, grid)
     slow = {place: slow_values(recordings, config) for place, config in candidates(grid)}
@@ -120,7 +121,7 @@ def test_the_choice_is_the_best_candidate_with_the_least_processing(objective):
     assert result.chosen.frame_f1 == slow_values(recordings, least)["frame_f1"]
     assert result.chosen.bout_f1 == slow_values(recordings, least)["bout_f1@0.5"]
     assert (result.objective, result.n_candidates, result.reason) == (objective, 81, None)
-    assert not result.is_none
+    assert result.config != NONE
 
 
 intervals = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), max_size=8)
@@ -135,7 +136,7 @@ def test_bouts_are_matched_as_published(true_runs, predicted_runs):
     )
     n_frames = max(len(true), len(predicted), 1)
     true, predicted = (np.pad(side, (0, n_frames - len(side))) for side in (true, predicted))
-    recording = TuningRecording(true, np.ones(n_frames, bool), predicted.astype(float), 10.0)
+    recording = line(true, predicted.astype(float), np.ones(n_frames, bool))
     counts = count_candidates([recording], Grid((0.0,), (0.5,), (0.0,), (0.0,)))
     tp, fp, fn = matched_bouts(true, predicted)
     assert counts.bout_tp.item() == tp
@@ -143,14 +144,14 @@ def test_bouts_are_matched_as_published(true_runs, predicted_runs):
     assert counts.n_true_bouts == tp + fn
 
 
-def flickering() -> TuningRecording:
+def flickering() -> BehaviorTimeline:
     """Two bouts of 2 s with a hole of .2 s each, and three false specks of .1 s, at 10 frames per second."""
     true = np.zeros(120, dtype=bool)
     true[20:40] = true[70:90] = True
     probability = np.where(true, 0.9, 0.1)
     probability[[29, 30, 79, 80]] = 0.1
     probability[[5, 55, 105]] = 0.9
-    return TuningRecording(true, np.ones(120, bool), probability, 10.0)
+    return line(true, probability, np.ones(120, bool))
 
 
 def test_specks_and_holes_are_mended_by_the_smallest_settings_that_do():
@@ -174,20 +175,20 @@ def test_smoothing_is_chosen_when_it_alone_can_help():
 
 def test_where_nothing_helps_none_is_chosen_also_when_the_lists_do_not_hold_it():
     true = np.repeat([False, True, False], 30)
-    recording = TuningRecording(true, np.ones(90, bool), np.where(true, 0.8, 0.2), 10.0)
+    recording = line(true, np.where(true, 0.8, 0.2), np.ones(90, bool))
     config = TuningConfig(thresholds=(0.3, 0.7), smooth_s=(0.5,), max_gap_s=(0.5,), min_bout_s=(0.5,))
     result = tune_postprocess([recording], config)
-    assert result.is_none and result.config == NONE
+    assert result.config == NONE
     assert result.chosen.value == result.none.value == 1
     assert result.n_candidates == 3
-    assert tune_postprocess([recording], TuningConfig()).is_none
+    assert tune_postprocess([recording], TuningConfig()).config == NONE
 
 
 def test_of_two_thresholds_equally_far_from_the_middle_the_lower_is_taken():
     # Frame F1 is 4/8 at .5; one more true frame makes it 6/9 at .45, two false ones less make it 4/6 at .55.
     true = np.array([1, 1, 1, 1, 0, 0, 0], dtype=bool)
     probability = np.array([0.9, 0.9, 0.47, 0.1, 0.52, 0.52, 0.1])
-    recording = TuningRecording(true, np.ones(7, bool), probability, 10.0)
+    recording = line(true, probability, np.ones(7, bool))
     config = TuningConfig(
         thresholds=(0.55, 0.5, 0.45), smooth_s=(0,), max_gap_s=(0,), min_bout_s=(0,), objective="frame_f1"
     )
@@ -209,7 +210,7 @@ def test_a_bout_is_cut_where_nobody_scored():
     scored[10:12] = False
     active = np.zeros(30, dtype=bool)
     active[5:25] = True
-    recording = TuningRecording(active, scored, active.astype(float), 10.0)
+    recording = line(active, active.astype(float), scored)
     counts = count_candidates([recording], Grid((0.0,), (0.5,), (0.0,), (0.0, 1.5)))
     assert counts.n_true_bouts == 2
     assert counts.n_true_frames == 18
@@ -222,7 +223,7 @@ def test_a_bout_is_cut_where_nobody_scored():
 def test_no_gap_is_filled_across_frames_without_prediction():
     true = np.ones(7, dtype=bool)
     probability = np.array([0.9, 0.1, 0.9, np.nan, 0.9, 0.1, 0.9])
-    recording = TuningRecording(true, true, probability, 10.0)
+    recording = line(true, probability, true)
     counts = count_candidates([recording], Grid((0.0,), (0.5,), (0.0, 1.0), (0.0,)))
     np.testing.assert_array_equal(counts.frame_called.ravel(), [4, 6])
     np.testing.assert_array_equal(counts.bout_called.ravel(), [4, 2])
@@ -232,16 +233,16 @@ def test_no_gap_is_filled_across_frames_without_prediction():
     ("recordings", "reason"),
     [
         ([], NOTHING_TO_TUNE_ON),
-        ([TuningRecording(np.ones(9, bool), np.zeros(9, bool), np.ones(9), 10.0)], NOTHING_TO_TUNE_ON),
-        ([TuningRecording(np.ones(9, bool), np.ones(9, bool), np.full(9, np.nan), 10.0)], NOTHING_TO_TUNE_ON),
-        ([TuningRecording(np.zeros(9, bool), np.ones(9, bool), np.ones(9), 10.0)], NO_POSITIVES),
-        ([TuningRecording(np.arange(9) < 3, np.arange(9) >= 3, np.ones(9), 10.0)], NO_POSITIVES),
+        ([line(np.ones(9, bool), np.ones(9), np.zeros(9, bool))], NOTHING_TO_TUNE_ON),
+        ([line(np.ones(9, bool), np.full(9, np.nan), np.ones(9, bool))], NOTHING_TO_TUNE_ON),
+        ([line(np.zeros(9, bool), np.ones(9), np.ones(9, bool))], NO_POSITIVES),
+        ([line(np.arange(9) < 3, np.ones(9), np.arange(9) >= 3)], NO_POSITIVES),
     ],
 )
 def test_where_nothing_can_be_tuned_the_reason_is_given(recordings, reason):
     result = tune_postprocess(recordings, TuningConfig())
     assert result.reason == reason
-    assert result.is_none and result.config == NONE
+    assert result.config == NONE
     assert (result.chosen.value, result.none.value, result.closed.value, result.n_candidates) == (None, None, None, 0)
     assert result.closed.config.max_gap_s == 1
 
@@ -250,8 +251,8 @@ def test_a_short_recording_weighs_less_than_a_long_one():
     """Pooled: counts are added up, so 40 true frames against 4 decide."""
     long, short = np.repeat([False, True], 40), np.repeat([False, True], 4)
     recordings = [
-        TuningRecording(long, np.ones(80, bool), np.where(long, 0.3, 0.1), 10.0),
-        TuningRecording(short, np.ones(8, bool), np.where(short, 0.9, 0.3), 10.0),
+        line(long, np.where(long, 0.3, 0.1), np.ones(80, bool)),
+        line(short, np.where(short, 0.9, 0.3), np.ones(8, bool)),
     ]
     only = {"smooth_s": (0,), "max_gap_s": (0,), "min_bout_s": (0,), "objective": "frame_f1"}
     result = tune_postprocess(recordings, TuningConfig(thresholds=(0.2, 0.5), **only))

@@ -1,60 +1,48 @@
-"""summary.csv: what the model found, one row per recording and behavior, ready for a statistics program."""
+"""Rows of summary.csv: what the model found, a row per recording and behavior, ready for a statistics program."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.notes import Doubt
-from common.tables import Row, read_rows, write_table
+from common.tables import Row
 from pipeline.dataset.load import CheckedRecording
 from pipeline.scoring.statistics.ethology import STATISTICS
 from pipeline.scoring.statistics.ethology_tables import PREDICTED
+from pipeline.scoring.timeline import Timeline
 
 # Between these a probability says neither yes nor no.
 UNSURE = (0.25, 0.75)
-SUMMARY_COLUMNS = (
-    "recording", "individual", "group", "subset", "video", "behavior", "duration_s", "unobserved_fraction", "known_s",
-    *STATISTICS, "bouts_per_min", "mean_probability", "unsure_fraction",
-)  # fmt: skip
-# Last, and not read back: what to look at before the row is used.
-_DOUBTS = "doubts"
 
 
-def write_summary(
-    path: Path,
-    checked: Sequence[CheckedRecording],
-    statistics: Sequence[Row],
-    probabilities: Mapping[str, Mapping[str, NDArray[np.float32]]],
-) -> None:
-    """Write summary.csv.
+def summary_rows(
+    checked: Sequence[CheckedRecording], statistics: Sequence[Row], timelines: Sequence[Timeline]
+) -> list[Row]:
+    """Rows of all recordings that were predicted.
 
     Parameters
     ----------
-    path : Path
     checked : sequence of CheckedRecording
     statistics : sequence of dict
         Rows of statistics.csv; those of the model are taken.
-    probabilities : mapping of recording to mapping of behavior to ndarray, shape (n_frames,), float32
-        NaN = not predicted.
+    timelines : sequence of Timeline
+        Of the same recordings.
     """
     items = {item.id: item for item in checked}
-    rows = [
-        _row(items[str(row["recording"])], row, probabilities[str(row["recording"])][str(row["behavior"])])
+    probabilities = {
+        (timeline.recording, behavior): timeline.probability[:, column]
+        for timeline in timelines
+        for column, behavior in enumerate(timeline.behaviors)
+    }
+    return [
+        _row(items[str(row["recording"])], row, probabilities[str(row["recording"]), str(row["behavior"])])
         for row in statistics
         if row["source"] == PREDICTED
     ]
-    write_table(path, (*SUMMARY_COLUMNS, _DOUBTS), rows)
 
 
-def read_summary(path: Path) -> list[Row]:
-    """Read summary.csv back, see `read_rows`."""
-    texts = {"recording", "individual", "group", "subset", "video", "behavior", "n_bouts"}
-    return read_rows(path, SUMMARY_COLUMNS, ("n_bouts",), [name for name in SUMMARY_COLUMNS if name not in texts])
-
-
-def _row(item: CheckedRecording, statistics: Row, probability: NDArray[np.float32]) -> Row:
+def _row(item: CheckedRecording, statistics: Row, probability: NDArray[np.floating]) -> Row:
     known = probability[~np.isnan(probability)].astype(np.float64)
     known_s, n_bouts = statistics["known_s"], statistics["n_bouts"]
     assert isinstance(known_s, float) and isinstance(n_bouts, int | None)
@@ -72,5 +60,6 @@ def _row(item: CheckedRecording, statistics: Row, probability: NDArray[np.float3
         "bouts_per_min": None if n_bouts is None else 60 * n_bouts / known_s,
         "mean_probability": float(known.mean()) if known.size else None,
         "unsure_fraction": float(((known > UNSURE[0]) & (known < UNSURE[1])).mean()) if known.size else None,
-        _DOUBTS: " ".join(note for note in item.notes if isinstance(note, Doubt)),
+        # What to look at before the row is used.
+        "doubts": " ".join(note for note in item.notes if isinstance(note, Doubt)),
     }

@@ -1,0 +1,183 @@
+"""Tables with a row per frame (or bout) in a run's folder, one file per recording: written and read."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from common.errors import InputError
+from common.tables import Row, write_table
+from features.tracks import CenterTrack
+from pipeline.dataset.labels import LabelTrack
+from pipeline.run_folder.recordings import RecordingRow
+from pipeline.run_folder.run_dir import BASELINE_PREDICTIONS, RunDir
+from pipeline.run_folder.whole_files import read_optional
+from pipeline.scoring.bouts.bouts import bouts_from_frames
+from pipeline.scoring.timeline import FULL, RAW, Timeline
+
+BOUT_COLUMNS = (
+    "behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "mean_probability",
+)  # fmt: skip
+CENTER_COLUMNS = ("frame", "x_px", "y_px", "observed")
+
+
+def write_labels(path: Path, labels: LabelTrack) -> None:
+    """Write human labels, frame by frame; empty = not scored."""
+    cells = labels.active.astype(object)
+    cells[~labels.scored] = None
+    rows = (
+        {"frame": frame} | dict(zip(labels.behaviors, row, strict=True)) for frame, row in enumerate(cells.tolist())
+    )
+    write_table(path, ("frame", *labels.behaviors), rows)
+
+
+def write_predictions(run: RunDir, timeline: Timeline) -> None:
+    """Write probabilities and cleaned labels of every frame, and the bouts they make."""
+    active = timeline.predicted[FULL]
+    rows = (
+        row | dict(zip(timeline.behaviors, active[frame], strict=True))
+        for frame, row in enumerate(_probability_rows(timeline))
+    )
+    columns = (*_probability_columns(timeline.behaviors), *timeline.behaviors)
+    write_table(run.predictions_path(timeline.recording), columns, rows)
+    bouts = sorted(
+        (bout for column, behavior in enumerate(timeline.behaviors) for bout in _bouts(timeline, column, behavior)),
+        key=lambda row: (row["start_frame"], row["behavior"]),
+    )
+    write_table(run.bouts_path(timeline.recording), BOUT_COLUMNS, bouts)
+
+
+def write_probabilities(path: Path, timeline: Timeline) -> None:
+    """Write probabilities alone, of every frame: the baseline's, or those before calibration."""
+    write_table(path, _probability_columns(timeline.behaviors), _probability_rows(timeline))
+
+
+def _probability_columns(behaviors: Sequence[str]) -> tuple[str, ...]:
+    return ("frame", "time_s", *(f"{behavior}_probability" for behavior in behaviors))
+
+
+def _probability_rows(timeline: Timeline) -> list[Row]:
+    columns = _probability_columns(timeline.behaviors)
+    return [
+        dict(zip(columns, (frame, frame / timeline.fps, *values), strict=True))
+        for frame, values in enumerate(timeline.probability)
+    ]
+
+
+def _bouts(timeline: Timeline, column: int, behavior: str) -> list[dict[str, str | int | float]]:
+    line = timeline.behavior(column)
+    return [
+        {
+            "behavior": behavior,
+            "start_frame": bout.start_frame,
+            "stop_frame": bout.stop_frame,
+            "start_s": bout.start_frame / line.fps,
+            "stop_s": bout.stop_frame / line.fps,
+            "duration_s": bout.n_frames / line.fps,
+            "mean_probability": float(line.probability[bout.start_frame : bout.stop_frame].mean(dtype=np.float64)),
+        }
+        for bout in bouts_from_frames(line.predicted, behavior)
+    ]
+
+
+def read_timeline(run: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) -> Timeline | None:
+    """Labels and predictions (after all steps) of one recording; None when it was not predicted.
+
+    Raises
+    ------
+    InputError
+        When a file has other rows or columns than it should, or text in place of numbers.
+    """
+    path = run.predictions_path(row.recording)
+    table = read_optional(path, _read_numbers)
+    if table is None:
+        return None
+    labels_path = run.labels_path(row.recording)
+    labels_table = read_optional(labels_path, _read_numbers)
+    labels = None if labels_table is None else _columns(labels_table, behaviors, row, labels_path)
+    return Timeline(
+        recording=row.recording,
+        fps=row.fps,
+        behaviors=behaviors,
+        probability=_columns(table, _probability_columns(behaviors)[2:], row, path).astype(np.float32),
+        predicted={FULL: _columns(table, behaviors, row, path) == 1},
+        true=None if labels is None else labels == 1,
+        scored=None if labels is None else ~np.isnan(labels),
+        subset=row.subset,
+        individual=row.individual,
+    )
+
+
+def read_baseline(run: RunDir, row: RecordingRow, timeline: Timeline, thresholds: Sequence[float]) -> Timeline | None:
+    """The same recording as the baseline has it, by the threshold alone; None where there is no baseline.
+
+    Parameters
+    ----------
+    run : RunDir
+    row : RecordingRow
+    timeline : Timeline
+        As the head has it.
+    thresholds : sequence of float
+        One for each behavior.
+
+    Raises
+    ------
+    InputError
+        As `read_timeline`.
+    """
+    path = run.predictions_path(row.recording, BASELINE_PREDICTIONS)
+    table = read_optional(path, _read_numbers)
+    if table is None:
+        return None
+    probability = _columns(table, _probability_columns(timeline.behaviors)[2:], row, path).astype(np.float32)
+    return replace(timeline, probability=probability, predicted={RAW: probability >= np.array(thresholds)})
+
+
+def _read_numbers(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, encoding="utf-8-sig")
+
+
+def _columns(table: pd.DataFrame, names: Sequence[str], row: RecordingRow, path: Path) -> NDArray[np.float64]:
+    """Columns as numbers, shape (n_frames, n_columns), NaN where empty."""
+    missing = [name for name in names if name not in table.columns]
+    if missing or len(table) != row.n_frames:
+        found = f"it lacks {', '.join(missing)}" if missing else f"it has {len(table)} rows"
+        raise InputError(
+            f"{path} should have one row for each of the {row.n_frames} frames of {row.recording} and the columns "
+            f"{', '.join(names)}, but {found}. Restore the file or run the experiment again with --overwrite."
+        )
+    try:
+        return table[list(names)].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{path} should hold numbers or empty cells in {', '.join(names)}, but it holds text. "
+            "Restore the file or run the experiment again with --overwrite."
+        ) from None
+
+
+def write_centers(path: Path, centers: CenterTrack) -> None:
+    """Write the point that every crop was cut around, frame by frame, in pixels of the full frame."""
+    rows = (
+        {"frame": frame, "x_px": x_px, "y_px": y_px, "observed": bool(observed)}
+        for frame, ((x_px, y_px), observed) in enumerate(zip(centers.xy_px, centers.observed, strict=True))
+    )
+    write_table(path, CENTER_COLUMNS, rows)
+
+
+def read_centers(run: RunDir, row: RecordingRow) -> CenterTrack | None:
+    """Read them back; None where the run has no such file.
+
+    Raises
+    ------
+    InputError
+        When the file has other rows or columns than it should, or text in place of numbers.
+    """
+    path = run.centers_path(row.recording)
+    table = read_optional(path, _read_numbers)
+    if table is None:
+        return None
+    values = _columns(table, CENTER_COLUMNS[1:], row, path)
+    return CenterTrack(values[:, :2], values[:, 2] == 1)

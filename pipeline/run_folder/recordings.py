@@ -1,0 +1,103 @@
+"""recordings.csv of a run's folder: what took part, and in which role."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from common.tables import Row
+from features.video.reading import MAX_FPS
+from pipeline.dataset.load import CheckedRecording
+from pipeline.run_folder.contents import RECORDINGS
+from pipeline.run_folder.run_dir import RunDir
+
+
+@dataclass(frozen=True)
+class RecordingRow:
+    """One line of the run's recordings.csv; None (and no video path) where the file says nothing."""
+
+    recording: str
+    subset: str
+    individual: str
+    group: str
+    video: str
+    fps: float
+    n_frames: int
+    n_unobserved: int | None
+    width_px: int | None = None
+    height_px: int | None = None
+    video_path: Path | None = None
+    video_sha256: str = ""
+
+
+def recording_row(item: CheckedRecording) -> RecordingRow:
+    """What is written of a recording that took part."""
+    video = item.video
+    return RecordingRow(
+        recording=item.id,
+        subset=item.subset,
+        individual=item.recording.individual,
+        group=item.recording.group,
+        video=video.path.name if video else "",
+        fps=item.fps,
+        n_frames=item.n_frames,
+        n_unobserved=int((~item.observed).sum()),
+        width_px=video.width_px if video else None,
+        height_px=video.height_px if video else None,
+        video_path=video.path.resolve() if video else None,
+        video_sha256=video.sha256 if video else "",
+    )
+
+
+def write_recordings(run: RunDir, rows: Iterable[RecordingRow]) -> None:
+    """Write recordings.csv."""
+    RECORDINGS.write(run, map(asdict, rows))
+
+
+def read_recordings(run: RunDir) -> tuple[RecordingRow, ...]:
+    """Read recordings.csv back.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or has no rows, or a number in it is none, by row and column.
+    """
+    path = RECORDINGS.path(run)
+    rows = tuple(_read_row(path, number, cells) for number, cells in enumerate(RECORDINGS.read(run), start=2))
+    if not rows:
+        raise InputError(
+            f"{path} should have a row for each recording of the run, but it has none. Restore the file or run the "
+            "experiment again with --overwrite."
+        )
+    return rows
+
+
+def _read_row(path: Path, number: int, cells: Row) -> RecordingRow:
+    fps, n_frames = (_number(path, number, cells, name) for name in ("fps", "n_frames"))
+    if not 0 < fps <= MAX_FPS:
+        raise _no_number(path, number, cells, "fps", f"more than 0 and at most {MAX_FPS:g}")
+    if n_frames < 1 or n_frames != int(n_frames):
+        raise _no_number(path, number, cells, "n_frames", "a whole number, at least 1")
+    video_path = Path(str(cells["video_path"])) if cells["video_path"] else None
+    known: dict[str, Any] = cells | {"fps": fps, "n_frames": int(n_frames), "video_path": video_path}
+    return RecordingRow(**known)
+
+
+def _number(path: Path, row: int, cells: Row, column: str) -> float:
+    """A finite number of a row that must have one."""
+    try:
+        value = float(str(cells[column]))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise _no_number(path, row, cells, column, "a number")
+    return value
+
+
+def _no_number(path: Path, row: int, cells: Row, column: str, expected: str) -> InputError:
+    return InputError(
+        f"{path}, row {row} (recording {cells['recording']}): `{column}` should be {expected}, but it is "
+        f"{cells[column]!r}. Was the file edited by hand? Restore it or run the experiment again with --overwrite."
+    )

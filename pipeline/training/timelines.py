@@ -1,0 +1,94 @@
+"""From what heads predicted to timelines: every frame, calibrated and post-processed, once per recording."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema import ExperimentConfig
+from pipeline.dataset.load import PREDICT
+from pipeline.scoring.timeline import RAW, VARIANTS, Timeline, expand_to_all_frames, postprocess_variants
+from pipeline.training.chosen_settings import Choice, Choices
+from pipeline.training.cross_validation import StageTwo
+from pipeline.training.embed import EmbeddedRecording
+from pipeline.training.plan import BASELINE, HEAD, THESIS
+
+
+@dataclass(frozen=True)
+class RunTimelines:
+    """All that a run says of its recordings, in their order.
+
+    Attributes
+    ----------
+    head : list of Timeline
+        Of every recording, calibrated where that was asked for, by all variants of post-processing; those of
+        recordings that no head may predict hold labels alone.
+    uncalibrated : list of Timeline
+        What the same heads give themselves, by the threshold alone; empty where no calibration was asked for.
+    baseline, thesis : list of Timeline
+        By the threshold alone; empty where there is no baseline, or one protocol only.
+    """
+
+    head: list[Timeline]
+    uncalibrated: list[Timeline]
+    baseline: list[Timeline]
+    thesis: list[Timeline]
+
+
+def scorable(timelines: Sequence[Timeline]) -> list[Timeline]:
+    """Those of recordings with both labels and probabilities from heads that never saw them."""
+    return [t for t in timelines if t.has_labels and t.is_predicted and t.subset != PREDICT]
+
+
+def make_timelines(
+    config: ExperimentConfig, recordings: Sequence[EmbeddedRecording], stage_two: StageTwo, choices: Choices
+) -> RunTimelines:
+    """Make the timelines of all kinds of heads."""
+
+    def of_kind(kind: str, variants: Sequence[str] = (RAW,), is_calibrated: bool = False) -> list[Timeline]:
+        found = stage_two.probabilities.get(kind, {})
+        return [
+            _timeline(recording, found.get(recording.id, {}), chosen, variants, is_calibrated)
+            for recording in recordings
+            if recording.id in found or kind == HEAD
+            for chosen in [{behavior: choices.of(behavior, recording.id) for behavior in config.behavior_names()}]
+        ]
+
+    # The baseline and the other protocol are judged by what they give themselves: no calibration was fitted for them.
+    return RunTimelines(
+        head=of_kind(HEAD, VARIANTS, is_calibrated=True),
+        uncalibrated=of_kind(HEAD),
+        baseline=of_kind(BASELINE),
+        thesis=of_kind(THESIS),
+    )
+
+
+def _timeline(
+    recording: EmbeddedRecording,
+    analysed: Mapping[str, NDArray[np.float32]],
+    chosen: Mapping[str, Choice],
+    variants: Sequence[str],
+    is_calibrated: bool,
+) -> Timeline:
+    """One recording by one kind of head; `analysed` has the probabilities of analysed frames, empty without any."""
+    item = recording.checked
+    probability = np.full((item.n_frames, len(chosen)), np.nan, dtype=np.float32)
+    for column, (behavior, choice) in enumerate(chosen.items()):
+        if analysed:
+            values = expand_to_all_frames(analysed[behavior], recording.frames, item.n_frames)
+            calibration = choice.calibration if is_calibrated else None
+            probability[:, column] = values if calibration is None else calibration.apply(values)
+    settings = tuple(choice.variants for choice in chosen.values())
+    return Timeline(
+        recording=item.id,
+        fps=item.fps,
+        behaviors=tuple(chosen),
+        probability=probability,
+        predicted=postprocess_variants(probability, settings, item.fps, variants) if analysed else {},
+        true=None if item.labels is None else item.labels.active,
+        scored=None if item.labels is None else item.labels.scored,
+        settings=settings,
+        subset=item.subset,
+        individual=item.recording.individual,
+    )
