@@ -106,6 +106,8 @@ def test_simba_targets(tmp_path):
     assert found.format == "simba" and found.span.n_frames == 3
     assert found.behaviors == ("All_bp_in_roi", "Attack", "Sniffing")  # a feature of 0 and 1 can't be told apart
     assert column(found, "Sniffing", 3) == [1, 1, 0] and column(found, "Attack", 3) == [0, 0, 0]
+    ambiguous = table(tmp_path, [header, "0,10.5,3,0.99,2.25,1,,1", "1,10,3,1,0,1,1,0"])
+    assert "no 0" in ambiguous.faults["Attack"]
     assert "row 2" in found.faults["Movement"] and "Ear_left_1_x" not in found.faults
 
 
@@ -164,6 +166,8 @@ def test_frames_win_over_seconds_and_are_checked_against_them(tmp_path):
     assert events(tmp_path, [header, "groom,5,9,0.55,"]).bouts == (Bout("groom", 5, 9),)
     with pytest.raises(InputError, match=r"row 2: frame 9 and stop_s 1.5 are more than a frame apart"):
         read(tmp_path, [header, "groom,5,9,0.5,1.5"])
+    with pytest.raises(InputError, match=r"row 2: frame 9 and stop_s 1.5"):
+        read(tmp_path, ["behavior,start_frame,stop_frame,stop_s", "groom,5,9,1.5"])
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -70,7 +70,7 @@ def test_a_labs_folder_becomes_a_table_and_an_experiment(tmp_path: Path, capsys:
     assert "column `individual`" in said and "run_experiment.py audit" in said
 
 
-def test_what_is_written_can_be_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_written_can_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     lab = make_messy_lab(tmp_path / "lab")
     monkeypatch.chdir(tmp_path)
     run_init_command(["lab", "--output", "out/put", "--name", "first"])

@@ -29,7 +29,7 @@ def _frames_of(recording, state):
     return active
 
 
-def _gather(recordings, state, *names):
+def _measured(recordings, state, *names):
     rows = [np.column_stack([r.postures[name][_frames_of(r, state)] for name in names]) for r in recordings]
     return np.concatenate(rows)
 
@@ -81,9 +81,9 @@ def test_true_keypoints_lie_inside_the_frame(recordings):
 def test_behaviors_happen_where_they_should(recordings):
     arena = recordings[0].stage.arena
     for state in ("wall_rearing", "stretching"):
-        places = _gather(recordings, state, "x_mm", "y_mm")
+        places = _measured(recordings, state, "x_mm", "y_mm")
         assert np.median(arena.wall_distance(places)) < 70.0
-    assert np.median(arena.wall_distance(_gather(recordings, "mid_rearing", "x_mm", "y_mm"))) > 70.0
+    assert np.median(arena.wall_distance(_measured(recordings, "mid_rearing", "x_mm", "y_mm"))) > 70.0
     assert "wall_rearing" in AT_WALL
 
 
