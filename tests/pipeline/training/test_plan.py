@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.tables import write_table
 from pipeline.config.schema import ExperimentConfig, parse_config
 from pipeline.dataset.labels import LabelTrack
 from pipeline.dataset.load import CheckedRecording
 from pipeline.dataset.table import Recording
+from pipeline.run_folder.contents import CHOICES
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import FINAL, read_tables
-from pipeline.training.chosen_settings import CHOICE_COLUMNS, choice_rows, make_choices
+from pipeline.training.chosen_settings import choice_rows, make_choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.fits import EmbeddingSource, Fit
@@ -67,7 +67,7 @@ def chosen_with_a_recording_called_final(tmp_path: Path) -> RunDir:
     choices = make_choices(config_of(), recordings, stage_two)
     assert choices.of("g", "final").chosen_on == ("a", "b")
     run = RunDir(tmp_path)
-    write_table(run.choices_path, CHOICE_COLUMNS, choice_rows(choices, ["g"], [*truth, "new"]))
+    CHOICES.write(run, choice_rows(choices, ["g"], [*truth, "new"]))
     return run
 
 
