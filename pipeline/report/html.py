@@ -30,6 +30,7 @@ from pipeline.report.words.method import method_words
 from pipeline.report.words.summary import notices, run_notes, summarize
 from pipeline.run_folder.evidence import BOUT_F1
 from pipeline.run_folder.reading import SUBSET_WORDS, Run, read_run, section
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.verdict import RULES
 
 # More of them than this are folded away, so that the page stays readable.
@@ -80,7 +81,7 @@ def write_report(run_dir: Path) -> Path:
     """
     run = read_run(run_dir)
     page = render("report.html.j2", _context(run))
-    path = run_dir / "report.html"
+    path = RunDir(run_dir).report_path
     write_text(path, page)
     return path
 

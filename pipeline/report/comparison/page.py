@@ -18,6 +18,7 @@ from pipeline.report.figures.style import FigureFile
 from pipeline.report.pages import render
 from pipeline.report.thesis import EXPERIMENTS
 from pipeline.run_folder.reading import SUBSET_WORDS
+from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.statistics.intervals import DEFAULT_RESAMPLES
 from pipeline.scoring.statistics.paired import MAX_CLUSTERS_FOR_EXACT_P, RANDOM_SIGN_FLIPS
 
@@ -81,5 +82,5 @@ def _relative(path: Path, start: Path) -> str:
 
 def _report_link(run_dir: Path, out_path: Path) -> str:
     """The address of a run's own report; "" where it has none."""
-    report = run_dir / "report.html"
+    report = RunDir(run_dir).report_path
     return _relative(report, out_path.parent) if report.exists() else ""
