@@ -133,7 +133,7 @@ def _unequal_ground(runs: Mapping[str, Run], places: Sequence[tuple[str, str]]) 
         for text in (*_only_in_some(rivals, behavior, subset), *_unlike_pairs(rivals, behavior, subset)):
             found.setdefault(text, []).append(behavior)
     for text, names in found.items():
-        yield Note("Not the same yardstick", f"{', '.join(names)}: {text}")
+        yield Note("Not the same basis", f"{', '.join(names)}: {text}")
 
 
 def _only_in_some(rivals: Mapping[str, Run], behavior: str, subset: str) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _protocols(runs: Mapping[str, Run]) -> Iterator[Note]:
     listed = ", ".join(f"{name}: {protocol}" for name, protocol in known.items())
     optimistic = "with “thesis”, early stopping saw the recording that is scored, which flatters its numbers."
     if len(set(known.values())) > 1:
-        yield Note("Not the same yardstick", f"The runs follow different protocols ({listed}): {optimistic}")
+        yield Note("Not the same basis", f"The runs follow different protocols ({listed}): {optimistic}")
     elif "thesis" in known.values():
         yield Note("Optimistic protocol", f"All runs follow the protocol of the thesis: {optimistic}")
 

@@ -84,7 +84,7 @@ class Standing:
 
 def find_standing(runs: Mapping[str, Run], behavior: str) -> Standing:
     """Rank the runs by cross-validated average precision (that of tests where nothing is cross-validated)."""
-    lonely = None
+    alone = None
     for subset in RANKED_SUBSETS:
         rivals = rivals_in(runs, behavior, subset)
         recordings = shared_recordings(rivals, behavior, subset)
@@ -92,9 +92,9 @@ def find_standing(runs: Mapping[str, Run], behavior: str) -> Standing:
         known = {name: value for name, value in values.items() if value is not None}
         if len(known) > 1:
             return Standing(subset, values, recordings, max(known, key=lambda name: known[name]))
-        if known and lonely is None:
-            lonely = Standing(subset, values, recordings)
-    return lonely or Standing()
+        if known and alone is None:
+            alone = Standing(subset, values, recordings)
+    return alone or Standing()
 
 
 def _average_precision(run: Run, behavior: str, subset: str, recordings: Sequence[str]) -> float | None:

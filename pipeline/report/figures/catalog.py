@@ -23,7 +23,7 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     ),
     "scores": (
         draw_score_overview,
-        "Scores at a glance",
+        "Scores",
         "Large mark: pooled over recordings, with its 95 % interval where there are individuals enough; dots: single "
         "recordings. Beside them what a score must be read against: chance (the share of positive frames) and the "
         "baseline for average precision, pairs of humans for F1 where several annotated.",
@@ -78,7 +78,7 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     ),
     "overview": (
         draw_overview,
-        "All recordings at one glance",
+        "All recordings",
         "In each recording and behavior, above: what a human saw; below: predicted after post-processing. "
         "Gray: not scored by a human.",
     ),

@@ -1,4 +1,4 @@
-"""Figures of how good the predictions are: scores at a glance, and what post-processing did to them."""
+"""Figures of how good the predictions are: scores, and what post-processing did to them."""
 
 from collections.abc import Sequence
 from typing import Any

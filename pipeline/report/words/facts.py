@@ -30,7 +30,7 @@ def title_facts(run: Run) -> Iterator[tuple[str, str]]:
     seconds_filmed = sum(row.n_frames / row.fps for row in run.recordings)
     yield "Filmed", FILTERS["duration"](seconds_filmed)
     if run.config.get("recordings") == "demo":
-        yield "Material", "simulated (demo)"
+        yield "Videos", "simulated (demo)"
     seconds = sum(float(stage.get("seconds") or 0) for stage in run.provenance.get("stages") or [])
     if seconds:
         yield "Took", FILTERS["duration"](seconds)

@@ -283,6 +283,4 @@ def test_a_run_of_predictions_alone_has_a_page_without_scores(tmp_path):
     (folder / "provenance.json").write_text(json.dumps({}), encoding="utf-8")
     page = Page(write_report(folder).read_text(encoding="utf-8"))
     assert "nothing to score" in page.text
-    assert {image["alt"].split(".")[0] for image in page.images} == {"All recordings at one glance", "mouse_01"} | {
-        "Training curves"
-    }
+    assert {image["alt"].split(".")[0] for image in page.images} == {"All recordings", "mouse_01"} | {"Training curves"}
