@@ -109,6 +109,7 @@ def _carry_out(config: ExperimentConfig, options: RunOptions, run: RunDir) -> No
     notes += cut_film_strips(run, checked, scorable(timelines.head), config.crop.size_px)
     clock.stop("scores and tables", sum(r.checked.n_frames for r in stage_one.recordings))
     provenance["notes"] = [note for item in checked for note in item.notes] + stage_two.notes + notes
+    provenance["uncalibrated"] = choices.uncalibrated()
     provenance["doubts"] = [note for note in provenance["notes"] if isinstance(note, Doubt)]
     provenance["n_workers"] = stage_two.n_workers
     provenance["n_fits"] = stage_two.n_fits

@@ -187,6 +187,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
         *outcome.notes,
         *notes,
     ]
+    provenance["uncalibrated"] = choices.uncalibrated()
     provenance["doubts"] = [note for note in provenance["notes"] if isinstance(note, Doubt)]
     provenance["finished"] = now()
     run.write_provenance(provenance)

@@ -55,8 +55,6 @@ def choice_lines(run: Run) -> list[ChoiceLines]:
 
 def calibration_lines(run: Run) -> list[Row]:
     """One row per behavior, subset and kind of probabilities: the errors over all bins."""
-    both = any(row["probabilities"] == BEFORE_CALIBRATION for row in run.tables.calibration)
-    words = {AS_USED: "after calibration" if both else "as used", BEFORE_CALIBRATION: "before calibration"}
     found: dict[tuple[object, ...], Row] = {}
     for kind in (BEFORE_CALIBRATION, AS_USED):
         for row in run.tables.calibration:
@@ -65,7 +63,13 @@ def calibration_lines(run: Run) -> list[Row]:
     order = {name: i for i, name in enumerate(run.behaviors)}
     rows = sorted(found.values(), key=lambda row: (order.get(str(row["behavior"]), 0), _place(run, row)))
     return [
-        row | {"subset": SUBSET_WORDS.get(str(row["subset"]), row["subset"]), "words": words[str(row["probabilities"])]}
+        row
+        | {
+            "subset": SUBSET_WORDS.get(str(row["subset"]), row["subset"]),
+            "words": "after calibration"
+            if row["probabilities"] == AS_USED and (row["behavior"], row["subset"], BEFORE_CALIBRATION) in found
+            else row["probabilities"],
+        }
         for row in rows
     ]
 

@@ -211,10 +211,12 @@ def _draw_reliability(above: Axes, below: Axes, rows: Sequence[Mapping[str, Any]
 
 
 def _calibration_legend(rows: Sequence[Mapping[str, Any]]) -> list[Line2D]:
-    both = any(row["probabilities"] == BEFORE_CALIBRATION for row in rows)
-    words = "after calibration (as used)" if both else "probabilities as used"
+    all_behaviors, changed = (
+        {row["behavior"] for row in rows if row["probabilities"] == kind} for kind in (AS_USED, BEFORE_CALIBRATION)
+    )
+    words = "after calibration (as used)" if changed == all_behaviors else "probabilities as used"
     legend = [Line2D([], [], color=INK, marker="o", markersize=5, label=words)]
-    if both:
+    if changed:
         looks: dict[str, Any] = {"color": BASELINE, "markerfacecolor": "white"}
         legend.append(Line2D([], [], marker="o", markersize=5, label="before calibration", **looks))
     return [*legend, Line2D([], [], color=MUTED, linestyle=":", label="perfectly calibrated")]
