@@ -64,7 +64,7 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
     timelines = make_timelines(config, stage_one.recordings, stage_two, choices)
     result_notes = write_results(config, run, recordings, timelines, choices, stage_two.history)
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
-    record.stage_done("scores and tables", n_frames)
+    record.stage_done("scores and tables", n_frames, uncalibrated=choices.uncalibrated())
 
     notes = [note for item in recordings for note in item.notes] + stage_two.notes + result_notes
     record.finish(notes, n_workers=stage_two.n_workers, n_fits=stage_two.n_fits, n_fits_resumed=stage_two.n_resumed)

@@ -148,3 +148,21 @@ def test_tuning_without_cross_validation_is_refused(lab, tmp_path: Path, capsys)
     assert main([str(config), "--set", "postprocess=tuned", "--output", str(tmp_path / "no")]) == 2
     assert "tune" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+def test_where_no_calibration_can_be_fitted_the_run_says_so_and_claims_none(tmp_path: Path):
+    """Of two individuals, none is left to choose from for the one that is held out."""
+    config = make_embedded_lab(tmp_path, n_train=2, n_test=1)
+    arguments = ["--set", "protocol=thesis", "--set", "calibration=temperature", "--set", "head={name: logistic}"]
+    assert main([str(config), *arguments]) == 0
+    run = tmp_path / "runs" / "tiny"
+    notes = json.loads((run / "provenance.json").read_text(encoding="utf-8"))["notes"]
+    for behavior in BEHAVIORS:
+        (note,) = [note for note in notes if note.startswith(f"{behavior}: the probabilities of r0, r1 are not")]
+        assert note.endswith("no scored frames.")
+    kinds = {(row["subset"], row["probabilities"]) for row in rows_of(run / "calibration.csv")}
+    # The test recording's calibration is fitted on both training recordings.
+    assert kinds == {("cross_validation", "as used"), ("test", "as used"), ("test", "before calibration")}
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "the probabilities of r0, r1 are not calibrated" in page
+    assert "Probabilities are calibrated" not in page

@@ -113,12 +113,26 @@ def _parser() -> argparse.ArgumentParser:
         help="whose recording a file is, once for each file in their order: intervals are over individuals "
         "(default: every file is one of its own)",
     )
-    parser.add_argument("--threshold", type=float, default=0.5, help="active from this probability on (default: 0.5)")
+    usual = PostprocessConfig()
     parser.add_argument(
-        "--max-gap-frames", type=int, default=10, metavar="N", help="fill gaps up to this long (default: 10; 0 = off)"
+        "--threshold",
+        type=float,
+        default=usual.threshold,
+        help=f"active from this probability on (default: {usual.threshold:g})",
     )
     parser.add_argument(
-        "--min-bout-frames", type=int, default=0, metavar="N", help="drop shorter bouts (default: 0 = off)"
+        "--max-gap-s",
+        type=float,
+        default=usual.max_gap_s,
+        metavar="SECONDS",
+        help=f"fill gaps up to this long (default: {usual.max_gap_s:g}, as in an experiment; 0 = off)",
+    )
+    parser.add_argument(
+        "--min-bout-s",
+        type=float,
+        default=usual.min_bout_s,
+        metavar="SECONDS",
+        help=f"drop shorter bouts (default: {usual.min_bout_s:g}, as in an experiment; 0 = off)",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for tables and report")
     parser.add_argument("--overwrite", action="store_true", help="replace what lies in the folder already")
@@ -128,15 +142,14 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(options: argparse.Namespace) -> PostprocessConfig:
     if not 0 <= options.threshold <= 1:
         raise InputError(f"--threshold expects a probability between 0 and 1; found {options.threshold:g}.")
-    for name in ("max_gap_frames", "min_bout_frames"):
-        if getattr(options, name) < 0:
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag} expects a number of frames, 0 or more; found {getattr(options, name)}.")
+    for flag, seconds in (("--max-gap-s", options.max_gap_s), ("--min-bout-s", options.min_bout_s)):
+        if not (np.isfinite(seconds) and seconds >= 0):
+            raise InputError(f"{flag} expects a number of seconds, 0 or more; found {seconds:g}.")
     return PostprocessConfig(
         # Probabilities are kept as float32: .7 must reach a threshold of .7 there too.
         threshold=min(1.0, float(np.float32(options.threshold))),
-        max_gap_s=options.max_gap_frames / options.fps,
-        min_bout_s=options.min_bout_frames / options.fps,
+        max_gap_s=options.max_gap_s,
+        min_bout_s=options.min_bout_s,
     )
 
 

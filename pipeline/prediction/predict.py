@@ -167,7 +167,8 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     notes = write_results(config, run, checked, timelines, choices, stage_two.history)
     notes += cut_film_strips(run, checked, scorable(timelines.head), config.crop.size_px)
     record.finish(
-        [*trained.version_notes(), *(note for item in checked for note in item.notes), *outcome.notes, *notes]
+        [*trained.version_notes(), *(note for item in checked for note in item.notes), *outcome.notes, *notes],
+        uncalibrated=choices.uncalibrated(),
     )
     write_report(run.path)
     record.stage_done("tables and report")

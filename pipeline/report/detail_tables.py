@@ -1,5 +1,6 @@
 """Rows of the report's further tables: settings chosen, calibration, agreement, publication statistics, strips."""
 
+from collections.abc import Mapping
 from itertools import product
 from statistics import mean
 
@@ -43,8 +44,6 @@ def choice_lines(run: Run) -> list[Row]:
 
 def calibration_lines(run: Run) -> list[Row]:
     """One row per behavior, subset and kind of probabilities: the errors over all bins."""
-    both = any(row["probabilities"] == BEFORE_CALIBRATION for row in run.tables.calibration)
-    words = {AS_USED: "after calibration" if both else "as used", BEFORE_CALIBRATION: "before calibration"}
     found: dict[tuple[object, ...], Row] = {}
     for kind in (BEFORE_CALIBRATION, AS_USED):
         for row in run.tables.calibration:
@@ -53,9 +52,14 @@ def calibration_lines(run: Run) -> list[Row]:
     order = {name: i for i, name in enumerate(run.behaviors)}
     rows = sorted(found.values(), key=lambda row: (order.get(row["behavior"], 0), _place(run, row)))
     return [
-        row | {"subset": SUBSET_WORDS.get(row["subset"], row["subset"]), "words": words[row["probabilities"]]}
+        row | {"subset": SUBSET_WORDS.get(row["subset"], row["subset"]), "words": _calibration_words(row, found)}
         for row in rows
     ]
+
+
+def _calibration_words(row: Row, found: Mapping[tuple[object, ...], Row]) -> str:
+    is_calibrated = (row["behavior"], row["subset"], BEFORE_CALIBRATION) in found
+    return "after calibration" if row["probabilities"] == AS_USED and is_calibrated else str(row["probabilities"])
 
 
 def _place(run: Run, row: Row) -> int:

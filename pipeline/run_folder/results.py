@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.suggestions import listing
 from common.tables import Row
 from models.bundle import update_metadata
 from pipeline.config.schema import ExperimentConfig
@@ -36,8 +37,6 @@ from pipeline.run_folder.summary import summary_rows
 from pipeline.scoring.agreement import agreement_rows
 from pipeline.scoring.bouts.scores import bout_rows
 from pipeline.scoring.score_tables import (
-    AS_USED,
-    BEFORE_CALIBRATION,
     calibration_rows,
     interval_rows,
     optimism_words,
@@ -109,7 +108,7 @@ def write_results(
     _write_baseline(run, scorable(timelines.baseline), behaviors)
     _write_protocols(run, timelines, behaviors)
     write_scores(run, scorable(timelines.head), behaviors, scorable(uncalibrated))
-    return [*choices.notes, *_notes_on_ties(config, checked)]
+    return [*choices.notes, *_notes_on_calibration(choices), *_notes_on_ties(config, checked)]
 
 
 def clear_results(run: RunDir) -> None:
@@ -146,8 +145,7 @@ def write_scores(
     """
     BOUT_SCORES.write(run, bout_rows(scored, behaviors))
     INTERVALS.write(run, interval_rows(scored, behaviors))
-    rows = calibration_rows(scored, behaviors, AS_USED)
-    CALIBRATION.write(run, rows + calibration_rows(uncalibrated, behaviors, BEFORE_CALIBRATION))
+    CALIBRATION.write(run, calibration_rows(scored, behaviors, uncalibrated))
     SCORES.write(run, score_rows(scored, behaviors))
 
 
@@ -213,6 +211,16 @@ def _write_protocols(run: RunDir, timelines: RunTimelines, behaviors: Sequence[s
     PROTOCOL.write(run, rows)
     for row in rows:
         log.info("%s", optimism_words(row))
+
+
+def _notes_on_calibration(choices: Choices) -> list[str]:
+    """Say whose probabilities are as the head gives them, though calibration was asked for."""
+    return [
+        f"{behavior}: the probabilities of {listing(name for name, why in reasons.items() if why == reason)} are not "
+        f"calibrated. In the recordings that a calibration would be fitted on: {reason}."
+        for behavior, reasons in choices.uncalibrated().items()
+        for reason in dict.fromkeys(reasons.values())
+    ]
 
 
 def _notes_on_ties(config: ExperimentConfig, checked: Sequence[CheckedRecording]) -> list[str]:

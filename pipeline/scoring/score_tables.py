@@ -6,6 +6,8 @@ independent, and thousands of them do not make an estimate firm.
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from common.tables import Row
 from pipeline.scoring.bouts.metrics import BoutCounts
 from pipeline.scoring.bouts.scores import pooled_bout_counts
@@ -84,17 +86,38 @@ def _pooled_bout_f1(parts: Sequence[BoutCounts]) -> float | None:
     return sum(parts, BoutCounts()).predicted_to_true(0.5).f1
 
 
-def calibration_rows(timelines: Sequence[Timeline], behaviors: Sequence[str], probabilities: str) -> list[Row]:
+def calibration_rows(
+    timelines: Sequence[Timeline], behaviors: Sequence[str], uncalibrated: Sequence[Timeline] = ()
+) -> list[Row]:
     """Rows of calibration.csv: one per bin, with the errors over all bins repeated in each.
 
-    `probabilities` is `AS_USED` or `BEFORE_CALIBRATION`.
+    Parameters
+    ----------
+    timelines : sequence of Timeline
+        With the probabilities as they are used.
+    behaviors : sequence of str
+        Names of their columns.
+    uncalibrated : sequence of Timeline
+        The same recordings before calibration. A behavior that calibration left alone in a subset has no such rows.
     """
-    return [
-        {"behavior": behavior, "subset": subset, "probabilities": probabilities} | cells
-        for column, behavior in enumerate(behaviors)
-        for subset, group in pooled_groups(timelines)
-        for cells in reliability_rows(*joined_frames(member.behavior(column, RAW) for member in group))
-    ]
+    before = {timeline.recording: timeline for timeline in uncalibrated}
+    rows: list[Row] = []
+    for kind in (AS_USED, BEFORE_CALIBRATION) if uncalibrated else (AS_USED,):
+        for column, behavior in enumerate(behaviors):
+            for subset, group in pooled_groups(timelines):
+                members = group
+                if kind == BEFORE_CALIBRATION:
+                    members = [before[member.recording] for member in group]
+                    if not any(_differ(a, b, column) for a, b in zip(members, group, strict=True)):
+                        continue
+                frames = joined_frames(member.behavior(column, RAW) for member in members)
+                key = {"behavior": behavior, "subset": subset, "probabilities": kind}
+                rows += [key | cells for cells in reliability_rows(*frames)]
+    return rows
+
+
+def _differ(a: Timeline, b: Timeline, column: int) -> bool:
+    return not np.array_equal(a.probability[:, column], b.probability[:, column], equal_nan=True)
 
 
 def protocol_rows(nested: Sequence[Timeline], thesis: Sequence[Timeline], behaviors: Sequence[str]) -> list[Row]:

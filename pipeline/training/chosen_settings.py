@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION
 from pipeline.runtime.progress import progress_bars
-from pipeline.scoring.postprocessing.calibration import Calibration, fit_calibration
+from pipeline.scoring.postprocessing.calibration import Calibration, NoCalibration, fit_calibration
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.postprocessing.tuning import TuningResult, tune_postprocess
 from pipeline.scoring.timeline import CLOSED, FULL, RAW, BehaviorTimeline, Variants, expand_to_all_frames
@@ -55,6 +55,15 @@ class Choices:
     by_recording: dict[tuple[str, str], Choice] = field(default_factory=dict)
     final: dict[str, Choice] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def uncalibrated(self) -> dict[str, dict[str, str]]:
+        """For each behavior the recordings (or `final`) for which no calibration could be fitted, and why."""
+        chosen = [*self.by_recording.items(), *(((behavior, FINAL), choice) for behavior, choice in self.final.items())]
+        found: dict[str, dict[str, str]] = {}
+        for (behavior, name), choice in chosen:
+            if isinstance(choice.calibration, NoCalibration):
+                found.setdefault(behavior, {})[name] = choice.calibration.reason
+        return found
 
     def of(self, behavior: str, recording: str) -> Choice:
         """The choice for one behavior in one recording."""

@@ -171,9 +171,12 @@ def draw_calibration(run: Run) -> Drawing | None:
         label_left(below, "frames")
         columns = ("behavior", "subset", "probabilities", "lower", "upper", "n_frames", "mean_probability", "observed")
         numbers += [{column: row[column] for column in columns} for row in mine]
-    both = any(row["probabilities"] == BEFORE_CALIBRATION for row in rows)
-    legend = [line("after calibration (as used)" if both else "probabilities as used", marker="o", markersize=5)]
-    if both:
+    of_all, changed = (
+        {row["behavior"] for row in rows if row["probabilities"] == kind} for kind in (AS_USED, BEFORE_CALIBRATION)
+    )
+    words = "after calibration (as used)" if changed == of_all else "probabilities as used"
+    legend = [line(words, marker="o", markersize=5)]
+    if changed:
         legend.append(line("before calibration", BASELINE, marker="o", markersize=5, markerfacecolor="white"))
     legend.append(line("perfectly calibrated", MUTED, linestyle=":"))
     figure.legend(handles=legend, loc="outside lower center", ncols=3)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run
+from common.suggestions import listing
+from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run, section
 from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.agreement import RULES
 from pipeline.scoring.bouts.metrics import MATCHED_IOU
@@ -103,11 +104,13 @@ def _postprocessing(run: Run) -> Iterator[str]:
             "“Raw” is the threshold alone, “closed only” the threshold and gaps filled"
             f"{_bare_settings(run) if objective else ''}, “all steps” the full chain."
         )
-    calibration = run.config.get("calibration")
-    if calibration and calibration != "none":
+    calibration, without = run.config.get("calibration"), section(run.provenance, "uncalibrated")
+    calibrated = [name for name in run.behaviors if name not in without]
+    if calibration and calibration != "none" and calibrated:
+        of_some = f" of {listing(calibrated)}" if without else ""
         yield (
-            f"Probabilities are calibrated ({calibration}), like post-processing from recordings other than the one "
-            "that is scored."
+            f"Probabilities{of_some} are calibrated ({calibration}), like post-processing from recordings other than "
+            "the one that is scored."
         )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.command_line import main
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -43,7 +44,7 @@ def test_the_thesis_predictions_give_the_figures_of_the_thesis_model(shared_dir:
     behaviors = ["grooming=grooming,g_prediction", "mid=rearing_mig,mr_prediction", "wall=rearing_paret,wr_prediction"]
     arguments = [part for text in behaviors for part in ("--behavior", text)]
     output = tmp_path / "thèse"
-    options = ["--fps", "10", "--threshold", ".5", "--max-gap-frames", "10", "--min-bout-frames", "0"]
+    options = ["--fps", "10", "--threshold", ".5", "--max-gap-s", "1", "--min-bout-s", "0"]
     assert main(["evaluate", str(table), *arguments, *options, "--output", str(output)]) == 0
     for behavior, raw, closed in (("grooming", 0.938, 0.936), ("mid", 0.667, 0.651), ("wall", 0.802, 0.765)):
         assert round(score(output, behavior, "raw"), 3) == raw
@@ -60,7 +61,7 @@ def test_a_hand_made_table_scored_before_and_after_postprocessing(tmp_path: Path
     probability = [0.1, 0.1, 0.9, 0.9, 0.2, 0.9, 0.9, 0.9, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1, 0.9, 0.1]
     table = write(tmp_path / "mouse é.csv", label, probability)
     output = tmp_path / "out"
-    assert evaluate(table, output, "--max-gap-frames", "1", "--min-bout-frames", "2") == 0
+    assert evaluate(table, output, "--max-gap-s", "0.1", "--min-bout-s", "0.2") == 0
     # raw: 5 of 6 found, one false alarm; closing fills the hole; the minimum bout drops the single frame
     assert score(output, "rear", "raw") == pytest.approx(10 / 12, abs=1e-6)
     assert score(output, "rear", "closed") == pytest.approx(12 / 13, abs=1e-6)
@@ -69,6 +70,22 @@ def test_a_hand_made_table_scored_before_and_after_postprocessing(tmp_path: Path
     assert [row["rear"] for row in rows_of(output / "predictions" / "mouse é.csv")][:9] == list("001111110")
     assert score(output, "rear", "raw", "n_predicted", "bout_scores.csv") == 3
     assert score(output, "rear", "full", "bout_f1_iou50", "bout_scores.csv") == 1.0
+
+
+def test_without_options_it_postprocesses_as_an_experiment_does(tmp_path: Path):
+    """Gaps of up to .2 s are filled and bouts shorter than .5 s dropped, at any frame rate."""
+    label = "00111110011111100000011000"
+    probability = [0.9 if c == "1" else 0.1 for c in "00111110011100011100011000"]
+    table = write(tmp_path / "t.csv", label, probability)
+    assert evaluate(table, tmp_path / "out") == 0
+    found = "".join(row["rear"] for row in rows_of(tmp_path / "out" / "predictions" / "t.csv"))
+    # At 10 fps two frames are a gap of .2 s, three are not filled, and three or two frames make no bout.
+    assert found == "00111111111100000000000000"
+    full = [row for row in rows_of(tmp_path / "out" / "postprocess.csv") if row["postprocessed"] == "full"]
+    usual = PostprocessConfig()
+    assert {(float(row["max_gap_s"]), float(row["min_bout_s"])) for row in full} == {
+        (usual.max_gap_s, usual.min_bout_s)
+    }
 
 
 def test_several_files_are_several_recordings(tmp_path: Path):
@@ -94,7 +111,8 @@ def test_several_files_are_several_recordings(tmp_path: Path):
         (["--behavior", "a/b=human,model"], "cannot be used in file names"),
         (["--behavior", "Rear=human,model"], "twice"),
         (["--threshold", "50"], "between 0 and 1; found 50"),
-        (["--max-gap-frames", "-1"], "0 or more"),
+        (["--max-gap-s", "-1"], "seconds, 0 or more; found -1"),
+        (["--min-bout-s", "nan"], "seconds, 0 or more; found nan"),
         (["--fps", "0"], "above 0"),
         (["--frame", "model"], "expected frame"),
     ],
@@ -164,7 +182,7 @@ def test_an_odd_character_for_a_frame_number_is_named(tmp_path: Path, capsys):
 def test_decimal_commas_of_a_table_with_semicolons(tmp_path: Path):
     table = tmp_path / "excel.csv"
     table.write_text("frame;human;model\n0;1;0,9\n1;1;0,4\n2;0;0,6\n", encoding="utf-8")
-    assert evaluate(table, tmp_path / "out", "--max-gap-frames", "0") == 0
+    assert evaluate(table, tmp_path / "out", "--max-gap-s", "0") == 0
     found = [row["rear_probability"] for row in rows_of(tmp_path / "out" / "predictions" / "excel.csv")]
     assert [float(text) for text in found] == pytest.approx([0.9, 0.4, 0.6])
 

@@ -223,7 +223,7 @@ def evaluation(tmp_path_factory):
         lines.append(f"{frame},{int(human)},{0.9 if model else 0.1 + (frame % 7) / 100}")
     path = folder / "one.csv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    arguments = [str(path), "--behavior", "digging=human,model", "--fps", "10", "--max-gap-frames", "0"]
+    arguments = [str(path), "--behavior", "digging=human,model", "--fps", "10", "--max-gap-s", "0", "--min-bout-s", "0"]
     assert run_evaluate_command([*arguments, "--output", str(folder / "out")]) == 0
     return folder / "out"
 

@@ -105,8 +105,8 @@ def test_a_raster_shows_human_and_predicted_bouts_at_their_times(run):
     unscored, human, predicted = ([path.get_extents() for path in bars.get_paths()] for bars in axes.collections[1:4])
     assert [(round(box.x0 * 10), round(box.x1 * 10)) for box in unscored] == [(100, 150)]
     total = sum(box.x1 - box.x0 for box in human)
-    assert total == pytest.approx((lines.active[:, 2] & lines.scored[:, 2]).sum() / row.fps)
-    assert sum(box.x1 - box.x0 for box in predicted) == pytest.approx(lines.predicted[:, 2].sum() / row.fps)
+    assert total == pytest.approx((lines.true[:, 2] & lines.scored[:, 2]).sum() / row.fps)
+    assert sum(box.x1 - box.x0 for box in predicted) == pytest.approx(lines.predicted["full"][:, 2].sum() / row.fps)
 
 
 def test_a_long_recording_is_broken_into_lines(tmp_path):
@@ -129,8 +129,8 @@ def test_a_recording_without_labels_has_no_human_bars(run):
 def test_bouts_are_counted_in_scored_frames_of_labelled_recordings(run):
     human, predicted = bout_durations_s(run, "wall_rearing")
     lines = [run.timelines[f"mouse_{i:02d}"] for i in (1, 2, 3)]
-    assert human.sum() * 10 == pytest.approx(sum((x.active & x.scored)[:, 2].sum() for x in lines))
-    assert predicted.sum() * 10 == pytest.approx(sum((x.predicted & x.scored)[:, 2].sum() for x in lines))
+    assert human.sum() * 10 == pytest.approx(sum((x.true & x.scored)[:, 2].sum() for x in lines))
+    assert predicted.sum() * 10 == pytest.approx(sum((x.predicted["full"] & x.scored)[:, 2].sum() for x in lines))
     shown = texts(axes_of(draw_bout_lengths(run))[2])
     assert shown[0].startswith(f"human: {human.size}, median {np.median(human):.1f} s")
 
