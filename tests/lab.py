@@ -84,7 +84,9 @@ def write_poses(path: Path, n_frames: int, keypoint: str = "midbody") -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_experiment(folder: Path, table: Path, backbone: str) -> Path:
+def write_experiment(
+    folder: Path, table: Path, backbone: str, head: str = "{name: lstm, layers: 1, units: 4, dropout: 0.0}"
+) -> Path:
     path = folder / "experiment.yaml"
     path.write_text(
         f"""name: tiny
@@ -92,7 +94,7 @@ recordings: {table.as_posix()}
 behaviors: {{grooming: grooming, rearing: rearing}}
 backbone: {backbone}
 crop: {{size_px: 40}}
-head: {{name: lstm, layers: 1, units: 4, dropout: 0.0}}
+head: {head}
 training: {{window_frames: 50, batch_windows: 4, epochs: 3, min_steps_per_epoch: 12, learning_rate: 0.03}}
 workers: 1
 cache_dir: {(folder / "cache").as_posix()}
