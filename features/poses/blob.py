@@ -35,19 +35,9 @@ class Blob(NamedTuple):
 
 
 def track_blob(video_path: Path, progress: Callable[[int, int], None] | None = None) -> PoseTrack:
-    """Follow the one animal of a video; the video is decoded twice.
+    """Follow the one animal of a video: one keypoint `blob` per frame, NaN where nothing of plausible size stands out.
 
-    Parameters
-    ----------
-    video_path : Path
-        Its camera stands still and it shows one animal, most of the time.
-    progress : callable, optional
-        Called with the number of frames done and to do (decoding twice counts twice).
-
-    Returns
-    -------
-    PoseTrack
-        One keypoint `blob` per video frame; NaN where nothing of plausible size stands out.
+    The video is decoded twice; `progress` is called with the number of frames done and to do, which counts twice.
 
     Raises
     ------

@@ -102,10 +102,7 @@ def read_header(path: Path, dialect: Dialect | None = None) -> DeepLabCutHeader 
 
 
 def _rows_header(
-    dialect: Dialect,
-    index_position: int,
-    found: dict[str, tuple[int, list[str]]],
-    rows: list[tuple[int, list[str]]],
+    dialect: Dialect, index_position: int, found: dict[str, tuple[int, list[str]]], rows: list[tuple[int, list[str]]]
 ) -> DeepLabCutHeader | None:
     last_row = max(row_number for row_number, _ in found.values())
     under, cells = next(((row, cells) for row, cells in rows if row > last_row), (0, []))
