@@ -7,6 +7,7 @@ Rows are counted from 1, header included, as a spreadsheet shows them.
 
 import codecs
 import csv
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ from pathlib import Path
 from common.errors import InputError
 
 DELIMITERS = (",", ";", "\t")
-_CHUNK_BYTES = 1 << 20
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel or zip file; save it as CSV",
     b"\xd0\xcf\x11\xe0": "an old Excel file; save it as CSV",
@@ -25,17 +25,7 @@ _SIGNATURES = {
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one text table is written.
-
-    Attributes
-    ----------
-    encoding : str
-        Name of the codec.
-    delimiter : str
-        One of `DELIMITERS`.
-    n_skipped_rows : int
-        1 where the first line is Excel's ``sep=;`` remark, else 0.
-    """
+    """How one text table is written; the first row is skipped where it is Excel's ``sep=;`` remark."""
 
     encoding: str
     delimiter: str
@@ -43,10 +33,7 @@ class Dialect:
 
 
 def require_file(path: Path, what: str) -> None:
-    """Raise `InputError` unless `path` is a readable file that holds something.
-
-    `what` says in plain words what the file is for, e.g. "pose file".
-    """
+    """Raise `InputError` unless `path` is a readable file that holds something; `what` is e.g. "pose file"."""
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
         raise InputError(f"Expected the {what} {path}, found {found} there. Check the path's spelling.")
@@ -92,9 +79,7 @@ def find_dialect(path: Path) -> Dialect:
 
 
 def iter_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Yield (row number, cells without outer blanks); row numbers count from 1.
-
-    A blank line is yielded as an empty list.
+    """Yield (row number, cells without outer blanks); row numbers count from 1, a blank line is an empty list.
 
     Raises
     ------
@@ -117,13 +102,7 @@ def iter_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
 
 def head_rows(path: Path, n_rows: int, dialect: Dialect) -> list[tuple[int, list[str]]]:
     """The first `n_rows` rows that aren't blank, for recognising a format."""
-    rows = []
-    for row_number, cells in iter_rows(path, dialect):
-        if any(cells):
-            rows.append((row_number, cells))
-        if len(rows) == n_rows:
-            break
-    return rows
+    return list(itertools.islice((row for row in iter_rows(path, dialect) if any(row[1])), n_rows))
 
 
 def _one_line(cell: str) -> str:
@@ -137,9 +116,9 @@ def _find_encoding(path: Path) -> str:
     for signature, what in _SIGNATURES.items():
         if start.startswith(signature):
             raise InputError(f"Expected a text table (CSV) in {path.name}, found {what}.")
-    candidates = ("utf-8-sig", "cp1252")
+    candidates: tuple[str, ...] = ("utf-8-sig", "cp1252")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        candidates = ("utf-16", "utf-16")
+        candidates = ("utf-16",)
     elif b"\0" in start:
         raise InputError(f"Expected a text table (CSV) in {path.name}, found a binary file.")
     for encoding in candidates:
@@ -151,13 +130,8 @@ def _find_encoding(path: Path) -> str:
 
 
 def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                if "\0" in decoder.decode(chunk):
-                    return False
-            decoder.decode(b"", final=True)
+        with path.open(encoding=encoding, newline="") as file:
+            return not any("\0" in text for text in iter(lambda: file.read(1 << 20), ""))
     except UnicodeError:
         return False
-    return True

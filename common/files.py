@@ -24,16 +24,9 @@ def sha256_of(path: Path) -> str:
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file or a folder in one step: readers see the old one or the new one, never half.
 
-    Parameters
-    ----------
-    path : Path
-        What is made or replaced; its folder is made when missing.
-
-    Yields
-    ------
-    Path
-        A hidden name beside `path`, ending in ``.tmp``, for the block to write a file or make a folder at. When
-        the block ends well it takes the place of `path`; otherwise it is removed and `path` is as it was.
+    The block gets a hidden name beside `path` (in a folder that is made when missing), ending in ``.tmp``, to write a
+    file or make a folder at. When the block ends well it takes the place of `path`; otherwise it is removed and
+    `path` is as it was.
 
     Raises
     ------
@@ -81,12 +74,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
-    """The same for callers that say themselves what it means when a file cannot be written.
-
-    Raises
-    ------
-    OSError
-    """
+    """The same for callers that say themselves what it means that a file cannot be written: raises `OSError`."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

@@ -43,16 +43,7 @@ def cell_text(value: object) -> str:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows under a header; a reader sees the old file or the whole new one, never a part.
-
-    Parameters
-    ----------
-    path : Path
-        Replaced when it exists; its folder is made when missing.
-    columns : sequence of str
-        Header, in this order; every row must have exactly these keys.
-    rows : iterable of mapping
-        Values as in `cell_text`.
+    """Write rows under a header, cells as in `cell_text`; a reader sees the old file or the whole new one.
 
     Raises
     ------
@@ -87,17 +78,10 @@ def read_rows(
     ratios: Sequence[str] = (),
     required_counts: Sequence[str] = (),
 ) -> list[Row]:
-    """Read a table back with its numbers.
+    """Read a table back with its numbers; `columns` must be there.
 
-    Parameters
-    ----------
-    path : Path
-    columns : sequence of str
-        Those that must be there.
-    counts, ratios : sequence of str
-        Columns of whole numbers and of floats, None where empty; the other columns stay text.
-    required_counts : sequence of str
-        Columns of whole numbers that are never empty.
+    `counts` and `ratios` are columns of whole numbers and of floats, None where empty; `required_counts` are never
+    empty; the other columns stay text.
 
     Raises
     ------

@@ -8,17 +8,9 @@ from typing import Any
 def fill_template(
     folder: Path, name: str, context: Mapping[str, Any], filters: Mapping[str, Callable[..., Any]] | None = None
 ) -> str:
-    """Fill a template; everything that comes from the user is escaped, and a name that isn't there is an error.
+    """Fill a template of a folder; what comes from the user is escaped, and a name that isn't there is an error.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds the template and those that it includes.
-    name : str
-    context : mapping
-        What the template names.
-    filters : mapping of str to callable, optional
-        Ways of writing a value, by name.
+    Filters are ways of writing a value, by name.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

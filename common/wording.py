@@ -62,11 +62,4 @@ def setting(value: object) -> str:
     return str(value)
 
 
-FILTERS = {
-    "ratio": ratio,
-    "percent": percent,
-    "count": count,
-    "decimal": decimal,
-    "duration": duration,
-    "setting": setting,
-}
+FILTERS = {write.__name__: write for write in (ratio, percent, count, decimal, duration, setting)}

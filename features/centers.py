@@ -56,20 +56,6 @@ def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTra
     Longer gaps are held at the last seen position and marked not observed. At the ends of the recording
     there is nothing to interpolate between: the nearest seen position is held, and marked by the same rule.
 
-    Parameters
-    ----------
-    pose : PoseTrack
-        Keypoints, shape (n_frames, n_keypoints, 2); NaN where missing.
-    config : CenterConfig
-        Keypoints, likelihood threshold, longest gap in seconds.
-    fps : float
-        Frames per second of the recording.
-
-    Returns
-    -------
-    CenterTrack
-        `xy_px` (n_frames, 2) without NaN; `observed` (n_frames,).
-
     Raises
     ------
     InputError
@@ -78,8 +64,7 @@ def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTra
     points, seen = _named_points(pose, config)
     one = seen.shape[1] == 1
     xy_px = np.where(seen, points[:, 0], np.nan) if one else _mean_of_points(pose, config, points, seen)
-    max_gap_frames = math.floor(config.max_gap_s * fps + 1e-9)
-    return _fill_gaps(xy_px, max_gap_frames)
+    return _fill_gaps(xy_px, math.floor(config.max_gap_s * fps + 1e-9))
 
 
 def _named_points(pose: PoseTrack, config: CenterConfig) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -94,8 +79,7 @@ def _named_points(pose: PoseTrack, config: CenterConfig) -> tuple[NDArray[np.flo
                 "or to a list of them to average."
             )
     columns = [pose.keypoints.index(name) for name in names]
-    points = pose.xy_px[:, columns]
-    likelihood = pose.likelihood[:, columns]
+    points, likelihood = pose.xy_px[:, columns], pose.likelihood[:, columns]
     with np.errstate(invalid="ignore"):
         seen = (likelihood >= config.min_likelihood) & np.isfinite(points).all(axis=2)
     for name, column, column_seen in zip(names, likelihood.T, seen.T, strict=True):

@@ -15,21 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def crop_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int) -> NDArray[np.uint8]:
-    """Cut a square out of a frame, repeating the frame's edge where it reaches over.
+    """Cut a square (size_px, size_px, 3) out of a frame, repeating the frame's edge where it reaches over.
 
-    Parameters
-    ----------
-    frame : ndarray, shape (height, width, 3), uint8
-        One video frame, channels in any order.
-    center_xy_px : array_like, shape (2,), float
-        x and y of the middle, in pixels of the frame; may lie outside of it.
-    size_px : int
-        Side of the square.
-
-    Returns
-    -------
-    ndarray, shape (size_px, size_px, 3), uint8
-        A copy, never a view of the frame.
+    The frame is (height, width, 3), channels in any order; the center is x and y of the middle in its pixels and may
+    lie outside of it. The crop is a copy, never a view of the frame.
 
     Raises
     ------
@@ -57,21 +46,11 @@ def _inside(first: int, size_px: int, length: int) -> NDArray[np.int64]:
 
 
 def resize_crop(crop: NDArray[np.uint8], input_px: int) -> NDArray[np.uint8]:
-    """Resize a square crop to the side that the network sees.
+    """Resize a square crop (size_px, size_px, 3) to the side that the network sees; one that fits stays as it is.
 
-    Parameters
-    ----------
-    crop : ndarray, shape (size_px, size_px, 3), uint8
-        The crop; returned as it is when it already fits.
-    input_px : int
-        Side of the result. Shrinking averages over areas, growing interpolates linearly.
-
-    Returns
-    -------
-    ndarray, shape (input_px, input_px, 3), uint8
+    Shrinking averages over areas, growing interpolates linearly.
     """
     if crop.shape[0] == input_px:
         return crop
     interpolation = cv2.INTER_AREA if input_px < crop.shape[0] else cv2.INTER_LINEAR
-    resized = cv2.resize(crop, (input_px, input_px), interpolation=interpolation)
-    return resized.astype(np.uint8, copy=False)
+    return cv2.resize(crop, (input_px, input_px), interpolation=interpolation).astype(np.uint8, copy=False)

@@ -12,14 +12,8 @@ def run_ahead(items: Iterator[T], depth: int) -> Generator[T, None, None]:
     """Draw items in a background thread, at most ``depth`` ahead of whoever consumes them.
 
     The thread ends with the generator: when the items are used up, when drawing one raises
-    (the error is raised here, in its turn), or when the consumer stops early.
-
-    Parameters
-    ----------
-    items : iterator
-        Used from the thread alone once this is started.
-    depth : int
-        Items that may wait; bounds the memory.
+    (the error is raised here, in its turn), or when the consumer stops early. Once this is
+    started, the items are used from the thread alone; ``depth`` bounds the memory.
     """
     end: Any = object()
     with ThreadPoolExecutor(1, "run-ahead") as thread:

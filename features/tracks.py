@@ -13,28 +13,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class PoseTrack:
-    """Keypoints of one individual over all frames of one recording.
-
-    Attributes
-    ----------
-    keypoints : tuple of str
-        Names, in the order of the second axis.
-    xy_px : ndarray, shape (n_frames, n_keypoints, 2), float64
-        Position in pixels of the full frame; NaN where missing.
-    likelihood : ndarray, shape (n_frames, n_keypoints), float64
-        Confidence in [0, 1]; NaN where missing, 1.0 where the file gives none.
-    source_path : Path
-        The file it was read from.
-    ends_with_last_seen : bool
-        True for formats that write nothing after the last frame in which the animal was found, so that the
-        file may have fewer frames than the video.
-    """
+    """Keypoints of one individual over all frames of one recording, and the file they were read from."""
 
     keypoints: tuple[str, ...]
     xy_px: NDArray[np.float64]
+    """Shape (n_frames, n_keypoints, 2): position in pixels of the full frame; NaN where missing."""
     likelihood: NDArray[np.float64]
+    """Shape (n_frames, n_keypoints): confidence in [0, 1]; NaN where missing, 1.0 where the file gives none."""
     source_path: Path
     ends_with_last_seen: bool = False
+    """True for formats that write nothing after the last frame in which the animal was found, so that the file may
+    have fewer frames than the video."""
 
     @property
     def n_frames(self) -> int:
@@ -44,18 +33,12 @@ class PoseTrack:
 
 @dataclass(frozen=True)
 class CenterTrack:
-    """The point that crops are cut around.
-
-    Attributes
-    ----------
-    xy_px : ndarray, shape (n_frames, 2), float64
-        Position in pixels of the full frame; never NaN (gaps are filled or held).
-    observed : ndarray, shape (n_frames,), bool
-        False where the position was held through a long gap and is not to be trusted.
-    """
+    """The point that crops are cut around."""
 
     xy_px: NDArray[np.float64]
+    """Shape (n_frames, 2): position in pixels of the full frame; never NaN (gaps are filled or held)."""
     observed: NDArray[np.bool_]
+    """Shape (n_frames,): False where the position was held through a long gap and is not to be trusted."""
 
     @property
     def n_frames(self) -> int:

@@ -141,7 +141,7 @@ def _embed(probe_set: ProbeSet, config: NetworkConfig, cache_dir: Path) -> list[
     tracks = label_tracks(annotations, {name: [name] for name in probe_set.behaviors}, n_frames)
     context = probe_set.context_frames // probe_set.frame_step
     return [
-        Probed(_with_context(cache.load_embeddings(), context), tracks[name].active[cache.frames])
+        Probed(_with_context(cache.embeddings, context), tracks[name].active[cache.frames])
         for name, cache in caches.items()
     ]
 

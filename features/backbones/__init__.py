@@ -16,11 +16,4 @@ BACKBONES: dict[str, type[NetworkConfig]] = {
     "compact": CompactConfig,
 }
 
-__all__ = [
-    "BACKBONES",
-    "BackboneConfig",
-    "ImageNetConfig",
-    "NetworkConfig",
-    "ResolvedBackbone",
-    "resolve_backbone",
-]
+__all__ = ["BACKBONES", "BackboneConfig", "ImageNetConfig", "NetworkConfig", "ResolvedBackbone", "resolve_backbone"]

@@ -22,16 +22,7 @@ class BackboneConfig(BaseModel):
 
 
 class NetworkConfig(BackboneConfig):
-    """A backbone that is a network and runs on crops.
-
-    Attributes
-    ----------
-    weights : str
-        ``random`` (seeded), a path to a Keras weights file, or a word of the subclass.
-    input_px : int or None
-        Side of the square that the network sees; None = the size it was trained at. A crop
-        of another size is resized to it. Global average pooling makes any size possible.
-    """
+    """A backbone that is a network and runs on crops; global average pooling makes any `input_px` possible."""
 
     weights: str = Field(description="`random` (seeded), or the path of a Keras weights file of this network.")
     input_px: int | None = Field(
@@ -75,13 +66,9 @@ class NetworkConfig(BackboneConfig):
         return None
 
     def preprocess(self, images: Any) -> Any:
-        """Scale crops as the network's weights expect: [0, 255] to [-1, 1], unless a network has its own way.
+        """Scale crops (n, px, px, 3), float32 RGB, as the weights expect: [0, 255] to [-1, 1] unless overridden.
 
-        Parameters
-        ----------
-        images : tensor, shape (n, px, px, 3), float32
-            RGB in [0, 255]. Symbolic or concrete: use ``keras.ops`` alone, so that it
-            becomes part of the compiled graph.
+        Use ``keras.ops`` alone: the tensor may be symbolic, and this becomes part of the compiled graph.
         """
         return images / 127.5 - 1.0
 
@@ -89,12 +76,8 @@ class NetworkConfig(BackboneConfig):
     def build_network(self) -> Any:
         """Build the bare network, untrained, under Keras' current dtype policy.
 
-        Returns
-        -------
-        keras.Model
-            (n, px, px, 3) preprocessed float images to (n, n_features), globally average
-            pooled. Weights are loaded into this model, so its layers must be named and
-            ordered as in the weights file.
+        The model turns preprocessed float images (n, px, px, 3) into (n, n_features), globally average pooled. Weights
+        are loaded into it, so its layers must be named and ordered as in the weights file.
         """
 
 
@@ -117,15 +100,7 @@ class PublishedWeights:
 
 
 class ImageNetConfig(NetworkConfig):
-    """A network of ``keras.applications`` whose ImageNet weights Keras publishes.
-
-    Attributes
-    ----------
-    weights : str
-        ``imagenet`` (Keras downloads them once and keeps them), ``random``, or a path.
-    weights_if_unavailable : {"error", "compact", "random"}
-        What to do when the ImageNet weights are not here and can't be downloaded.
-    """
+    """A network of ``keras.applications`` whose ImageNet weights Keras publishes."""
 
     weights: str = Field(
         default="imagenet",

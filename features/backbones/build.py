@@ -10,21 +10,14 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from features.backbones.base import NetworkConfig
 from features.backbones.resolve import ResolvedBackbone
 
 
 def build_model(resolved: ResolvedBackbone, precision: str, seed: int) -> Any:
     """Build the network with its weights and its preprocessing inside.
 
-    Parameters
-    ----------
-    resolved : ResolvedBackbone
-        Which network, which weights.
-    precision : str
-        Keras dtype policy of the network: ``float32``, ``mixed_float16`` or ``mixed_bfloat16``.
-    seed : int
-        Determines random weights.
+    `precision` is Keras' dtype policy: ``float32``, ``mixed_float16`` or ``mixed_bfloat16``. The seed determines
+    random weights.
 
     Returns
     -------
@@ -83,17 +76,14 @@ def _load_weights(network: Any, resolved: ResolvedBackbone) -> None:
 
 
 def _misfit(resolved: ResolvedBackbone, reason: str) -> InputError:
+    settings = ", ".join(f"{name} {value}" for name, value in resolved.config.architecture.items())
     return InputError(
-        f"{resolved.weights_path} does not fit the backbone {_described(resolved.config)}: expected its "
+        f"{resolved.weights_path} does not fit the backbone {resolved.config.name}"
+        f"{f' ({settings})' if settings else ''}: expected its "
         "weights without the classifier, as Keras' save_weights writes them (.weights.h5) or publishes them "
         f"(.h5), but: {reason.rstrip('.')}. If the file was cut off while it was downloaded, delete it and "
         "get it anew."
     )
-
-
-def _described(config: NetworkConfig) -> str:
-    settings = ", ".join(f"{name} {value}" for name, value in config.architecture.items())
-    return f"{config.name} ({settings})" if settings else config.name
 
 
 def randomize(network: Any, seed: int) -> None:
@@ -104,18 +94,11 @@ def randomize(network: Any, seed: int) -> None:
     A depthwise kernel counts the inputs of one channel, without which signals die out in a
     MobileNet. Everything else (biases, normalisation) keeps the value it starts with.
     """
-    position = 0
-    for layer in network.layers:
-        for variable in layer.weights:
-            if not variable.path.endswith("kernel"):
-                continue
-            shape = tuple(variable.shape)
-            receptive = math.prod(shape[:-2])
-            is_depthwise = type(layer).__name__ == "DepthwiseConv2D"
-            fan_in, fan_out = (1, shape[-1]) if is_depthwise else shape[-2:]
-            limit = math.sqrt(6.0 / (receptive * (fan_in + fan_out)))
-            digest = hashlib.sha256(f"{seed}/{position}/{shape}".encode()).digest()
-            generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
-            values = generator.random(shape, dtype=np.float32) * np.float32(2 * limit) - np.float32(limit)
-            variable.assign(values)
-            position += 1
+    kernels = [(layer, v) for layer in network.layers for v in layer.weights if v.path.endswith("kernel")]
+    for position, (layer, variable) in enumerate(kernels):
+        shape = tuple(variable.shape)
+        fan_in, fan_out = (1, shape[-1]) if type(layer).__name__ == "DepthwiseConv2D" else shape[-2:]
+        limit = math.sqrt(6.0 / (math.prod(shape[:-2]) * (fan_in + fan_out)))
+        digest = hashlib.sha256(f"{seed}/{position}/{shape}".encode()).digest()
+        generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
+        variable.assign(generator.random(shape, dtype=np.float32) * np.float32(2 * limit) - np.float32(limit))

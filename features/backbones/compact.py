@@ -21,13 +21,7 @@ WEIGHTS_SHA256 = "4fb8229fe68c3b51548c3d0e73ab72eba8e2a6dbb16fb0e4ef1fda118dce4a
 
 
 class CompactConfig(NetworkConfig):
-    """A small residual network of our own, trained on simulated mice; RGB in [-1, 1].
-
-    Attributes
-    ----------
-    weights : str
-        ``shipped`` (in the repository), ``random`` (seeded), or a path.
-    """
+    """A small residual network of our own, trained on simulated mice; RGB in [-1, 1]."""
 
     name: Literal["compact"] = "compact"
     weights: str = Field(
@@ -64,25 +58,15 @@ class CompactConfig(NetworkConfig):
 
 
 def build_compact(input_px: int = INPUT_PX) -> Any:
-    """Build the network without weights: scaled crops in, pooled features out.
+    """Build the network without weights: crops (n, input_px, input_px, 3) in [-1, 1] in, features (n, 320) out.
 
-    Parameters
-    ----------
-    input_px : int
-        Width and height of the crops; it was trained at 96.
-
-    Returns
-    -------
-    keras.Model
-        Input (batch, input_px, input_px, 3) in [-1, 1], output (batch, 320).
-        The layer `stride_8` is a map that the training attaches a side task to.
+    It was trained at 96 px; the layer `stride_8` is a map that the training attaches a side task to.
     """
     import keras
     from keras import layers, ops
 
     image = keras.Input((input_px, input_px, 3), name="images")
-    x = _convolution(image, 16, 5, 2)
-    x = layers.ReLU()(x)
+    x = layers.ReLU()(_convolution(image, 16, 5, 2))
     x = _residual_block(x, 32, 2)
     x = _residual_block(x, 64, 2)
     x = _residual_block(x, 64, 1, name="stride_8")
@@ -94,8 +78,7 @@ def build_compact(input_px: int = INPUT_PX) -> Any:
     grid = ops.stack(ops.meshgrid(line, line), axis=-1)[None]
     position = ops.zeros_like(x[..., :2]) + ops.cast(grid, x.dtype)
     x = layers.Concatenate()([x, position])
-    x = layers.Conv2D(N_FEATURES, 1)(x)
-    x = layers.ReLU()(x)
+    x = layers.ReLU()(layers.Conv2D(N_FEATURES, 1)(x))
     x = layers.GlobalAveragePooling2D(name="features")(x)
     return keras.Model(image, x, name="compact")
 

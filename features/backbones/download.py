@@ -34,19 +34,13 @@ def keras_models_dir() -> Path:
 
 
 def find_published(weights: PublishedWeights) -> Path | None:
-    """Find weights that Keras has downloaded before (or a person has put there).
-
-    Returns
-    -------
-    Path or None
-        None when there is no such file, or it isn't whole.
-    """
+    """Find weights that Keras has downloaded before (or a person has put there); None where they aren't whole."""
     # Keras falls back to the temporary folder when its own can't be written to.
     for folder in (keras_models_dir(), Path(tempfile.gettempdir()) / ".keras" / "models"):
         path = folder / weights.file_name
         if not path.is_file():
             continue
-        if weights.md5 is None or _md5(path) == weights.md5:
+        if weights.md5 is None or hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == weights.md5:
             return path
         log.warning("%s is not the file that Keras publishes (its checksum differs); it is not used.", path)
     return None
@@ -78,12 +72,9 @@ def download_published(weights: PublishedWeights) -> Path:
 
 
 def unreachable_reason(url: str, limit_s: float = PROBE_LIMIT_S) -> str:
-    """Try whether the server of a URL (or the proxy that leads there) accepts a connection.
+    """Why the server of a URL (or the proxy that leads there) accepts no connection; empty where it does.
 
-    Returns
-    -------
-    str
-        Empty when it does, else why not, in words. Comes back within ``limit_s`` in any case.
+    Comes back within ``limit_s`` in any case.
     """
     host, port = _first_hop(url)
     outcome: queue.Queue[str] = queue.Queue()
@@ -112,8 +103,3 @@ def _first_hop(url: str) -> tuple[str, int]:
         parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         host = parts.hostname or host
     return host, parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

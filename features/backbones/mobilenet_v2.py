@@ -11,14 +11,7 @@ PUBLISHED_SIZES_PX = (96, 128, 160, 192, 224)
 
 
 class MobileNetV2Config(ImageNetConfig):
-    """MobileNetV2 with global average pooling, RGB in [-1, 1].
-
-    Attributes
-    ----------
-    alpha : float
-        Width of the network, one of the values Keras publishes weights for. The last layer
-        has 1280 features up to alpha 1, and 1280 * alpha above.
-    """
+    """MobileNetV2 with global average pooling, RGB in [-1, 1]; 1280 features, 1280 * alpha above alpha 1."""
 
     name: Literal["mobilenet_v2"] = "mobilenet_v2"
     alpha: float = Field(default=1.0, description="Width of the network: 0.35 (fastest), 0.5, 0.75, 1.0, 1.3 or 1.4.")
@@ -36,7 +29,7 @@ class MobileNetV2Config(ImageNetConfig):
 
     @property
     def n_features(self) -> int:
-        """Length of one embedding: 1280, 1664 (alpha 1.3) or 1792 (alpha 1.4)."""
+        """Length of one embedding."""
         return max(self.embedding_length, round(self.embedding_length * self.alpha))
 
     @property

@@ -2,9 +2,8 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError
 from common.files import sha256_of
@@ -22,18 +21,8 @@ RANDOM_WEIGHTS_VERSION = 1
 class ResolvedBackbone:
     """A backbone whose weights are at hand.
 
-    Attributes
-    ----------
-    config : NetworkConfig
-        What is used, after any fallback.
-    requested_name : str
-        The backbone that was asked for.
-    weights_path : Path or None
-        The weights file; None for random weights.
-    weights_sha256 : str
-        Hash of that file; for random weights, of what determines them.
-    note : str
-        Plain words when something else than what was asked for is used, else "".
+    `config` is what is used, after any fallback; `note` says so in plain words where it isn't what was asked for.
+    Random weights have no path, and the hash of what determines them.
     """
 
     config: NetworkConfig
@@ -49,17 +38,10 @@ class ResolvedBackbone:
 
 
 def resolve_backbone(config: NetworkConfig, seed: int) -> ResolvedBackbone:
-    """Find (or download) a backbone's weights, or fall back as its settings say.
+    """Find (or download) a backbone's weights, or fall back as its settings say; the seed determines random ones.
 
     Takes seconds at most where there is no connection, and doesn't import TensorFlow unless
     something has to be downloaded.
-
-    Parameters
-    ----------
-    config : NetworkConfig
-        The backbone that was asked for.
-    seed : int
-        Determines random weights.
 
     Raises
     ------
@@ -80,12 +62,16 @@ def resolve_backbone(config: NetworkConfig, seed: int) -> ResolvedBackbone:
 def _at_hand(config: NetworkConfig, seed: int) -> ResolvedBackbone:
     """Random weights, shipped ones, or a file that the user names."""
     if config.weights == "random":
-        return ResolvedBackbone(config, config.name, None, _random_sha256(config, seed))
+        determinants = RANDOM_WEIGHTS_VERSION, config.name, sorted(config.architecture.items()), seed
+        return ResolvedBackbone(
+            config, config.name, None, hashlib.sha256(repr(determinants).encode("utf-8")).hexdigest()
+        )
     path = config.shipped_weights() or Path(config.weights).expanduser()
     if not path.is_file():
+        default = type(config).model_fields["weights"].default
         raise InputError(
             f"There is no weights file at {path} (backbone.weights of {config.name}). Expected the path of "
-            f"a Keras weights file (.weights.h5 or .h5), or one of the words: {', '.join(_words(config))}."
+            f"a Keras weights file (.weights.h5 or .h5), or one of the words: random, {default}."
         )
     return ResolvedBackbone(config, config.name, path, sha256_of(path))
 
@@ -101,9 +87,8 @@ def _fall_back(config: ImageNetConfig, seed: int, published: PublishedWeights, w
             "backbone.weights_if_unavailable to compact, to use the small backbone that comes with Rearview "
             "instead."
         )
-    used: NetworkConfig
+    used: NetworkConfig = CompactConfig()
     if choice == "compact":
-        used = CompactConfig()
         words = f"the compact backbone that comes with Rearview was used, not {config.name}"
     else:
         used = config.model_copy(update={"weights": "random"})
@@ -113,20 +98,4 @@ def _fall_back(config: ImageNetConfig, seed: int, published: PublishedWeights, w
         f"Scores of this run say nothing about {config.name}."
     )
     log.warning(note)
-    resolved = _at_hand(used, seed)
-    return ResolvedBackbone(resolved.config, config.name, resolved.weights_path, resolved.weights_sha256, note)
-
-
-def _words(config: NetworkConfig) -> list[str]:
-    default = type(config).model_fields["weights"].default
-    return ["random"] + ([default] if isinstance(default, str) else [])
-
-
-def _random_sha256(config: NetworkConfig, seed: int) -> str:
-    determinants: tuple[Any, ...] = (
-        RANDOM_WEIGHTS_VERSION,
-        config.name,
-        sorted(config.architecture.items()),
-        seed,
-    )
-    return hashlib.sha256(repr(determinants).encode("utf-8")).hexdigest()
+    return replace(_at_hand(used, seed), requested_name=config.name, note=note)

@@ -29,7 +29,7 @@ _PART_NAME = re.compile(r"^(\d{6})-([0-9a-f]{32})\.npy$")
 
 
 class PartFolder:
-    """The committed chunks of one unfinished cache.
+    """The committed chunks of one unfinished cache, `chunk_frames` embeddings in each but the last.
 
     Parameters
     ----------
@@ -38,12 +38,8 @@ class PartFolder:
     plan : dict
         What all chunks must have in common. Chunks left by another plan (another recipe, another
         version of a library) are removed, so that a resumed extraction equals an uninterrupted one.
-    n_analysed : int
-        Embeddings in all.
-    chunk_frames : int
-        Embeddings in each chunk but the last.
-    n_features : int
-        Length of one embedding.
+    n_analysed, chunk_frames, n_features : int
+        Embeddings in all and in a chunk; length of one.
     """
 
     def __init__(
@@ -54,8 +50,7 @@ class PartFolder:
         self._chunk_frames = chunk_frames
         self._n_features = n_features
         self._paths: list[Path] = []
-        plan = plan | {"n_analysed": n_analysed, "chunk_frames": chunk_frames, "n_features": n_features}
-        self._adopt(plan)
+        self._adopt(plan | {"n_analysed": n_analysed, "chunk_frames": chunk_frames, "n_features": n_features})
 
     @property
     def n_committed(self) -> int:
@@ -63,11 +58,7 @@ class PartFolder:
         return min(len(self._paths) * self._chunk_frames, self._n_analysed)
 
     def commit(self, chunk: NDArray[np.float32]) -> None:
-        """Write the next chunk; once this returns, it outlives the process.
-
-        Parameters
-        ----------
-        chunk : ndarray, shape (chunk_frames or what is left, n_features), float32
+        """Write the next chunk, (chunk_frames or what is left, n_features); once this returns, it outlives the process.
 
         Raises
         ------

@@ -46,10 +46,6 @@ def cached_rows(
     progress : callable
         Called with (rows done, rows in all), also once before the first batch.
 
-    Returns
-    -------
-    FeatureCache
-
     Raises
     ------
     InputError

@@ -19,8 +19,8 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,22 +45,10 @@ _DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeErro
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """The embeddings of one recording.
+    """The embeddings of one recording: what all determined them, that recipe's hash, and the file.
 
-    Attributes
-    ----------
-    frames : ndarray, shape (n_analysed,), int64
-        Number of the video frame that each embedding is of.
-    observed : ndarray, shape (n_analysed,), bool
-        False where the animal's position was not known and the crop was cut where it was last seen.
-    recipe : dict
-        All settings and inputs that determine the embeddings.
-    fingerprint : str
-        Hash of the recipe.
-    n_features : int
-        Length of one embedding.
-    path : Path
-        The file.
+    `frames`, shape (n_analysed,), are the numbers of the video frames that the embeddings are of; `observed` is False
+    where the animal's position was not known and the crop was cut where it was last seen.
     """
 
     frames: NDArray[np.int64]
@@ -69,12 +57,12 @@ class FeatureCache:
     fingerprint: str
     n_features: int
     path: Path
-    load_embeddings: Callable[[], NDArray[np.float32]] = field(repr=False, compare=False)
 
     @property
     def embeddings(self) -> NDArray[np.float32]:
         """Shape (n_analysed, n_features), float32; read from the file each time, so keep the result."""
-        return self.load_embeddings()
+        with h5py.File(self.path, "r") as file:
+            return np.asarray(file["embeddings"][:], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -93,13 +81,7 @@ class CacheRow:
 
 
 def fingerprint(recipe: dict[str, Any]) -> str:
-    """Hash a recipe; equal recipes give equal hashes, in any order of their keys.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
+    """Hash a recipe in 64 hexadecimal digits; equal recipes give equal hashes, in any order of their keys."""
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -120,18 +102,11 @@ def lock_of(path: Path) -> FileLock:
 def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
     """Open a finished cache and check every checksum in it.
 
-    Parameters
-    ----------
-    path : Path
-        As ``cache_path`` tells it.
-    expected_fingerprint : str
-        Hash of the recipe that the embeddings must have been made by.
-
     Returns
     -------
     FeatureCache or None
-        None when there is no such file, when it was made by another recipe, or when it is
-        damaged; the latter two are logged.
+        None when there is no such file, when it was made by a recipe with another hash than `expected_fingerprint`,
+        or when it is damaged; the latter two are logged.
     """
     if not path.is_file():
         return None
@@ -150,10 +125,7 @@ def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
 class CachedRows:
     """The embeddings of a finished cache, read a slice at a time; HDF5 compares the checksums of what is read.
 
-    Attributes
-    ----------
-    shape : tuple of int
-        (n_analysed, n_features).
+    `shape` is (n_analysed, n_features).
 
     Raises
     ------
@@ -203,12 +175,7 @@ def _checked(file: h5py.File, path: Path) -> FeatureCache:
     for start in range(0, n_analysed, rows):
         stop = min(start + rows, n_analysed)
         embeddings.read_direct(buffer, np.s_[start:stop], np.s_[: stop - start])
-    return FeatureCache(frames, observed, recipe, str(file.attrs["fingerprint"]), n_features, path, lambda: _load(path))
-
-
-def _load(path: Path) -> NDArray[np.float32]:
-    with h5py.File(path, "r") as file:
-        return np.asarray(file["embeddings"][:], dtype=np.float32)
+    return FeatureCache(frames, observed, recipe, str(file.attrs["fingerprint"]), n_features, path)
 
 
 def write_cache(
@@ -227,10 +194,8 @@ def write_cache(
         Where it will be; what is there is replaced.
     chunks : iterable of ndarray, shape (n, n_features), float32
         The embeddings in order, a few at a time.
-    frames, observed : ndarray, shape (n_analysed,)
+    frames, observed, n_features
         As in ``FeatureCache``.
-    n_features : int
-        Length of one embedding.
     attributes : dict
         ``recording``, ``recipe`` (JSON), ``fingerprint``, ``note``.
 
@@ -278,16 +243,9 @@ def writing_to(cache_dir: Path) -> Iterator[None]:
 
 
 def list_caches(cache_dir: Path) -> list[CacheRow]:
-    """Tell what is in a cache folder, by what the files say of themselves.
-
-    Returns
-    -------
-    list of CacheRow
-        Sorted by recording; also extractions that were interrupted.
-    """
-    rows = [_row(path) for path in sorted(cache_dir.glob("*.h5"))]
-    rows += [_parts_row(folder) for folder in sorted(cache_dir.glob(f"*{PARTS_SUFFIX}")) if folder.is_dir()]
-    return sorted(rows, key=lambda row: (row.recording, row.path.name))
+    """Caches and interrupted extractions in a folder by recording, by what the files say of themselves."""
+    folders = [path for path in cache_dir.glob(f"*{PARTS_SUFFIX}") if path.is_dir()]
+    return sorted(map(_row, [*cache_dir.glob("*.h5"), *folders]), key=lambda row: (row.recording, row.path.name))
 
 
 def verify_caches(cache_dir: Path) -> Iterator[CacheRow]:
@@ -299,33 +257,15 @@ def verify_caches(cache_dir: Path) -> Iterator[CacheRow]:
             yield row
 
 
-def prune_caches(
-    cache_dir: Path, keep_fingerprints: Collection[str] | None = None, older_than_days: float | None = None
-) -> list[CacheRow]:
-    """Remove caches that are damaged or no longer wanted; what is being written just now stays.
+def prune_caches(cache_dir: Path, older_than_days: float | None = None) -> list[CacheRow]:
+    """Remove damaged caches, and caches and interrupted extractions that are older than this, where it is given.
 
-    Parameters
-    ----------
-    cache_dir : Path
-        The folder.
-    keep_fingerprints : collection of str, optional
-        Remove caches and interrupted extractions made by any other recipe.
-    older_than_days : float, optional
-        Remove caches and interrupted extractions that are older than this. With both, only
-        what is unwanted *and* old is removed; with neither, only what is damaged.
-
-    Returns
-    -------
-    list of CacheRow
-        What was removed.
+    What is being written just now stays. Returns what was removed.
     """
     removed = []
     for row in verify_caches(cache_dir):
-        unwanted = keep_fingerprints is None or row.fingerprint not in keep_fingerprints
         age_days = (time.time() - row.path.stat().st_mtime) / 86400
-        old = older_than_days is None or age_days > older_than_days
-        neither = keep_fingerprints is None and older_than_days is None
-        if row.state == "damaged" or (unwanted and old and not neither):
+        if row.state == "damaged" or (older_than_days is not None and age_days > older_than_days):
             try:
                 with lock_of(row.path).acquire(timeout=0):
                     remove_parts(row.path) if row.path.is_dir() else row.path.unlink()
@@ -340,38 +280,19 @@ def prune_caches(
 
 
 def _row(path: Path) -> CacheRow:
-    size_mb = path.stat().st_size / 1e6
+    """What a cache, or the folder of chunks of an unfinished one, says of itself."""
+    size_mb = sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path])) / 1e6
     try:
-        with h5py.File(path, "r") as file:
-            n_frames, n_features = file["embeddings"].shape
-            return CacheRow(
-                recording=str(file.attrs["recording"]),
-                backbone=str(json.loads(str(file.attrs["recipe"]))["backbone"]["name"]),
-                n_frames=n_frames,
-                n_features=n_features,
-                size_mb=size_mb,
-                state="complete" if bool(file.attrs["complete"]) else "damaged",
-                fingerprint=str(file.attrs["fingerprint"]),
-                path=path,
-            )
+        if path.is_dir():
+            told, state = PartFolder.read_plan(path), "unfinished"
+            n_frames = min(count_parts(path) * int(told["chunk_frames"]), int(told["n_analysed"]))
+            n_features = int(told["n_features"])
+        else:
+            with h5py.File(path, "r") as file:
+                told, (n_frames, n_features) = dict(file.attrs), file["embeddings"].shape
+            state = "complete" if bool(told["complete"]) else "damaged"
+        backbone = str(json.loads(str(told["recipe"]))["backbone"]["name"])
+        names = str(told["recording"]), backbone
+        return CacheRow(*names, n_frames, n_features, size_mb, state, str(told["fingerprint"]), path)
     except _DAMAGE:
         return CacheRow(path.stem.rpartition("__")[0], "", 0, 0, size_mb, "damaged", "", path)
-
-
-def _parts_row(folder: Path) -> CacheRow:
-    recording = folder.name.removesuffix(PARTS_SUFFIX).rpartition("__")[0]
-    size_mb = sum(part.stat().st_size for part in folder.iterdir()) / 1e6
-    try:
-        plan = PartFolder.read_plan(folder)
-        return CacheRow(
-            recording=str(plan["recording"]),
-            backbone=str(json.loads(plan["recipe"])["backbone"]["name"]),
-            n_frames=min(count_parts(folder) * int(plan["chunk_frames"]), int(plan["n_analysed"])),
-            n_features=int(plan["n_features"]),
-            size_mb=size_mb,
-            state="unfinished",
-            fingerprint=str(plan["fingerprint"]),
-            path=folder,
-        )
-    except _DAMAGE:
-        return CacheRow(recording, "", 0, 0, size_mb, "damaged", "", folder)

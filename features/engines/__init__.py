@@ -6,7 +6,5 @@ from features.backbones.resolve import ResolvedBackbone
 from features.engines.base import Engine
 from features.engines.tensorflow import TensorFlowEngine
 
-ENGINES: dict[str, Callable[[ResolvedBackbone, str, int, int], Engine]] = {
-    "tensorflow": TensorFlowEngine,
-}
+ENGINES: dict[str, Callable[[ResolvedBackbone, str, int, int], Engine]] = {"tensorflow": TensorFlowEngine}
 """By name, what builds each from a backbone, precision, crops per call (`batch_frames`) and seed."""

@@ -21,18 +21,7 @@ class TensorFlowEngine:
     The shape of a batch never changes (a short one is padded), so the function is compiled once
     and a frame's embedding depends neither on its place in the batch nor on its neighbours.
     TensorFlow is told to use deterministic kernels alone: the same machine gives the same bits.
-    A GPU is used when TensorFlow sees one.
-
-    Parameters
-    ----------
-    resolved : ResolvedBackbone
-        Which network, which weights.
-    precision : str
-        ``float32``, ``mixed_float16`` or ``mixed_bfloat16``; embeddings are float32 in any case.
-    batch_frames : int
-        Crops per call of the network.
-    seed : int
-        Determines random weights.
+    A GPU is used when TensorFlow sees one. Parameters as in ``build_model``; `batch_frames` are the crops per call.
 
     Raises
     ------
@@ -41,8 +30,6 @@ class TensorFlowEngine:
     """
 
     def __init__(self, resolved: ResolvedBackbone, precision: str, batch_frames: int, seed: int) -> None:
-        if batch_frames < 1:
-            raise ValueError(f"batch_frames must be at least 1, got {batch_frames}")
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -65,17 +52,7 @@ class TensorFlowEngine:
         log.info("%s with batches of %d crops on %s.", model.name, batch_frames, self.description)
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Turn crops into embeddings.
-
-        Parameters
-        ----------
-        crops : ndarray, shape (n, input_px, input_px, 3), uint8
-            RGB, n at most ``batch_frames``.
-
-        Returns
-        -------
-        ndarray, shape (n, n_features), float32
-        """
+        """Turn at most ``batch_frames`` crops, (n, px, px, 3) uint8 RGB, into (n, n_features) embeddings."""
         n = len(crops)
         expected = (self.input_px, self.input_px, 3)
         if crops.dtype != np.uint8 or crops.shape[1:] != expected or not 1 <= n <= self.batch_frames:
@@ -83,11 +60,8 @@ class TensorFlowEngine:
                 f"expected 1 to {self.batch_frames} crops of shape {expected} and dtype uint8, "
                 f"got {crops.dtype} {crops.shape}"
             )
-        if n < self.batch_frames:
-            padded = np.zeros((self.batch_frames, *expected), dtype=np.uint8)
-            padded[:n] = crops
-            crops = padded
-        return np.asarray(self._embed(self._to_tensor(crops)).numpy()[:n])
+        padded = np.pad(crops, [(0, self.batch_frames - n), (0, 0), (0, 0), (0, 0)])
+        return np.asarray(self._embed(self._to_tensor(padded)).numpy()[:n])
 
 
 def _use_first_gpu(tf: Any) -> str:
@@ -100,5 +74,4 @@ def _use_first_gpu(tf: Any) -> str:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
             log.debug("TensorFlow was started before; its GPU memory setting stays as it is.")
-    details = tf.config.experimental.get_device_details(gpus[0])
-    return str(details.get("device_name", "GPU"))
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))

@@ -1,10 +1,7 @@
-"""Pose files: one reader per format, each a module with `matches` and `read`.
-
-A new format is a new file here and one line in `READERS`.
-"""
+"""Pose files: one reader per format. A new format is a new file here and one line in `READERS`."""
 
 from pathlib import Path
-from typing import Protocol
+from types import ModuleType
 
 from common.delimited import require_file
 from common.errors import InputError
@@ -12,22 +9,7 @@ from common.suggestions import listing
 from features.poses import deeplabcut, deeplabcut_h5, npy_tracks, sleap_h5, through_movement, xy_csv
 from features.tracks import PoseTrack
 
-
-class PoseReader(Protocol):
-    """What each module in `READERS` offers."""
-
-    DESCRIPTION: str
-
-    def matches(self, path: Path) -> bool:
-        """True where the file's content (never its name) is of this format."""
-        ...
-
-    def read(self, path: Path, individual: str | None) -> PoseTrack:
-        """Read the keypoints of one individual."""
-        ...
-
-
-READERS: dict[str, PoseReader] = {
+READERS: dict[str, ModuleType] = {
     "deeplabcut_csv": deeplabcut,
     "deeplabcut_h5": deeplabcut_h5,
     "sleap_h5": sleap_h5,
@@ -35,22 +17,14 @@ READERS: dict[str, PoseReader] = {
     "xy_csv": xy_csv,
     "movement": through_movement,
 }
+"""Each has a `DESCRIPTION`, `matches(path)`, which looks at the content and never at the name, and
+`read(path, individual)`, which gives the `PoseTrack` of one."""
 
 
 def read_poses(path: Path, individual: str | None = None) -> PoseTrack:
-    """Read a pose file; the format is recognised by its content.
+    """Read a pose file, whose format is recognised by its content; one row per video frame, from frame 0.
 
-    Parameters
-    ----------
-    path : Path
-        A file in one of the formats in `READERS`.
-    individual : str, optional
-        Whose keypoints; needed where the file holds several animals.
-
-    Returns
-    -------
-    PoseTrack
-        One row per video frame, from frame 0.
+    The individual, whose keypoints are read, is needed where the file holds several animals.
 
     Raises
     ------
@@ -60,7 +34,8 @@ def read_poses(path: Path, individual: str | None = None) -> PoseTrack:
     require_file(path, "pose file")
     for reader in READERS.values():
         if reader.matches(path):
-            return reader.read(path, individual)
+            track: PoseTrack = reader.read(path, individual)
+            return track
     known = listing(reader.DESCRIPTION for reader in READERS.values())
     raise InputError(
         f"The pose file {path.name} is in no format that is known here. Known: {known}. "

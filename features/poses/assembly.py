@@ -88,7 +88,7 @@ def select_columns(path: Path, columns: list[PoseColumn], individual: str | None
 
 
 def assemble(path: Path, columns: list[PoseColumn], values: NDArray[np.float64]) -> PoseTrack:
-    """Build the track of one individual.
+    """Build the track of one individual, as `make_track`.
 
     Parameters
     ----------
@@ -96,25 +96,15 @@ def assemble(path: Path, columns: list[PoseColumn], values: NDArray[np.float64])
         The source, kept in the track.
     columns : list of PoseColumn
         What the columns of `values` are; one individual, no column twice, x and y for each keypoint.
+        Without one of likelihoods they are 1.0.
     values : ndarray, shape (n_frames, n_columns)
         NaN where missing.
-
-    Returns
-    -------
-    PoseTrack
-        A point of which one coordinate is missing or infinite is missing as a whole, and so is its
-        likelihood. Where the file gives no likelihood it is 1.0.
     """
     keypoints = tuple(dict.fromkeys(column.keypoint for column in columns))
-    where = {(column.keypoint, column.coordinate): index for index, column in enumerate(columns)}
-    xy_px = np.full((len(values), len(keypoints), 2), np.nan)
-    likelihood = np.ones((len(values), len(keypoints)))
-    for k, keypoint in enumerate(keypoints):
-        xy_px[:, k, 0] = values[:, where[keypoint, "x"]]
-        xy_px[:, k, 1] = values[:, where[keypoint, "y"]]
-        if (keypoint, "likelihood") in where:
-            likelihood[:, k] = values[:, where[keypoint, "likelihood"]]
-    return make_track(path, keypoints, xy_px, likelihood)
+    points = np.ones((len(values), len(keypoints), 3))
+    for column, numbers in zip(columns, values.T, strict=True):
+        points[:, keypoints.index(column.keypoint), COORDINATES.index(column.coordinate)] = numbers
+    return make_track(path, keypoints, points[..., :2].copy(), points[..., 2].copy())
 
 
 def make_track(
@@ -122,21 +112,8 @@ def make_track(
 ) -> PoseTrack:
     """Make one track of arrays that are known to fit together; they are changed in place.
 
-    Parameters
-    ----------
-    path : Path
-        The source, kept in the track.
-    keypoints : tuple of str
-        Each name once.
-    xy_px : ndarray, shape (n_frames, n_keypoints, 2), float64
-        NaN or infinite where missing, in one coordinate or both.
-    likelihood : ndarray, shape (n_frames, n_keypoints), float64
-        1.0 where the file gives none.
-
-    Returns
-    -------
-    PoseTrack
-        A point of which one coordinate is missing is missing as a whole, and so is its likelihood.
+    A point (n_frames, n_keypoints, 2) of which one coordinate is NaN or infinite is missing as a whole, and so is its
+    likelihood (n_frames, n_keypoints), which is 1.0 where the file gives none.
 
     Raises
     ------
@@ -151,14 +128,19 @@ def make_track(
     missing = ~np.isfinite(xy_px).all(axis=2)
     xy_px[missing] = np.nan
     likelihood[missing] = np.nan
-    _require_probabilities(path, keypoints, likelihood)
+    with np.errstate(invalid="ignore"):
+        wrong = np.argwhere((likelihood < -1e-6) | (likelihood > 1 + 1e-6))
+    if len(wrong):
+        frame, k = (int(number) for number in wrong[0])
+        raise InputError(
+            f"Expected likelihoods between 0 and 1 in {path.name}, found {likelihood[frame, k]:g} for "
+            f"keypoint {keypoints[k]!r} in frame {frame}. Are the columns in the order x, y, likelihood?"
+        )
     return PoseTrack(keypoints, xy_px, likelihood, path)
 
 
 def require_frame_numbers(path: Path, index: NDArray[np.float64], first_row: int) -> None:
     """Raise `InputError` unless the index counts 0, 1, 2, …; `first_row` is the number of its first row."""
-    if not len(index):
-        raise InputError(f"{path.name} has a header but no frames. Analyse the video again.")
     wrong = np.flatnonzero(~(index == np.arange(len(index))))
     if len(wrong):
         row = int(wrong[0])
@@ -175,15 +157,4 @@ def require_sane_length(path: Path, n_frames: float) -> None:
         raise InputError(
             f"Expected at most {MAX_FRAMES:,} frames in {path.name}, found {n_frames:,.0f}. Is the column of frame "
             "numbers a time, or the file damaged?"
-        )
-
-
-def _require_probabilities(path: Path, keypoints: tuple[str, ...], likelihood: NDArray[np.float64]) -> None:
-    with np.errstate(invalid="ignore"):
-        wrong = np.argwhere((likelihood < -1e-6) | (likelihood > 1 + 1e-6))
-    if len(wrong):
-        frame, k = (int(number) for number in wrong[0])
-        raise InputError(
-            f"Expected likelihoods between 0 and 1 in {path.name}, found {likelihood[frame, k]:g} for "
-            f"keypoint {keypoints[k]!r} in frame {frame}. Are the columns in the order x, y, likelihood?"
         )

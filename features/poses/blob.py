@@ -24,38 +24,20 @@ BLOB_VERSION = 1
 
 
 class Blob(NamedTuple):
-    """The animal in one frame.
-
-    Attributes
-    ----------
-    x_px, y_px : float
-        Middle of its area, in pixels of the full frame.
-    major_axis_px : float
-        Length of the ellipse with the same second moments; near the body's length without the tail.
-    likelihood : float
-        How far it is the only blob and of the usual size, in [0, 1].
-    """
+    """The middle of the animal's area in one frame, in pixels of the full frame."""
 
     x_px: float
     y_px: float
     major_axis_px: float
+    """Length of the ellipse with the same second moments; near the body's length without the tail."""
     likelihood: float
+    """How far it is the only blob and of the usual size, in [0, 1]."""
 
 
 def track_blob(video_path: Path, progress: Callable[[int, int], None] | None = None) -> PoseTrack:
-    """Follow the one animal of a video; the video is decoded twice.
+    """Follow the one animal of a video: one keypoint `blob` per frame, NaN where nothing of plausible size stands out.
 
-    Parameters
-    ----------
-    video_path : Path
-        Its camera stands still and it shows one animal, most of the time.
-    progress : callable, optional
-        Called with the number of frames done and to do (decoding twice counts twice).
-
-    Returns
-    -------
-    PoseTrack
-        One keypoint `blob` per video frame; NaN where nothing of plausible size stands out.
+    The video is decoded twice; `progress` is called with the number of frames done and to do, which counts twice.
 
     Raises
     ------
@@ -66,19 +48,18 @@ def track_blob(video_path: Path, progress: Callable[[int, int], None] | None = N
     for frame in iter_bgr_frames(video_path):
         sampler.add(frame)
     n_frames = sampler.n_frames
-    total = 2 * n_frames
     model = learn_blob(sampler, video_path.name)
     xy_px = np.full((n_frames, 1, 2), np.nan)
     likelihood = np.full((n_frames, 1), np.nan)
     for number, frame in enumerate(iter_bgr_frames(video_path)):
-        blob = find_blob(frame, model)
+        blob = find_blob(shrink(frame), model)
         if blob is not None:
             xy_px[number, 0] = blob.x_px, blob.y_px
             likelihood[number, 0] = blob.likelihood
         if progress is not None and number % 100 == 0:
-            progress(n_frames + number, total)
+            progress(n_frames + number, 2 * n_frames)
     if progress is not None:
-        progress(total, total)
+        progress(2 * n_frames, 2 * n_frames)
     return PoseTrack((KEYPOINT,), xy_px, likelihood, video_path)
 
 
@@ -88,16 +69,12 @@ def measure_length_px(sampler: FrameSampler, name: str) -> float:
     A rearing or curled mouse is shorter. Parameters and errors as in `learn_blob`.
     """
     model = learn_blob(sampler, name)
-    blobs = [blob for gray in sampler.samples if (blob := _find(gray, model)) is not None]
+    blobs = [blob for gray in sampler.samples if (blob := find_blob(gray, model)) is not None]
     return float(np.quantile([blob.major_axis_px for blob in blobs], 0.75))
 
 
-def find_blob(frame: NDArray[np.uint8], model: BlobModel) -> Blob | None:
-    """Find the animal in one frame (height, width, 3), blue, green, red; None where nothing plausible stands out."""
-    return _find(shrink(frame), model)
-
-
-def _find(gray: NDArray[np.uint8], model: BlobModel) -> Blob | None:
+def find_blob(gray: NDArray[np.uint8], model: BlobModel) -> Blob | None:
+    """Find the animal in one frame as `shrink` gives it; None where nothing plausible stands out."""
     labels, statistics = pieces(gray, model)
     areas = statistics[:, cv2.CC_STAT_AREA] / model.area_px
     sound = np.flatnonzero((areas >= SMALLEST) & (areas <= LARGEST))

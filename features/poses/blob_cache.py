@@ -28,25 +28,9 @@ FOLDER = "blob_tracks"
 def cached_blob_track(
     video: VideoInfo, cache_dir: Path, progress: Callable[[int, int], None] | None = None
 ) -> PoseTrack:
-    """`track_blob`, or what it gave for the same video before.
+    """`track_blob`, or what it gave for the same video before (without calling `progress`).
 
-    Parameters
-    ----------
-    video : VideoInfo
-        As `inspect_video` gives it; its hash is the key, so that a file that was moved is recognised.
-    cache_dir : Path
-        Where stage one keeps its results.
-    progress : callable, optional
-        As in `track_blob`; not called for a track from the cache.
-
-    Returns
-    -------
-    PoseTrack
-
-    Raises
-    ------
-    InputError
-        As `track_blob`.
+    The video's hash is the key, so that a file that was moved is recognised. Errors as in `track_blob`.
     """
     path = cache_dir / FOLDER / f"{video.sha256[:32]}.npz"
     made_from = json.dumps({"sha256": video.sha256, "blob_version": BLOB_VERSION, "opencv": cv2.__version__})
@@ -63,13 +47,7 @@ def list_blob_tracks(cache_dir: Path) -> list[Path]:
 
 
 def prune_blob_tracks(cache_dir: Path, older_than_days: float) -> list[Path]:
-    """Remove blob tracks that are older than this; 0 removes all.
-
-    Returns
-    -------
-    list of Path
-        What was removed.
-    """
+    """Remove blob tracks that are older than this (0 removes all); returns those."""
     latest_s = time.time() - older_than_days * 86400
     old = [path for path in list_blob_tracks(cache_dir) if path.stat().st_mtime <= latest_s]
     for path in old:

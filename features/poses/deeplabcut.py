@@ -27,7 +27,7 @@ from features.poses.assembly import COORDINATES, PoseColumn, assemble, require_f
 from features.tracks import PoseTrack
 
 DESCRIPTION = "DeepLabCut CSV (header rows scorer, bodyparts, coords)"
-_HEADER_ROWS = {"scorer", "individuals", "bodyparts", "coords"}
+_HEADER_ROWS = ("bodyparts", "coords", "scorer", "individuals")
 _FLAT_NAME = re.compile(r"(?P<keypoint>.+?)[ _.](?P<coordinate>x|y|likelihood)", re.IGNORECASE)
 _FLAT_DEPTH = re.compile(r"(?P<keypoint>.+?)[ _.]z", re.IGNORECASE)
 _FRAME_NAMES = ("frame", "frames", "frame_number", "frame_index", "frame_idx")
@@ -36,30 +36,17 @@ _N_HEAD_ROWS = 8
 
 @dataclass(frozen=True)
 class DeepLabCutHeader:
-    """What the columns of a DeepLabCut CSV are.
-
-    Attributes
-    ----------
-    dialect : Dialect
-        Encoding and delimiter.
-    last_row : int
-        Number of the header's last row, counted from 1.
-    index_position : int or None
-        Column of the frame numbers; None where a flat header has none.
-    pose_positions : dict of int to PoseColumn
-        Column positions of the keypoints' coordinates.
-    label_positions : dict of str to int
-        Column positions of the label columns, by name.
-    decimal : str
-        Decimal sign of the numbers.
-    """
+    """What the columns of a DeepLabCut CSV are, by their positions."""
 
     dialect: Dialect
     last_row: int
+    """Number of the header's last row, counted from 1."""
     index_position: int | None
+    """Column of the frame numbers; None where a flat header has none."""
     pose_positions: dict[int, PoseColumn]
     label_positions: dict[str, int]
     decimal: str
+    """Decimal sign of the numbers."""
 
 
 def matches(path: Path) -> bool:
@@ -85,8 +72,6 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     table = _read_numbers(path, header, wanted)
     if header.index_position is not None:
         require_frame_numbers(path, table[header.index_position].to_numpy(), header.last_row + 1)
-    elif table.empty:
-        raise InputError(f"{path.name} has a header but no frames. Analyse the video again.")
     return assemble(path, list(chosen), table[wanted].to_numpy(dtype=np.float64))
 
 
@@ -117,49 +102,32 @@ def read_header(path: Path, dialect: Dialect | None = None) -> DeepLabCutHeader 
 
 
 def _rows_header(
-    dialect: Dialect,
-    index_position: int,
-    found: dict[str, tuple[int, list[str]]],
-    rows: list[tuple[int, list[str]]],
+    dialect: Dialect, index_position: int, found: dict[str, tuple[int, list[str]]], rows: list[tuple[int, list[str]]]
 ) -> DeepLabCutHeader | None:
-    last_row = _last_header_row(found, rows, index_position)
+    last_row = max(row_number for row_number, _ in found.values())
+    under, cells = next(((row, cells) for row, cells in rows if row > last_row), (0, []))
+    if index_position < len(cells) and not any(cells[index_position + 1 :]) and not cells[index_position].isdigit():
+        last_row = under  # pandas put the index' name there, alone in its row
     width = max(len(cells) for _, cells in found.values())
-    cells_of = {name: cells + [""] * (width - len(cells)) for name, (_, cells) in found.items()}
-    blank = [""] * width
-    individuals, scorers = cells_of.get("individuals", blank), cells_of.get("scorer", blank)
+    by_row = [[*found.get(name, (0, []))[1], *[""] * width][:width] for name in _HEADER_ROWS]
+    bodyparts, coordinates, scorers, individuals = by_row
+    is_pose = [coordinate.lower() in COORDINATES for coordinate in coordinates]
+    own_names = {
+        name for names in (scorers, individuals) for name, is_own in zip(names, is_pose, strict=True) if is_own
+    }
     pose: dict[int, PoseColumn] = {}
     labels: dict[str, int] = {}
-    own_names = {
-        cells[position]
-        for cells in (scorers, individuals)
-        for position in range(width)
-        if cells_of["coords"][position].lower() in COORDINATES
-    }
     for position in range(index_position + 1, width):
-        coordinate = cells_of["coords"][position].lower()
-        if coordinate in COORDINATES:
-            pose[position] = PoseColumn(individuals[position], cells_of["bodyparts"][position], coordinate)
+        if is_pose[position]:
+            pose[position] = PoseColumn(individuals[position], bodyparts[position], coordinates[position].lower())
             continue
-        for cells in (cells_of["bodyparts"], cells_of["coords"], scorers, individuals):
-            name = cells[position]
-            if name and name not in own_names and not name.startswith("Unnamed"):
-                labels.setdefault(name, position)
-                break
+        names = (name for name in (row[position] for row in by_row) if name and name not in own_names)
+        label = next((name for name in names if not name.startswith("Unnamed")), "")
+        if label:
+            labels.setdefault(label, position)
     if not pose:
         return None
     return DeepLabCutHeader(dialect, last_row, index_position, pose, labels, _decimal(dialect, rows, pose))
-
-
-def _last_header_row(
-    found: dict[str, tuple[int, list[str]]], rows: list[tuple[int, list[str]]], index_position: int
-) -> int:
-    """The coords row, or the one under it where pandas put the index' name there, alone in its row."""
-    last_row = max(row_number for row_number, _ in found.values())
-    for row_number, cells in rows:
-        alone = index_position < len(cells) and not any(cells[index_position + 1 :])
-        if row_number > last_row:
-            return row_number if alone and not cells[index_position].isdigit() else last_row
-    return last_row
 
 
 def _flat_header(dialect: Dialect, rows: list[tuple[int, list[str]]]) -> DeepLabCutHeader | None:

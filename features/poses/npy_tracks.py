@@ -65,13 +65,9 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         )
     names, xy_px, likelihood = _points(path, arrays)
     place = _places(path, arrays.get("ids"), xy_px.shape[:2], individual)
-    there = place >= 0
-    frames = np.flatnonzero(there)
-    chosen_xy_px = np.full((len(place), *xy_px.shape[2:]), np.nan)
-    chosen_likelihood = np.full((len(place), len(names)), np.nan)
-    chosen_xy_px[there] = xy_px[frames, place[there]]
-    chosen_likelihood[there] = likelihood[frames, place[there]]
-    return make_track(path, names, chosen_xy_px, chosen_likelihood)
+    frames, there = np.arange(len(place)), (place >= 0)[:, None]
+    chosen_xy_px = np.where(there[:, :, None], xy_px[frames, place], np.nan)
+    return make_track(path, names, chosen_xy_px, np.where(there, likelihood[frames, place], np.nan))
 
 
 def _found_arrays(path: Path) -> Arrays:
@@ -103,13 +99,12 @@ def _load(path: Path) -> Arrays:
                 arrays[member.filename.removesuffix(".npy")] = loaded[member.filename]
             return arrays
     except Exception as error:  # damaged headers raise whatever their bytes lead to, tokenizer errors included
-        pickled = "object" in str(error).lower()
-        remedy = (
-            "It holds Python objects, which can run any code when they are opened. Save it as a plain array, "
-            "with NaN where a frame has fewer animals: np.save(file, np.asarray(array, dtype=float))."
-            if pickled
-            else "Save it again."
-        )
+        remedy = "Save it again."
+        if "object" in str(error).lower():
+            remedy = (
+                "It holds Python objects, which can run any code when they are opened. Save it as a plain array, "
+                "with NaN where a frame has fewer animals: np.save(file, np.asarray(array, dtype=float))."
+            )
         raise InputError(
             f"{path.name} is no NumPy array that can be read here ({' '.join(str(error).split())}). {remedy}"
         ) from error

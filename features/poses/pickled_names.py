@@ -63,11 +63,8 @@ def _step(name: str, argument: object, stack: list, memo: dict) -> None:
     elif name in _SMALL_TUPLES:
         items = [stack.pop() for _ in range(_SMALL_TUPLES[name])]
         stack.append(tuple(reversed(items)))
-    elif name == "APPEND":
-        item = stack.pop()
-        stack[-1].append(item)
-    elif name == "APPENDS":
-        items = _since_mark(stack)
+    elif name in ("APPEND", "APPENDS"):
+        items = _since_mark(stack) if name == "APPENDS" else [stack.pop()]
         stack[-1].extend(items)
     elif name in _PUTS:
         memo[argument] = stack[-1]
@@ -80,8 +77,6 @@ def _step(name: str, argument: object, stack: list, memo: dict) -> None:
 
 
 def _since_mark(stack: list) -> list:
-    items: list = []
-    while (item := stack.pop()) is not _MARK:
-        items.append(item)
+    items = list(iter(stack.pop, _MARK))
     items.reverse()
     return items

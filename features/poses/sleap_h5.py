@@ -24,7 +24,7 @@ from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.tracks import PoseTrack
 
 DESCRIPTION = "SLEAP analysis HDF5"
-_DIMS = ("track", "xy", "node", "frame")
+_DIMS: tuple[str, ...] = ("track", "xy", "node", "frame")
 _PYTHON_DIMS = ("frame", "track", "node", "xy")
 
 
@@ -76,7 +76,7 @@ def _dims(tracks: h5py.Dataset, n_nodes: int) -> tuple[str, ...]:
     shape = tracks.shape
     if shape is None or len(shape) != 4:
         raise ValueError(f"tracks of shape {shape}, expected 4 axes")
-    dims: tuple[str, ...] = _DIMS
+    dims = _DIMS
     if "dims" in tracks.attrs:
         dims = tuple(str(name) for name in json.loads(text(tracks.attrs["dims"])))
     elif (shape[1], shape[2]) != (2, n_nodes) and (shape[3], shape[2]) == (2, n_nodes):

@@ -45,7 +45,14 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     if source is None:
         raise InputError(f"Expected {DESCRIPTION} in {path.name}, found neither.")
     try:
-        dataset = _load(path, source)
+        if source == _NETCDF:
+            import xarray  # comes with movement
+
+            dataset = xarray.load_dataset(path)
+        else:
+            from movement.io import load_dataset
+
+            dataset = load_dataset(path, source_software=source)
     except ImportError as error:
         raise InputError(
             f"{path.name} is {_WHAT[source]} and is read through the package movement, which is not installed here "
@@ -84,21 +91,12 @@ def _source(path: Path) -> str | None:
     return "VIA-tracks" if rows and via <= set(rows[0][1]) else None
 
 
-def _load(path: Path, source: str) -> Any:
-    if source == _NETCDF:
-        import xarray  # comes with movement
-
-        return xarray.load_dataset(path)
-    from movement.io import load_dataset
-
-    return load_dataset(path, source_software=source)
-
-
 def _track(path: Path, dataset: Any, individual: str | None) -> PoseTrack:
     """One individual out of a `movement` dataset (time, space, keypoints, individuals)."""
-    position = dataset["position"]
-    dims = tuple(position.dims)
-    keypoint_dim, individual_dim = _dim(dims, "keypoint"), _dim(dims, "individual")
+    dims = dataset["position"].dims
+    # Singular or plural as versions of `movement` have it.
+    keypoint_dim = next((dim for dim in dims if dim in ("keypoint", "keypoints")), None)
+    individual_dim = next((dim for dim in dims if dim in ("individual", "individuals")), None)
     space = [str(axis) for axis in dataset.coords["space"].values]
     if space != ["x", "y"]:
         raise InputError(
@@ -120,10 +118,4 @@ def _track(path: Path, dataset: Any, individual: str | None) -> PoseTrack:
     require_sane_length(path, len(xy_px))
     confidence = np.array(dataset["confidence"].transpose(*order[:-1]).values, dtype=np.float64)
     likelihood = np.where(np.isnan(confidence), 1.0, np.clip(confidence, 0, 1))
-    n_frames = len(xy_px)
-    return make_track(path, keypoints, xy_px.reshape(n_frames, -1, 2), likelihood.reshape(n_frames, -1))
-
-
-def _dim(dims: tuple[str, ...], name: str) -> str | None:
-    """The dimension's name, singular or plural as versions of `movement` have it."""
-    return next((dim for dim in dims if dim in (name, f"{name}s")), None)
+    return make_track(path, keypoints, xy_px.reshape(len(xy_px), -1, 2), likelihood.reshape(len(xy_px), -1))

@@ -81,8 +81,8 @@ def _read_header(path: Path) -> _Header | None:
             positions[meaning] = found[0]
     if not {"frame", "x", "y"} <= set(positions):
         return None
-    told_apart = [position for position, name in enumerate(names) if name in _TOLD_APART]
-    return _Header(dialect, row, positions, told_apart[0] if told_apart else None)
+    told_apart = next((position for position, name in enumerate(names) if name in _TOLD_APART), None)
+    return _Header(dialect, row, positions, told_apart)
 
 
 def _read_rows(path: Path, header: _Header) -> tuple[dict[int, int], list[list[float]]]:
@@ -100,32 +100,27 @@ def _read_rows(path: Path, header: _Header) -> tuple[dict[int, int], list[list[f
                     f"{path.name} holds several animals ({' and '.join(list(animals))}; row {row}). A plain CSV is "
                     "read for one: write one file per animal."
                 )
-        frame = _frame_number(path, row, cells, header)
+        frame, x, y, likelihood = (_number(path, row, cells, header, name) for name in _NAMES)
+        if not np.isfinite(frame) or frame < 0 or frame != int(frame):
+            raise InputError(
+                f"Expected a frame number (0, 1, 2, …) in {path.name}, row {row}, column "
+                f"{header.positions['frame'] + 1}, found {frame:g}. Frames are counted from 0."
+            )
+        require_sane_length(path, frame + 1)
         if frame in frames:
             raise InputError(
-                f"{path.name} has frame {frame} twice (rows {frames[frame]} and {row}). Keep one row per frame."
+                f"{path.name} has frame {frame:.0f} twice (rows {frames[int(frame)]} and {row}). "
+                "Keep one row per frame."
             )
-        frames[frame] = row
-        values.append([_number(path, row, cells, header, name, 1.0 if name == "likelihood" else None)
-                       for name in ("x", "y", "likelihood")])  # fmt: skip
+        frames[int(frame)] = row
+        values.append([x, y, likelihood])
     return frames, values
 
 
-def _frame_number(path: Path, row: int, cells: list[str], header: _Header) -> int:
-    number = _number(path, row, cells, header, "frame", None)
-    if not np.isfinite(number) or number < 0 or number != int(number):
-        raise InputError(
-            f"Expected a frame number (0, 1, 2, …) in {path.name}, row {row}, column {header.positions['frame'] + 1}, "
-            f"found {number:g}. Frames are counted from 0."
-        )
-    require_sane_length(path, number + 1)
-    return int(number)
-
-
-def _number(path: Path, row: int, cells: list[str], header: _Header, name: str, absent: float | None) -> float:
-    """The cell as a number, NaN where it is empty; `absent` where the file has no such column."""
-    if name not in header.positions and absent is not None:
-        return absent
+def _number(path: Path, row: int, cells: list[str], header: _Header, name: str) -> float:
+    """The cell as a number, NaN where it is empty; a likelihood that has no column is 1."""
+    if name not in header.positions:
+        return 1.0
     position = header.positions[name]
     cell = cells[position] if position < len(cells) else ""
     if cell.casefold() in _MISSING:

@@ -9,10 +9,7 @@ from features.sources.base import ExtractionSettings, FeatureSource
 from features.sources.frames import FrameSource
 from features.sources.precomputed import PrecomputedSource
 
-SOURCES: dict[str, type[FeatureSource[Any]]] = {
-    "frames": FrameSource,
-    "precomputed": PrecomputedSource,
-}
+SOURCES: dict[str, type[FeatureSource[Any]]] = {"frames": FrameSource, "precomputed": PrecomputedSource}
 
 
 def backbone_configs() -> dict[str, type[BackboneConfig]]:

@@ -22,20 +22,9 @@ Progress = Callable[[int, int], None]
 class ExtractionSettings:
     """Settings of stage one that are not the backbone's.
 
-    Attributes
-    ----------
-    crop_size_px : int
-        Side of the crop, in pixels of the video frame.
-    frame_step : int
-        Frames 0, frame_step, 2 * frame_step, ... are analysed.
-    precision : str
-        ``float32``, ``mixed_float16`` or ``mixed_bfloat16``.
-    batch_frames : int
-        Crops per call of the network.
-    seed : int
-        Determines random weights.
-    engine : str
-        What runs the network, one of ``features.engines.ENGINES``.
+    Frames 0, `frame_step`, 2 * `frame_step`, ... are analysed; `precision` is ``float32``, ``mixed_float16`` or
+    ``mixed_bfloat16``; `batch_frames` are the crops per call of the network; the seed determines random weights;
+    the engine is one of ``features.engines.ENGINES``.
     """
 
     crop_size_px: int
@@ -57,17 +46,7 @@ class RecordingFiles:
 
 @dataclass(frozen=True)
 class Measured:
-    """Length and frame rate of a recording, and what told them.
-
-    Attributes
-    ----------
-    n_frames : int
-    fps : float
-    file_hashes : tuple of str
-        SHA-256 of each file that features are made of.
-    video : VideoInfo or None
-        None where there is no video.
-    """
+    """Length and frame rate of a recording, SHA-256 of each file that features are made of, and the video if any."""
 
     n_frames: int
     fps: float
@@ -76,37 +55,23 @@ class Measured:
 
 
 class FeatureRows(ABC):
-    """The rows of features of one recording: what determines them, and how they are made.
-
-    Attributes
-    ----------
-    recording : str
-        Its id, which names the cache file.
-    recipe : dict
-        All that determines the rows, fit for JSON; its hash is the cache's fingerprint. ``recipe["backbone"]["name"]``
-        is what `cache list` shows.
-    n_features : int
-        Length of a row.
-    spans : ndarray, shape (n_rows, 2), int64
-        The frames [start, stop) that each row stands for; starts increase.
-    observed : ndarray, shape (n_rows,), bool
-        False where the animal's position was not known.
-    batch_rows : int
-        Rows that come at a time.
-    note : str
-        Plain words when something else than what was asked for is used, else "".
-    is_slow : bool
-        False where rows are merely read, so that nobody need be warned before they are made.
-    """
+    """The rows of features of one recording: what determines them, and how they are made."""
 
     recording: str
+    """Its id, which names the cache file."""
     recipe: dict[str, Any]
+    """All that determines the rows, fit for JSON; its hash is the cache's fingerprint. ``recipe["backbone"]["name"]``
+    is what `cache list` shows."""
     n_features: int
     spans: NDArray[np.int64]
+    """Shape (n_rows, 2): the frames [start, stop) that each row stands for; starts increase."""
     observed: NDArray[np.bool_]
+    """Shape (n_rows,): False where the animal's position was not known."""
     batch_rows: int
     note: str = ""
+    """Plain words when something else than what was asked for is used."""
     is_slow: ClassVar[bool] = True
+    """False where rows are merely read, so that nobody need be warned before they are made."""
 
     def made_by(self) -> str:
         """Libraries and device that make the rows, in words; the same in an extraction that is resumed."""
@@ -114,26 +79,15 @@ class FeatureRows(ABC):
 
     @abstractmethod
     def batches(self, first_row: int) -> Generator[NDArray[np.float32], None, None]:
-        """Make the rows from a given one on.
-
-        Yields
-        ------
-        ndarray, shape (batch_rows or what is left, n_features), float32
-        """
+        """Make the rows from a given one on, (batch_rows or what is left, n_features) at a time."""
 
 
 class FeatureSource(ABC, Generic[Config]):
     """Where the features of an experiment's recordings come from.
 
     Making one costs nothing; weights are looked for, and networks built, when they are first needed.
-
-    Parameters
-    ----------
-    config : BackboneConfig
-        What stands below `backbone:` in the YAML, one of ``configs``.
-    settings : ExtractionSettings
-    before_engine : callable
-        Called before an engine is built, which takes seconds.
+    `config` is what stands below `backbone:` in the YAML, one of ``configs``; `before_engine` is called before an
+    engine is built, which takes seconds.
     """
 
     configs: ClassVar[Mapping[str, type[BackboneConfig]]]
@@ -164,16 +118,7 @@ class FeatureSource(ABC, Generic[Config]):
     def rows_of(
         self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
     ) -> FeatureRows:
-        """The rows of one recording, not yet made.
-
-        Parameters
-        ----------
-        files : RecordingFiles
-        n_frames : int
-        video : VideoInfo or None
-            As ``measure`` found it.
-        centers : CenterTrack or None
-            One center per frame; None where no poses are needed.
+        """The rows of one recording, not yet made; `video` as ``measure`` found it, centers where poses are needed.
 
         Raises
         ------
@@ -201,11 +146,6 @@ class FeatureSource(ABC, Generic[Config]):
 
 
 def single_frames(n_frames: int, frame_step: int) -> NDArray[np.int64]:
-    """Spans of rows that stand for one analysed frame each.
-
-    Returns
-    -------
-    ndarray, shape (n_rows, 2), int64
-    """
+    """Spans (n_rows, 2) of rows that stand for one analysed frame each."""
     frames = np.arange(0, n_frames, frame_step, dtype=np.int64)
     return np.stack([frames, frames + 1], axis=1)

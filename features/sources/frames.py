@@ -95,27 +95,15 @@ class FrameSource(FeatureSource[NetworkConfig]):
 
     def identity(self) -> dict[str, Any]:
         """Network, weights and arithmetic."""
-        described = self.described()
-        return {key: described[key] for key in ("used", "weights_sha256", "input_px")} | {
-            "precision": self.settings.precision
-        }
+        described = self.described() | {"precision": self.settings.precision}
+        return {key: described[key] for key in ("used", "weights_sha256", "input_px", "precision")}
 
 
 class FrameRows(FeatureRows):
     """An embedding of every analysed frame of one video; frames that were not observed are embedded all the same.
 
-    Parameters
-    ----------
-    recording : str
-        Its id.
-    video : VideoInfo
-    centers : CenterTrack
-        One center per video frame.
-    resolved : ResolvedBackbone
-    settings : ExtractionSettings
-    engine : callable without arguments
-        Gives what runs the network, the same each time. Called only when something is to be computed, so a
-        complete cache costs no TensorFlow.
+    `engine` gives what runs the network, the same each time. It is called only when something is to be computed, so
+    a complete cache costs no TensorFlow.
 
     Raises
     ------
@@ -193,13 +181,9 @@ class FrameRows(FeatureRows):
 def recipe_for(
     video: VideoInfo, centers: CenterTrack, resolved: ResolvedBackbone, settings: ExtractionSettings
 ) -> dict[str, Any]:
-    """Collect all that determines the embeddings of one recording.
+    """Collect all that determines the embeddings of one recording, fit for JSON; its hash is the cache's fingerprint.
 
-    Returns
-    -------
-    dict
-        Fit for JSON; its hash is the cache's fingerprint. The seed is in it through the hash of
-        random weights, and not where the weights come from a file.
+    The seed is in it through the hash of random weights, and not where the weights come from a file.
     """
     config = resolved.config
     recipe = {

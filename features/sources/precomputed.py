@@ -30,20 +30,7 @@ _WITH_KEY = re.compile(r"^(?P<file>.*\.(?:npz|npy|h5|hdf5))#(?P<key>.+)$", re.IG
 
 
 class PrecomputedConfig(BackboneConfig):
-    """One file of embeddings per recording takes the place of the video's crops and network.
-
-    Attributes
-    ----------
-    files : str or None
-        Path of a recording's file, with ``{recording}`` where its id stands, such as
-        ``features/{recording}.npz#keypoints``. What follows ``#`` names the array inside an
-        .npz or .h5; it may be left out where there is only one. None: the table of recordings
-        names the file in place of the video.
-    fps : float or None
-        Frame rate, where there is no video to tell it.
-    n_categories : int or None
-        For files with one whole number per frame, 0 ... n_categories - 1, which become one-hot rows.
-    """
+    """One file of embeddings per recording takes the place of the video's crops and network."""
 
     name: Literal["precomputed"] = "precomputed"
     files: str | None = Field(
@@ -56,7 +43,6 @@ class PrecomputedConfig(BackboneConfig):
     fps: float | None = Field(
         default=None, gt=0, le=2000, description="Frames per second, where there is no video to tell it."
     )
-
     n_categories: int | None = Field(
         default=None,
         ge=2,
@@ -124,14 +110,12 @@ class PrecomputedRows(FeatureRows):
     path : Path
         An .npy, .npz or .h5 file; ``file.npz#key`` or ``file.h5#group/key`` names the array inside
         where there are several.
-    n_frames : int
-        Frames of the recording's video.
-    frame_step : int
-        Frames 0, frame_step, 2 * frame_step, ... are analysed; a file with a row for each video
+    n_frames, frame_step : int
+        Length of the video; frames 0, frame_step, 2 * frame_step, ... are analysed. A file with a row for each video
         frame is thinned accordingly, one with a row for each analysed frame is taken as it is.
-    n_categories : int, optional
-        For a vector of whole numbers: they lie in 0 ... n_categories - 1 and become one-hot rows of
-        this length (equal for all recordings, which a single file can't tell).
+    n_categories : int or None
+        Whole numbers in a vector lie in 0 ... n_categories - 1 and become one-hot rows of this length (equal for all
+        recordings, which a single file can't tell).
 
     Raises
     ------
@@ -195,11 +179,6 @@ def count_precomputed_frames(path: Path) -> int:
 
 def hash_precomputed(path: Path) -> str:
     """Hash of a file of embeddings and of which array in it is meant; the same wherever the file lies.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
 
     Raises
     ------

@@ -36,30 +36,19 @@ SMALLEST, LARGEST = 0.2, 4.0
 
 @dataclass(frozen=True)
 class BlobModel:
-    """What is needed to find the animal in a frame of one video.
-
-    Attributes
-    ----------
-    background : ndarray, shape (height, width), float32
-        The empty arena in gray, shrunk by `scale`.
-    threshold : ndarray, shape (height, width), float32
-        How much darker (or lighter) than the background the animal is at least.
-    scale : float
-        Pixels of the full frame per pixel of the shrunk one.
-    is_dark : bool
-        True where the animal is darker than the ground.
-    area_px : float
-        The animal's usual area, in shrunk pixels.
-    opening_px : int
-        Size of what is too thin to be body, in shrunk pixels.
-    """
+    """What is needed to find the animal in a frame of one video; areas and lengths in shrunk pixels."""
 
     background: NDArray[np.float32]
+    """The empty arena in gray, (height, width), shrunk by `scale`."""
     threshold: NDArray[np.float32]
+    """How much darker (or lighter) than the background the animal is at least, by pixel."""
     scale: float
+    """Pixels of the full frame per pixel of the shrunk one."""
     is_dark: bool
     area_px: float
+    """The animal's usual area."""
     opening_px: int
+    """Size of what is too thin to be body."""
 
 
 @dataclass(frozen=True)
@@ -72,33 +61,18 @@ class ForegroundFrame:
 
 @dataclass(frozen=True)
 class Foreground:
-    """What stands out in frames spread over a video.
-
-    Attributes
-    ----------
-    animal_px : float
-        Usual size of the largest thing that stands out: the square root of its area, in pixels of the full frame.
-    frames : tuple of ForegroundFrame
-        In order.
-    """
+    """What stands out in frames spread over a video, in order."""
 
     animal_px: float
+    """Usual size of the largest thing that stands out: the square root of its area, in pixels of the full frame."""
     frames: tuple[ForegroundFrame, ...]
 
 
 class FrameSampler:
     """Takes all frames of a video in order and keeps evenly spaced ones, shrunk and gray.
 
-    Attributes
-    ----------
-    samples : list of ndarray, shape (height, width), uint8
-        At most `n_samples`, and at least half of that where there are so many frames.
-    step_frames : int
-        Sample i is frame i * step_frames.
-    n_frames : int
-        Frames taken so far.
-    width_px : int
-        Full width of the frames.
+    There are at most `n_samples`, and at least half of that where there are so many frames; sample i is frame
+    i * `step_frames`. `n_frames` were taken so far, `width_px` wide in full.
     """
 
     def __init__(self, max_side_px: int = MAX_SIDE_PX, n_samples: int = N_SAMPLES) -> None:
@@ -117,14 +91,7 @@ class FrameSampler:
 
 
 def learn_blob(sampler: FrameSampler, name: str) -> BlobModel:
-    """Learn background, brightness and size of the animal.
-
-    Parameters
-    ----------
-    sampler : FrameSampler
-        Has taken the video's frames.
-    name : str
-        The video's, for errors.
+    """Learn background, brightness and size of the animal from a video's frames; its name is for errors.
 
     Raises
     ------
@@ -217,28 +184,22 @@ def _excess(frames: NDArray[np.float32], background: NDArray[np.float32], is_dar
 
 def _usual_area(samples: list[NDArray[np.uint8]], model: BlobModel, name: str) -> float:
     """Median area of the largest piece in the samples."""
-    areas = [area for sample in samples if (area := _largest_area(sample, model)) is not None]
+    largest = []
+    for gray in samples:
+        areas = pieces(gray, model)[1][:, cv2.CC_STAT_AREA]
+        sound = areas[(areas >= _MIN_AREA_PX) & (areas <= _MAX_SHARE * gray.size)]
+        largest += [sound.max()] if len(sound) else []
     # The animal may be away for half of the video, no more: else what was found is something else.
-    if 2 * len(areas) < len(samples):
+    if 2 * len(largest) < len(samples):
         raise _nothing_moves(name)
-    return float(np.median(areas))
-
-
-def _largest_area(gray: NDArray[np.uint8], model: BlobModel) -> float | None:
-    areas = pieces(gray, model)[1][:, cv2.CC_STAT_AREA]
-    sound = areas[(areas >= _MIN_AREA_PX) & (areas <= _MAX_SHARE * gray.size)]
-    return float(sound.max()) if len(sound) else None
+    return float(np.median(largest))
 
 
 def pieces(gray: NDArray[np.uint8], model: BlobModel) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Label the connected pieces of a shrunk frame that stand out.
 
-    Returns
-    -------
-    labels : ndarray, shape (height, width), int32
-        0 = ground; piece i has the label i + 1.
-    statistics : ndarray, shape (n_pieces, 5), int32
-        As `cv2.connectedComponentsWithStats` gives them: left, top, width, height, area, in shrunk pixels.
+    Returns labels (height, width), where 0 is ground and piece i has i + 1, and statistics (n_pieces, 5) as
+    `cv2.connectedComponentsWithStats` gives them: left, top, width, height, area, in shrunk pixels.
     """
     is_animal = _excess(gray.astype(np.float32), model.background, model.is_dark) > model.threshold
     return _connected(is_animal, model.opening_px)

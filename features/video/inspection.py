@@ -37,24 +37,8 @@ _PROGRESS_FRAMES = 25
 class VideoInfo:
     """What one video file holds.
 
-    Attributes
-    ----------
-    path : Path
-        As it was given.
-    fps : float
-        Frames per second, from the header.
-    n_frames : int
-        Frames that can be decoded.
-    n_frames_header : int
-        Frames that the header promises; 0 when it says nothing.
-    width_px, height_px : int
-        Size of a decoded frame, after the rotation that the file asks for.
-    codec : str
-        Four-letter code, such as "h264".
-    sha256 : str
-        Hash of the whole file, in hexadecimal.
-    quality : VideoQuality
-        What the frames are like: times, repeats, brightness.
+    `fps`, the four-letter `codec` and `n_frames_header` (0 when it says nothing) are the header's; `n_frames` can be
+    decoded, each of `width_px` by `height_px` after the rotation that the file asks for; `sha256` is the whole file's.
     """
 
     path: Path
@@ -94,10 +78,6 @@ def inspect_video(
         time of change) is not decoded again. Made when absent, ignored when damaged.
     progress : callable, optional
         Called with frames done and frames promised by the header; not for a video that is remembered.
-
-    Returns
-    -------
-    VideoInfo
 
     Raises
     ------

@@ -10,7 +10,7 @@ around a key frame of a strongly compressed video it can differ more, so that co
 
 import math
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import cv2
@@ -42,36 +42,23 @@ _LEVELS = np.arange(256)
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """What the frames' time stamps say.
-
-    Attributes
-    ----------
-    fps : float
-        Frames per second from the first stamp to the last.
-    usual_step_s : float
-        Median time from one frame to the next, in seconds.
-    n_irregular : int
-        Steps between frames that differ from the usual one by more than rounding.
-    longest_step_s : float
-        Longest time from one frame to the next, in seconds.
-    longest_step_frame : int
-        The frame before it.
-    max_offset_frames : float
-        Largest difference between time × the header's frame rate and the frame's number.
-    max_offset_frame : int
-        The frame at which it is reached.
-    span_s : float
-        From the first stamp to the last, in seconds.
-    """
+    """What the frames' time stamps say; a step is the time from one frame to the next."""
 
     fps: float
+    """Frames per second from the first stamp to the last."""
     usual_step_s: float
+    """Median step."""
     n_irregular: int
+    """Steps that differ from the usual one by more than rounding."""
     longest_step_s: float
     longest_step_frame: int
+    """The frame before the longest step."""
     max_offset_frames: float
+    """Largest difference between time × the header's frame rate and the frame's number."""
     max_offset_frame: int
+    """The frame at which it is reached."""
     span_s: float
+    """From the first stamp to the last."""
 
     @property
     def is_variable(self) -> bool:
@@ -81,26 +68,13 @@ class FrameTimes:
 
 @dataclass(frozen=True)
 class Repeats:
-    """Frames that show the same picture as the one before.
-
-    Attributes
-    ----------
-    n_frames : int
-        All of them.
-    n_lone : int
-        Those of at most `LONGEST_LONE_REPEAT_FRAMES` in a row amid motion: a frame was lost and the one before
-        written again.
-    lone_frames : tuple of int
-        The first few of them.
-    longest_frames : int
-        Longest stretch of repeats.
-    longest_start_frame : int
-        Where it begins.
-    """
+    """Frames that show the same picture as the one before, and the longest stretch of them."""
 
     n_frames: int
     n_lone: int
+    """At most `LONGEST_LONE_REPEAT_FRAMES` in a row amid motion: a frame was lost and the one before written again."""
     lone_frames: tuple[int, ...]
+    """The first few of them."""
     longest_frames: int
     longest_start_frame: int
 
@@ -116,46 +90,29 @@ class Jump:
 
 @dataclass(frozen=True)
 class Brightness:
-    """How bright the pictures are, in gray levels from 0 to 255.
-
-    Attributes
-    ----------
-    mean, darkest, brightest : float
-        Over all frames; of the darkest and the brightest frame.
-    n_black : int
-        Frames whose mean is below `BLACK_LEVEL`.
-    first_black_frame : int
-        -1 where there is none.
-    saturated_share : float
-        Share of pixels at `SATURATED_LEVEL` or above, in [0, 1].
-    n_jumps : int
-        Abrupt changes that last.
-    jumps : tuple of Jump
-        The first few of them.
-    """
+    """How bright the pictures are, in gray levels from 0 to 255: over all frames, the darkest and the brightest."""
 
     mean: float
     darkest: float
     brightest: float
     n_black: int
+    """Frames whose mean is below `BLACK_LEVEL`."""
     first_black_frame: int
+    """-1 where there is none."""
     saturated_share: float
+    """Share of pixels at `SATURATED_LEVEL` or above, in [0, 1]."""
     n_jumps: int
+    """Abrupt changes that last."""
     jumps: tuple[Jump, ...]
+    """The first few of them."""
 
 
 @dataclass(frozen=True)
 class VideoQuality:
     """What was measured of one video.
 
-    Attributes
-    ----------
-    times : FrameTimes or None
-        None where the time stamps don't increase or there is one frame.
-    repeats : Repeats
-    brightness : Brightness
-    foreground : Foreground or None
-        What stands out from the still background, animals most likely; None where that can't be told.
+    There are no times where the time stamps don't increase or there is one frame. The foreground is what stands out
+    from the still background, animals most likely; None where that can't be told.
     """
 
     times: FrameTimes | None
@@ -165,22 +122,18 @@ class VideoQuality:
     foreground: Annotated[Foreground | None, Field(alias="sightings")]
 
 
-@dataclass
 class QualityMeter:
     """Takes the frames in order and remembers little of each."""
 
-    _times_s: "array[float]" = field(default_factory=lambda: array("d"))
-    _changes: "array[float]" = field(default_factory=lambda: array("d"))
-    _means: "array[float]" = field(default_factory=lambda: array("d"))
-    _medians: "array[float]" = field(default_factory=lambda: array("d"))
-    _saturated: "array[float]" = field(default_factory=lambda: array("d"))
-    _previous: NDArray[np.uint8] | None = None
-    _sampler: FrameSampler = field(default_factory=lambda: FrameSampler(FOREGROUND_SIDE_PX, N_FOREGROUND))
+    def __init__(self) -> None:
+        self._by_frame = array("d")  # time in s, change, mean, median and saturated share, one frame after the other
+        self._previous: NDArray[np.uint8] | None = None
+        self._sampler = FrameSampler(FOREGROUND_SIDE_PX, N_FOREGROUND)
 
     @property
     def n_frames(self) -> int:
         """Frames taken so far."""
-        return len(self._times_s)
+        return self._sampler.n_frames
 
     def add(self, frame: NDArray[np.uint8], time_s: float) -> None:
         """Take the next frame, (height, width, 3) as OpenCV has it, and its time stamp in seconds."""
@@ -188,36 +141,31 @@ class QualityMeter:
         size_px = max(1, frame.shape[1] // step), max(1, frame.shape[0] // step)
         sampled = cv2.resize(frame, size_px, interpolation=cv2.INTER_NEAREST)
         gray = cv2.cvtColor(sampled, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
-        self._changes.append(_largest_difference(gray, self._previous))
         histogram = np.bincount(gray.ravel(), minlength=256)
-        self._means.append(float(histogram @ _LEVELS) / gray.size)
-        self._medians.append(float(np.searchsorted(histogram.cumsum(), gray.size / 2)))
-        self._saturated.append(float(histogram[SATURATED_LEVEL:].sum()) / gray.size)
-        self._times_s.append(time_s)
+        mean, saturated = float(histogram @ _LEVELS) / gray.size, float(histogram[SATURATED_LEVEL:].sum()) / gray.size
+        median = float(np.searchsorted(histogram.cumsum(), gray.size / 2))
+        self._by_frame.extend((time_s, _largest_difference(gray, self._previous), mean, median, saturated))
         self._previous = gray
         self._sampler.add(frame)
 
     def quality(self, fps: float) -> VideoQuality:
         """What the frames were like; at least one was taken. `fps` is the header's."""
-        means = np.array(self._means)
+        times_s, changes, means, medians, saturated = np.ascontiguousarray(np.reshape(self._by_frame, (-1, 5)).T)
         black = np.flatnonzero(means < BLACK_LEVEL)
         # An animal that stretches changes the mean; the median is that of the ground.
-        jumps = find_jumps(np.array(self._medians), fps)
-        return VideoQuality(
-            measure_times(np.array(self._times_s), fps),
-            measure_repeats(np.array(self._changes)),
-            Brightness(
-                float(means.mean()),
-                float(means.min()),
-                float(means.max()),
-                len(black),
-                int(black[0]) if len(black) else -1,
-                float(np.mean(self._saturated)),
-                len(jumps),
-                tuple(jumps[:N_PLACES]),
-            ),
-            find_foreground(self._sampler),
+        jumps = find_jumps(medians, fps)
+        brightness = Brightness(
+            float(means.mean()),
+            float(means.min()),
+            float(means.max()),
+            len(black),
+            int(black[0]) if len(black) else -1,
+            float(saturated.mean()),
+            len(jumps),
+            tuple(jumps[:N_PLACES]),
         )
+        foreground = find_foreground(self._sampler)
+        return VideoQuality(measure_times(times_s, fps), measure_repeats(changes), brightness, foreground)
 
 
 def _largest_difference(gray: NDArray[np.uint8], previous: NDArray[np.uint8] | None) -> float:
@@ -227,19 +175,9 @@ def _largest_difference(gray: NDArray[np.uint8], previous: NDArray[np.uint8] | N
 
 
 def measure_times(times_s: NDArray[np.float64], fps: float) -> FrameTimes | None:
-    """Compare time stamps with a constant rate.
+    """Compare time stamps, (n_frames,) in seconds, with the header's constant rate.
 
-    Parameters
-    ----------
-    times_s : ndarray, shape (n_frames,), float64
-        Time stamp of each frame, in seconds.
-    fps : float
-        Frames per second that the header gives.
-
-    Returns
-    -------
-    FrameTimes or None
-        None with fewer than two frames, or where the last stamp isn't after the first.
+    None with fewer than two frames, or where the last stamp isn't after the first.
     """
     if len(times_s) < 2 or not np.isfinite(times_s).all() or times_s[-1] <= times_s[0]:
         return None
@@ -249,16 +187,8 @@ def measure_times(times_s: NDArray[np.float64], fps: float) -> FrameTimes | None
     span_s = float(times_s[-1] - times_s[0])
     offsets = np.abs((times_s - times_s[0]) * fps - np.arange(len(times_s)))
     longest, farthest = _first_largest(steps_s), _first_largest(offsets)
-    return FrameTimes(
-        len(steps_s) / span_s,
-        usual_s,
-        int(irregular.sum()),
-        float(steps_s[longest]),
-        longest,
-        float(offsets[farthest]),
-        farthest,
-        span_s,
-    )
+    places = float(steps_s[longest]), longest, float(offsets[farthest]), farthest
+    return FrameTimes(len(steps_s) / span_s, usual_s, int(irregular.sum()), *places, span_s)
 
 
 def _first_largest(values: NDArray[np.float64]) -> int:
@@ -269,10 +199,8 @@ def _first_largest(values: NDArray[np.float64]) -> int:
 def measure_repeats(changes: NDArray[np.float64]) -> Repeats:
     """Find the frames that repeat the one before.
 
-    Parameters
-    ----------
-    changes : ndarray, shape (n_frames,), float64
-        Largest difference from the frame before over the sampled pixels, in gray levels; infinite for the first.
+    `changes`, shape (n_frames,), are the largest differences from the frame before over the sampled pixels, in gray
+    levels; infinite for the first.
     """
     same = changes <= SAME_LEVELS
     edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]]).astype(np.int8)))
@@ -293,20 +221,10 @@ def measure_repeats(changes: NDArray[np.float64]) -> Repeats:
 
 
 def find_jumps(brightness: NDArray[np.float64], fps: float) -> list[Jump]:
-    """Find abrupt changes of brightness that last, such as a lamp that is switched on.
+    """Find abrupt changes of brightness that last, such as a lamp that is switched on, in the frames' median levels.
 
-    Parameters
-    ----------
-    brightness : ndarray, shape (n_frames,), float64
-        Median gray level of each frame.
-    fps : float
-        Frames per second.
-
-    Returns
-    -------
-    list of Jump
-        In order. The medians of half a second before and after differ by more than `JUMP_LEVELS`, so that
-        flashes of a few frames are none.
+    The medians of half a second before and after differ by more than `JUMP_LEVELS`, so that flashes of a few frames
+    are none.
     """
     window = max(2, round(fps / 2))
     n_windows = len(brightness) // window

@@ -40,26 +40,15 @@ class VideoHeader(NamedTuple):
 
 
 def iter_bgr_frames(path: Path, frame_step: int = 1, first_frame: int = 0) -> Iterator[NDArray[np.uint8]]:
-    """Decode a video in order, channels as OpenCV has them: blue, green, red.
+    """Decode a video in order, (height, width, 3) uint8, channels as OpenCV has them: blue, green, red.
 
-    Parameters
-    ----------
-    path : Path
-        The video.
-    frame_step, first_frame : int
-        Frames ``first_frame``, ``first_frame + frame_step``, ... are yielded; those between are decoded and dropped.
-
-    Yields
-    ------
-    ndarray, shape (height, width, 3), uint8
+    Frames ``first_frame``, ``first_frame + frame_step``, ... are yielded; those between are decoded and dropped.
 
     Raises
     ------
     UnreadableVideoError
         When the video can't be opened, or a frame of it can't be decoded.
     """
-    if frame_step < 1:
-        raise ValueError(f"frame_step must be at least 1, got {frame_step}")
     with opened_video(path) as capture:
         frame_number = 0
         while capture.grab():

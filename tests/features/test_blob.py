@@ -14,7 +14,7 @@ from features.centers import CenterConfig, track_center
 from features.poses import blob_cache, read_poses
 from features.poses.blob import find_blob, track_blob
 from features.poses.blob_cache import cached_blob_track
-from features.video.foreground import MAX_SIDE_PX, N_SAMPLES, FrameSampler, learn_blob
+from features.video.foreground import MAX_SIDE_PX, N_SAMPLES, FrameSampler, learn_blob, shrink
 from features.video.inspection import inspect_video
 from features.video.reading import iter_bgr_frames
 
@@ -66,7 +66,7 @@ def found(frames: list[np.ndarray]) -> np.ndarray:
     sampler = sampled(frames)
     assert sampler.n_frames == len(frames)
     model = learn_blob(sampler, "test.avi")
-    blobs = [find_blob(frame, model) for frame in frames]
+    blobs = [find_blob(shrink(frame), model) for frame in frames]
     return np.array([[blob.x_px, blob.y_px] if blob else [np.nan, np.nan] for blob in blobs])
 
 
@@ -107,7 +107,7 @@ def test_two_animals_are_not_trusted():
         cv2.ellipse(frame, tuple(int(v) for v in center), (12, 6), 0, 0, 360, (40, 40, 40), -1)
     sampler = sampled(frames)
     model = learn_blob(sampler, "two.avi")
-    likelihood = [blob.likelihood for frame in frames if (blob := find_blob(frame, model))]
+    likelihood = [blob.likelihood for frame in frames if (blob := find_blob(shrink(frame), model))]
     assert np.median(likelihood) < CenterConfig().min_likelihood
 
 
@@ -116,7 +116,7 @@ def test_sizes_are_those_of_the_full_frame():
     sampler = sampled(frames)
     assert max(sampler.samples[0].shape) == MAX_SIDE_PX and sampler.width_px == 1200
     model = learn_blob(sampler, "large.avi")
-    blobs = [find_blob(frame, model) for frame in frames]
+    blobs = [find_blob(shrink(frame), model) for frame in frames]
     positions = np.array([[blob.x_px, blob.y_px] for blob in blobs if blob])
     assert apart_px(positions, 6 * wander(40) + 2.5).max() < 18
     assert np.median([blob.major_axis_px for blob in blobs if blob]) == pytest.approx(6 * BODY_PX[0], rel=0.15)
@@ -212,7 +212,7 @@ def test_on_a_real_recording_it_stays_with_the_published_track(shared_dir):
     frames = list(iter_bgr_frames(video, frame_step=10))
     sampler = sampled(frames)
     model = learn_blob(sampler, video.name)
-    blobs = [find_blob(frame, model) for frame in frames]
+    blobs = [find_blob(shrink(frame), model) for frame in frames]
     body_length_px = np.median([blob.major_axis_px for blob in blobs if blob])
     assert 25 < body_length_px < 60
     published = read_poses(video.with_name("arena_3_dlc.csv")).xy_px[::10, 0]

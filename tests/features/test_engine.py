@@ -85,11 +85,6 @@ def test_other_shapes_and_types_are_refused(engine: TensorFlowEngine, wrong: np.
         engine.embed(wrong)
 
 
-def test_batches_of_none_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        new_engine(batch_frames=0)
-
-
 def test_engine_says_on_what_it_runs(engine: TensorFlowEngine) -> None:
     assert engine.description.startswith("tensorflow 2.")
     assert engine.device in engine.description
