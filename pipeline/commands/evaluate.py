@@ -293,8 +293,7 @@ def _write(
     provenance = begin_evaluation()
     run.write_provenance(provenance)
     write_recordings(
-        run,
-        (RecordingRow(t.recording, t.subset, t.individual, "", "", t.fps, t.n_frames, None) for t in timelines),
+        run, (RecordingRow(t.recording, t.subset, t.individual, "", "", t.fps, t.n_frames, None) for t in timelines)
     )
     choices = Choices(final={b: Choice(fixed_variants(settings)) for b in behaviors})
     CHOICES.write(run, choice_rows(choices, behaviors, [t.recording for t in timelines]))
