@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
+from pipeline.commands.arguments import add_run, command_parser
 from pipeline.films.originals import files_by_name
 from pipeline.review.pages import write_pages
 from pipeline.review.run_reading import read_review_run
@@ -48,10 +49,8 @@ def run_review_command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run_experiment.py review", description=_DESCRIPTION)
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, for example runs/exp1")
-    parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="only these (default: all)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the pages (default: RUN/review)")
+    parser = command_parser("review", _DESCRIPTION)
+    add_run(parser, "for example", "folder of the pages (default: RUN/review)")
     parser.add_argument("--videos", type=Path, metavar="FOLDER", help="where the videos lie now, if they were moved")
     parser.add_argument(
         "--serve", action="store_true", help="open the pages from this computer; corrections go to RUN/corrections"
