@@ -8,7 +8,7 @@ import logging
 
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import input_fingerprints, load_dataset, summarise
-from pipeline.films.run_strips import cut_film_strips
+from pipeline.films.film_strips import cut_film_strips
 from pipeline.report.html import write_report
 from pipeline.run_folder.finished import Stage, is_done_already
 from pipeline.run_folder.provenance import RunRecord, begin_provenance, bundle_metadata, describe_backbone

@@ -14,6 +14,7 @@ from common.errors import InputError
 from common.files import write_text
 from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
+from pipeline.commands.arguments import add_overrides, command_parser
 from pipeline.config.schema import ExperimentConfig, load_config
 from pipeline.dataset.findings import Finding, error_finding
 from pipeline.dataset.load import check_recordings, recordings_csv
@@ -33,6 +34,7 @@ examples:
   python run_experiment.py audit my/recordings.csv --config experiments/exp1.yaml
         with the keypoints, behaviors and frame policy of an experiment
 """
+_COLUMNS = ("frames", "frames\n/s", "pose\nrows", "not ob-\nserved", "labelled", "not\nscored", "errors", "warn-\nings")
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -71,19 +73,12 @@ def learning_findings(config: ExperimentConfig, audit: Audit) -> list[Finding]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_experiment.py audit",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("audit", _DESCRIPTION, _EPILOG)
     parser.add_argument("table", nargs="?", type=Path, metavar="recordings.csv", help="or the YAML of an experiment")
     parser.add_argument(
         "--config", type=Path, metavar="CONFIG.yaml", help="experiment whose keypoints, behaviors and policies are used"
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="change a key of the YAML"
-    )
+    add_overrides(parser, "change a key of the YAML")
     parser.add_argument(
         "--output", type=Path, default=Path("audit"), metavar="DIR", help="folder of the results (default: audit)"
     )
@@ -141,16 +136,7 @@ def print_audit(audit: Audit, console: Console) -> None:
     """Show the recordings and what was found on the terminal."""
     table = Table(title=f"Audit of {audit.table_path}", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("recording", overflow="fold", min_width=12)
-    for name in (
-        "frames",
-        "frames\n/s",
-        "pose\nrows",
-        "not ob-\nserved",
-        "labelled",
-        "not\nscored",
-        "errors",
-        "warn-\nings",
-    ):
+    for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for item in audit.recordings:
         row = recording_row(item)

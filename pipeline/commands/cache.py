@@ -10,6 +10,7 @@ from rich.table import Table
 from common.errors import InputError
 from features.cache.store import CacheRow, list_caches, prune_caches, verify_caches
 from features.poses.blob_cache import list_blob_tracks, prune_blob_tracks
+from pipeline.commands.arguments import command_parser
 
 _DESCRIPTION = """Embeddings are computed once and kept in a folder, one HDF5 file for each recording
 and recipe (network, weights, crop, center, ...). Experiments with the same recipe share them."""
@@ -43,7 +44,7 @@ def run_cache_command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run_experiment.py cache", description=_DESCRIPTION)
+    parser = command_parser("cache", _DESCRIPTION)
     parser.add_argument("--cache-dir", type=Path, default=Path("cache"), metavar="DIR", help="default: cache")
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="recordings, networks, sizes")

@@ -12,6 +12,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.suggestions import listing
 from common.tables import read_table
+from pipeline.commands.arguments import command_parser
 from pipeline.run_folder.contents import SCORES
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.whole_files import read_required
@@ -60,12 +61,7 @@ def run_compare_command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_experiment.py compare",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("compare", _DESCRIPTION, _EXAMPLE)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders that hold runs")
     parser.add_argument(
         "--output",

@@ -18,6 +18,7 @@ from common.files import write_text
 from common.names import unsafe_name_reason
 from common.suggestions import did_you_mean, listing
 from common.yaml_text import dump_yaml
+from pipeline.commands.arguments import command_parser
 from pipeline.dataset.labels import LabelTrack
 from pipeline.run_folder.contents import CHOICES, SCORES
 from pipeline.run_folder.frame_tables import write_labels, write_predictions
@@ -71,8 +72,7 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
         for path, individual in zip(options.files, individuals, strict=True)
     ]
     run = RunDir(options.output)
-    run.claim()
-    try:
+    with run.claimed():
         if run.holds_anything():
             if not options.overwrite:
                 raise InputError(
@@ -83,19 +83,12 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
         _write(run, options, settings, columns, timelines)
         write_report(run.path)
         run.drop_set_aside()
-    finally:
-        run.release()
     print(f"Scores: {SCORES.path(run)}\nReport: {run.report_path}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_experiment.py evaluate",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("evaluate", _DESCRIPTION, _EXAMPLE)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.csv", help="one recording each")
     parser.add_argument(
         "--behavior",
@@ -120,20 +113,13 @@ def _parser() -> argparse.ArgumentParser:
         default=usual.threshold,
         help=f"active from this probability on (default: {usual.threshold:g})",
     )
-    parser.add_argument(
-        "--max-gap-s",
-        type=float,
-        default=usual.max_gap_s,
-        metavar="SECONDS",
-        help=f"fill gaps up to this long (default: {usual.max_gap_s:g}, as in an experiment; 0 = off)",
+    seconds = (
+        ("--max-gap-s", "fill gaps up to this long", usual.max_gap_s),
+        ("--min-bout-s", "drop shorter bouts", usual.min_bout_s),
     )
-    parser.add_argument(
-        "--min-bout-s",
-        type=float,
-        default=usual.min_bout_s,
-        metavar="SECONDS",
-        help=f"drop shorter bouts (default: {usual.min_bout_s:g}, as in an experiment; 0 = off)",
-    )
+    for flag, words, default in seconds:
+        words = f"{words} (default: {default:g}, as in an experiment; 0 = off)"
+        parser.add_argument(flag, type=float, default=default, metavar="SECONDS", help=words)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for tables and report")
     parser.add_argument("--overwrite", action="store_true", help="replace what lies in the folder already")
     return parser
@@ -293,8 +279,7 @@ def _write(
     provenance = begin_evaluation()
     run.write_provenance(provenance)
     write_recordings(
-        run,
-        (RecordingRow(t.recording, t.subset, t.individual, "", "", t.fps, t.n_frames, None) for t in timelines),
+        run, (RecordingRow(t.recording, t.subset, t.individual, "", "", t.fps, t.n_frames, None) for t in timelines)
     )
     choices = Choices(final={b: Choice(fixed_variants(settings)) for b in behaviors})
     CHOICES.write(run, choice_rows(choices, behaviors, [t.recording for t in timelines]))

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.files import write_bytes
 from common.names import unsafe_name_reason
-from common.suggestions import did_you_mean, listing
+from common.suggestions import listing
+from pipeline.commands.arguments import add_run, command_parser, require_recordings
 from pipeline.exports import EXPORTS
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.recording import HUMAN, NO_DATE, PREDICTED, ExportRecording, name_of
@@ -50,7 +51,10 @@ def run_export_command(arguments: Sequence[str]) -> int:
     for file in files:
         write_bytes(folder / file.path, file.content)
     _tell(folder, found, recordings)
-    _tell_of_corrections(RunDir(options.run).corrections_path, recordings)
+    kept = RunDir(options.run).corrections_path
+    corrected = [recording.id for recording in recordings if (kept / f"{recording.id}.csv").is_file()]
+    if corrected:
+        print(f"Corrections of {listing(corrected)} are not part of this: they lie in {kept} (also as .boris).")
     return 0
 
 
@@ -76,12 +80,7 @@ def run_recordings(run: Run, named: Sequence[str] = ()) -> list[ExportRecording]
         A recording that the run doesn't have or didn't predict, or two whose exports would have one name.
     """
     ids = [row.recording for row in run.recordings]
-    unknown = [name for name in named if name not in ids]
-    if unknown:
-        raise InputError(
-            f"The run {run.path} has no recording {unknown[0]!r}.{did_you_mean(unknown[0], ids)} "
-            f"It has: {listing(ids)}."
-        )
+    require_recordings(f"The run {run.path}", named, ids)
     missing = [name for name in named or ids if name not in run.timelines]
     if missing and (named or len(missing) == len(ids)):
         raise InputError(
@@ -161,17 +160,10 @@ def _tell(folder: Path, found: Mapping[str, Sequence[ExportedFile]], recordings:
         )
 
 
-def _tell_of_corrections(folder: Path, recordings: Sequence[ExportRecording]) -> None:
-    corrected = [recording.id for recording in recordings if (folder / f"{recording.id}.csv").is_file()]
-    if corrected:
-        print(f"Corrections of {listing(corrected)} are not part of this: they lie in {folder} (also as .boris).")
-
-
 def _parser() -> argparse.ArgumentParser:
     formats = "; ".join(f"{key}: {module.DESCRIPTION}" for key, module in EXPORTS.items())
-    parser = argparse.ArgumentParser(prog="run_experiment.py export", description=_DESCRIPTION)
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, e.g. runs/exp1")
-    parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="only these (default: all)")
+    parser = command_parser("export", _DESCRIPTION)
+    add_run(parser, "e.g.", "folder to write to (default: RUN/exports)")
     parser.add_argument(
         "--format",
         nargs="+",
@@ -180,6 +172,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FORMAT",
         help=f"{formats} (default: all of them)",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder to write to (default: RUN/exports)")
     parser.add_argument("--overwrite", action="store_true", help="replace exports that were changed since")
     return parser

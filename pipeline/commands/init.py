@@ -8,6 +8,7 @@ from common.errors import InputError
 from common.files import replacing, write_text
 from common.names import unsafe_name_reason
 from common.tables import write_table
+from pipeline.commands.arguments import command_parser
 from pipeline.config.schema import load_config
 from pipeline.dataset.pairing.table_cells import safe_name
 from pipeline.dataset.table import COLUMNS, read_recordings
@@ -66,7 +67,7 @@ def write_findings(findings: Findings) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run_experiment.py init", description=_DESCRIPTION)
+    parser = command_parser("init", _DESCRIPTION)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="with everything, or with folders of it")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: into FOLDER)")
     parser.add_argument("--name", metavar="NAME", help="of the experiment and its YAML (default: the folder's name)")

@@ -6,15 +6,22 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from common.errors import InputError
-from common.suggestions import did_you_mean, listing
+from common.suggestions import listing
+from features.video.reading import check_video_file
+from pipeline.commands.arguments import add_run, command_parser, require_recordings
+from pipeline.films.originals import (
+    files_by_name,
+    find_original,
+    has_content,
+    require_made_here,
+    require_no_original,
+)
+from pipeline.films.overlay.video import WINDOW_S, make_overlay_video
+from pipeline.run_folder.reading import TEST, RecordingRow, Run, read_run
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.progress import progress_bars
-
-if TYPE_CHECKING:
-    from pipeline.run_folder.reading import RecordingRow, Run
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +39,6 @@ _EXAMPLE = """examples:
 """
 _LARGEST_SCALE = 4.0
 _MAX_WINDOW_S = 3600.0
-_TEST = "test"
 
 
 def run_overlay_command(arguments: Sequence[str]) -> int:
@@ -45,10 +51,6 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     """
     options = _parser().parse_intermixed_args(arguments)
     _check(options)
-    # Reading tables takes a second to import: errors in the arguments come before it.
-    from pipeline.films.originals import files_by_name
-    from pipeline.run_folder.reading import read_run
-
     moved = files_by_name(options.videos) if options.videos else {}
     whole = read_run(options.run, only=())
     rows = _chosen(whole, options.recordings, options.all)
@@ -56,7 +58,13 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     folder: Path = options.output or RunDir(options.run).overlays_path
     stretch = _stretch_name(options.start_s, options.stop_s)
     paths = [folder / f"{row.recording}_overlay{stretch}.mp4" for row in rows]
-    _check_files(videos, paths, [row.video_path for row in whole.recordings if row.video_path])
+    # All videos can be read, and nothing is lost by writing, before hours are spent on the first.
+    originals = [*videos, *(row.video_path for row in whole.recordings if row.video_path)]
+    for video in videos:
+        check_video_file(video)
+    for path in paths:
+        require_no_original(path, originals)
+        require_made_here(path)
     run = read_run(options.run, only=[row.recording for row in rows])
     for row, video_path, path in zip(rows, videos, paths, strict=True):
         _make(run, row, video_path, path, options)
@@ -64,33 +72,13 @@ def run_overlay_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _check_files(videos: Sequence[Path], paths: Sequence[Path], originals: Sequence[Path]) -> None:
-    """All videos can be read, and nothing is lost by writing, before hours are spent on the first."""
-    from features.video.reading import check_video_file
-    from pipeline.films.originals import require_made_here, require_no_original
-
-    for video in videos:
-        check_video_file(video)
-    for path in paths:
-        require_no_original(path, [*videos, *originals])
-        require_made_here(path)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_experiment.py overlay",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, such as runs/exp1")
-    parser.add_argument(
-        "recordings", nargs="*", metavar="RECORDING", help="recordings of the run (default: the first test recording)"
-    )
+    parser = command_parser("overlay", _DESCRIPTION, _EXAMPLE)
+    which = "recordings of the run (default: the first test recording)"
+    add_run(parser, "such as", "folder of the videos (default: RUN/overlays)", which)
     parser.add_argument("--all", action="store_true", help="all recordings that have a video, one after the other")
     parser.add_argument("--from", type=float, default=0.0, dest="start_s", metavar="SECONDS", help="begin here")
     parser.add_argument("--to", type=float, dest="stop_s", metavar="SECONDS", help="end here (default: at the end)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the videos (default: RUN/overlays)")
     parser.add_argument(
         "--videos", type=Path, metavar="FOLDER", help="look for the videos here, by file name, if they were moved"
     )
@@ -101,9 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         help="size of the picture, 1 = as recorded (default: small videos grow up to twofold so that text is "
         "readable, those wider than 1920 px shrink to that)",
     )
-    parser.add_argument(
-        "--window", type=float, metavar="SECONDS", dest="window_s", help="seconds of the raster in view (default: 12)"
-    )
+    words = "seconds of the raster in view (default: 12)"
+    parser.add_argument("--window", type=float, default=WINDOW_S, metavar="SECONDS", dest="window_s", help=words)
     return parser
 
 
@@ -113,7 +100,7 @@ def _check(options: argparse.Namespace) -> None:
             f"--scale should be more than 0 and at most {_LARGEST_SCALE:g}, but it is {options.scale:g}. 1 shows the "
             "picture as it was recorded, 2 twice as wide and high."
         )
-    if options.window_s is not None and not 0 < options.window_s <= _MAX_WINDOW_S:
+    if not 0 < options.window_s <= _MAX_WINDOW_S:
         raise InputError(
             f"--window should be more than 0 and at most {_MAX_WINDOW_S:g} seconds, but it is {options.window_s:g}. "
             "It says how many seconds of the raster are seen at a time."
@@ -130,14 +117,10 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"--videos should name the folder in which the videos lie, but {options.videos} is no folder.")
 
 
-def _chosen(run: "Run", names: Sequence[str], everything: bool) -> list["RecordingRow"]:
+def _chosen(run: Run, names: Sequence[str], everything: bool) -> list[RecordingRow]:
     """The recordings to show: those named, all, or the one that tells most about the model."""
     by_name = {row.recording: row for row in run.recordings}
-    unknown = next((name for name in names if name not in by_name), None)
-    if unknown is not None:
-        raise InputError(
-            f"{run.path} has no recording {unknown!r}.{did_you_mean(unknown, by_name)} It has: {listing(by_name)}."
-        )
+    require_recordings(str(run.path), names, by_name)
     if names:
         return [by_name[name] for name in dict.fromkeys(names)]
     filmed = [row for row in run.recordings if row.video]
@@ -148,13 +131,11 @@ def _chosen(run: "Run", names: Sequence[str], everything: bool) -> list["Recordi
         )
     if everything:
         return filmed
-    return [next((row for row in filmed if row.subset == _TEST), filmed[0])]
+    return [next((row for row in filmed if row.subset == TEST), filmed[0])]
 
 
-def _video_of(row: "RecordingRow", run_path: Path, moved: Mapping[str, Sequence[Path]]) -> Path:
+def _video_of(row: RecordingRow, run_path: Path, moved: Mapping[str, Sequence[Path]]) -> Path:
     """A recording's video, wherever it is now."""
-    from pipeline.films.originals import find_original
-
     if not row.video:
         raise InputError(
             f"The recording {row.recording} of {run_path} has no video: its embeddings or predictions were computed "
@@ -170,11 +151,8 @@ def _video_of(row: "RecordingRow", run_path: Path, moved: Mapping[str, Sequence[
     return found
 
 
-def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options: argparse.Namespace) -> None:
+def _make(run: Run, row: RecordingRow, video_path: Path, path: Path, options: argparse.Namespace) -> None:
     """Write one overlay video, with a bar that tells how far it is."""
-    from pipeline.films.originals import has_content
-    from pipeline.films.overlay.video import WINDOW_S, make_overlay_video
-
     started = time.monotonic()
     with progress_bars() as bars:
         bar = bars.add(f"{row.recording}: comparing the video")
@@ -194,10 +172,9 @@ def _make(run: "Run", row: "RecordingRow", video_path: Path, path: Path, options
             start_s=options.start_s,
             stop_s=options.stop_s,
             scale=options.scale,
-            window_s=WINDOW_S if options.window_s is None else options.window_s,
+            window_s=options.window_s,
         )
-    seconds = time.monotonic() - started
-    log.info("%s: %d frames in %.0f s.", row.recording, n_frames, seconds)
+    log.info("%s: %d frames in %.0f s.", row.recording, n_frames, time.monotonic() - started)
 
 
 def _stretch_name(start_s: float, stop_s: float | None) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from common.errors import InputError
 from common.notes import Doubt
+from pipeline.commands.arguments import command_parser
 from pipeline.dataset.table import Recording, read_recordings
 from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
 from pipeline.run_folder.run_dir import RunDir
@@ -61,12 +62,7 @@ def run_predict_command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_experiment.py predict",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("predict", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run, such as runs/exp1")
     parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO", help="videos, or folders of videos")
     parser.add_argument(

@@ -3,12 +3,13 @@
 import argparse
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
+from pipeline.commands.arguments import add_run, command_parser
 from pipeline.films.originals import files_by_name
-from pipeline.review.pages import Review, write_pages
-from pipeline.review.ranking import rank
+from pipeline.review.pages import write_pages
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import serve
 from pipeline.review.videos import page_video
@@ -27,32 +28,29 @@ def run_review_command(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     if options.videos is not None and not options.videos.is_dir():
         raise InputError(f"There is no folder {options.videos}. Give the folder with the videos: --videos FOLDER.")
-    run = read_review_run(options.run, options.recordings)
+    run, reviews = read_review_run(options.run, options.recordings)
+    originals = [row.video_path for row in run.recordings if row.video_path]
     folder: Path = options.output or RunDir(options.run).review_path
     moved = files_by_name(options.videos) if options.videos else {}
-    reviews = []
     with progress_bars() as bars:
         bar = bars.add("Preparing videos", total=None)
-        for recording in run.recordings:
-            bar.update(0, recording.n_frames, f"Video of {recording.recording}")
-            video = page_video(recording, folder, moved, bar, run.video_paths)
-            bar.update(recording.n_frames, recording.n_frames)
+        for place, review in enumerate(reviews):
+            row = review.row
+            bar.update(0, row.n_frames, f"Video of {row.recording}")
+            video = page_video(row, folder, moved, bar, originals)
+            bar.update(row.n_frames, row.n_frames)
             if video.note:
-                log.warning("%s: %s", recording.recording, video.note)
-            reviews.append(Review(recording, rank(recording.timelines), video))
-    page = write_pages(run, reviews, folder)
-    print(f"Review: {page}")
+                log.warning("%s: %s", row.recording, video.note)
+            reviews[place] = replace(review, video=video)
+    print(f"Review: {write_pages(run, reviews, folder)}")
     if options.serve:
-        corrections = options.output / "corrections" if options.output else RunDir(options.run).corrections_path
-        serve(run, reviews, folder, corrections, port=options.port, open_browser=not options.no_browser)
+        serve(run, reviews, folder, port=options.port, open_browser=not options.no_browser)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run_experiment.py review", description=_DESCRIPTION)
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run, for example runs/exp1")
-    parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="only these (default: all)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the pages (default: RUN/review)")
+    parser = command_parser("review", _DESCRIPTION)
+    add_run(parser, "for example", "folder of the pages (default: RUN/review)")
     parser.add_argument("--videos", type=Path, metavar="FOLDER", help="where the videos lie now, if they were moved")
     parser.add_argument(
         "--serve", action="store_true", help="open the pages from this computer; corrections go to RUN/corrections"

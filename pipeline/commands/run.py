@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from common.errors import InputError
 from common.suggestions import did_you_mean
 from pipeline.commands import COMMANDS
+from pipeline.commands.arguments import add_overrides, command_parser
 from pipeline.runtime.logs import set_level
 
 if TYPE_CHECKING:
@@ -119,23 +120,14 @@ def _report_again(run: "RunDir") -> None:
 
 
 def _experiment_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_experiment.py",
-        description="Turns videos of mice into behavior labels: crops every frame around the animal, runs a frozen "
+    description = (
+        "Turns videos of mice into behavior labels: crops every frame around the animal, runs a frozen "
         "network once, trains a head per behavior with leave-one-video-out cross-validation, and writes a report. "
-        f"Commands beside that: {', '.join(sorted(COMMANDS))} (each with a --help of its own).",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        f"Commands beside that: {', '.join(sorted(COMMANDS))} (each with a --help of its own)."
     )
+    parser = command_parser("", description, _EXAMPLES)
     parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG.yaml", help="experiments, run in turn")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="change one setting of the YAML, e.g. --set head.units=32 (may be given several times)",
-    )
+    add_overrides(parser, "change one setting of the YAML, e.g. --set head.units=32 (may be given several times)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (default: runs/<name>)")
     parser.add_argument(
         "--stage",

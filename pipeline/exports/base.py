@@ -3,41 +3,27 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from common.tables import cell_text
 from pipeline.exports.recording import ExportRecording, name_of
 
 
-@dataclass(frozen=True)
-class ExportedFile:
-    """One file, ready to be written.
+class ExportedFile(NamedTuple):
+    """One file, ready to be written; equal recordings give equal bytes.
 
-    Attributes
-    ----------
-    path : str
-        Relative to the folder of the exports, with ``/``.
-    content : bytes
-        Equal recordings give equal bytes.
-    cells : mapping of (str, str) to str
-        (recording, source) → how the column ``annotations`` of a table of recordings in that folder names this
-        file, so that it is read back. Empty for a form that only another program reads.
+    `path` is relative to the folder of the exports, with ``/``. `cells` says for each (recording, source) how the
+    column ``annotations`` of a table of recordings in that folder names this file, so that it is read back; it is
+    empty for a form that only another program reads.
     """
 
     path: str
     content: bytes
-    cells: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    cells: Mapping[tuple[str, str], str] = {}
 
 
 class ExportFormat(Protocol):
-    """What each module in `EXPORTS` offers.
-
-    Attributes
-    ----------
-    DESCRIPTION : str
-        A few words, for the command's help.
-    """
+    """What each module in `EXPORTS` offers; its DESCRIPTION is a few words for the command's help."""
 
     DESCRIPTION: str
 
@@ -53,15 +39,8 @@ def file_per_source(
 ) -> Iterator[ExportedFile]:
     """A file for each recording and source of bouts.
 
-    Parameters
-    ----------
-    recordings : iterable of ExportRecording
-    path : str
-        With ``{}`` for the name of the recording and source.
-    content : callable
-        Given a recording and a source.
-    reader : str
-        The format under which the files are read back; "" = they aren't.
+    `path` has ``{}`` for the name of the recording and source; `content` is given these two; `reader` is the format
+    under which the files are read back, "" = they aren't.
     """
     for recording in recordings:
         for source in recording.bouts:

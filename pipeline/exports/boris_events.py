@@ -22,20 +22,8 @@ _LENGTH_MARGIN_S = 0.0001
 class EventRow(NamedTuple):
     """One event of a BORIS observation of a media file, in the order of BORIS' columns.
 
-    Attributes
-    ----------
-    time_s : float
-        Seconds, three decimals.
-    subject : str
-        Empty: no focal subject.
-    code : str
-        The behavior.
-    modifier : str
-        Empty.
-    comment : str
-        Empty, except `TOUCHING_COMMENT`.
-    frame_index : int
-        The frame, counted from 0; at the stop the first frame after the bout.
+    The time is in seconds with three decimals, the code is the behavior; subject and modifier are empty, and so is
+    the comment, except `TOUCHING_COMMENT`. Frames count from 0; at the stop it is the first one after the bout.
     """
 
     time_s: float
@@ -47,32 +35,15 @@ class EventRow(NamedTuple):
 
 
 def event_rows(bouts: Iterable[Bout], fps: float) -> list[EventRow]:
-    """START and STOP of every bout, in BORIS' order: by time, then by name.
-
-    Parameters
-    ----------
-    bouts : iterable of Bout
-        Those of one behavior do not overlap.
-    fps : float
-
-    Returns
-    -------
-    list of EventRow
-        Twice as many as bouts.
-    """
+    """START and STOP of every bout, in BORIS' order: by time, then by name; bouts of one behavior do not overlap."""
     bouts = list(bouts)
     stops = {(bout.behavior, bout.stop_frame) for bout in bouts}
     rows = []
     for bout in bouts:
         comment = TOUCHING_COMMENT if (bout.behavior, bout.start_frame) in stops else ""
         for frame, said in ((bout.start_frame, comment), (bout.stop_frame, "")):
-            rows.append(EventRow(time_of(frame, fps), "", bout.behavior, "", said, frame))
+            rows.append(EventRow(round(frame / fps, 3), "", bout.behavior, "", said, frame))
     return sorted(rows)  # a STOP before the START that has its time, since it has no comment
-
-
-def time_of(frame: int, fps: float) -> float:
-    """Time of a frame in seconds, to the nearest millisecond."""
-    return round(frame / fps, 3)
 
 
 def media_length_s(n_frames: int, fps: float) -> float:

@@ -46,20 +46,7 @@ def boris_project(
     -------
     dict
         ``tree["observations"][<observation>]["events"]`` are the rows; everything is what JSON can hold.
-
-    Raises
-    ------
-    ValueError
-        A bout of a behavior that is not in `behaviors`, or two observations of one name.
     """
-    observations: dict[str, Any] = {}
-    for recording in recordings:
-        for source, bouts in recording.bouts.items():
-            unknown = sorted({bout.behavior for bout in bouts} - set(behaviors))
-            observation = name_of(recording.id, source)
-            if unknown or observation in observations:
-                raise ValueError(f"Unknown behavior or second observation {observation!r}. Received: {unknown}")
-            observations[observation] = _observation(recording, source, behaviors, date)
     return {
         "time_format": "hh:mm:ss",
         "project_date": date,
@@ -69,7 +56,11 @@ def boris_project(
         "project_format_version": FORMAT_VERSION,
         "subjects_conf": {},
         "behaviors_conf": _ethogram(behaviors),
-        "observations": observations,
+        "observations": {
+            name_of(recording.id, source): _observation(recording, source, behaviors, date)
+            for recording in recordings
+            for source in recording.bouts
+        },
         "behavioral_categories": [],
         "behavioral_categories_config": {},
         "independent_variables": {},
@@ -124,7 +115,7 @@ def _keys(behaviors: Sequence[str]) -> Mapping[str, str]:
 def _observation(recording: ExportRecording, source: str, behaviors: Sequence[str], date: str) -> dict[str, Any]:
     media = recording.id if recording.video_path is None else recording.video_path.as_posix()
     players = {str(player): [media] if player == 1 else [] for player in range(1, _N_PLAYERS + 1)}
-    unscored = recording.unscored_of(source)
+    unscored = recording.unscored.get(source, ())
     watched = _watched(unscored, behaviors, recording.n_frames)
     interval_s = [round(frame / recording.fps, 3) for frame in watched] if watched else [0, 0]
     return {

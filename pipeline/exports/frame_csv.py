@@ -26,13 +26,10 @@ def files(
 
 def _table(recording: ExportRecording, source: str, behaviors: Sequence[str]) -> bytes:
     texts = np.full((recording.n_frames, len(behaviors)), "0", dtype="<U1")
-    for text, stretches in (("1", recording.bouts[source]), ("", recording.unscored_of(source))):
+    for text, stretches in (("1", recording.bouts[source]), ("", recording.unscored.get(source, ()))):
         for stretch in stretches:
             texts[stretch.start_frame : stretch.stop_frame, behaviors.index(stretch.behavior)] = text
     rows = ((frame, *row) for frame, row in enumerate(texts.tolist()))
-    return csv_bytes((_index_name(behaviors), *behaviors), rows)
-
-
-def _index_name(behaviors: Sequence[str]) -> str:
-    """What the column of frame numbers is called: a name that it is known by and that no behavior has."""
-    return next(name for name in ("frame", *filter(None, INDEX_NAMES), "") if name not in behaviors)
+    # The frame numbers' column has a name that it is known by and that no behavior has.
+    index_name = next(name for name in ("frame", *filter(None, INDEX_NAMES), "") if name not in behaviors)
+    return csv_bytes((index_name, *behaviors), rows)

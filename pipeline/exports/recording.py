@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from pipeline.scoring.bouts.bouts import Bout
@@ -23,10 +22,8 @@ class ExportRecording:
     video_path : Path or None
         Written into the exports as it stands here (so: absolute, where a program is to find the video from
         anywhere); None = no video is known.
-    fps : float
-        Frames per second.
-    n_frames : int
-        Frames of the video.
+    fps, n_frames : float, int
+        Of the video.
     bouts : mapping of str to sequence of Bout
         By source, `PREDICTED` or `HUMAN`; in any order. Bouts of one behavior do not overlap; they may touch.
     unscored : mapping of str to sequence of Bout
@@ -40,25 +37,6 @@ class ExportRecording:
     n_frames: int
     bouts: Mapping[str, Sequence[Bout]]
     unscored: Mapping[str, Sequence[Bout]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse what no format could say: bouts outside the video, and overlaps within one behavior."""
-        if not self.fps > 0:
-            raise ValueError(f"Expected fps > 0. Received: {self.fps}")
-        for source, bouts in self.bouts.items():
-            stretches = [*bouts, *self.unscored.get(source, ())]
-            beyond = [bout for bout in stretches if bout.stop_frame > self.n_frames]
-            if beyond:
-                raise ValueError(
-                    f"Expected bouts within the {self.n_frames} frames of {self.id}. Received: {beyond[0]}"
-                )
-            for first, second in pairwise(sorted(stretches)):
-                if first.behavior == second.behavior and second.start_frame < first.stop_frame:
-                    raise ValueError(f"Bouts of one behavior overlap in {self.id} ({source}): {first}, {second}")
-
-    def unscored_of(self, source: str) -> Sequence[Bout]:
-        """Stretches of a source that nobody scored, empty where all was."""
-        return self.unscored.get(source, ())
 
 
 def name_of(recording: str, source: str) -> str:

@@ -42,11 +42,7 @@ MAX_TOLERATED_KEY_FRAME_DISTANCE_FRAMES = 600
 """Between two key frames of a video that is played as it is."""
 _TOLERATED_SHIFT_FRAMES = 0.25
 """A frame that comes this early or late still shows at its middle, where pages ask for it."""
-_PLAYED = {
-    ".mp4": ("h264", "vp9", "av1"),
-    ".m4v": ("h264",),
-    ".webm": ("vp8", "vp9", "av1"),
-}
+_PLAYED = {".mp4": ("h264", "vp9", "av1"), ".m4v": ("h264",), ".webm": ("vp8", "vp9", "av1")}
 _PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 _TABLE_PRECISION = 1e-6
 _REPORT_EVERY_FRAMES = 20

@@ -7,8 +7,6 @@ run's folder as `film_strips/<behavior>_<kind>_<rank>.jpg`, with `film_strips.cs
 
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from common.colors import GRID, INK, MUTED
+from common.colors import GRID, INK, MUTED, behavior_colors
 from features.crops import crop_square, resize_crop
 from features.video.reading import UnreadableVideoError, opened_video
+from pipeline.dataset.load import CheckedRecording
 from pipeline.run_folder.film_strips import write_film_strips
 from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
+from pipeline.runtime.progress import progress_bars
 from pipeline.scoring.bouts.choice import FilmStrip, choose_bouts, plan_strip
 from pipeline.scoring.timeline import BehaviorTimeline, Timeline
 
@@ -36,20 +36,11 @@ _JPEG_QUALITY = 82
 _REPORT_EVERY_FRAMES = 250
 
 
-@dataclass(frozen=True)
-class FilmedRecording:
+class FilmedRecording(NamedTuple):
     """One recording as film strips are cut from it.
 
-    Attributes
-    ----------
-    timeline : Timeline
-        With labels and predictions.
-    video_path : Path or None
-        None where embeddings were computed elsewhere and there is nothing to cut from.
-    center_xy_px : ndarray, shape (n_frames, 2), float64, or None
-        Center of the animal in pixels of the full frame (`features.tracks.CenterTrack`); None without video.
-    crop_size_px : int
-        Side of the square that the network sees.
+    `video_path` and `center_xy_px` (shape (n_frames, 2), float64, in pixels of the full frame) are None where there
+    is nothing to cut from; `crop_size_px` is the side of the square that the network sees.
     """
 
     timeline: Timeline
@@ -77,12 +68,24 @@ class StripFrame(NamedTuple):
     model: bool | None
 
 
+def cut_film_strips(
+    run: RunDir, checked: Sequence[CheckedRecording], scored: Sequence[Timeline], crop_size_px: int
+) -> list[str]:
+    """Cut the best and the worst bouts out of a run's videos; returns notes on what could not be cut."""
+    if not scored:
+        return []
+    items = {item.id: item for item in checked}
+    recordings = []
+    for timeline in scored:
+        video, centers = items[timeline.recording].video, items[timeline.recording].centers
+        path = video.path if video and centers else None
+        recordings.append(FilmedRecording(timeline, path, centers.xy_px if centers else None, crop_size_px))
+    with progress_bars() as bars:
+        return make_film_strips(run, recordings, bars.add("Cutting film strips"))
+
+
 def make_film_strips(
-    run: RunDir,
-    recordings: Sequence[FilmedRecording],
-    behaviors: Sequence[str],
-    colors: Mapping[str, str],
-    progress: Callable[[int, int], None],
+    run: RunDir, recordings: Sequence[FilmedRecording], progress: Callable[[int, int], None]
 ) -> list[str]:
     """Choose bouts of every behavior, cut their frames from the videos and write the strips.
 
@@ -93,11 +96,7 @@ def make_film_strips(
     ----------
     run : RunDir
     recordings : sequence of FilmedRecording
-        Recordings that have both labels and predictions; bouts are chosen among those with a video.
-    behaviors : sequence of str
-        In the order of the columns of the timelines.
-    colors : mapping of str to str
-        Color of each behavior, as `#RRGGBB`.
+        At least one; those that have both labels and predictions. Bouts are chosen among those with a video.
     progress : callable
         Called with frames read and frames to read.
 
@@ -108,26 +107,36 @@ def make_film_strips(
 
     Raises
     ------
-    ValueError
-        When timelines or center track of a recording don't fit together.
     InputError
         When the folder can't be written.
     """
+    behaviors = recordings[0].timeline.behaviors
+    colors = behavior_colors(behaviors)
     filmed = [item for item in recordings if item.video_path is not None]
-    notes = _notes_on_missing_videos([item.recording for item in recordings if item.video_path is None])
     strips = _planned_strips(filmed, behaviors)
     wanted: dict[str, set[int]] = {}
     for strip in strips:
         wanted.setdefault(strip.recording, set()).update(strip.frames_shown)
+    notes = []
+    without = [item.recording for item in recordings if item.video_path is None]
+    if without:
+        notes.append(
+            f"No film strips of {', '.join(without)}: the embeddings were computed elsewhere, so there is no video to "
+            "cut frames from."
+        )
     n_done, n_total = 0, sum(max(frames) + 1 for frames in wanted.values())
     pictures: dict[FilmStrip, bytes] = {}
+
+    def report(n_read: int) -> None:
+        progress(n_done + n_read, n_total)
+
     for item in filmed:
         if item.recording not in wanted:
             continue
         thumbnails: dict[int, NDArray[np.uint8]] = {}
         unreadable = ""
         try:
-            thumbnails = cut_thumbnails(item, wanted[item.recording], partial(_go_on, progress, n_done, n_total))
+            thumbnails = cut_thumbnails(item, wanted[item.recording], report)
         except UnreadableVideoError as error:
             unreadable = str(error)
         own = [strip for strip in strips if strip.recording == item.recording]
@@ -141,11 +150,6 @@ def make_film_strips(
     # In the order of the choice, not in that of the videos.
     write_film_strips(run, {strip: pictures[strip] for strip in strips if strip in pictures})
     return notes
-
-
-def _go_on(progress: Callable[[int, int], None], n_done: int, n_total: int, n_read: int) -> None:
-    """Report how far one of several videos has been read."""
-    progress(n_done + n_read, n_total)
 
 
 def _planned_strips(filmed: Sequence[FilmedRecording], behaviors: Sequence[str]) -> list[FilmStrip]:
@@ -171,15 +175,6 @@ def _strip_frames(
             model=None if np.isnan(line.probability[frame]) else bool(line.predicted[frame]),
         )
         for frame in strip.frames_shown
-    ]
-
-
-def _notes_on_missing_videos(recordings: Sequence[str]) -> list[str]:
-    if not recordings:
-        return []
-    return [
-        f"No film strips of {', '.join(recordings)}: the embeddings were computed elsewhere, so there is no video to "
-        "cut frames from."
     ]
 
 
@@ -221,20 +216,12 @@ def cut_thumbnails(
 
     Raises
     ------
-    ValueError
-        When the center track isn't finite or not as long as the timelines.
     UnreadableVideoError
         When the video can't be opened.
     """
-    centers = np.asarray(item.center_xy_px, dtype=np.float64)
-    n_frames = item.timeline.n_frames
-    if item.video_path is None or centers.shape != (n_frames, 2) or not np.isfinite(centers).all():
-        raise ValueError(
-            f"Expected for {item.recording} a video and a finite center in each of its {n_frames} frames. "
-            f"Received: {item.video_path}, centers of shape {centers.shape}"
-        )
+    assert item.video_path is not None and item.center_xy_px is not None
     return {
-        number: _thumbnail(frame, centers[number], item.crop_size_px)
+        number: _thumbnail(frame, item.center_xy_px[number], item.crop_size_px)
         for number, frame in _frames_in_order(item.video_path, frozenset(frames), progress)
     }
 

@@ -15,7 +15,8 @@ from common.files import write_text
 from common.tables import read_table, write_table
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import PREDICTED, ExportRecording
-from pipeline.review.run_reading import ReviewRecording, ReviewRun
+from pipeline.review.run_reading import Review
+from pipeline.run_folder.reading import RecordingRow, Run
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.bouts.bouts import Bout
 
@@ -76,22 +77,18 @@ def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> li
 
 
 def boris_tree(
-    run: ReviewRun, recording: ReviewRecording, video_path: Path | None, corrected: Sequence[CorrectedBout] = ()
+    run: Run, row: RecordingRow, video_path: Path | None, corrected: Sequence[CorrectedBout] = ()
 ) -> dict[str, Any]:
     """A BORIS project with one observation of the corrected bouts, named as the recording.
 
     Without bouts it is the frame that a page fills in.
     """
-    exported = ExportRecording(
-        recording.recording,
-        video_path,
-        recording.fps,
-        recording.n_frames,
-        {PREDICTED: [replace(bout, behavior=run.annotated_as(bout.behavior)) for bout, _ in corrected]},
-    )
-    tree = boris_project([exported], run.ethogram, f"{run.name} {recording.recording} corrected")
-    tree["project_description"] = f"Corrected bouts of {recording.recording} (run {run.name}), reviewed in Rearview."
-    tree["observations"][recording.recording]["description"] = (
+    names = run.names_in_annotations
+    bouts = {PREDICTED: [replace(bout, behavior=names[bout.behavior]) for bout, _ in corrected]}
+    exported = ExportRecording(row.recording, video_path, row.fps, row.n_frames, bouts)
+    tree = boris_project([exported], run.ethogram, f"{run.name} {row.recording} corrected")
+    tree["project_description"] = f"Corrected bouts of {row.recording} (run {run.name}), reviewed in Rearview."
+    tree["observations"][row.recording]["description"] = (
         f"Corrected bouts, reviewed in Rearview.{_origins_text(corrected)}"
     )
     return tree
@@ -106,11 +103,7 @@ def _origins_text(corrected: Sequence[CorrectedBout]) -> str:
 
 
 def write_corrections(
-    folder: Path,
-    run: ReviewRun,
-    recording: ReviewRecording,
-    video_path: Path | None,
-    corrected: Sequence[CorrectedBout],
+    folder: Path, run: Run, row: RecordingRow, video_path: Path | None, corrected: Sequence[CorrectedBout]
 ) -> list[Path]:
     """Write `<recording>.boris` and `<recording>.csv`, each in one step.
 
@@ -124,23 +117,15 @@ def write_corrections(
     InputError
         When the folder cannot be written.
     """
-    rows = [
-        {
-            "behavior": run.annotated_as(bout.behavior),
-            "start_frame": bout.start_frame,
-            "stop_frame": bout.stop_frame,
-            "start_s": bout.start_frame / recording.fps,
-            "stop_s": bout.stop_frame / recording.fps,
-            "duration_s": bout.n_frames / recording.fps,
-            "origin": origin,
-        }
-        for bout, origin in corrected
-    ]
-    csv_path = folder / f"{recording.recording}.csv"
+    rows = []
+    for bout, origin in corrected:
+        frames = (bout.start_frame, bout.stop_frame, bout.n_frames)
+        seconds = (n_frames / row.fps for n_frames in frames)
+        cells = (run.names_in_annotations[bout.behavior], *frames[:2], *seconds, origin)
+        rows.append(dict(zip(COLUMNS, cells, strict=True)))
+    csv_path, boris_path = (folder / f"{row.recording}.{suffix}" for suffix in ("csv", "boris"))
     write_table(csv_path, COLUMNS, rows)
-    boris_path = folder / f"{recording.recording}.boris"
-    tree = boris_tree(run, recording, video_path, corrected)
-    write_text(boris_path, json.dumps(tree, indent=1) + "\n")
+    write_text(boris_path, json.dumps(boris_tree(run, row, video_path, corrected), indent=1) + "\n")
     return [boris_path, csv_path]
 
 
@@ -149,12 +134,12 @@ def annotations_cell(folder: Path, recording: str) -> str:
     return f"{(folder.resolve() / recording).as_posix()}.boris#observation={recording}"
 
 
-def draft_path(folder: Path, recording: ReviewRecording) -> Path:
+def draft_path(folder: Path, review: Review) -> Path:
     """Where a served page keeps unfinished work, apart from that on other predictions of the recording."""
-    return folder / f"{recording.recording}.{recording.fingerprint}.draft.json"
+    return folder / f"{review.row.recording}.{review.fingerprint}.draft.json"
 
 
-def read_drafts(folder: Path, recording: ReviewRecording) -> dict[str, Any]:
+def read_drafts(folder: Path, review: Review) -> dict[str, Any]:
     """Unfinished work on a recording.
 
     Returns
@@ -163,35 +148,39 @@ def read_drafts(folder: Path, recording: ReviewRecording) -> dict[str, Any]:
         `draft`: what began from these predictions; `earlier`: the latest that began from others, or from nobody
         knows which. None where there is none that can be read.
     """
-    ours = draft_path(folder, recording)
-    pattern = re.compile(re.escape(recording.recording) + r"(\.[0-9a-f]{16})?\.draft\.json")
+    ours = draft_path(folder, review)
+    pattern = re.compile(re.escape(review.row.recording) + r"(\.[0-9a-f]{16})?\.draft\.json")
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     others = [_draft(path) for path in paths if path != ours and pattern.fullmatch(path.name)]
     earlier = max((found for found in others if found), key=lambda found: str(found.get("changed_at")), default=None)
     return {"draft": _draft(ours), "earlier": earlier}
 
 
-def corrections_folder(run: ReviewRun, pages: Path) -> Path:
+def corrections_folder(run: Run, pages: Path) -> Path:
     """Where the corrections lie that are made in a folder of pages."""
     ours = RunDir(run.path)
     return (ours if pages == ours.review_path else RunDir(pages)).corrections_path
 
 
-def saved_state(folder: Path, run: ReviewRun, recording: ReviewRecording) -> dict[str, Any] | None:
+def saved_state(folder: Path, run: Run, review: Review) -> dict[str, Any] | None:
     """What was last kept beside the run, as a page takes it up: the draft with its ticks, or a later CSV.
 
     None where there is nothing, or it does not fit the recording.
     """
-    paths = [path for path in (draft_path(folder, recording), folder / f"{recording.recording}.csv") if path.is_file()]
+    name = review.row.recording
+    paths = [path for path in (draft_path(folder, review), folder / f"{name}.csv") if path.is_file()]
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         try:
-            return _csv_state(path, run, recording) if path.suffix == ".csv" else _draft_state(path, run, recording)
+            found = _csv_state(path, run, review) if path.suffix == ".csv" else _draft_state(path)
+            corrected = parse_corrections(found["bouts"], run.behaviors, review.row.n_frames)
+            bouts = [[bout.behavior, bout.start_frame, bout.stop_frame, origin] for bout, origin in corrected]
+            return found | {"bouts": bouts}
         except (InputError, OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s does not fit %s and is not shown in its page: %s", path, recording.recording, error)
+            log.warning("%s does not fit %s and is not shown in its page: %s", path, name, error)
     return None
 
 
-def _draft_state(path: Path, run: ReviewRun, recording: ReviewRecording) -> dict[str, Any]:
+def _draft_state(path: Path) -> dict[str, Any]:
     draft = _draft(path) or {}
     return {
         "version": int(draft["version"]),
@@ -199,30 +188,27 @@ def _draft_state(path: Path, run: ReviewRun, recording: ReviewRecording) -> dict
         "started_from": str(draft["started_from"]),
         "unsaved": bool(draft["unsaved"]),
         "done": [str(key) for key in draft["done"]],
-        "bouts": _as_sent(parse_corrections(draft["bouts"], run.behaviors, recording.n_frames)),
+        "bouts": draft["bouts"],
     }
 
 
-def _csv_state(path: Path, run: ReviewRun, recording: ReviewRecording) -> dict[str, Any]:
-    ours = {run.annotated_as(behavior): behavior for behavior in run.behaviors}
+def _csv_state(path: Path, run: Run, review: Review) -> dict[str, Any]:
+    names = run.names_in_annotations
+    ours = {names[behavior]: behavior for behavior in run.behaviors}
     found = []
     for cells in read_table(path):
         start, stop = int(cells["start_frame"]), int(cells["stop_frame"])
-        if abs(float(cells["stop_s"]) * recording.fps - stop) > 1:
+        if abs(float(cells["stop_s"]) * review.row.fps - stop) > 1:
             raise ValueError(f"frame {stop} is not at {cells['stop_s']} s")
         found.append([ours[cells["behavior"]], start, stop, cells["origin"]])
     return {
         "version": STATE_VERSION,
         "changed_at": datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(),
-        "started_from": "human" if any(line.scored is not None for line in recording.timelines) else "model",
+        "started_from": "human" if review.timeline.has_labels else "model",
         "unsaved": False,
         "done": [],
-        "bouts": _as_sent(parse_corrections(found, run.behaviors, recording.n_frames)),
+        "bouts": found,
     }
-
-
-def _as_sent(corrected: Sequence[CorrectedBout]) -> list[list[Any]]:
-    return [[bout.behavior, bout.start_frame, bout.stop_frame, origin] for bout, origin in corrected]
 
 
 def _draft(path: Path) -> dict[str, Any] | None:

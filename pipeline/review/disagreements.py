@@ -12,62 +12,55 @@ from numpy.typing import NDArray
 
 from pipeline.review.reasons import edge_reason, invented_reason, missed_reason, several_reason
 from pipeline.scoring.bouts.bouts import runs_of_true
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.timeline import BehaviorTimeline
 
 EDGE_TOLERANCE_S = 0.3
 """Ends that are at most this far apart are no disagreement: humans differ by as much."""
+LOOK_S = 3.0
+BOUT_S = 1.0
 
 Run = tuple[int, int]
 
 
 class Place(NamedTuple):
-    """A stretch in which somebody may be wrong.
+    """A stretch, half-open, in which somebody may be wrong.
 
-    Attributes
-    ----------
-    kind : str
-        `missed`, `invented`, `split`, `merged`, `start` or `stop` (disagreements with the human); `unsure`, `near`,
-        `dip`, `gap`, `edge` or `short` (doubts of the model).
-    start_frame, stop_frame : int
-        Half-open.
-    n_frames : int
-        Frames that are wrong, if the place is.
-    n_bouts : int
-        How many bouts are too many or too few; 0 where only an end is elsewhere.
-    reason : str
-        In a sentence.
-    doubt : float
-        Chance that they are wrong; 1 where two disagree.
+    `kind` is `missed`, `invented`, `split`, `merged`, `start` or `stop` (disagreements with the human), or `unsure`,
+    `near`, `dip`, `gap`, `edge` or `short` (doubts of the model). If the place is wrong, `wrong_s` seconds are, and
+    `n_bouts` bouts are too many or too few (0 where only an end is elsewhere). `reason` is a sentence; `doubt` the
+    chance that they are wrong, 1 where two disagree.
     """
 
     kind: str
     start_frame: int
     stop_frame: int
-    n_frames: int
+    wrong_s: float
     n_bouts: int
     reason: str
     doubt: float = 1.0
+    behavior: str = ""
+
+    @property
+    def cost_s(self) -> float:
+        """How long the look takes."""
+        return self.wrong_s + LOOK_S
+
+    @property
+    def score(self) -> float:
+        """What a second of looking sets right, in [0, 1]."""
+        return min(1.0, self.doubt * (self.wrong_s + BOUT_S * self.n_bouts) / self.cost_s)
 
 
-def disagreements(
-    active: NDArray[np.bool_],
-    predicted: NDArray[np.bool_],
-    judged: NDArray[np.bool_],
-    probability: NDArray[np.floating],
-    fps: float,
-    threshold: float = 0.5,
-    min_bout_s: float = 0.0,
-) -> list[Place]:
+def disagreements(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
     """Find the disagreements of one behavior in one recording.
+
+    Frames that the human did not score or the model did not predict are never a disagreement, and cut bouts.
 
     Parameters
     ----------
-    active, predicted : ndarray of bool, shape (n_frames,)
-        What the human saw, and what the model says.
-    judged : ndarray of bool, shape (n_frames,)
-        Frames that the human scored and the model predicted; others are never a disagreement and cut bouts.
-    probability : ndarray of float, shape (n_frames,)
-    fps : float
-    threshold, min_bout_s : float
+    line : BehaviorTimeline
+    settings : PostprocessConfig
         With what the model's bouts were made.
 
     Returns
@@ -76,17 +69,22 @@ def disagreements(
         In order of time.
     """
     found: list[Place] = []
-    for first, last in runs_of_true(judged):
-        human = [(start + first, stop + first) for start, stop in runs_of_true(active[first:last])]
-        model = [(start + first, stop + first) for start, stop in runs_of_true(predicted[first:last])]
+    for first, last in runs_of_true(line.used_frames()):
+        human = [(start + first, stop + first) for start, stop in runs_of_true(line.true[first:last])]
+        model = [(start + first, stop + first) for start, stop in runs_of_true(line.predicted[first:last])]
         for ours, theirs in _groups(human, model):
-            if theirs:
-                found += _of_group(ours, theirs, active != predicted, probability, fps)
-                continue
-            ((start, stop),) = ours
-            values = np.asarray(probability[start:stop], dtype=np.float64)
-            reason = missed_reason(values, fps, threshold, min_bout_s)
-            found.append(Place("missed", start, stop, stop - start, 1, reason))
+            start, stop = min(ours + theirs)[0], max(run[1] for run in ours + theirs)
+            values = np.asarray(line.probability[start:stop], dtype=np.float64)
+            if not theirs:
+                reason = missed_reason(values, line.fps, settings.threshold, settings.min_bout_s)
+                found.append(Place("missed", start, stop, (stop - start) / line.fps, 1, reason))
+            elif not ours:
+                reason = invented_reason(values, line.fps)
+                found.append(Place("invented", start, stop, (stop - start) / line.fps, 1, reason))
+            elif len(ours) == len(theirs) == 1:
+                found += _edges(ours[0], theirs[0], line.fps)
+            else:
+                found.append(_several(len(ours), len(theirs), start, stop, line))
     return found
 
 
@@ -103,21 +101,13 @@ def _groups(human: Sequence[Run], model: Sequence[Run]) -> list[tuple[list[Run],
     return groups
 
 
-def _of_group(
-    human: list[Run], model: list[Run], differs: NDArray[np.bool_], probability: NDArray[np.floating], fps: float
-) -> list[Place]:
-    runs = human + model
-    start, stop = min(run[0] for run in runs), max(run[1] for run in runs)
-    values = np.asarray(probability[start:stop], dtype=np.float64)
-    if not human:
-        return [Place("invented", start, stop, stop - start, 1, invented_reason(values, fps))]
-    if len(human) == len(model) == 1:
-        return _edges(human[0], model[0], fps)
-    kind = "split" if len(human) < len(model) else "merged"
-    n_wrong = int(differs[start:stop].sum())
-    n_bouts = max(1, abs(len(human) - len(model)))
-    first, last = _where_they_differ(start, stop, differs, fps)
-    return [Place(kind, first, last, n_wrong, n_bouts, several_reason(len(human), len(model), n_wrong / fps))]
+def _several(n_human: int, n_model: int, start: int, stop: int, line: BehaviorTimeline) -> Place:
+    differs = line.true != line.predicted
+    wrong_s = int(differs[start:stop].sum()) / line.fps
+    first, last = _where_they_differ(start, stop, differs, line.fps)
+    reason = several_reason(n_human, n_model, wrong_s)
+    kind = "split" if n_human < n_model else "merged"
+    return Place(kind, first, last, wrong_s, max(1, abs(n_human - n_model)), reason)
 
 
 def _where_they_differ(start: int, stop: int, differs: NDArray[np.bool_], fps: float) -> Run:
@@ -133,12 +123,9 @@ def _tolerance_frames(fps: float) -> int:
 
 
 def _edges(human: Run, model: Run, fps: float) -> list[Place]:
-    tolerance_frames = _tolerance_frames(fps)
     found = []
-    for kind, ours, theirs in (("start", human[0], model[0]), ("stop", human[1], model[1])):
-        n_frames = abs(ours - theirs)
-        if n_frames > tolerance_frames:
-            first, last = min(ours, theirs), max(ours, theirs)
-            reason = edge_reason(kind, theirs - ours, fps)
-            found.append(Place(kind, first, last, n_frames, 0, reason))
+    for kind, ours, theirs in zip(("start", "stop"), human, model, strict=True):
+        first, last = sorted((ours, theirs))
+        if last - first > _tolerance_frames(fps):
+            found.append(Place(kind, first, last, (last - first) / fps, 0, edge_reason(kind, theirs - ours, fps)))
     return found

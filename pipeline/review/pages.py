@@ -3,8 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,26 +19,18 @@ from common.templates import fill_template
 from features.video.reading import is_there
 from pipeline.films.browser_video import exact_rate
 from pipeline.review.corrections import boris_tree, corrections_folder, saved_state
-from pipeline.review.ranking import BUDGET_S, Candidate, gain_s
-from pipeline.review.run_reading import ReviewRecording, ReviewRun
+from pipeline.review.ranking import BUDGET_S, gain_s
+from pipeline.review.run_reading import Review
 from pipeline.review.scripts import FOLDER, INDEX_SCRIPTS, REVIEW_SCRIPTS, bundle
-from pipeline.review.videos import PageVideo, relative_url
-from pipeline.run_folder.reading import SUBSET_WORDS
+from pipeline.review.videos import relative_url
+from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.bouts.bouts import runs_of_true
+from pipeline.scoring.timeline import FULL
 
 INDEX_PAGE = "index.html"
 _NOT_PREDICTED = 65535
 _LEVELS = 65534
 _IS_PAGE = b'<link rel="icon" href="data:,">'
-
-
-@dataclass(frozen=True)
-class Review:
-    """A recording with what its page shows beside it."""
-
-    recording: ReviewRecording
-    candidates: Sequence[Candidate]
-    video: PageVideo
 
 
 def page_name(recording: str) -> str:
@@ -52,12 +43,12 @@ def media_name(recording: str) -> str:
     return f"media/{recording}"
 
 
-def write_pages(run: ReviewRun, reviews: Sequence[Review], folder: Path) -> Path:
+def write_pages(run: Run, reviews: Sequence[Review], folder: Path) -> Path:
     """Write the list and the pages.
 
     Parameters
     ----------
-    run : ReviewRun
+    run : Run
     reviews : sequence of Review
         The recordings that get a page.
     folder : Path
@@ -74,19 +65,19 @@ def write_pages(run: ReviewRun, reviews: Sequence[Review], folder: Path) -> Path
         When the folder cannot be written, or holds other files of these names.
     """
     _require_pages(folder, reviews)
-    ordered = sorted(reviews, key=lambda review: -gain_s(review.candidates))
-    for place, review in enumerate(ordered):
-        neighbors = {"previous": ordered[place - 1] if place else None}
-        neighbors["next"] = ordered[place + 1] if place + 1 < len(ordered) else None
-        text = _recording_page(run, review, folder, neighbors)
-        write_text(folder / page_name(review.recording.recording), text)
+    ordered = sorted(reviews, key=lambda review: -gain_s(review.places))
+    names = [page_name(review.row.recording) for review in ordered]
+    links = [None, *map(quote, names), None]
+    for place, (name, review) in enumerate(zip(names, ordered, strict=True)):
+        around = {"previous": links[place], "next": links[place + 2], "index": INDEX_PAGE}
+        write_text(folder / name, _recording_page(run, review, folder, around))
     write_text(folder / INDEX_PAGE, _index_page(run, ordered))
     return folder / INDEX_PAGE
 
 
 def _require_pages(folder: Path, reviews: Sequence[Review]) -> None:
     """Raise where a page would be written over something that is none."""
-    for name in (INDEX_PAGE, *(page_name(review.recording.recording) for review in reviews)):
+    for name in (INDEX_PAGE, *(page_name(review.row.recording) for review in reviews)):
         path = folder / name
         if path.exists() and not (path.is_file() and _IS_PAGE in path.read_bytes()):
             raise InputError(
@@ -116,39 +107,36 @@ def content_policy(scripts: Sequence[str]) -> str:
     )
 
 
-def _recording_page(run: ReviewRun, review: Review, folder: Path, neighbors: Mapping[str, Review | None]) -> str:
+def _recording_page(run: Run, review: Review, folder: Path, links: dict[str, str | None]) -> str:
     from plotly.offline import get_plotlyjs
 
-    scripts = [get_plotlyjs(), bundle(REVIEW_SCRIPTS)]
-    links = {side: quote(page_name(other.recording.recording)) if other else None for side, other in neighbors.items()}
     context = {
         "run": run,
-        "recording": review.recording,
+        "recording": review.row,
         "content": safe_json(page_content(run, review, folder)),
-        "links": links | {"index": INDEX_PAGE},
-        "subset": SUBSET_WORDS.get(review.recording.subset, review.recording.subset),
+        "links": links,
+        "subset": SUBSET_WORDS.get(review.row.subset, review.row.subset),
     }
-    return _with_scripts("review.html.j2", context, scripts)
+    return _with_scripts("review.html.j2", context, [get_plotlyjs(), bundle(REVIEW_SCRIPTS)])
 
 
-def _index_page(run: ReviewRun, reviews: Sequence[Review]) -> str:
+def _index_page(run: Run, reviews: Sequence[Review]) -> str:
     rows = [
         {
-            "recording": review.recording,
-            "href": quote(page_name(review.recording.recording)),
-            "minutes": review.recording.n_frames / review.recording.fps / 60,
-            "subset": SUBSET_WORDS.get(review.recording.subset, review.recording.subset),
-            "n_places": len(review.candidates),
-            "gain_s": gain_s(review.candidates),
-            "has_human": review.recording.timelines[0].scored is not None,
+            "recording": review.row,
+            "href": quote(page_name(review.row.recording)),
+            "minutes": review.row.n_frames / review.row.fps / 60,
+            "subset": SUBSET_WORDS.get(review.row.subset, review.row.subset),
+            "n_places": len(review.places),
+            "gain_s": gain_s(review.places),
+            "has_human": review.timeline.has_labels,
             "has_video": review.video.path is not None,
-            "first": review.candidates[0] if review.candidates else None,
-            "storage_key": storage_key(run, review.recording),
+            "first": review.places[0] if review.places else None,
+            "storage_key": storage_key(run, review),
         }
         for review in reviews
     ]
-    colors = behavior_colors(run.behaviors)
-    context = {"run": run, "rows": rows, "colors": colors, "minutes": BUDGET_S / 60}
+    context = {"run": run, "rows": rows, "colors": behavior_colors(run.behaviors), "minutes": BUDGET_S / 60}
     return _with_scripts("index.html.j2", context, [bundle(INDEX_SCRIPTS)])
 
 
@@ -158,67 +146,61 @@ def _with_scripts(template: str, context: dict[str, Any], scripts: Sequence[str]
     return fill_template(FOLDER, template, context)
 
 
-def storage_key(run: ReviewRun, recording: ReviewRecording) -> str:
+def storage_key(run: Run, review: Review) -> str:
     """Under what the browser keeps a recording's corrections; its end tells predictions apart."""
-    return f"rearview-review:{run.name}:{recording.recording}:{recording.fingerprint}"
+    return f"rearview-review:{run.name}:{review.row.recording}:{review.fingerprint}"
 
 
-def page_content(run: ReviewRun, review: Review, folder: Path) -> dict[str, Any]:
+def page_content(run: Run, review: Review, folder: Path) -> dict[str, Any]:
     """All that the page's script works with, as JSON holds it.
 
     Frames are whole numbers, stretches [start, stop), probabilities 16 bit numbers in base64.
     """
-    recording, video = review.recording, review.video.path
-    colors = behavior_colors(run.behaviors)
-    rate = exact_rate(recording.fps)
-    lines = recording.timelines
-    judged = [line.scored for line in lines]
+    row, timeline, video = review.row, review.timeline, review.video.path
+    colors, names = behavior_colors(run.behaviors), run.names_in_annotations
+    rate = exact_rate(row.fps)
+    lines = [timeline.behavior(column) for column in range(len(run.behaviors))]
     return {
         "run": run.name,
-        "recording": recording.recording,
-        "storage_key": storage_key(run, recording),
+        "recording": row.recording,
+        "storage_key": storage_key(run, review),
         "rate": [rate.numerator, rate.denominator],
-        "fps": recording.fps,
-        "n_frames": recording.n_frames,
+        "fps": row.fps,
+        "n_frames": row.n_frames,
         "behaviors": [
-            {
-                "name": line.behavior,
-                "annotated_as": run.annotated_as(line.behavior),
-                "color": colors[line.behavior],
-                "threshold": line.threshold,
-            }
-            for line in lines
+            {"name": name, "annotated_as": names[name], "color": colors[name], "threshold": of[FULL].threshold}
+            for name, of in zip(run.behaviors, timeline.settings, strict=True)
         ],
         "model": [runs_of_true(line.predicted) for line in lines],
-        "human": [runs_of_true(line.active) for line in lines if line.active is not None] or None,
-        "unscored": [[] if scored is None else runs_of_true(~scored) for scored in judged],
+        "human": [runs_of_true(line.true) for line in lines] if timeline.has_labels else None,
+        "unscored": [runs_of_true(~line.scored) if timeline.has_labels else [] for line in lines],
         "unpredicted": [runs_of_true(np.isnan(line.probability)) for line in lines],
         "probability": [_packed(line.probability) for line in lines],
         "places": [
             {
-                "behavior": run.behaviors.index(candidate.behavior),
-                "kind": candidate.kind,
-                "start": candidate.start_frame,
-                "stop": candidate.stop_frame,
-                "reason": candidate.reason,
-                "score": round(candidate.score, 4),
+                "behavior": run.behaviors.index(place.behavior),
+                "kind": place.kind,
+                "start": place.start_frame,
+                "stop": place.stop_frame,
+                "reason": place.reason,
+                "score": round(place.score, 4),
             }
-            for candidate in review.candidates
+            for place in review.places
         ],
         "video": {
             "file": None if video is None else relative_url(video, folder),
-            "served": None if video is None else quote(media_name(recording.recording)),
+            "served": None if video is None else quote(media_name(row.recording)),
             "note": review.video.note,
         },
-        "saved": saved_state(corrections_folder(run, folder), run, recording),
-        "served": {"save": quote(f"save/{recording.recording}"), "draft": quote(f"draft/{recording.recording}")},
-        "boris": boris_tree(run, recording, None if video is None else original_video(review)),
+        "saved": saved_state(corrections_folder(run, folder), run, review),
+        "served": {"save": quote(f"save/{row.recording}"), "draft": quote(f"draft/{row.recording}")},
+        "boris": boris_tree(run, row, None if video is None else original_video(review)),
     }
 
 
 def original_video(review: Review) -> Path | None:
     """The video that the bouts are of: what other programs should open, not our copy for browsers."""
-    original = review.recording.video_path
+    original = review.row.video_path
     return original if original is not None and is_there(original) else review.video.path
 
 

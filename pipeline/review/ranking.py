@@ -15,8 +15,7 @@ Score
 A frame without probability (NaN) is never doubtful, and a frame that no human scored is no disagreement.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,79 +23,20 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.review.disagreements import Place, disagreements
 from pipeline.review.reasons import doubt_reason, short_reason
 from pipeline.scoring.bouts.bouts import runs_of_true
-from pipeline.scoring.postprocessing.postprocess import close_gaps
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, close_gaps
+from pipeline.scoring.timeline import FULL, BehaviorTimeline, Timeline
 
 DOUBTFUL = 0.2
 """A frame is doubtful when its chance of being wrong is at least this."""
 MAX_PAUSE_S = 0.3
 """Doubtful frames this near to each other are one place to look at."""
-LOOK_S = 3.0
-BOUT_S = 1.0
 AGREEMENT_FACTOR = 0.25
 SHORT_DOUBT = 0.25
 BUDGET_S = 600.0
-MOST_CANDIDATES = 300
+MOST_PLACES = 300
 """More than that nobody looks at."""
 _MIN_SCORE = 0.01
 _CONFUSED_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A stretch that is worth a look.
-
-    Attributes
-    ----------
-    behavior : str
-    kind : str
-        That of its `Place`.
-    start_frame, stop_frame : int
-        Half-open.
-    reason : str
-        Why, in a sentence.
-    score : float
-        In [0, 1]; what a second of looking sets right.
-    cost_s : float
-        How long the look takes.
-    """
-
-    behavior: str
-    kind: str
-    start_frame: int
-    stop_frame: int
-    reason: str
-    score: float
-    cost_s: float
-
-
-@dataclass(frozen=True)
-class BehaviorTimeline:
-    """One behavior of one recording, as the model and a human have it.
-
-    Attributes
-    ----------
-    behavior : str
-    fps : float
-    probability : ndarray of float, shape (n_frames,)
-        In [0, 1]; NaN = not predicted.
-    predicted : ndarray of bool, shape (n_frames,)
-        After post-processing.
-    threshold : float
-        From which probability on a frame was called active, in [0, 1].
-    min_bout_s : float
-        Bouts shorter than this were dropped; 0 = none.
-    active, scored : ndarray of bool, shape (n_frames,), or None
-        What the human saw, and where the human looked; None = nobody did.
-    """
-
-    behavior: str
-    fps: float
-    probability: NDArray[np.floating]
-    predicted: NDArray[np.bool_]
-    threshold: float = 0.5
-    min_bout_s: float = 0.0
-    active: NDArray[np.bool_] | None = None
-    scored: NDArray[np.bool_] | None = None
 
 
 def chance_wrong(probability: ArrayLike, predicted: ArrayLike, threshold: float) -> NDArray[np.float64]:
@@ -123,114 +63,102 @@ def chance_wrong(probability: ArrayLike, predicted: ArrayLike, threshold: float)
     return np.where(np.asarray(predicted, dtype=bool), 1 - q, q)
 
 
-def rank(timelines: Iterable[BehaviorTimeline]) -> list[Candidate]:
+def rank(timeline: Timeline) -> list[Place]:
     """All places of a recording that are worth a look, the most rewarding first.
 
     Parameters
     ----------
-    timelines : iterable of BehaviorTimeline
-        The behaviors of one recording.
+    timeline : Timeline
+        Predicted, with the settings of each behavior.
 
     Returns
     -------
-    list of Candidate
-        At most `MOST_CANDIDATES`, by falling score; of equal ones the earlier first.
+    list of Place
+        At most `MOST_PLACES`, by falling score; of equal ones the earlier first.
     """
-    lines = list(timelines)
-    found = [_with_confusion(candidate, lines) for line in lines for candidate in _candidates(line)]
-    return sorted(found, key=lambda c: (-round(c.score, 6), c.start_frame, c.behavior, c.kind))[:MOST_CANDIDATES]
+    found = [
+        _with_confusion(place._replace(behavior=behavior), timeline)
+        for column, (behavior, settings) in enumerate(zip(timeline.behaviors, timeline.settings, strict=True))
+        for place in _places(timeline.behavior(column), settings[FULL])
+        if place.score >= _MIN_SCORE
+    ]
+    return sorted(found, key=lambda p: (-round(p.score, 6), p.start_frame, p.behavior, p.kind))[:MOST_PLACES]
 
 
-def gain_s(candidates: Sequence[Candidate], budget_s: float = BUDGET_S) -> float:
+def gain_s(places: Sequence[Place], budget_s: float = BUDGET_S) -> float:
     """Seconds of labels, a bout counted as one, that are expected to be set right within a time of looking.
 
     Parameters
     ----------
-    candidates : sequence of Candidate
-        By falling score.
+    places : sequence of Place
+        By falling score; the first that fit into the time count.
     budget_s : float
         Seconds that the expert has.
-
-    Returns
-    -------
-    float
-        The sum over the first candidates that fit into the time.
     """
     gained = spent = 0.0
-    for candidate in candidates:
-        spent += candidate.cost_s
+    for place in places:
+        spent += place.cost_s
         if spent > budget_s:
             break
-        gained += candidate.score * candidate.cost_s
+        gained += place.score * place.cost_s
     return gained
 
 
-def _with_confusion(candidate: Candidate, lines: Sequence[BehaviorTimeline]) -> Candidate:
+def _with_confusion(place: Place, timeline: Timeline) -> Place:
     """Say it where a bout of one of the two stands under another behavior for the other one."""
-    if candidate.kind not in ("missed", "invented"):
-        return candidate
-    span = slice(candidate.start_frame, candidate.stop_frame)
-    who = "model" if candidate.kind == "missed" else "human"
-    for line in lines:
-        theirs = line.predicted if who == "model" else line.active
-        if line.behavior != candidate.behavior and theirs is not None and theirs[span].mean() >= _CONFUSED_SHARE:
-            return replace(candidate, reason=f"{candidate.reason} The {who} has {line.behavior} there.")
-    return candidate
+    if place.kind not in ("missed", "invented"):
+        return place
+    who = "model" if place.kind == "missed" else "human"
+    for column, behavior in enumerate(timeline.behaviors):
+        line = timeline.behavior(column)
+        theirs = line.predicted if who == "model" else line.true
+        share = theirs[place.start_frame : place.stop_frame].mean()
+        if behavior != place.behavior and share >= _CONFUSED_SHARE:
+            return place._replace(reason=f"{place.reason} The {who} has {behavior} there.")
+    return place
 
 
-def _candidates(line: BehaviorTimeline) -> list[Candidate]:
+def _places(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
     """Disagreements, and doubts where there is no disagreement."""
-    known = ~np.isnan(np.asarray(line.probability, dtype=np.float64))
-    places: list[Place] = []
-    judged, disputed = np.zeros((2, len(known)), dtype=bool)
-    if line.active is not None and line.scored is not None:
-        judged = line.scored & known
-        places = disagreements(
-            line.active, line.predicted, judged, line.probability, line.fps, line.threshold, line.min_bout_s
-        )
+    places = disagreements(line, settings)
+    judged, disputed = line.used_frames(), np.zeros(len(line.true), dtype=bool)
     for place in places:
         disputed[place.start_frame : place.stop_frame] = True
-    for place in _doubts(line, known):
+    for place in _doubts(line, settings):
         stretch = slice(place.start_frame, place.stop_frame)
         if judged[stretch].all():
             words = f"{place.reason} The human agrees with the model."
             place = place._replace(doubt=place.doubt * AGREEMENT_FACTOR, reason=words)
         if not disputed[stretch].any():
             places.append(place)
-    found = [_candidate(line, place) for place in places]
-    return [candidate for candidate in found if candidate.score >= _MIN_SCORE]
+    return places
 
 
-def _candidate(line: BehaviorTimeline, place: Place) -> Candidate:
-    length_s = place.n_frames / line.fps
-    cost_s = length_s + LOOK_S
-    score = min(1.0, place.doubt * (length_s + BOUT_S * place.n_bouts) / cost_s)
-    return Candidate(line.behavior, place.kind, place.start_frame, place.stop_frame, place.reason, score, cost_s)
-
-
-def _doubts(line: BehaviorTimeline, known: NDArray[np.bool_]) -> list[Place]:
+def _doubts(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
     """Doubtful stretches, and bouts that are only just long enough."""
-    wrong = chance_wrong(line.probability, line.predicted, line.threshold)
+    fps, min_bout_s, known = line.fps, settings.min_bout_s, line.model.scored
+    wrong = chance_wrong(line.probability, line.predicted, settings.threshold)
     doubtful = np.nan_to_num(wrong, nan=0.0) >= DOUBTFUL
     for start, stop in runs_of_true(known):
-        doubtful[start:stop] = close_gaps(doubtful[start:stop], int(MAX_PAUSE_S * line.fps + 1e-6))
+        doubtful[start:stop] = close_gaps(doubtful[start:stop], int(MAX_PAUSE_S * fps + 1e-6))
     bouts = runs_of_true(line.predicted)
     found = []
     for start, stop in runs_of_true(doubtful):
         kind = _kind(start, stop, bouts)
         # That probability takes a moment to rise and fall is no doubt.
-        if kind == "edge" and stop - start <= max(2, round(MAX_PAUSE_S * line.fps)):
+        if kind == "edge" and stop - start <= max(2, round(MAX_PAUSE_S * fps)):
             continue
         if kind == "unsure":
             start, stop = _whole_bouts(start, stop, bouts)
         values = np.asarray(line.probability[start:stop], dtype=np.float64)
-        reason = doubt_reason(kind, values, line.threshold, line.fps)
-        found.append(Place(kind, start, stop, stop - start, 1, reason, float(wrong[start:stop].mean())))
+        reason = doubt_reason(kind, values, settings.threshold, fps)
+        found.append(Place(kind, start, stop, (stop - start) / fps, 1, reason, float(wrong[start:stop].mean())))
     for start, stop in bouts:
-        shortness = 2 - (stop - start) / (line.min_bout_s * line.fps) if line.min_bout_s > 0 else 0.0
+        shortness = 2 - (stop - start) / (min_bout_s * fps) if min_bout_s > 0 else 0.0
         if shortness > 0 and known[start:stop].all() and not doubtful[start:stop].any():
-            reason = short_reason(stop - start, line.min_bout_s, line.fps)
-            found.append(Place("short", start, stop, stop - start, 1, reason, SHORT_DOUBT * min(1.0, shortness)))
+            reason = short_reason(stop - start, min_bout_s, fps)
+            doubt = SHORT_DOUBT * min(1.0, shortness)
+            found.append(Place("short", start, stop, (stop - start) / fps, 1, reason, doubt))
     return found
 
 

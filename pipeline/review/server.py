@@ -25,9 +25,17 @@ from urllib.parse import unquote
 
 from common.errors import InputError
 from common.files import write_text
-from pipeline.review.corrections import annotations_cell, draft_path, parse_corrections, read_drafts, write_corrections
-from pipeline.review.pages import INDEX_PAGE, Review, media_name, original_video, page_name
-from pipeline.review.run_reading import ReviewRun
+from pipeline.review.corrections import (
+    annotations_cell,
+    corrections_folder,
+    draft_path,
+    parse_corrections,
+    read_drafts,
+    write_corrections,
+)
+from pipeline.review.pages import INDEX_PAGE, media_name, original_video, page_name
+from pipeline.review.run_reading import Review
+from pipeline.run_folder.reading import Run
 
 log = logging.getLogger(__name__)
 
@@ -56,22 +64,22 @@ class Offer:
         The secret.
     """
 
-    run: ReviewRun
+    run: Run
     files: Mapping[str, Path]
     reviews: Mapping[str, Review]
     corrections: Path
     token: str = field(default_factory=partial(secrets.token_urlsafe, 24))
 
 
-def make_offer(run: ReviewRun, reviews: Sequence[Review], folder: Path, corrections: Path) -> Offer:
+def make_offer(run: Run, reviews: Sequence[Review], folder: Path, corrections: Path) -> Offer:
     """List the pages and videos of some recordings."""
     files = {"": folder / INDEX_PAGE, INDEX_PAGE: folder / INDEX_PAGE}
     for review in reviews:
-        name = review.recording.recording
+        name = review.row.recording
         files[page_name(name)] = folder / page_name(name)
         if review.video.path is not None:
             files[media_name(name)] = review.video.path
-    return Offer(run, files, {review.recording.recording: review for review in reviews}, corrections)
+    return Offer(run, files, {review.row.recording: review for review in reviews}, corrections)
 
 
 def make_server(offer: Offer, port: int = 0) -> ThreadingHTTPServer:
@@ -102,14 +110,12 @@ def address(server: ThreadingHTTPServer, offer: Offer) -> str:
     return f"http://{HOST}:{server.server_port}/{offer.token}/"
 
 
-def serve(
-    run: ReviewRun, reviews: Sequence[Review], folder: Path, corrections: Path, port: int, open_browser: bool
-) -> None:
+def serve(run: Run, reviews: Sequence[Review], folder: Path, port: int, open_browser: bool) -> None:
     """Offer the pages until Ctrl-C."""
-    offer = make_offer(run, reviews, folder, corrections)
+    offer = make_offer(run, reviews, folder, corrections_folder(run, folder))
     with make_server(offer, port) as server:
         url = address(server, offer)
-        print(f"Open {url}\nCorrections are saved in {corrections}. Ctrl-C ends it.", flush=True)
+        print(f"Open {url}\nCorrections are saved in {offer.corrections}. Ctrl-C ends it.", flush=True)
         if open_browser:
             webbrowser.open(url)
         try:
@@ -174,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         recording = name.removeprefix("draft/")
         if name != recording and recording in self.offer.reviews:
-            self._send_json(read_drafts(self.offer.corrections, self.offer.reviews[recording].recording))
+            self._send_json(read_drafts(self.offer.corrections, self.offer.reviews[recording]))
         elif name in self.offer.files:
             self._send_file(self.offer.files[name])
         else:
@@ -214,24 +220,23 @@ class _Handler(BaseHTTPRequestHandler):
         if not size.isdecimal() or int(size) > MOST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Expected at most {MOST_BYTES} bytes.")
             return
-        recording = review.recording
-        folder = self.offer.corrections
+        row, folder = review.row, self.offer.corrections
         try:
             content = json.loads(self.rfile.read(int(size)))
-            corrected = parse_corrections(content["bouts"], self.offer.run.behaviors, recording.n_frames)
+            corrected = parse_corrections(content["bouts"], self.offer.run.behaviors, row.n_frames)
             if what == "draft":
-                write_text(draft_path(folder, recording), json.dumps(content, ensure_ascii=False) + "\n")
+                write_text(draft_path(folder, review), json.dumps(content, ensure_ascii=False) + "\n")
                 self._send_json({"saved": []})
                 return
-            paths = write_corrections(folder, self.offer.run, recording, original_video(review), corrected)
+            paths = write_corrections(folder, self.offer.run, row, original_video(review), corrected)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._refuse(HTTPStatus.BAD_REQUEST, f"These are no corrections: {error}", keep=True)
         except InputError as error:
             log.error("%s", error)
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), keep=True)
         else:
-            cell = annotations_cell(folder, recording.recording)
-            log.info("%s: %d bouts saved in %s, as annotations: %s", recording.recording, len(corrected), folder, cell)
+            cell = annotations_cell(folder, row.recording)
+            log.info("%s: %d bouts saved in %s, as annotations: %s", row.recording, len(corrected), folder, cell)
             self._send_json({"saved": [path.name for path in paths], "folder": str(folder), "cell": cell})
 
     def _send_json(self, content: Any) -> None:

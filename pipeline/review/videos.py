@@ -2,40 +2,28 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from features.video.reading import UnreadableVideoError, check_video_file
 from pipeline.films.browser_video import make_browser_video, plays_in_browsers
-from pipeline.films.originals import (
-    find_original,
-    has_content,
-    metadata_of,
-    require_made_here,
-    require_no_original,
-)
-from pipeline.review.run_reading import ReviewRecording
+from pipeline.films.originals import find_original, has_content, metadata_of, require_made_here, require_no_original
+from pipeline.run_folder.recordings import RecordingRow
 
 
-@dataclass(frozen=True)
-class PageVideo:
-    """What a page plays.
-
-    Attributes
-    ----------
-    path : Path or None
-        A file that browsers play; None where there is no video to show.
-    note : str
-        What the expert should know about it; "" = nothing.
-    """
+class PageVideo(NamedTuple):
+    """What a page plays, a file that browsers play or None, and what the expert should know about it."""
 
     path: Path | None
     note: str = ""
 
 
+NO_VIDEO = PageVideo(None)
+
+
 def page_video(
-    recording: ReviewRecording,
+    row: RecordingRow,
     folder: Path,
     moved: Mapping[str, Sequence[Path]],
     progress: Callable[[int, int], None],
@@ -45,7 +33,7 @@ def page_video(
 
     Parameters
     ----------
-    recording : ReviewRecording
+    row : RecordingRow
     folder : Path
         Where a copy is put, as `<recording>.mp4`. One that was made from the same video is used again.
     moved : mapping of str to sequence of Path
@@ -65,37 +53,37 @@ def page_video(
     InputError
         When the copy cannot be written, or a file stands in its place that was not made here.
     """
-    video = recording.video_path
+    video = row.video_path
     if video is None:
         return PageVideo(None, "This run knows no video of the recording, so only the timelines are shown.")
-    copy = folder / f"{recording.recording}.mp4"
-    source = find_original(video, recording.video_sha256, moved)
-    made_from = _made_from(recording, source)
+    copy = folder / f"{row.recording}.mp4"
+    source = find_original(video, row.video_sha256, moved)
+    made_from = _made_from(row, source)
     try:
         if source is None:
             raise UnreadableVideoError(
                 f"The video {video.name} is not where the run found it. Say where it is now: --videos FOLDER."
             )
         check_video_file(source)
-        note = _note(source, video, recording.video_sha256)
+        note = _note(source, video, row.video_sha256)
         if plays_in_browsers(source):
             return PageVideo(source, note)
         require_no_original(copy, [source, *originals])
         require_made_here(copy)
         if metadata_of(copy).get("description") != made_from:
-            make_browser_video(source, copy, progress, recording.fps, recording.n_frames, made_from)
+            make_browser_video(source, copy, progress, row.fps, row.n_frames, made_from)
     except UnreadableVideoError as error:
         # A copy of the same video will do.
         known = metadata_of(copy).get("description", "").split(" of ")[0]
-        if recording.video_sha256 and known == made_from.split(" of ")[0]:
+        if row.video_sha256 and known == made_from.split(" of ")[0]:
             return PageVideo(copy)
         return PageVideo(None, f"{error} So only the timelines are shown.")
     return PageVideo(copy, note)
 
 
-def _made_from(recording: ReviewRecording, source: Path | None) -> str:
+def _made_from(row: RecordingRow, source: Path | None) -> str:
     """What a copy says of its video: the run's hash and rate, and by size and time whether it was replaced since."""
-    known = f"{recording.video_sha256} at {recording.fps:.6f} fps"
+    known = f"{row.video_sha256} at {row.fps:.6f} fps"
     if source is None:
         return known
     status = source.stat()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from common.colors import GRID, INK, MUTED
+from common.colors import GRID, INK, MUTED, behavior_colors
 from pipeline.films.overlay.drawing import (
     BOX_UNOBSERVED,
     bgr,
@@ -23,7 +23,7 @@ from pipeline.films.overlay.drawing import (
 )
 from pipeline.films.overlay.layout import Layout
 from pipeline.films.overlay.raster import BACKGROUND, Raster, hatch
-from pipeline.films.overlay.timelines import OverlayTimelines
+from pipeline.scoring.timeline import FULL, Timeline
 
 _BESIDE_PICTURE = "#1F2933"
 _NOT_OBSERVED = "not observed"
@@ -34,7 +34,8 @@ class FramePainter:
 
     Parameters
     ----------
-    timelines : OverlayTimelines
+    timeline : Timeline
+        With the settings of each behavior.
     layout : Layout
     window_s : float
         Seconds of the raster that are seen at a time.
@@ -48,19 +49,20 @@ class FramePainter:
 
     def __init__(
         self,
-        timelines: OverlayTimelines,
+        timeline: Timeline,
         layout: Layout,
         window_s: float,
         center_xy_px: NDArray[np.float64] | None,
         observed: NDArray[np.bool_] | None,
         crop_size_px: int,
     ) -> None:
-        self._timelines = timelines
+        self._timeline = timeline
+        self._colors = behavior_colors(timeline.behaviors)
         self._layout = layout
         self._center_xy_px = center_xy_px
         self._observed = observed
         self._crop_size_px = crop_size_px
-        self._raster = Raster(timelines, layout, window_s)
+        self._raster = Raster(timeline, layout, window_s)
         self._empty = self._draw_what_never_changes()
 
     def paint(self, picture: NDArray[np.uint8], frame: int) -> NDArray[np.uint8]:
@@ -90,24 +92,24 @@ class FramePainter:
         if self._center_xy_px is not None:
             self._draw_box(shown, frame)
         self._draw_time(canvas, frame)
-        for column in range(len(self._timelines.behaviors)):
+        for column in range(len(self._timeline.behaviors)):
             self._draw_probability(canvas, column, frame)
         paste(canvas, self._raster.around(frame), layout.raster_left_px, layout.row_top_px)
         return canvas
 
     def _draw_what_never_changes(self) -> NDArray[np.uint8]:
         """The canvas without picture, raster and numbers."""
-        layout, timelines = self._layout, self._timelines
+        layout, timeline = self._layout, self._timeline
         canvas = np.full((layout.height_px, layout.width_px, 3), bgr(BACKGROUND), dtype=np.uint8)
         canvas[: layout.picture_height_px] = bgr(_BESIDE_PICTURE)
-        name = fitting(timelines.recording, round(layout.width_px * 0.4), layout.text_px)
+        name = fitting(timeline.recording, round(layout.width_px * 0.4), layout.text_px)
         picture = text_picture(name, layout.text_px, MUTED, BACKGROUND)
         left = layout.width_px - layout.names_left_px - picture.shape[1]
         paste(canvas, picture, left, self._head_text_top_px())
         words = {"predicted": layout.row.predicted_px}
-        if timelines.active is not None:
+        if timeline.has_labels:
             words["human"] = layout.row.human_px
-        for column in range(len(timelines.behaviors)):
+        for column in range(len(timeline.behaviors)):
             top = layout.row_top_px + column * layout.row.height_px
             for word, offset in words.items():
                 picture = text_picture(word, layout.small_px, MUTED, BACKGROUND)
@@ -123,7 +125,7 @@ class FramePainter:
 
     def _draw_legend(self, canvas: NDArray[np.uint8]) -> None:
         """What dashes and hatching mean, to the left of the axis."""
-        layout, lines = self._layout, self._timelines
+        layout, lines = self._layout, self._timeline
         size = layout.small_px
         top = layout.row_top_px + len(lines.behaviors) * layout.row.height_px + round(size * 0.5)
         left, mark, height = layout.names_left_px, round(size * 1.8), line_height_px(size)
@@ -146,17 +148,17 @@ class FramePainter:
 
     def _draw_time(self, canvas: NDArray[np.uint8], frame: int) -> None:
         layout = self._layout
-        text = f"{time_text(frame, self._timelines.fps)}   frame {frame}"
+        text = f"{time_text(frame, self._timeline.fps)}   frame {frame}"
         picture = draw_text(text, layout.text_px, INK, BACKGROUND, True)
         paste(canvas, picture, layout.names_left_px, self._head_text_top_px())
 
     def _draw_probability(self, canvas: NDArray[np.uint8], column: int, frame: int) -> None:
         """A behavior's name, highlighted while it is active, and its probability as a number and a bar."""
-        layout, timelines = self._layout, self._timelines
-        behavior, row = timelines.behaviors[column], layout.row
-        color = timelines.colors[behavior]
+        layout, timeline = self._layout, self._timeline
+        behavior, row = timeline.behaviors[column], layout.row
+        color = self._colors[behavior]
         top, left = layout.row_top_px + column * row.height_px, layout.names_left_px
-        active = bool(timelines.predicted[frame, column])
+        active = bool(timeline.predicted[FULL][frame, column])
         padding = round(layout.text_px * 0.55)
         name = fitting(behavior, layout.names_width_px - 2 * padding, layout.text_px, bold=True)
         text_color, background = (readable_on(color), color) if active else (INK, BACKGROUND)
@@ -166,7 +168,7 @@ class FramePainter:
             fill(canvas, left, line_top, layout.names_width_px, picture.shape[0], bgr(color))
         paste(canvas, picture, left, line_top)
         fill(canvas, left, line_top, 2 * layout.line_px, picture.shape[0], bgr(color))
-        probability = float(timelines.probability[frame, column])
+        probability = float(timeline.probability[frame, column])
         unknown = math.isnan(probability)
         number = text_picture("–" if unknown else f"{probability:.2f}", layout.text_px, INK, BACKGROUND)
         bar_width = layout.names_width_px - text_width_px("0.00", layout.text_px) - padding
@@ -187,9 +189,9 @@ class FramePainter:
         left, top = math.ceil(x_px - size / 2), math.ceil(y_px - size / 2)
         box = (round(left * layout.scale), round(top * layout.scale), round(size * layout.scale))
         draw_box(picture, box, layout.line_px, observed)
-        colors = self._timelines.colors
-        names = [b for b, on in zip(self._timelines.behaviors, self._timelines.predicted[frame], strict=True) if on]
-        tags = [(name, readable_on(colors[name]), colors[name]) for name in names]
+        active = self._timeline.predicted[FULL][frame]
+        colors = [color for color, on in zip(self._colors.items(), active, strict=True) if on]
+        tags = [(name, readable_on(color), color) for name, color in colors]
         if not observed:
             tags.insert(0, (_NOT_OBSERVED, "#000000", BOX_UNOBSERVED))
         padding = round(layout.text_px * 0.4)

@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from common.colors import GRID, INK, MUTED, UNSCORED
+from common.colors import GRID, INK, MUTED, UNSCORED, behavior_colors
 from pipeline.films.overlay.drawing import bgr, paste, text_picture
 from pipeline.films.overlay.layout import Layout
-from pipeline.films.overlay.timelines import OverlayTimelines
+from pipeline.scoring.timeline import FULL, Timeline
 
 BACKGROUND = "#FFFFFF"
 _OUTSIDE = "#EDF0F3"
@@ -30,14 +30,16 @@ class Raster:
 
     Parameters
     ----------
-    timelines : OverlayTimelines
+    timeline : Timeline
+        With the settings of each behavior.
     layout : Layout
     window_s : float
         Seconds that are seen at a time, now in their middle.
     """
 
-    def __init__(self, timelines: OverlayTimelines, layout: Layout, window_s: float) -> None:
-        self._timelines = timelines
+    def __init__(self, timeline: Timeline, layout: Layout, window_s: float) -> None:
+        self._timeline = timeline
+        self._colors = [bgr(color) for color in behavior_colors(timeline.behaviors).values()]
         self._layout = layout
         self._px_per_s = layout.raster_width_px / window_s
         # A method with a cache of its own would keep the object alive.
@@ -46,7 +48,7 @@ class Raster:
     @property
     def height_px(self) -> int:
         """Height of the rows and the axis below them."""
-        return len(self._timelines.behaviors) * self._layout.row.height_px + self._layout.axis_px
+        return len(self._timeline.behaviors) * self._layout.row.height_px + self._layout.axis_px
 
     def around(self, frame: int) -> NDArray[np.uint8]:
         """Show what happens around a frame.
@@ -61,7 +63,7 @@ class Raster:
             Blue, green, red; the frame is in the middle column, on the line that marks now.
         """
         width = self._layout.raster_width_px
-        now = int((frame + 0.5) / self._timelines.fps * self._px_per_s)
+        now = int((frame + 0.5) / self._timeline.fps * self._px_per_s)
         first = now - width // 2
         parts = []
         for number in range(first // _STRETCH_PX, (first + width - 1) // _STRETCH_PX + 1):
@@ -75,25 +77,25 @@ class Raster:
     def _mark_now(self, picture: NDArray[np.uint8], frame: int) -> None:
         """Draw the line of now, behind the bars: their color at this frame is to be seen on it."""
         row, middle, width = self._layout.row, picture.shape[1] // 2, self._layout.line_px
-        line = picture[: len(self._timelines.behaviors) * row.height_px, middle - width // 2 :][:, :width]
+        line = picture[: len(self._timeline.behaviors) * row.height_px, middle - width // 2 :][:, :width]
         bars = line.copy()
         line[:] = bgr(INK)
-        for column in np.flatnonzero(self._timelines.predicted[frame]):
+        for column in np.flatnonzero(self._timeline.predicted[FULL][frame]):
             top = column * row.height_px + row.predicted_px
             line[top : top + row.bar_px] = bars[top : top + row.bar_px]
 
     def _draw_stretch(self, number: int) -> NDArray[np.uint8]:
         """One stretch of _STRETCH_PX columns."""
         pixels = number * _STRETCH_PX + np.arange(_STRETCH_PX)
-        edges = np.floor(np.append(pixels, pixels[-1] + 1) / self._px_per_s * self._timelines.fps).astype(np.int64)
-        frames = np.floor((pixels + 0.5) / self._px_per_s * self._timelines.fps).astype(np.int64)
-        inside = (frames >= 0) & (frames < self._timelines.n_frames)
+        edges = np.floor(np.append(pixels, pixels[-1] + 1) / self._px_per_s * self._timeline.fps).astype(np.int64)
+        frames = np.floor((pixels + 0.5) / self._px_per_s * self._timeline.fps).astype(np.int64)
+        inside = (frames >= 0) & (frames < self._timeline.n_frames)
         picture = np.full((self.height_px, _STRETCH_PX, 3), bgr(BACKGROUND), dtype=np.uint8)
-        rows_px = len(self._timelines.behaviors) * self._layout.row.height_px
+        rows_px = len(self._timeline.behaviors) * self._layout.row.height_px
         picture[:rows_px, ~inside] = bgr(_OUTSIDE)
-        frames = np.clip(frames, 0, self._timelines.n_frames - 1)
-        edges = np.clip(edges, 0, self._timelines.n_frames)
-        for column in range(len(self._timelines.behaviors)):
+        frames = np.clip(frames, 0, self._timeline.n_frames - 1)
+        edges = np.clip(edges, 0, self._timeline.n_frames)
+        for column in range(len(self._timeline.behaviors)):
             top = column * self._layout.row.height_px
             part = picture[top : top + self._layout.row.height_px]
             self._draw_bars(part, column, pixels, edges, frames, inside)
@@ -112,31 +114,31 @@ class Raster:
         frames: NDArray[np.int64],
         inside: NDArray[np.bool_],
     ) -> None:
-        lines, row = self._timelines, self._layout.row
-        color = bgr(lines.colors[lines.behaviors[column]])
+        lines, row = self._timeline, self._layout.row
         predicted = part[row.predicted_px : row.predicted_px + row.bar_px]
         hatch(predicted, pixels, np.isnan(lines.probability[frames, column]) & inside)
-        predicted[:, _any_between(lines.predicted[:, column], edges, frames) & inside] = color
-        if lines.active is None or lines.scored is None:
+        shown = _any_between(lines.predicted[FULL][:, column], edges, frames) & inside
+        predicted[:, shown] = self._colors[column]
+        if lines.true is None or lines.scored is None:
             return
         human = part[row.human_px : row.human_px + row.bar_px]
         hatch(human, pixels, ~lines.scored[frames, column] & inside)
-        human[:, _any_between(lines.active[:, column] & lines.scored[:, column], edges, frames) & inside] = bgr(INK)
+        human[:, _any_between(lines.true[:, column] & lines.scored[:, column], edges, frames) & inside] = bgr(INK)
 
     def _draw_curve(
         self, part: NDArray[np.uint8], column: int, frames: NDArray[np.int64], inside: NDArray[np.bool_]
     ) -> None:
         """Probability as a line, tinted below, and the threshold; nothing where nothing was predicted."""
-        lines, row = self._timelines, self._layout.row
+        lines, row = self._timeline, self._layout.row
         area = part[row.curve_top_px : row.curve_top_px + row.curve_px]
-        color = np.array(bgr(lines.colors[lines.behaviors[column]]), dtype=np.float64)
+        color = np.array(self._colors[column], dtype=np.float64)
         probability = np.where(inside, lines.probability[frames, column], np.nan)
         known = ~np.isnan(probability)
         level = np.round((1 - np.nan_to_num(probability)) * (row.curve_px - 1)).astype(np.int64)
         before = np.concatenate([level[:1], level[:-1]])
         y = np.arange(row.curve_px)[:, None]
         area[(y > level) & known] = np.round(255 - (255 - color) * _TINT).astype(np.uint8)
-        threshold = round((1 - lines.thresholds[column]) * (row.curve_px - 1))
+        threshold = round((1 - lines.settings[column][FULL].threshold) * (row.curve_px - 1))
         area[threshold, (np.arange(area.shape[1]) % 8 < 4) & inside] = bgr(MUTED)
         area[-1, inside] = bgr(GRID)
         # From one column's level to the next, so that steep rises stay connected.
@@ -151,7 +153,7 @@ class Raster:
         step_s = next((s for s in _TICK_STEPS_S if s * self._px_per_s >= size * 5), _TICK_STEPS_S[-1])
         reach_s = size * 6 / self._px_per_s
         start, stop = first_px / self._px_per_s - reach_s, (first_px + _STRETCH_PX) / self._px_per_s + reach_s
-        last = self._timelines.n_frames / self._timelines.fps
+        last = self._timeline.n_frames / self._timeline.fps
         for tick in range(max(0, int(np.ceil(start / step_s))), int(np.floor(min(stop, last) / step_s)) + 1):
             x = round(tick * step_s * self._px_per_s) - first_px
             label = text_picture(f"{tick * step_s:g} s", size, INK, BACKGROUND)

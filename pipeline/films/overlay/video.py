@@ -5,28 +5,27 @@ Everything but the video itself is read from a run's folder.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.colors import behavior_colors
 from common.errors import InputError
 from features.video.reading import iter_bgr_frames
 from pipeline.films.browser_video import BrowserVideoWriter
 from pipeline.films.overlay.frame import FramePainter
 from pipeline.films.overlay.layout import plan_layout
-from pipeline.films.overlay.timelines import OverlayTimelines
 from pipeline.run_folder.frame_tables import read_centers
 from pipeline.run_folder.reading import RecordingRow, Run, section
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.scoring.timeline import FULL
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.timeline import FULL, Timeline
 
 log = logging.getLogger(__name__)
 
 WINDOW_S = 12.0
 """Seconds of the raster that are seen at a time."""
-_DEFAULT_THRESHOLD = 0.5
 _REPORT_EVERY_FRAMES = 10
 
 
@@ -71,10 +70,10 @@ def make_overlay_video(
         When the recording was not predicted, its centers can't be read, the stretch or the video doesn't fit the
         recording, or a file can't be read or written.
     """
-    timelines = _timelines(run, row)
+    timeline = _timeline(run, row)
     crop = _crop(run, row)
-    frames = stretch_frames(timelines, start_s, stop_s)
-    with BrowserVideoWriter(out_path, timelines.fps, video_path) as writer:
+    frames = stretch_frames(timeline, start_s, stop_s)
+    with BrowserVideoWriter(out_path, timeline.fps, video_path) as writer:
         painter: FramePainter | None = None
         pictures = iter_bgr_frames(video_path, first_frame=frames.start)
         # `frames` first: a `zip` that ends with the pictures would have decoded one too many.
@@ -83,34 +82,25 @@ def make_overlay_video(
                 height_px, width_px = picture.shape[:2]
                 _check_size(row, video_path, width_px, height_px)
                 layout = plan_layout(width_px, height_px, len(run.behaviors), scale)
-                painter = FramePainter(timelines, layout, window_s, *crop)
+                painter = FramePainter(timeline, layout, window_s, *crop)
             writer.write(painter.paint(picture, frame))
             if writer.n_frames % _REPORT_EVERY_FRAMES == 0:
                 progress(writer.n_frames, len(frames))
-        _check_end(timelines, video_path, frames, writer.n_frames)
+        _check_end(timeline, video_path, frames, writer.n_frames)
     progress(writer.n_frames, len(frames))
     return writer.n_frames
 
 
-def _timelines(run: Run, row: RecordingRow) -> OverlayTimelines:
-    lines = run.timelines.get(row.recording)
-    if lines is None:
+def _timeline(run: Run, row: RecordingRow) -> Timeline:
+    """The recording's timeline with its settings."""
+    timeline = run.timelines.get(row.recording)
+    if timeline is None:
         raise InputError(
             f"{run.path} has no predictions of {row.recording}, so there is nothing "
             "to show on its video. Let the run finish, or choose another recording."
         )
-    settings = [run.tables.settings(behavior, row.recording) for behavior in run.behaviors]
-    return OverlayTimelines(
-        recording=row.recording,
-        behaviors=run.behaviors,
-        colors=behavior_colors(run.behaviors),
-        fps=row.fps,
-        probability=lines.probability,
-        predicted=lines.predicted[FULL],
-        thresholds=tuple(_DEFAULT_THRESHOLD if one is None else one.threshold for one in settings),
-        active=lines.true,
-        scored=lines.scored,
-    )
+    settings = (run.tables.settings(behavior, row.recording) or PostprocessConfig() for behavior in run.behaviors)
+    return replace(timeline, settings=tuple({FULL: known} for known in settings))
 
 
 def _crop(run: Run, row: RecordingRow) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None, int]:
@@ -123,7 +113,7 @@ def _crop(run: Run, row: RecordingRow) -> tuple[NDArray[np.float64] | None, NDAr
     return centers.xy_px, centers.observed, size_px
 
 
-def stretch_frames(timelines: OverlayTimelines, start_s: float, stop_s: float | None) -> range:
+def stretch_frames(timeline: Timeline, start_s: float, stop_s: float | None) -> range:
     """Frames of a stretch given in seconds: from the one that shows `start_s` to the one before `stop_s`.
 
     Raises
@@ -131,15 +121,15 @@ def stretch_frames(timelines: OverlayTimelines, start_s: float, stop_s: float | 
     InputError
         When the stretch is empty or begins after the recording's end.
     """
-    duration_s = timelines.n_frames / timelines.fps
+    duration_s = timeline.n_frames / timeline.fps
     # Times are typed with a few decimals: 0.3 s at 10 frames per second must not become frame 2.
-    start = int(np.floor(start_s * timelines.fps + 1e-6))
-    stop = timelines.n_frames if stop_s is None else int(np.ceil(stop_s * timelines.fps - 1e-6))
-    frames = range(max(0, start), min(stop, timelines.n_frames))
+    start = int(np.floor(start_s * timeline.fps + 1e-6))
+    stop = timeline.n_frames if stop_s is None else int(np.ceil(stop_s * timeline.fps - 1e-6))
+    frames = range(max(0, start), min(stop, timeline.n_frames))
     if start_s < 0 or not frames:
         until = "its end" if stop_s is None else f"{stop_s:g} s"
         raise InputError(
-            f"The stretch from {start_s:g} s to {until} holds no frame of {timelines.recording}, which lasts from 0 to "
+            f"The stretch from {start_s:g} s to {until} holds no frame of {timeline.recording}, which lasts from 0 to "
             f"{duration_s:.2f} s. Choose --from and --to within it, --from the smaller."
         )
     return frames
@@ -155,12 +145,12 @@ def _check_size(row: RecordingRow, video_path: Path, width_px: int, height_px: i
         )
 
 
-def _check_end(timelines: OverlayTimelines, video_path: Path, frames: range, n_written: int) -> None:
+def _check_end(timeline: Timeline, video_path: Path, frames: range, n_written: int) -> None:
     """A video that ends before its predictions do is not the one that was predicted."""
     if n_written < len(frames):
         ends = f"ends after {frames.start + n_written} frames" if n_written else f"ends before frame {frames.start}"
         raise InputError(
-            f"The video {video_path} {ends}, but the run has predictions for {timelines.n_frames} frames of "
-            f"{timelines.recording}. Give the folder of the original video with --videos, or show a stretch that this "
+            f"The video {video_path} {ends}, but the run has predictions for {timeline.n_frames} frames of "
+            f"{timeline.recording}. Give the folder of the original video with --videos, or show a stretch that this "
             "one holds with --from and --to."
         )

@@ -235,15 +235,6 @@ def test_the_project_says_where_nobody_looked() -> None:
     assert observation["observation time interval"] == [0, 0]
 
 
-@pytest.mark.parametrize(
-    ("bouts", "words"),
-    [([Bout("a", 3, 11)], "within (the )?10 frames"), ([Bout("a", 0, 5), Bout("a", 4, 6)], "overlap")],
-)
-def test_bouts_that_no_format_could_say_are_refused(bouts: list[Bout], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        ExportRecording("m1", None, 25, 10, {PREDICTED: bouts})
-
-
 @pytest.mark.shared
 @pytest.mark.parametrize("part", [1, 2, 3, 4])
 def test_a_real_observation_comes_back(shared_dir: Path, tmp_path: Path, part: int) -> None:

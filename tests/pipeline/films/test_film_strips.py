@@ -1,5 +1,4 @@
 import io
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -235,13 +234,17 @@ def numbered_video(tmp_path_factory) -> Path:
 
 
 def material(
-    video: Path | None, true: np.ndarray, predicted: np.ndarray, recording: str = "souris n° 1", crop_size_px: int = 80
+    video: Path | None,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    recording: str = "souris n° 1",
+    behavior: str = "rearing",
 ) -> FilmedRecording:
     centers = None if video is None else np.full((len(true), 2), SIDE_PX / 2)
     probability = np.where(predicted, 0.9, 0.1)
     scored = np.ones(true.shape, dtype=bool)
-    timeline = Timeline(recording, FPS, ("rearing",), probability, {"full": predicted}, true, scored)
-    return FilmedRecording(timeline, video, centers, crop_size_px)
+    timeline = Timeline(recording, FPS, (behavior,), probability, {"full": predicted}, true, scored)
+    return FilmedRecording(timeline, video, centers, 80)
 
 
 def with_runs(n_frames: int, *runs: tuple[int, int]) -> np.ndarray:
@@ -270,9 +273,7 @@ def test_the_frames_in_a_strip_are_those_that_the_table_names(tmp_path, numbered
     reported: list[tuple[int, int]] = []
     notes = make_film_strips(
         RunDir(run),
-        [material(numbered_video, true, predicted)],
-        ["redressé au mur"],
-        {"redressé au mur": COLOR},
+        [material(numbered_video, true, predicted, behavior="redressé au mur")],
         lambda done, total: reported.append((done, total)),
     )
     assert notes == []
@@ -296,9 +297,7 @@ def test_the_frames_in_a_strip_are_those_that_the_table_names(tmp_path, numbered
 
 def test_the_table_holds_what_the_strips_are(tmp_path, numbered_video):
     true = with_runs(VIDEO_FRAMES, (10, 45))
-    make_film_strips(
-        RunDir(tmp_path), [material(numbered_video, true, np.zeros_like(true))], ["rearing"], {"rearing": COLOR}, ignore
-    )
+    make_film_strips(RunDir(tmp_path), [material(numbered_video, true, np.zeros_like(true))], ignore)
     (row,) = read_table(tmp_path / FILM_STRIPS.file)
     assert tuple(row) == FILM_STRIPS.columns
     assert row["frames_shown"] == "10 15 20 25 29 34 39 44"
@@ -312,8 +311,6 @@ def test_the_same_material_gives_the_same_bytes(tmp_path, numbered_video):
         make_film_strips(
             RunDir(tmp_path / name),
             [material(numbered_video, true, predicted)],
-            ["rearing"],
-            {"rearing": COLOR},
             ignore,
         )
     files = [sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.*")) for n in ("a", "b")]
@@ -326,9 +323,7 @@ def test_the_same_material_gives_the_same_bytes(tmp_path, numbered_video):
 def test_a_strip_with_a_frame_that_cannot_be_read_is_left_out_with_a_note(tmp_path, numbered_video):
     n_frames = VIDEO_FRAMES + 40
     true = with_runs(n_frames, (10, 30), (VIDEO_FRAMES - 5, VIDEO_FRAMES + 25))
-    notes = make_film_strips(
-        RunDir(tmp_path), [material(numbered_video, true, np.zeros_like(true))], ["rearing"], {"rearing": COLOR}, ignore
-    )
+    notes = make_film_strips(RunDir(tmp_path), [material(numbered_video, true, np.zeros_like(true))], ignore)
     assert [(s.rank, s.start_frame) for s in read_film_strips(RunDir(tmp_path))] == [(2, 10)]
     (note,) = notes
     assert "souris n° 1 were left out (rearing missed 1)" in note
@@ -346,7 +341,7 @@ def test_a_video_that_is_gone_or_broken_is_noted_once_and_the_others_are_cut(tmp
         material(broken, true, np.zeros_like(true), "first"),
         material(numbered_video, true, np.zeros_like(true), "second"),
     ]
-    notes = make_film_strips(RunDir(tmp_path), items, ["rearing"], {"rearing": COLOR}, ignore)
+    notes = make_film_strips(RunDir(tmp_path), items, ignore)
     assert len(notes) == 1
     with pytest.raises(InputError) as caught:
         inspect_video(broken)
@@ -357,7 +352,7 @@ def test_a_video_that_is_gone_or_broken_is_noted_once_and_the_others_are_cut(tmp
 def test_without_a_video_nothing_is_cut_and_the_note_says_so(tmp_path):
     true = with_runs(60, (10, 45))
     items = [material(None, true, np.zeros_like(true), name) for name in ("a", "b")]
-    notes = make_film_strips(RunDir(tmp_path), items, ["rearing"], {"rearing": COLOR}, ignore)
+    notes = make_film_strips(RunDir(tmp_path), items, ignore)
     assert len(notes) == 1
     assert notes[0].startswith("No film strips of a, b: ")
     assert read_film_strips(RunDir(tmp_path)) == []
@@ -369,16 +364,8 @@ def test_bouts_are_chosen_among_recordings_that_have_a_video(tmp_path, numbered_
         material(None, long, np.zeros_like(long), "embedded elsewhere"),
         material(numbered_video, short, np.zeros_like(short), "filmed"),
     ]
-    make_film_strips(RunDir(tmp_path), items, ["rearing"], {"rearing": COLOR}, ignore)
+    make_film_strips(RunDir(tmp_path), items, ignore)
     assert [(s.recording, s.rank) for s in read_film_strips(RunDir(tmp_path))] == [("filmed", 1)]
-
-
-def test_a_center_track_of_another_length_is_refused(numbered_video):
-    true = with_runs(VIDEO_FRAMES, (10, 30))
-    item = material(numbered_video, true, true)
-    shorter = replace(item, center_xy_px=np.zeros((VIDEO_FRAMES - 1, 2)))
-    with pytest.raises(ValueError, match="centers of shape"):
-        cut_thumbnails(shorter, [10], ignore)
 
 
 def test_a_thumbnail_follows_the_animal_in_color_and_never_leaves_the_frame(tmp_path):
@@ -427,7 +414,7 @@ def test_context_that_nobody_scored_or_predicted_has_no_bar(tmp_path, numbered_v
     assert item.timeline.scored is not None
     item.timeline.scored[55:] = False
     item.timeline.probability[:49] = np.nan
-    make_film_strips(RunDir(tmp_path), [item], ["rearing"], {"rearing": COLOR}, ignore)
+    make_film_strips(RunDir(tmp_path), [item], ignore)
     (strip,) = read_film_strips(RunDir(tmp_path))
     picture = (tmp_path / strip.file).read_bytes()
     is_blank = {

@@ -10,7 +10,8 @@ from pipeline.films.overlay.drawing import bgr, fitting, line_height_px, readabl
 from pipeline.films.overlay.frame import FramePainter, time_text
 from pipeline.films.overlay.layout import default_scale, plan_layout
 from pipeline.films.overlay.raster import Raster
-from pipeline.films.overlay.timelines import OverlayTimelines
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.timeline import FULL, Timeline
 
 BEHAVIORS = ("grooming", "Aufbäumen", "θ-κίνηση")
 FPS = 10.0
@@ -22,7 +23,7 @@ UNPREDICTED = slice(350, 400)
 WHITE = (255, 255, 255)
 
 
-def timelines(labels: bool = True, fps: float = FPS) -> OverlayTimelines:
+def timelines(labels: bool = True, fps: float = FPS) -> Timeline:
     predicted = np.zeros((N_FRAMES, 3), dtype=bool)
     active = np.zeros_like(predicted)
     for column in range(3):
@@ -32,10 +33,9 @@ def timelines(labels: bool = True, fps: float = FPS) -> OverlayTimelines:
     probability[UNPREDICTED] = np.nan
     scored = np.ones_like(active)
     scored[UNSCORED] = False
-    return OverlayTimelines(
-        "mouse_01", BEHAVIORS, behavior_colors(BEHAVIORS), fps, probability, predicted, (0.5, 0.5, 0.5),
-        active if labels else None, scored if labels else None,
-    )  # fmt: skip
+    settings = ({FULL: PostprocessConfig()},) * 3
+    human = (active, scored) if labels else (None, None)
+    return Timeline("mouse_01", fps, BEHAVIORS, probability, {FULL: predicted}, *human, settings)
 
 
 def painter(center=(100.0, 80.0), crop_px=60, size=(320, 240), scale=1.0, observed=True, lines=None):

@@ -9,21 +9,23 @@ import pytest
 from common.errors import InputError
 from features.video.inspection import inspect_video
 from pipeline.films.browser_video import make_browser_video, plays_in_browsers
-from pipeline.films.film_strips import StripMaterial, cut_thumbnails
-from pipeline.starter.videos import glance_at
+from pipeline.films.film_strips import FilmedRecording, cut_thumbnails
+from pipeline.scoring.timeline import Timeline
+from pipeline.starter.videos import read_video_header
 
 
 def cut_one(path: Path) -> Any:
-    shape = (5, 1)
-    timelines = (np.zeros(shape, bool), np.zeros(shape, bool), np.zeros(shape), np.ones(shape, bool))
-    item = StripMaterial("m1", path, np.full((5, 2), 9.0), 8, 10.0, *timelines)
+    timeline = Timeline("m1", 10.0, ("rearing",), np.zeros((5, 1)), {})
+    item = FilmedRecording(timeline, path, np.full((5, 2), 9.0), 8)
     return cut_thumbnails(item, [2], lambda n_read: None)
 
 
 READERS: dict[str, Any] = {
     "film strips": cut_one,
-    "video for browsers": lambda path: make_browser_video(path, path.with_name("out.mp4"), lambda done, total: None),
-    "init": glance_at,
+    "video for browsers": lambda path: make_browser_video(
+        path, path.with_name("out.mp4"), lambda done, total: None, 10.0
+    ),
+    "init": read_video_header,
 }
 
 

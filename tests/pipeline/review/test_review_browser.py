@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,6 @@ import pytest
 from pipeline.annotations import EventList, read_annotation
 from pipeline.command_line import main
 from pipeline.review.corrections import draft_path, parse_corrections, write_corrections
-from pipeline.review.pages import Review
-from pipeline.review.ranking import rank
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import address, make_offer, make_server
 from pipeline.review.videos import page_video
@@ -110,9 +109,9 @@ def page(human_page):
 
 @pytest.fixture(scope="module")
 def served(lab):
-    run = read_review_run(lab / "run é")
+    run, found = read_review_run(lab / "run é")
     folder = lab / "run é" / "review"
-    reviews = [Review(r, rank(r.timelines), page_video(r, folder, {}, lambda *_: None)) for r in run.recordings]
+    reviews = [replace(r, video=page_video(r.row, folder, {}, lambda *_: None)) for r in found]
     offer = make_offer(run, reviews, folder, lab / "run é" / "corrections")
     server = make_server(offer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -491,11 +490,11 @@ def test_the_row_under_the_playhead_stays_in_the_list(page):
 
 def test_saved_corrections_are_in_pages_from_the_disk(context, tmp_path):
     folder = make_review_run(tmp_path / "run", {"blind": (Scene(), None)})
-    run = read_review_run(folder)
+    run, (review,) = read_review_run(folder)
     corrected = parse_corrections(
         [["grooming", 3, 9, "edited"], [BEHAVIORS[1], 200, 255, "human"]], BEHAVIORS, N_FRAMES
     )
-    write_corrections(folder / "corrections", run, run.recordings[0], None, corrected)
+    write_corrections(folder / "corrections", run, review.row, None, corrected)
     assert main(["review", str(folder)]) == 0
     page = open_page(context, (folder / "review" / "blind.html").as_uri())
     assert bouts(page) == [("grooming", 3, 9), HUMAN[2]]
@@ -622,8 +621,8 @@ def test_a_served_page_saves_beside_the_run(browser, context, served, lab):
     trees = [json.loads(path.read_bytes()) for path in (Path(download.value.path()), folder / "mouse 1.boris")]
     assert trees[0] == trees[1]
     press(page, "2", "Home", "a")
-    (recording,) = read_review_run(lab / "run é", ["mouse 1"]).recordings
-    draft = draft_path(folder, recording)
+    _, (review,) = read_review_run(lab / "run é", ["mouse 1"])
+    draft = draft_path(folder, review)
     for _ in range(200):
         if draft.exists() and json.loads(draft.read_text(encoding="utf-8"))["unsaved"]:
             break

@@ -22,12 +22,13 @@ from pipeline.dataset.labels import label_tracks
 from pipeline.films.originals import files_by_name
 from pipeline.review import scripts
 from pipeline.review.corrections import draft_path, parse_corrections, saved_state, write_corrections
-from pipeline.review.pages import content_policy, page_name, safe_json
+from pipeline.review.pages import content_policy, page_content, page_name, safe_json
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.videos import page_video, relative_url
 from pipeline.run_folder.contents import CHOICES
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.timeline import FULL
 from pipeline.training.chosen_settings import Choice, Choices, choice_rows, fixed_variants
 from tests.pipeline.review.review_runs import (
     BEHAVIORS,
@@ -116,15 +117,10 @@ def test_what_a_page_knows(lab):
 
 
 def test_not_predicted_frames_are_marked(lab, tmp_path):
-    run = read_review_run(lab / "run é", ["old"])
-    recording = run.recordings[0]
-    probability = recording.timelines[0].probability.copy()
-    probability[5:7] = np.nan
-    from pipeline.review.pages import Review, page_content
-    from pipeline.review.videos import PageVideo
-
-    lines = (replace(recording.timelines[0], probability=probability), recording.timelines[1])
-    content = page_content(run, Review(replace(recording, timelines=lines), [], PageVideo(None)), tmp_path)
+    run, (review,) = read_review_run(lab / "run é", ["old"])
+    probability = review.timeline.probability.copy()
+    probability[5:7, 0] = np.nan
+    content = page_content(run, replace(review, timeline=replace(review.timeline, probability=probability)), tmp_path)
     assert content["unpredicted"] == [[(5, 7)], []]
     assert list(np.frombuffer(base64.b64decode(content["probability"][0]), dtype="<u2")[5:7]) == [65535] * 2
 
@@ -140,7 +136,8 @@ def test_a_playable_video_stays_where_it_is_and_another_is_copied_once(lab):
 
 def test_another_video_is_copied_anew(tmp_path):
     source = write_old_video(tmp_path / "old.avi")
-    run = read_review_run(make_review_run(tmp_path / "run", {"old": (Scene(), source)}))
+    _, (review,) = read_review_run(make_review_run(tmp_path / "run", {"old": (Scene(), source)}))
+    recording = review.row
     calls: list[int] = []
 
     def copy(recording):
@@ -149,7 +146,6 @@ def test_another_video_is_copied_anew(tmp_path):
         assert video.path == tmp_path / "old.mp4"
         return bool(calls)
 
-    recording = run.recordings[0]
     assert copy(recording)
     assert not copy(recording)
     assert copy(replace(recording, video_sha256="another"))
@@ -196,9 +192,9 @@ def test_corrections_of_merged_behaviors_read_back_though_they_never_occur(tmp_p
     config = folder / "config.yaml"
     theirs = {"rearing": ["mid", "wall"], "grooming": ["groom"]}
     config.write_text(dump_yaml({"name": "r", "behaviors": theirs, "head": {"name": "lstm"}}), encoding="utf-8")
-    run = read_review_run(folder)
+    run, (review,) = read_review_run(folder)
     corrected = parse_corrections([["rearing", 5, 9, "edited"]], run.behaviors, N_FRAMES)
-    path, _ = write_corrections(tmp_path / "corrections", run, run.recordings[0], None, corrected)
+    path, _ = write_corrections(tmp_path / "corrections", run, review.row, None, corrected)
     found = read_annotation(path, N_FRAMES, FPS, choice=AnnotationChoice(observation="m1"))
     track = label_tracks({"m1": found}, theirs, {"m1": N_FRAMES})["m1"]
     assert track.scored.all()
@@ -206,26 +202,26 @@ def test_corrections_of_merged_behaviors_read_back_though_they_never_occur(tmp_p
 
 
 def test_what_was_saved_is_taken_up_where_it_fits(tmp_path, caplog):
-    run = read_review_run(make_review_run(tmp_path / "run", {"m1": (Scene(), None)}))
-    recording, folder = run.recordings[0], tmp_path / "corrections"
-    assert saved_state(folder, run, recording) is None
+    run, (review,) = read_review_run(make_review_run(tmp_path / "run", {"m1": (Scene(), None)}))
+    row, folder = review.row, tmp_path / "corrections"
+    assert saved_state(folder, run, review) is None
     bouts = [["grooming", 0, 5, "model"], [BEHAVIORS[1], 7, 9, "human"]]
-    path, csv_path = write_corrections(folder, run, recording, None, parse_corrections(bouts, BEHAVIORS, N_FRAMES))
+    path, csv_path = write_corrections(folder, run, row, None, parse_corrections(bouts, BEHAVIORS, N_FRAMES))
     description = json.loads(path.read_bytes())["observations"]["m1"]["description"]
     assert description.endswith("Of 2 bouts: 1 the model's, unchanged; 1 a human's, unchanged; 0 edited.")
-    as_labels = read_annotation(path, recording.n_frames, recording.fps, choice=AnnotationChoice(observation="m1"))
+    as_labels = read_annotation(path, row.n_frames, row.fps, choice=AnnotationChoice(observation="m1"))
     (doubt,) = [note for note in as_labels.notes if isinstance(note, Doubt)]
-    assert "1 of 2 bouts were a model's" in doubt
-    found = saved_state(folder, run, recording)
+    assert "1 of 2 bouts in m1.boris are a model's" in doubt
+    found = saved_state(folder, run, review)
     assert (found["bouts"], found["started_from"], found["unsaved"]) == (bouts, "human", False)
     # A draft is newer, and knows what is done.
     draft = {"version": 1, "changed_at": "2026", "started_from": "model", "unsaved": True, "done": ["x"], "bouts": []}
-    draft_path(folder, recording).write_text(json.dumps(draft), encoding="utf-8")
+    draft_path(folder, review).write_text(json.dumps(draft), encoding="utf-8")
     os.utime(csv_path, (1, 1))
-    assert saved_state(folder, run, recording) == draft
-    draft_path(folder, recording).unlink()
-    for other in (replace(recording, n_frames=6), replace(recording, fps=50.0)):
-        assert saved_state(folder, run, other) is None
+    assert saved_state(folder, run, review) == draft
+    draft_path(folder, review).unlink()
+    for other in (replace(row, n_frames=6), replace(row, fps=50.0)):
+        assert saved_state(folder, run, replace(review, row=other)) is None
         assert "does not fit m1" in caplog.messages[-1]
 
 
@@ -243,10 +239,10 @@ def test_a_video_that_moved_is_found_by_its_name(lab, tmp_path):
 
 
 def test_of_several_moved_videos_the_one_of_the_run_is_taken(lab, tmp_path):
-    (recording,) = read_review_run(lab / "run é", ["gone"]).recordings
+    _, (review,) = read_review_run(lab / "run é", ["gone"])
     write_browser_video(tmp_path / "a" / "gone.mp4", n_frames=3)
     right = write_browser_video(tmp_path / "b" / "gone.mp4", n_frames=5)
-    recording = replace(recording, video_sha256=hashlib.sha256(right.read_bytes()).hexdigest())
+    recording = replace(review.row, video_sha256=hashlib.sha256(right.read_bytes()).hexdigest())
     video = page_video(recording, tmp_path, files_by_name(tmp_path), lambda *_: None)
     assert (video.path, video.note) == (right, "")
 
@@ -255,20 +251,24 @@ def test_a_page_links_its_video_from_anywhere(tmp_path):
     assert relative_url(tmp_path / "a b" / "x#1.mp4", tmp_path / "run" / "review") == "../../a%20b/x%231.mp4"
 
 
+def _settings(folder: Path) -> list[PostprocessConfig]:
+    _, (review,) = read_review_run(folder)
+    return [of[FULL] for of in review.timeline.settings]
+
+
 def _choice(threshold: float, min_bout_s: float) -> Choice:
     return Choice(fixed_variants(PostprocessConfig(threshold=threshold, min_bout_s=min_bout_s)))
 
 
 def test_settings_come_from_the_table_of_choices_where_there_is_one(tmp_path):
     folder = make_review_run(tmp_path / "run", {"a": (Scene(), None)}, behaviors=("grooming", "rearing"))
-    assert {line.threshold for line in read_review_run(folder).recordings[0].timelines} == {0.5}
+    assert {settings.threshold for settings in _settings(folder)} == {0.5}
     choices = Choices(
         {("grooming", "a"): _choice(0.4, 2.0)}, {"grooming": _choice(0.3, 1.0), "rearing": _choice(0.7, 0.5)}
     )
     rows = choice_rows(choices, ("grooming", "rearing"), ["a"])
     CHOICES.write(RunDir(folder), rows)
-    lines = read_review_run(folder).recordings[0].timelines
-    assert [(line.threshold, line.min_bout_s) for line in lines] == [(0.4, 2.0), (0.7, 0.5)]
+    assert [(settings.threshold, settings.min_bout_s) for settings in _settings(folder)] == [(0.4, 2.0), (0.7, 0.5)]
 
 
 def test_what_is_wrong_is_said(tmp_path, capsys):

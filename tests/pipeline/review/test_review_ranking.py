@@ -1,35 +1,40 @@
 """Where a look is worth most: hand-made timelines with known answers."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from pipeline.review.disagreements import disagreements
-from pipeline.review.ranking import LOOK_S, MOST_CANDIDATES, BehaviorTimeline, chance_wrong, gain_s, rank
+from pipeline.review.disagreements import LOOK_S, disagreements
+from pipeline.review.ranking import MOST_PLACES, chance_wrong, gain_s, rank
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.timeline import FULL, BehaviorTimeline, Timeline
 from tests.pipeline.review.review_runs import frames_of
 
 FPS = 10.0
 
 
-def timeline(probability, predicted=None, human=None, scored=None, **settings) -> BehaviorTimeline:
-    probability = np.asarray(probability, dtype=np.float32)
-    if predicted is None:
-        predicted = probability >= settings.get("threshold", 0.5)
-    if human is not None and scored is None:
-        scored = np.ones(len(probability), dtype=bool)
-    return BehaviorTimeline("grooming", FPS, probability, predicted, active=human, scored=scored, **settings)
+def timeline(probability, predicted=None, human=None, behaviors=("grooming",), **settings) -> Timeline:
+    """Arrays have a column for each of several behaviors, or none for one."""
+    columns = (-1, len(behaviors))
+    probability = np.asarray(probability, dtype=np.float32).reshape(columns)
+    config = PostprocessConfig(**{"min_bout_s": 0.0} | settings)
+    predicted = probability >= config.threshold if predicted is None else predicted.reshape(columns)
+    true = None if human is None else human.reshape(columns)
+    scored = None if true is None else np.ones(true.shape, dtype=bool)
+    of = ({FULL: config},) * len(behaviors)
+    return Timeline("m1", FPS, behaviors, probability, {FULL: predicted}, true, scored, of)
 
 
 def places(line):
-    return [(c.kind, c.start_frame, c.stop_frame) for c in rank([line])]
+    return [(c.kind, c.start_frame, c.stop_frame) for c in rank(line)]
 
 
 def opposed(human, model, judged=None, n_frames=300):
     judged = np.ones(n_frames, dtype=bool) if judged is None else judged
     human, model = frames_of(human, n_frames), frames_of(model, n_frames)
-    found = disagreements(human, model, judged, np.full(n_frames, 0.7), FPS)
+    line = BehaviorTimeline(human, model, np.full(n_frames, 0.7), judged, FPS)
+    found = disagreements(line, PostprocessConfig())
     return [(d.kind, d.start_frame, d.stop_frame) for d in found]
 
 
@@ -52,14 +57,14 @@ def test_a_bout_that_the_model_found_and_dropped_is_no_bout_that_it_never_saw():
     probability = np.full(300, 0.02)
     probability[60:63] = 0.99
     human, nothing = frames_of([(50, 70)]), np.zeros(300, dtype=bool)
-    (missed,) = rank([timeline(probability, nothing, human, min_bout_s=0.5)])
+    (missed,) = rank(timeline(probability, nothing, human, min_bout_s=0.5))
     assert missed.reason == (
         "The human saw 2.0 s; the model's probability reaches 0.99, "
         "but what it found there is too short (under 0.5 s) and was dropped."
     )
-    (missed,) = rank([timeline(probability, nothing, human, min_bout_s=0.1)])
+    (missed,) = rank(timeline(probability, nothing, human, min_bout_s=0.1))
     assert "reaches 0.99, but what it found there was dropped" in missed.reason
-    (missed,) = rank([timeline(probability, nothing, human, threshold=0.995)])
+    (missed,) = rank(timeline(probability, nothing, human, threshold=0.995))
     assert missed.reason == "The human saw 2.0 s, the model none (probability at most 0.99)."
 
 
@@ -74,7 +79,7 @@ def test_an_unsure_bout_a_near_bout_and_a_dropped_one():
     probability[120:150] = 0.45
     probability[200:203] = 0.9
     predicted = frames_of([(50, 80)])
-    found = {c.kind + str(c.start_frame): c for c in rank([timeline(probability, predicted)])}
+    found = {c.kind + str(c.start_frame): c for c in rank(timeline(probability, predicted))}
     assert set(found) == {"unsure50", "near120", "near200"}
     assert "mean probability 0.60 (threshold 0.50)" in found["unsure50"].reason
     assert "up to 0.45" in found["near120"].reason
@@ -113,14 +118,14 @@ def test_a_quick_rise_at_an_end_is_no_doubt_and_flicker_is_said():
     assert places(timeline(probability, frames_of([(50, 90)]))) == []
     probability[90:110:2] = 0.6
     probability[91:110:2] = 0.3
-    (edge,) = rank([timeline(probability, frames_of([(50, 90)]))])
+    (edge,) = rank(timeline(probability, frames_of([(50, 90)])))
     assert (edge.kind, edge.start_frame) == ("edge", 90)
     assert "crosses the threshold 19 times" in edge.reason
 
 
 def test_a_bout_that_is_only_just_long_enough():
     probability = np.where(frames_of([(50, 56), (100, 140)]), 0.97, 0.01)
-    (short,) = rank([timeline(probability, min_bout_s=0.5)])
+    (short,) = rank(timeline(probability, min_bout_s=0.5))
     assert (short.kind, short.start_frame, short.stop_frame) == ("short", 50, 56)
     assert short.reason == "Only 0.6 s long; below 0.5 s it would have been dropped."
 
@@ -129,7 +134,7 @@ def test_where_nothing_was_predicted_nothing_ranks():
     probability = np.full(300, 0.5)
     probability[100:200] = np.nan
     human = frames_of([(120, 180)])
-    found = rank([timeline(probability, probability >= 0.5, human)])
+    found = rank(timeline(probability, probability >= 0.5, human))
     assert all(c.stop_frame <= 100 or c.start_frame >= 200 for c in found)
     assert places(timeline(np.full(50, np.nan), np.zeros(50, dtype=bool))) == []
 
@@ -164,10 +169,10 @@ def test_a_disagreement_comes_before_a_doubt_and_replaces_it():
     probability[50:80] = 0.6
     probability[150:180] = 0.6
     human = frames_of([(150, 180)])
-    found = rank([timeline(probability, None, human)])
+    found = rank(timeline(probability, None, human))
     assert [(c.kind, c.start_frame) for c in found] == [("invented", 50), ("unsure", 150)]
     assert found[1].reason.endswith("The human agrees with the model.")
-    alone = rank([timeline(probability)])
+    alone = rank(timeline(probability))
     assert found[1].score == pytest.approx(alone[0].score / 4)
 
 
@@ -175,8 +180,8 @@ def test_a_confusion_is_said():
     rearing = np.where(frames_of([(50, 80)]), 0.95, 0.02)
     nothing = np.full(300, 0.02)
     seen = frames_of([(45, 75)])
-    lines = [timeline(rearing, None, frames_of([])), replace(timeline(nothing, None, seen), behavior="climbing")]
-    reasons = [candidate.reason for candidate in rank(lines)]
+    probability, human = np.stack([rearing, nothing], axis=1), np.stack([frames_of([]), seen], axis=1)
+    reasons = [place.reason for place in rank(timeline(probability, None, human, ("grooming", "climbing")))]
     assert reasons[0].endswith("The model has grooming there.")
     assert reasons[1].endswith("The human has climbing there.")
 
@@ -185,8 +190,9 @@ def test_scores_fall_and_stay_within_zero_and_one():
     rng = np.random.default_rng(1)
     probability = np.clip(np.repeat(rng.random(500), 7) + rng.normal(size=3500) * 0.05, 0, 1)
     human = np.repeat(rng.random(500) > 0.6, 7)
-    found = rank([timeline(probability, None, human), timeline(probability[::-1].copy())])
-    assert len(found) == MOST_CANDIDATES
+    both = np.stack([probability, probability[::-1]], axis=1)
+    found = rank(timeline(both, None, np.stack([human, human], axis=1), ("grooming", "rearing")))
+    assert len(found) == MOST_PLACES
     assert all(0 < c.score <= 1 and c.start_frame < c.stop_frame for c in found)
     assert all(first.score >= second.score - 1e-6 for first, second in pairwise(found))
 
@@ -195,6 +201,6 @@ def test_what_ten_minutes_gain():
     assert gain_s([]) == 0
     probability = np.full(300, 0.02)
     probability[50:80] = 0.5
-    found = rank([timeline(probability, frames_of([(50, 80)]))])
+    found = rank(timeline(probability, frames_of([(50, 80)])))
     assert gain_s(found) == pytest.approx(0.5 * 4)
     assert gain_s(found, budget_s=5) == 0

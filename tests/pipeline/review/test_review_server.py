@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,7 @@ import pytest
 import pipeline.review.server as server_module
 from pipeline.annotations import EventList, read_annotation
 from pipeline.review.corrections import parse_corrections
-from pipeline.review.pages import Review, write_pages
-from pipeline.review.ranking import rank
+from pipeline.review.pages import write_pages
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import TOKEN_HEADER, make_offer, make_server, requested_range
 from pipeline.review.videos import page_video
@@ -55,8 +55,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     video = write_browser_video(folder / "videos" / "m.mp4")
     (folder / "secret.txt").write_text("secret", encoding="utf-8")
-    run = read_review_run(make_review_run(folder / "run", {"mouse 1": (Scene(), video), "other": (Scene(), None)}))
-    reviews = [Review(r, rank(r.timelines), page_video(r, folder, {}, lambda *_: None)) for r in run.recordings]
+    scenes = {"mouse 1": (Scene(), video), "other": (Scene(), None)}
+    run, found = read_review_run(make_review_run(folder / "run", scenes))
+    reviews = [replace(r, video=page_video(r.row, folder, {}, lambda *_: None)) for r in found]
     write_pages(run, reviews, folder / "run" / "review")
     offer = make_offer(run, reviews, folder / "run" / "review", folder / "run" / "corrections")
     server = make_server(offer)

@@ -1,0 +1,39 @@
+"""What the command lines of several commands have in common."""
+
+import argparse
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from common.errors import InputError
+from common.suggestions import did_you_mean, listing
+
+
+def command_parser(name: str, description: str, examples: str = "") -> argparse.ArgumentParser:
+    """A parser for `run_experiment.py NAME`; with examples, lines are broken as they stand here."""
+    return argparse.ArgumentParser(
+        prog=f"run_experiment.py {name}".strip(),
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter,
+    )
+
+
+def add_overrides(parser: argparse.ArgumentParser, words: str) -> None:
+    """`--set KEY=VALUE`, as often as one likes."""
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=words)
+
+
+def add_run(
+    parser: argparse.ArgumentParser, such_as: str, output: str, recordings: str = "only these (default: all)"
+) -> None:
+    """`RUN [RECORDING ...] [--output DIR]`."""
+    parser.add_argument("run", type=Path, metavar="RUN", help=f"folder of a run, {such_as} runs/exp1")
+    parser.add_argument("recordings", nargs="*", metavar="RECORDING", help=recordings)
+    parser.add_argument("--output", type=Path, metavar="DIR", help=output)
+
+
+def require_recordings(run: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Raise where a run, named as a sentence begins with it, lacks one of these recordings."""
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise InputError(f"{run} has no recording {unknown!r}.{did_you_mean(unknown, known)} It has: {listing(known)}.")
