@@ -27,14 +27,8 @@ SAME_FPS, SAME_SIZE = 0.02, 0.05
 class AuditedRecording:
     """One recording's files, as far as they could be read, and what is odd about them.
 
-    Attributes
-    ----------
-    loaded : LoadedRecording
-    low_likelihood_share, unobserved_share, on_animal_share : float or None
-        In [0, 1]. `on_animal_share`: of the sampled frames in which something stands out from the background, those
-        in which the center is there; None also where that can't be told.
-    labels : list of LabelSummary
-    findings : list of Finding
+    Shares are in [0, 1]. `on_animal_share`: of the sampled frames in which something stands out from the background,
+    those in which the center is there; None also where that can't be told.
     """
 
     loaded: LoadedRecording
@@ -61,15 +55,7 @@ class AuditedRecording:
 
 @dataclass(frozen=True)
 class Audit:
-    """A whole table of recordings, looked at.
-
-    Attributes
-    ----------
-    table_path : Path
-    recordings : list of AuditedRecording
-    general : list of Finding
-        Rows that can't be read, and what is about several recordings.
-    """
+    """A whole table of recordings; `general` is about rows that can't be read, and about several recordings."""
 
     table_path: Path
     recordings: list[AuditedRecording]
@@ -88,12 +74,7 @@ class Audit:
 def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool) -> Audit:
     """Look at every recording of a table.
 
-    Parameters
-    ----------
-    table_path : Path
-    settings : ReadingSettings
-    is_experiment : bool
-        False without a YAML: then nothing is asked about behaviors, annotators and splits.
+    Without a YAML (`is_experiment` false) nothing is asked about behaviors, annotators and splits.
 
     Raises
     ------

@@ -69,12 +69,10 @@ class ExperimentConfig(BaseModel):
         "`intersection` (all).",
     )
     mask_disagreements: bool = Field(
-        False,
-        description="Frames on which annotators disagree are not trained on. They are scored all the same.",
+        False, description="Frames on which annotators disagree are not trained on. They are scored all the same."
     )
     demo: DemoConfig = Field(
-        default_factory=DemoConfig,
-        description="Size of the simulated open field (only for `recordings: demo`).",
+        default_factory=DemoConfig, description="Size of the simulated open field (only for `recordings: demo`)."
     )
     frames: FramesSetting = Field(
         "strict",
@@ -206,14 +204,9 @@ class ExperimentConfig(BaseModel):
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Read and check one experiment.
+    """Read and check one experiment, of this or an older schema.
 
-    Parameters
-    ----------
-    path : Path
-        YAML file, of this or an older schema.
-    overrides : sequence of str
-        `key.path=value`, as given with `--set`; the value is read as YAML.
+    `overrides` are `key.path=value`, as given with `--set`; the value is read as YAML.
 
     Raises
     ------

@@ -35,20 +35,12 @@ _STAMP_S, _EXACT_S = 0.001, 1e-5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is odd.
+    """One thing that is odd about a recording ("" where it is about several).
 
-    Attributes
-    ----------
-    severity : str
-        `error`: a run stops here; `warning`: it goes on, and its results suffer or may suffer; `note`: good to know.
-    recording : str
-        Its id; "" where it is about several.
-    found, consequence, remedy : str
-        What was found, with numbers; what it does to the results; what to do. Whole sentences.
-    is_doubt : bool
-        Results of this recording may mean nothing at all.
-    is_change : bool
-        Something was moved or left out, as the user asked: a run notes that, though it is no warning.
+    `error`: a run stops here; `warning`: it goes on, and its results suffer or may suffer; `note`: good to know. What
+    was found, with numbers, what it does to the results and what to do are whole sentences. `is_doubt`: results of this
+    recording may mean nothing at all. `is_change`: something was moved or left out, as the user asked: a run notes
+    that, though it is no warning.
     """
 
     severity: Severity

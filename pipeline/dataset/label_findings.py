@@ -20,16 +20,7 @@ LONG_SILENCE = 0.25
 
 @dataclass(frozen=True)
 class BehaviorShare:
-    """One behavior, as the file names it, in one recording.
-
-    Attributes
-    ----------
-    behavior : str
-    n_bouts, n_frames : int
-        Bouts, and frames in which it is active.
-    n_scored : int
-        Frames that were judged for it.
-    """
+    """One behavior, as the file names it, in one recording: its bouts, and frames that are active or were judged."""
 
     behavior: str
     n_bouts: int
@@ -44,22 +35,11 @@ class BehaviorShare:
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """One annotator's labels of one recording, on the frames of the video.
+    """One annotator's ("" where the table names nobody) labels of one recording, on the frames of the video.
 
-    Attributes
-    ----------
-    annotator : str
-        "" where the table names nobody.
-    file, format : str
-    n_video_frames : int
-        Frames of the video.
-    first_frame, stop_frame : int or None
-        First frame with a label, and the one after the last: of the scored frames of a frame table, of the bouts
-        of an event list. None where there is none.
-    unscored_share : float
-        Share of frames, over behaviors, that nobody judged; in [0, 1].
-    behaviors : tuple of BehaviorShare
-    is_event_list : bool
+    `first_frame` and `stop_frame`: first frame with a label, and the one after the last, of the scored frames of a
+    frame table or the bouts of an event list; None where there is none. `unscored_share`: share of frames, over
+    behaviors, that nobody judged; in [0, 1].
     """
 
     annotator: str
@@ -165,13 +145,9 @@ def label_findings(recording: str, summary: LabelSummary) -> list[Finding]:
 def behavior_findings(
     annotations: Mapping[str, Sequence[RawAnnotation]], behaviors: Mapping[str, Sequence[str]]
 ) -> list[Finding]:
-    """Whether the experiment's behaviors are in the files, and what else is.
+    """Whether the experiment's behaviors (our name → theirs) are in the files, and what else is.
 
-    Parameters
-    ----------
-    annotations : mapping of recording id to sequence of RawAnnotation
-        Those that could be read.
-    behaviors : mapping of our name to their names
+    `annotations` are those that could be read, by recording id.
     """
     files = [annotation for found in annotations.values() for annotation in found]
     if not files:

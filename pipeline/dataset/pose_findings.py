@@ -78,15 +78,11 @@ def _beside_the_animal(name: str, centers: CenterTrack, video: VideoInfo) -> Ite
 
 
 def on_animal_share(centers: CenterTrack, video: VideoInfo) -> float | None:
-    """Tell in how many of the sampled frames the center lies on or near what stands out from the background.
+    """Tell in how many of the sampled frames the center lies on or near what stands out from the background, in [0, 1].
 
-    Near: at most the size of what stands out away, and at least `NEAR_SHARE` of the picture's shorter side.
-
-    Returns
-    -------
-    float or None
-        In [0, 1]. None where it can't be told: nothing stands out, or the center is seen in too few of the frames
-        outside of places where it rests.
+    Near: at most the size of what stands out away, and at least `NEAR_SHARE` of the picture's shorter side. None where
+    it can't be told: nothing stands out, or the center is seen in too few of the frames outside of places where it
+    rests.
     """
     foreground = video.quality.foreground
     if foreground is None:

@@ -41,19 +41,9 @@ def under_title(bar: Bar, title: str) -> Progress:
 class ReadingSettings:
     """What an experiment says of how files are read; the defaults are those of an experiment.
 
-    Attributes
-    ----------
-    center : CenterConfig
-    cache_dir : Path
-    frames : FramesConfig or str
-    behaviors : dict of str to list of str
-        Our name of each behavior and its names in the annotations; empty where no experiment is given.
-    annotations : str or None
-        Whose labels are used.
-    source : FeatureSource
-        Where features come from; by default the frames of videos.
-    table_folder : Path
-        Folder of the table of recordings.
+    `behaviors`: our name of each and its names in the annotations; empty where no experiment is given. `annotations`:
+    whose labels are used. `source`: where features come from; by default the frames of videos. `table_folder`: of the
+    table of recordings.
     """
 
     center: CenterConfig = field(default_factory=CenterConfig)
@@ -162,11 +152,7 @@ def read_recording_labels(
 class FittedLabels:
     """One annotator's labels of one recording, brought to the frames of its video.
 
-    Attributes
-    ----------
-    annotation : RawAnnotation
-    findings : list of Finding
-        What the frame policy did to them, and whether their times can be trusted.
+    `findings`: what the frame policy did to them, and whether their times can be trusted.
     """
 
     annotation: RawAnnotation
@@ -175,23 +161,11 @@ class FittedLabels:
 
 @dataclass
 class LoadedRecording:
-    """One recording's files, read once and brought to the frames of its video, as far as they could be read.
+    """One recording's files, read once and brought to the frames of its video; None = could not be read.
 
-    Attributes
-    ----------
-    recording : Recording
-    measured : Measured or None
-        None where the video can't be read.
-    pose : PoseTrack or None
-        As in the file; None where it can't be read or there is none.
-    poses : FittedPoses or None
-        None where there is no pose for each frame of the video.
-    centers : CenterTrack or None
-        Made of `poses`, or else of `pose`.
-    labels : dict of str to FittedLabels
-        By annotator; without those that can't be read or are of other frames.
-    findings : list of Finding
-        About video and poses, and everything that would end a run.
+    `pose` is as in the file; `poses` has one for each frame of the video; `centers` are made of `poses`, or else of
+    `pose`. `labels` are by annotator, without those that can't be read or are of other frames. `findings`: about video
+    and poses, and everything that would end a run.
     """
 
     recording: Recording
@@ -216,16 +190,10 @@ class LoadedRecording:
 def load_recording(
     recording: Recording, settings: ReadingSettings, bar: Bar, lists_errors: bool = False
 ) -> LoadedRecording:
-    """Read a recording's video, poses and labels once, and check that they agree.
+    """Read a recording's video, poses and labels once, and check that they agree; the bar shows how far it is decoded.
 
-    Parameters
-    ----------
-    recording : Recording
-    settings : ReadingSettings
-    bar : Bar
-        Shows how far the video is decoded.
-    lists_errors : bool
-        Everything that is wrong becomes a finding, and each file that can be read is looked at (`audit`).
+    With `lists_errors`, everything that is wrong becomes a finding, and each file that can be read is looked at
+    (`audit`).
 
     Raises
     ------

@@ -40,24 +40,11 @@ def ignore_progress(done: int, total: int) -> None:
 def make_demo(
     folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] = ignore_progress
 ) -> Path:
-    """Make the simulated open field, unless the folder already holds exactly this demo.
+    """Make the simulated open field, unless the folder already holds exactly this demo; its `recordings.csv`.
 
-    The folder appears whole or not at all: files are written beside it and moved in one step. A demo
-    of other settings, or of an older simulator, is replaced.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the demo lies or shall lie. Must not hold anything else.
-    config : DemoConfig, optional
-        Size and seed.
-    progress : callable
-        Called with (frames done, frames in all).
-
-    Returns
-    -------
-    Path
-        The demo's `recordings.csv`.
+    The folder, which must not hold anything else, appears whole or not at all: files are written beside it and moved in
+    one step. A demo of other settings, or of an older simulator, is replaced. `progress` is called with (frames done,
+    frames in all).
 
     Raises
     ------

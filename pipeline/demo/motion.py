@@ -36,23 +36,7 @@ class _Goal:
 def simulate_motion(
     episodes: list[Episode], mouse: Mouse, arena: Arena, fps: float, rng: np.random.Generator
 ) -> NDArray[np.void]:
-    """Posture of every frame.
-
-    Parameters
-    ----------
-    episodes : list of Episode
-        The timeline, see `plan_timeline`.
-    mouse, arena
-        Who moves where.
-    fps : float
-        Frame rate.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray, shape (n_frames,), dtype `POSTURE`
-    """
+    """Posture of every frame of a timeline (see `plan_timeline`), shape (n_frames,), dtype `POSTURE`."""
     postures = np.zeros(episodes[-1].stop, POSTURE)
     walker = _Walker(mouse, arena, fps, rng)
     for i, episode in enumerate(episodes):

@@ -19,22 +19,9 @@ _MARGIN_MM = 10.0
 class Coat:
     """How one animal and its light look.
 
-    Attributes
-    ----------
-    fur : float
-        Brightness of the fur, 0 (black) to 1 (white).
-    skin : float
-        Brightness of ears, tail, paws.
-    eye : float
-        Brightness of the eyes.
-    grain : float
-        Strength of the fur's texture.
-    light : tuple of float
-        Direction to the lamp (x, y, z), any length; decides shading and where shadows fall.
-    shading : float
-        0 = flat silhouette, 1 = strong relief.
-    shadow : float
-        Darkness of the cast shadow.
+    `fur`, `skin` (ears, tail, paws) and `eye` are brightnesses, 0 (black) to 1 (white); `grain` is the strength of the
+    fur's texture. `light`, the direction to the lamp (x, y, z), of any length, decides shading and where shadows fall;
+    `shading` is 0 for a flat silhouette, 1 for strong relief; `shadow` is the darkness of the cast shadow.
     """
 
     fur: float = 0.42
@@ -112,29 +99,12 @@ def _ellipse(
 
 
 def draw_mouse(
-    image: Image,
-    body: Body,
-    mouse: Mouse,
-    coat: Coat,
-    camera: Camera,
-    arena: Arena,
-    floor: Image,
-    grain: Image,
+    image: Image, body: Body, mouse: Mouse, coat: Coat, camera: Camera, arena: Arena, floor: Image, grain: Image
 ) -> None:
-    """Draw a posed mouse into a brightness image, in place.
+    """Draw a posed mouse into a brightness image, shape (height_px, width_px), float32, in place.
 
-    Parameters
-    ----------
-    image : ndarray, shape (height_px, width_px), float32
-        The arena; changed in place.
-    body, mouse, coat
-        What to draw.
-    camera, arena
-        Where it stands; the walls mirror it faintly.
-    floor : ndarray, like `image`
-        1 on the floor, 0 elsewhere.
-    grain : ndarray, shape (>= patch height, >= patch width), float32
-        Texture of the fur, moved along with the body.
+    The walls of the arena mirror it faintly. `floor`, like `image`: 1 on the floor, 0 elsewhere. `grain`, at least as
+    large as the mouse: texture of the fur, moved along with the body.
     """
     points = camera.project(body.balls[:, :3])
     reach = float((body.balls[:, 3] * camera.scale_at(body.balls[:, 2])).max())

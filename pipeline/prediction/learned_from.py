@@ -19,18 +19,9 @@ _SAME_SIZE = 0.1
 
 @dataclass(frozen=True)
 class LearnedFrom:
-    """Training recordings of a run.
+    """Training recordings of a run, by the SHA-256 of their videos; what the run does not say is empty or None.
 
-    Attributes
-    ----------
-    videos : dict of str to str
-        Recording by SHA-256 of its video.
-    individuals : frozenset of str
-        Case-folded.
-    fps : float or None
-        Median frame rate; None where the run says nothing.
-    widths_px : tuple of int
-        Widths of the videos.
+    `individuals` are case-folded; `fps` is the median; `widths_px` are those of the videos.
     """
 
     videos: dict[str, str]

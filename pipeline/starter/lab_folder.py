@@ -50,19 +50,10 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class LabFolder:
-    """What was found, in the order of paths.
+    """What was found in `root` (absolute), in the order of paths.
 
-    Attributes
-    ----------
-    root : Path
-        The folder, absolute.
-    videos, poses : tuple of Path
-    annotations : tuple of AnnotationSource
-        A file with several observations stands there once for each.
-    skipped : tuple of Skipped
-        What looks like one of these and was left skipped.
-    n_files : int
-        Files that were seen, whatever they hold.
+    A file with several observations stands among the annotations once for each; `skipped` is what looks like one of
+    these and was not taken; `n_files` counts what was seen, whatever it holds.
     """
 
     root: Path

@@ -37,16 +37,9 @@ _NOBODY = "no video here has this name"
 
 @dataclass(frozen=True)
 class AnnotationSource:
-    """One set of annotations: a file, or one observation of a file that has several.
+    """One set of annotations: a file, or one observation of a file that has several ("" = the file holds one).
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    observation : str
-        Which of several observations; "" = the file holds one.
-    media : tuple of str
-        Names of the videos that it names inside, with folders or without; empty = none.
+    `media`: names of the videos that it names inside, with folders or without; empty = none.
     """
 
     path: Path
