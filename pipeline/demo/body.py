@@ -46,7 +46,7 @@ _ARCH_SHARE = np.interp(_SPINE, [0.0, 0.5, 1.0], [0.55, 0.0, -0.9])
 
 @dataclass(frozen=True)
 class Mouse:
-    """One animal's build; `length_mm` is from tail base to neck on all fours, `girth_mm` half the width at the widest."""
+    """One animal's build; `length_mm` goes from tail base to neck, `girth_mm` is half the width at the widest."""
 
     length_mm: float = 60.0
     girth_mm: float = 16.5
