@@ -116,13 +116,12 @@ def read_columns(
     arrays = {name: np.frombuffer(values, np.int8) for name, values in codes.items()}
     any_marked = any(np.isin(values, (_MARK, _EMPTY)).all() and (values == _MARK).any() for values in arrays.values())
     none = np.zeros(0, bool)
-    columns = {}
-    for name in positions:
-        if name in faults:
-            columns[name] = LabelColumn(none, none, faults[name])
-        else:
-            columns[name] = _column(name, arrays[name], numbers, any_marked)
-    return columns
+    return {
+        name: LabelColumn(none, none, faults[name])
+        if name in faults
+        else _column(name, arrays[name], numbers, any_marked)
+        for name in positions
+    }
 
 
 def _column(name: str, values: NDArray[np.int8], numbers: list[int], any_marked: bool) -> LabelColumn:

@@ -22,7 +22,6 @@ from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
 from pipeline.config.complaints import complaints
 from pipeline.config.demo import DemoConfig
-from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.migrations import RENAMED, SCHEMA, migrate
 from pipeline.config.yaml_tree import apply_override, read_yaml_mapping
@@ -45,6 +44,23 @@ class CropConfig(BaseModel):
     size_px: int = Field(
         default=160, ge=8, le=4096, description="Side of the square around the center, in pixels of the video frame."
     )
+
+
+class ExecutionConfig(BaseModel):
+    """Settings that are no part of a run's identity: with others, its tables come out the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Heads trained at the same time, each in its own process. 0: chosen by cores.",
+    )
+    cache_dir: Path = Field(
+        default=Path("cache"), description="Folder of the cached embeddings (shared by experiments)."
+    )
+    output_dir: Path = Field(default=Path("runs"), description="Folder in which the run's folder is made.")
 
 
 class ExperimentConfig(BaseModel):
@@ -216,30 +232,26 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     tree = migrate(read_yaml_mapping(path), str(path))
     for override in overrides:
         apply_override(tree, override, RENAMED)
-    return _checked(tree, str(path))
+    return parse_config(tree, str(path))
 
 
 def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
-    """Check a tree of settings; `source` names it in errors.
+    """Check a tree of settings of today's form; `source` names it in errors.
 
     Raises
     ------
     InputError
         If a key is unknown, missing or out of range.
     """
-    return _checked(migrate(tree, source), source)
+    try:
+        return ExperimentConfig.model_validate(tree)
+    except ValidationError as error:
+        raise InputError(f"{source}: {'; '.join(complaints(error, tree, list(walk_fields())))}.") from None
 
 
 def dump_config(config: ExperimentConfig) -> str:
     """The resolved configuration as YAML text, every default written out."""
     return dump_yaml({"schema": SCHEMA, **config.model_dump(mode="json")})
-
-
-def _checked(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
-    try:
-        return ExperimentConfig.model_validate(tree)
-    except ValidationError as error:
-        raise InputError(f"{source}: {'; '.join(complaints(error, tree, list(walk_fields())))}.") from None
 
 
 def walk_fields() -> Iterator[tuple[str, str, Any]]:

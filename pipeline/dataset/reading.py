@@ -116,16 +116,6 @@ def read_recording_poses(
         raise InputError(f"{error} The column `animal` of {recording.id} asks for {recording.animal!r}.") from None
 
 
-def rows_to_agree(pose: PoseTrack | None, n_frames: int) -> int | None:
-    """Rows of the pose file that must agree with the video; None without a file.
-
-    A format that ends with the last frame in which the animal was seen may end before the video.
-    """
-    if pose is None:
-        return None
-    return n_frames if pose.ends_with_last_seen and pose.n_frames < n_frames else pose.n_frames
-
-
 def read_recording_labels(
     recording: Recording, annotator: str, measured: Measured, settings: ReadingSettings
 ) -> RawAnnotation:
@@ -240,7 +230,9 @@ def _fit_poses(
     """Compare the lengths of all files, and give each frame of the video a pose."""
     assert loaded.measured is not None
     n_frames, allowed = loaded.measured.n_frames, settings.allowance(loaded.id)
-    n_pose_rows = rows_to_agree(loaded.pose, n_frames)
+    n_pose_rows = None if loaded.pose is None else loaded.pose.n_frames
+    if loaded.pose is not None and loaded.pose.ends_with_last_seen:  # which may be before the video's end
+        n_pose_rows = max(loaded.pose.n_frames, n_frames)
     do_poses_agree = _agrees(loaded.id, n_frames, n_pose_rows, None, allowed)
     spans: list[LabelSpan | None] = [annotation.span for annotation in annotations.values()]
     for number, span in enumerate(spans or [None]):

@@ -61,8 +61,6 @@ class _Walker:
         self.wander = np.zeros(4)
         self.goal = _Goal({})
 
-    # ---- goals -------------------------------------------------------------------------------
-
     def begin(self, episode: Episode, following: str | None) -> None:
         """Decide how this episode will look."""
         goal = getattr(self, f"_aim_{episode.state}")(episode, following)
@@ -150,8 +148,6 @@ class _Walker:
         face = self._wall_direction()
         return _Goal(pose, place, face + self._between(-0.4, 0.4), sway=0.03, sway_s=1.2)
 
-    # ---- places ------------------------------------------------------------------------------
-
     def _wall_direction(self) -> float:
         outward = self.arena.mirror(self.place[None])[0] - self.place
         return float(np.arctan2(outward[1], outward[0]))
@@ -168,19 +164,15 @@ class _Walker:
         wanted = self._between(70.0, 190.0) * episode.n_frames * self.dt
         options = self.rng.uniform(-0.9, 0.9, (24, 2)) * radius
         distance = self.arena.wall_distance(options)
+        margin = 1.5 if following in IN_THE_OPEN else 0.5
         if following in AT_WALL:
+            margin = 0.9
             outward = self.arena.mirror(options) - options
             outward /= np.linalg.norm(outward, axis=1, keepdims=True)
             options = options + outward * (distance - self.mouse.length_mm)[:, None]
-            options = self.arena.keep_inside(options, np.full(len(options), 0.9 * self.mouse.length_mm))
-        elif following in IN_THE_OPEN:
-            options = self.arena.keep_inside(options, np.full(len(options), 1.5 * self.mouse.length_mm))
-        else:
-            options = self.arena.keep_inside(options, np.full(len(options), 0.5 * self.mouse.length_mm))
+        options = self.arena.keep_inside(options, np.full(len(options), margin * self.mouse.length_mm))
         far = np.linalg.norm(options - self.place, axis=1)
         return options[np.argmin(np.abs(far - wanted))]
-
-    # ---- one frame ---------------------------------------------------------------------------
 
     def advance(self, frame: int, episode: Episode) -> np.void:
         """Move on by one frame and return the posture."""

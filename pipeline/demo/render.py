@@ -154,8 +154,8 @@ def _moved(grain: Image, anchor_px: NDArray[np.float64], shape: tuple[int, ...])
     return grain[rows[:, None], columns[None, :]]
 
 
-def _blend(patch: Image, mask: NDArray[np.uint8], tone: float, strength: float = 1.0) -> None:
-    patch += mask * np.float32(strength / 255.0) * (np.float32(tone) - patch)
+def _blend(patch: Image, mask: NDArray[np.uint8], tone: float) -> None:
+    patch += mask * np.float32(1.0 / 255.0) * (np.float32(tone) - patch)
 
 
 def _soft_discs(
@@ -216,16 +216,12 @@ def _draw_head(patch: Image, body: Body, mouse: Mouse, coat: Coat, camera: Camer
     angle = float(np.arctan2(body.head_direction[1], body.head_direction[0])) + camera.roll
     # An ear is a disc that faces forward and up: the steeper the head, the flatter it looks.
     depth = 0.62 + 0.25 * float(np.clip(-body.head_direction[2], -0.6, 0.6))
-    mask = np.zeros(patch.shape, np.uint8)
-    for sign, ear in zip((-1.0, 1.0), body.ears, strict=True):
-        radius = mouse.ear_mm * float(camera.scale_at(ear[2]))
-        _ellipse(mask, camera.project(ear) - origin, (radius * depth, radius), angle - sign * 0.45, 215)
-    _blend(patch, mask, coat.skin * 0.9)
-    inner = np.zeros_like(mask)
-    for sign, ear in zip((-1.0, 1.0), body.ears, strict=True):
-        radius = 0.6 * mouse.ear_mm * float(camera.scale_at(ear[2]))
-        _ellipse(inner, camera.project(ear) - origin, (radius * depth, radius), angle - sign * 0.45, 150)
-    _blend(patch, inner, 0.5 * (coat.fur + coat.skin) * 0.8)
+    for size, value, tone in ((1.0, 215, coat.skin * 0.9), (0.6, 150, 0.5 * (coat.fur + coat.skin) * 0.8)):
+        mask = np.zeros(patch.shape, np.uint8)
+        for sign, ear in zip((-1.0, 1.0), body.ears, strict=True):
+            radius = size * mouse.ear_mm * float(camera.scale_at(ear[2]))
+            _ellipse(mask, camera.project(ear) - origin, (radius * depth, radius), angle - sign * 0.45, value)
+        _blend(patch, mask, tone)
     dots = np.zeros_like(mask)
     for eye in body.eyes:
         radius = 0.11 * mouse.girth_mm * float(camera.scale_at(eye[2]))
