@@ -81,27 +81,11 @@ def read_annotation(
     Whether its span fits the video is checked where pose rows are known too (`pipeline.dataset.frames_agree`), and
     again when labels are made of it.
 
-    Parameters
-    ----------
-    path : Path
-        A file in one of `FORMATS`.
-    n_frames : int
-        Frames of the video, decoded.
-    fps : float
-        Frames per second of the video.
-    choice : AnnotationChoice, optional
-        What the user named: format, observation, media file, subject. What isn't named is recognised from
-        the content or is an error that says how to name it.
-    video_name : str
-        File name of the video, by which it is found among the media of a BORIS file; "" = unknown.
-    behaviors : iterable of str
-        The annotators' names for the behaviors of the experiment, by which a subject may be told.
-    tolerance_frames : int
-        By so much the video may differ in length from the one that was scored (BORIS writes its length down).
-
-    Returns
-    -------
-    FrameTable or EventList
+    `n_frames` and `fps` are the decoded video's. What `choice` (what the user named: format, observation, media file,
+    subject) leaves open is recognised from the content, or is an error that says how to name it. By `video_name` the
+    video is found among the media of a BORIS file ("" = unknown), by `behaviors` (the annotators' names for those of
+    the experiment) a subject may be told. By `tolerance_frames` the video may differ in length from the one that was
+    scored (BORIS writes its length down).
 
     Raises
     ------

@@ -24,14 +24,9 @@ from pipeline.scoring.bouts.bouts import Bout, frames_from_runs
 class LabelSpan:
     """How many frames the labels are about.
 
-    Attributes
-    ----------
-    n_frames : int
-        Rows of a frame table; end of the last bout (half-open) of an event list, 0 where it has none.
-    complete : bool
-        True for frame tables, which have a row for each frame; an event list just ends with its last bout.
-    where : str
-        File, and row where it helps, for errors.
+    `n_frames`: rows of a frame table; end of the last bout (half-open) of an event list, 0 where it has none.
+    `complete`: true of frame tables, which have a row for each frame; an event list just ends with its last bout.
+    `where`: file, and row where it helps, for errors.
     """
 
     n_frames: int
@@ -47,23 +42,11 @@ class LabelSpan:
 class FrameTable:
     """Labels as a row per frame.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    format : str
-        Name in `FORMATS`.
-    behaviors : tuple of str
-        Names as in the file.
-    active, scored : ndarray, shape (n_rows, n_behaviors), bool
-        `active` is False where not scored.
-    faults : mapping of str to str
-        Columns that hold something else than labels → what is wrong; an error only if asked for.
-    notes : tuple of str
-        What the user should know of how the file was read.
-    one_of : bool
-        True where each frame names one class out of several: a class that the file doesn't name did not
-        happen there, while a column that is missing was not scored.
+    `behaviors` are named as in the file. `active` and `scored` are of shape (n_rows, n_behaviors); `active` is False
+    where not scored. `faults`: columns that hold something else than labels → what is wrong, an error only if asked
+    for. `notes`: what the user should know of how the file was read. `one_of`: each frame names one class out of
+    several, so that a class that the file doesn't name did not happen there, while a column that is missing was not
+    scored.
     """
 
     path: Path
@@ -94,24 +77,11 @@ class FrameTable:
 class EventList:
     """Labels as bouts; every frame that was watched is scored for every behavior.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    format : str
-        Name in `FORMATS`.
-    behaviors : tuple of str
-        Names of all state events, as in the file; the bouts of one may be shorter than a frame and cover none.
-    bouts : tuple of Bout
-        Half-open, in the file's order; bouts of one behavior don't overlap.
-    span : LabelSpan
-        Up to the end of the last bout, with its row.
-    faults : mapping of str to str
-        Behaviors that have no duration (point events) → what is wrong; an error only if asked for.
-    notes : tuple of str
-        What the user should know of how the file was read.
-    watched : (int, int) or None
-        Frames that were watched, half-open, where the file says so; None = the whole video.
+    `behaviors` names all state events, as in the file; the bouts of one may be shorter than a frame and cover none.
+    `bouts` are half-open, in the file's order, and those of one behavior don't overlap. `span` reaches to the end of
+    the last bout, with its row. `faults`: behaviors that have no duration (point events) → what is wrong, an error only
+    if asked for. `notes`: what the user should know of how the file was read. `watched`: frames that were watched,
+    half-open, where the file says so; None = the whole video.
     """
 
     path: Path
@@ -142,18 +112,10 @@ class AnnotationChoice:
     In the table of recordings it is written around the path, each part only where it is needed:
     ``format:path#observation=NAME#media=NAME#subject=NAME``.
 
-    Attributes
-    ----------
-    format : str
-        A name in `FORMATS`, for a file whose content fits several.
-    observation : str
-        Which observation of a BORIS file.
-    media : str
-        Which video of an observation of several, where it isn't named as the recording's video is.
-    subject : str
-        Whose behaviors: a subject in BORIS, a channel or stream in Caltech files.
-    animal : str
-        The animal that the row is of: the subject where none is named. Formats of one animal per file don't ask.
+    `format` is a name in `FORMATS`, for a file whose content fits several; `observation` one of a BORIS file; `media`
+    the video of an observation of several, where it isn't named as the recording's video is; `subject` whose behaviors
+    (a subject in BORIS, a channel or stream in Caltech files). `animal` is the one that the row is of: the subject
+    where none is named. Formats of one animal per file don't ask.
     """
 
     format: str = ""
@@ -172,18 +134,9 @@ class AnnotationChoice:
 class Wanted:
     """What a reader is asked for.
 
-    Attributes
-    ----------
-    n_frames, fps : int, float
-        The decoded video's.
-    video_name : str
-        Its file name; "" = unknown.
-    choice : AnnotationChoice
-        What the user named.
-    behaviors : frozenset of str
-        Their names that the experiment uses, by which a subject may be told; empty = unknown.
-    tolerance_frames : int
-        By so much the video may differ in length from the one that was scored, beside what rounding makes.
+    `n_frames`, `fps` and `video_name` (its file name; "" = unknown) are the decoded video's. `behaviors`: their names
+    that the experiment uses, by which a subject may be told; empty = unknown. By `tolerance_frames` the video may
+    differ in length from the one that was scored, beside what rounding makes.
     """
 
     n_frames: int
@@ -216,16 +169,8 @@ class AnnotationReader(Protocol):
 class FoundBout(NamedTuple):
     """A bout as it stands in a file.
 
-    Attributes
-    ----------
-    row : int
-        Where it stands (`AnnotationFile.unit`).
-    behavior : str
-        Name, without modifiers.
-    start_frame, stop_frame : int
-        Half-open; equal where it is shorter than a frame.
-    modifiers : str
-        BORIS' modifiers, joined by ``|``; "" = none.
+    `row`: where it stands (`AnnotationFile.unit`). `behavior`: without modifiers. Frames are half-open, equal where the
+    bout is shorter than a frame. `modifiers`: BORIS', joined by ``|``; "" = none.
     """
 
     row: int
@@ -250,19 +195,9 @@ def collect_bouts(
 ) -> EventList:
     """Check intervals and make them an `EventList`.
 
-    A behavior with modifiers is known twice: by its name alone (any modifier; where two modifiers overlap,
-    their bouts are one) and as ``behavior (modifiers)``.
-
-    Parameters
-    ----------
-    file : AnnotationFile
-        The file.
-    format_name : str
-        Name in `FORMATS`.
-    found : list of FoundBout
-        Those shorter than a frame cover nothing and are left out; their behavior is known all the same.
-    faults, notes, watched
-        Kept.
+    A behavior with modifiers is known twice: by its name alone (any modifier; where two modifiers overlap, their bouts
+    are one) and as ``behavior (modifiers)``. Bouts shorter than a frame cover nothing and are left out; their behavior
+    is known all the same.
 
     Raises
     ------
@@ -285,28 +220,13 @@ _Item = TypeVar("_Item")
 
 
 def choose_animal(
-    file: AnnotationFile,
-    what: str,
-    items: Sequence[tuple[str, bool, _Item]],
-    wanted: Wanted,
-    known: Iterable[str] = (),
+    file: AnnotationFile, what: str, items: Sequence[tuple[str, bool, _Item]], wanted: Wanted, known: Iterable[str] = ()
 ) -> list[_Item]:
     """What a file of several subjects says of the one that is meant.
 
-    Meant is the one that is named, else the only one, else the only one that shows a behavior of the experiment.
-
-    Parameters
-    ----------
-    file : AnnotationFile
-        For errors.
-    what : str
-        What a subject is called there.
-    items : sequence of (str, bool, item)
-        Subject, whether the experiment uses the behavior, and the item itself.
-    wanted : Wanted
-        The subject where the user named it.
-    known : iterable of str
-        Subjects that may be named though there is no item of them.
+    Meant is the one that is named, else the only one, else the only one that shows a behavior of the experiment. `what`
+    is what a subject is called there; each item stands with its subject and whether the experiment uses its behavior;
+    `known` subjects may be named though there is no item of them.
 
     Raises
     ------

@@ -19,15 +19,7 @@ _NOT_SCORED, _EMPTY, _MARK = -1, -2, 2
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """One behavior's column.
-
-    Attributes
-    ----------
-    active, scored : ndarray, shape (n_rows,), bool
-        What the cells say; of no length where there is a fault.
-    fault : str
-        What is wrong, "" where nothing is.
-    """
+    """One behavior's column: what its cells say, shape (n_rows,), or (0,) where there is a fault ("" = none)."""
 
     active: NDArray[np.bool_]
     scored: NDArray[np.bool_]
@@ -59,15 +51,8 @@ def frame_rows(
 ) -> Iterator[Row]:
     """Yield the rows under the header, one per frame; blank lines at the end are no frames.
 
-    Parameters
-    ----------
-    file : AnnotationFile
-    index : int or None
-        Column of the frame numbers.
-    header_row : int, optional
-        Last row of the header; the first row by default.
-    skips_blank : bool
-        Blank lines in between are no frames either, and rows may be longer than the first one.
+    `index` is the column of the frame numbers, `header_row` the last row of the header (by default the first row). With
+    `skips_blank`, blank lines in between are no frames either, and rows may be longer than the first one.
 
     Raises
     ------
@@ -109,19 +94,11 @@ def _require_frame(file: AnnotationFile, row: int, cells: list[str], index: int,
 def read_columns(
     rows: Iterable[Row], positions: Mapping[str, int], *, has_marks: bool = False
 ) -> dict[str, LabelColumn]:
-    """Read columns of 1, 0, and empty or -1 for not scored.
+    """Read columns (positions by name) of 1, 0, and empty or -1 for not scored.
 
-    A column of 1 and empty cells without any 0 is a fault: the annotator may have meant "empty = 0".
-
-    Parameters
-    ----------
-    rows : iterable of (int, list of str)
-        Row numbers and cells. Only what can be labels is kept in memory: a table may have hundreds of features.
-    positions : mapping of str to int
-        Columns by name.
-    has_marks : bool
-        A column may also be ``x`` where the behavior was seen and empty where not; then an empty column beside marked
-        ones is a behavior that never happened.
+    A column of 1 and empty cells without any 0 is a fault: the annotator may have meant "empty = 0". With `has_marks` a
+    column may also be ``x`` where the behavior was seen and empty where not; then an empty column beside marked ones is
+    a behavior that never happened. Only what can be labels is kept in memory: a table may have hundreds of features.
     """
     codes: dict[str, bytearray] = {name: bytearray() for name in positions}
     faults: dict[str, str] = {}
@@ -139,13 +116,12 @@ def read_columns(
     arrays = {name: np.frombuffer(values, np.int8) for name, values in codes.items()}
     any_marked = any(np.isin(values, (_MARK, _EMPTY)).all() and (values == _MARK).any() for values in arrays.values())
     none = np.zeros(0, bool)
-    columns = {}
-    for name in positions:
-        if name in faults:
-            columns[name] = LabelColumn(none, none, faults[name])
-        else:
-            columns[name] = _column(name, arrays[name], numbers, any_marked)
-    return columns
+    return {
+        name: LabelColumn(none, none, faults[name])
+        if name in faults
+        else _column(name, arrays[name], numbers, any_marked)
+        for name in positions
+    }
 
 
 def _column(name: str, values: NDArray[np.int8], numbers: list[int], any_marked: bool) -> LabelColumn:

@@ -22,16 +22,9 @@ Row = tuple[int, list[str]]
 class AnnotationFile:
     """A file that was opened, and its beginning, from which its format is recognised.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    dialect : Dialect or None
-        Encoding and delimiter of a text table; None for other files.
-    rows : tuple of (int, list of str)
-        Row number (from 1) and cells of the first rows that aren't blank; empty for a project.
-    sheet : tuple of (int, list of str) or None
-        All rows of a workbook's sheet; None for other files.
+    `dialect`: encoding and delimiter of a text table; None for other files. `rows`: row number (from 1) and cells of
+    the first rows that aren't blank; empty for a project. `sheet`: all rows of a workbook's sheet; None for other
+    files.
     """
 
     path: Path

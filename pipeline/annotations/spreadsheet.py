@@ -20,12 +20,9 @@ Sheet = tuple[tuple[int, list[str]], ...]
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Rows of the only sheet that holds something.
+    """Rows of the only sheet that holds something: row number (from 1) and cells without outer blanks.
 
-    Returns
-    -------
-    tuple of (int, list of str)
-        Row number (from 1) and cells without outer blanks; rows that hold nothing are missing.
+    Rows that hold nothing are missing.
 
     Raises
     ------

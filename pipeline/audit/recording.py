@@ -1,7 +1,7 @@
 """Everything that `audit` looks at, recording by recording; what is wrong with one never hides the others."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,14 +27,8 @@ SAME_FPS, SAME_SIZE = 0.02, 0.05
 class AuditedRecording:
     """One recording's files, as far as they could be read, and what is odd about them.
 
-    Attributes
-    ----------
-    loaded : LoadedRecording
-    low_likelihood_share, unobserved_share, on_animal_share : float or None
-        In [0, 1]. `on_animal_share`: of the sampled frames in which something stands out from the background, those
-        in which the center is there; None also where that can't be told.
-    labels : list of LabelSummary
-    findings : list of Finding
+    Shares are in [0, 1]. `on_animal_share`: of the sampled frames in which something stands out from the background,
+    those in which the center is there; None also where that can't be told.
     """
 
     loaded: LoadedRecording
@@ -61,15 +55,7 @@ class AuditedRecording:
 
 @dataclass(frozen=True)
 class Audit:
-    """A whole table of recordings, looked at.
-
-    Attributes
-    ----------
-    table_path : Path
-    recordings : list of AuditedRecording
-    general : list of Finding
-        Rows that can't be read, and what is about several recordings.
-    """
+    """A whole table of recordings; `general` is about rows that can't be read, and about several recordings."""
 
     table_path: Path
     recordings: list[AuditedRecording]
@@ -88,12 +74,7 @@ class Audit:
 def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool) -> Audit:
     """Look at every recording of a table.
 
-    Parameters
-    ----------
-    table_path : Path
-    settings : ReadingSettings
-    is_experiment : bool
-        False without a YAML: then nothing is asked about behaviors, annotators and splits.
+    Without a YAML (`is_experiment` false) nothing is asked about behaviors, annotators and splits.
 
     Raises
     ------
@@ -111,15 +92,22 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
                 audited.append(audit_recording(recording, settings, frames, is_experiment))
             except Exception as error:  # The other recordings must be looked at even if this shows a bug of ours.
                 log.debug("Where it happened:", exc_info=True)
-                fault = _fault_of_ours(recording.id, error)
-                audited.append(AuditedRecording(LoadedRecording(recording), findings=[fault]))
+                found = f"Unexpected {type(error).__name__}: {error}."
+                fault = "This is a fault of Rearview; the recording was not looked at to its end."
+                finding = Finding("error", recording.id, found, fault, "Report it, with the file if you can.")
+                audited.append(AuditedRecording(LoadedRecording(recording), findings=[finding]))
     if is_experiment:
-        general += _about_the_experiment(table_path, recordings, settings)
+        if not any(recording.split == "train" for recording in recordings):
+            general.append(error_finding("", InputError(nothing_to_learn_from(table_path))))
+        try:
+            require_known_recordings(settings.frames, [recording.id for recording in recordings])
+        except InputError as error:
+            general.append(error_finding("", error))
     annotations = {item.id: [found.annotation for found in item.loaded.labels.values()] for item in audited}
     for finding in behavior_findings(annotations, settings.behaviors):
         owner = next((item.findings for item in audited if item.id == finding.recording), general)
         owner.append(finding)
-    return Audit(table_path, audited, general + _differences(audited))
+    return Audit(table_path, audited, [*general, *_differences(audited)])
 
 
 def audit_recording(recording: Recording, settings: ReadingSettings, bar: Bar, is_experiment: bool) -> AuditedRecording:
@@ -138,7 +126,9 @@ def audit_recording(recording: Recording, settings: ReadingSettings, bar: Bar, i
         summary = summarise_labels(annotator, found.annotation, loaded.measured.n_frames)
         item.labels.append(summary)
         item.findings += found.findings
-        item.findings += [_reading_finding(recording.id, note) for note in found.annotation.notes]
+        for note in found.annotation.notes:  # of how the file was read
+            told = change_finding(recording.id, note if note.endswith(".") else f"{note}.")
+            item.findings.append(replace(told, severity="warning") if isinstance(note, Doubt) else told)
         item.findings += label_findings(recording.id, summary)
     return item
 
@@ -156,63 +146,26 @@ def _measure_poses(item: AuditedRecording, settings: ReadingSettings) -> None:
         item.on_animal_share = on_animal_share(loaded.centers, loaded.video)
 
 
-def _reading_finding(recording: str, note: str) -> Finding:
-    """What the user should know of how an annotation file was read."""
-    whole = note if note.endswith(".") else f"{note}."
-    finding = change_finding(recording, whole)
-    return replace(finding, severity="warning") if isinstance(note, Doubt) else finding
-
-
-def _fault_of_ours(recording: str, error: Exception) -> Finding:
-    return Finding(
-        "error",
-        recording,
-        f"Unexpected {type(error).__name__}: {error}.",
-        "This is a fault of Rearview; the recording was not looked at to its end.",
-        "Report it, with the file if you can.",
-    )
-
-
-def _about_the_experiment(
-    table_path: Path, recordings: Sequence[Recording], settings: ReadingSettings
-) -> list[Finding]:
-    findings = []
-    if not any(recording.split == "train" for recording in recordings):
-        findings.append(error_finding("", InputError(nothing_to_learn_from(table_path))))
-    try:
-        require_known_recordings(settings.frames, [recording.id for recording in recordings])
-    except InputError as error:
-        findings.append(error_finding("", error))
-    return findings
-
-
-def _differences(audited: Sequence[AuditedRecording]) -> list[Finding]:
-    """Frame rates and picture sizes that are not those of most recordings."""
-    findings = []
+def _differences(audited: Sequence[AuditedRecording]) -> Iterator[Finding]:
+    """Yield frame rates and picture sizes that are not those of most recordings."""
     rates = {item.id: item.measured.fps for item in audited if item.measured is not None}
     widths_px = {item.id: item.loaded.video.width_px for item in audited if item.loaded.video}
     if rates and max(rates.values()) > min(rates.values()) * (1 + SAME_FPS):
-        findings.append(
-            Finding(
-                "warning",
-                "",
-                f"The recordings have different frame rates: {_grouped(rates, 'frames/s')}.",
-                "A window of so many frames then lasts longer in some than in others, and behavior passes at another "
-                "pace.",
-                "Convert the videos to one rate before tracking and scoring.",
-            )
+        yield Finding(
+            "warning",
+            "",
+            f"The recordings have different frame rates: {_grouped(rates, 'frames/s')}.",
+            "A window of so many frames then lasts longer in some than in others, and behavior passes at another pace.",
+            "Convert the videos to one rate before tracking and scoring.",
         )
     if widths_px and max(widths_px.values()) > min(widths_px.values()) * (1 + SAME_SIZE):
-        findings.append(
-            Finding(
-                "note",
-                "",
-                f"The pictures are of different widths: {_grouped(widths_px, 'px')}.",
-                "If the animal is larger or smaller in pixels, the same crop shows more or less of it.",
-                "Scale the videos so that the animal is of one size, or film from one height.",
-            )
+        yield Finding(
+            "note",
+            "",
+            f"The pictures are of different widths: {_grouped(widths_px, 'px')}.",
+            "If the animal is larger or smaller in pixels, the same crop shows more or less of it.",
+            "Scale the videos so that the animal is of one size, or film from one height.",
         )
-    return findings
 
 
 def _grouped(values: dict[str, float] | dict[str, int], unit: str) -> str:

@@ -1,6 +1,8 @@
 """What `audit` writes: `audit.csv`, `audit_findings.csv` and `audit_behaviors.csv`, for a spreadsheet or a program."""
 
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from common.tables import Row, write_table
 from pipeline.audit.recording import Audit, AuditedRecording
@@ -9,14 +11,24 @@ FINDING_COLUMNS = ("severity", "recording", "found", "consequence", "remedy")
 BEHAVIOR_COLUMNS = (
     "recording", "annotator", "file", "format", "behavior", "n_bouts", "n_frames", "n_scored_frames", "share_of_scored",
 )  # fmt: skip
-VIDEO_COLUMNS = (
-    "video", "width_px", "height_px", "codec", "n_frames", "n_frames_header", "n_missing_frames", "fps",
-    "fps_measured", "has_variable_rate", "longest_step_s", "max_offset_frames", "n_repeated_frames", "n_lone_repeats",
-    "longest_still_frames", "longest_still_start_frame", "brightness_mean", "brightness_darkest",
-    "brightness_brightest", "n_black_frames", "saturated_share", "n_brightness_jumps",
-)  # fmt: skip
+# Where each column stands in what was measured.
+_MEASURED = {
+    "width_px": "video.width_px", "height_px": "video.height_px", "codec": "video.codec", "n_frames": "n_frames",
+    "n_frames_header": "video.n_frames_header", "n_missing_frames": "video.n_missing_frames", "fps": "fps",
+    "fps_measured": "video.quality.times.fps", "has_variable_rate": "video.quality.times.is_variable",
+    "longest_step_s": "video.quality.times.longest_step_s",
+    "max_offset_frames": "video.quality.times.max_offset_frames",
+    "n_repeated_frames": "video.quality.repeats.n_frames", "n_lone_repeats": "video.quality.repeats.n_lone",
+    "longest_still_frames": "video.quality.repeats.longest_frames",
+    "longest_still_start_frame": "video.quality.repeats.longest_start_frame",
+    "brightness_mean": "video.quality.brightness.mean", "brightness_darkest": "video.quality.brightness.darkest",
+    "brightness_brightest": "video.quality.brightness.brightest",
+    "n_black_frames": "video.quality.brightness.n_black",
+    "saturated_share": "video.quality.brightness.saturated_share",
+    "n_brightness_jumps": "video.quality.brightness.n_jumps",
+}  # fmt: skip
 RECORDING_COLUMNS = (
-    "recording", *VIDEO_COLUMNS, "poses", "n_pose_rows", "n_keypoints", "low_likelihood_share", "unobserved_share",
+    "recording", "video", *_MEASURED, "poses", "n_pose_rows", "n_keypoints", "low_likelihood_share", "unobserved_share",
     "on_animal_share", "annotations", "first_labelled_frame", "last_labelled_frame", "frames_after_last_label",
     "unscored_share", "n_errors", "n_warnings", "n_notes",
 )  # fmt: skip
@@ -46,14 +58,18 @@ def write_audit_tables(audit: Audit, folder: Path) -> None:
 def recording_row(item: AuditedRecording) -> Row:
     """The line of audit.csv; what could not be read is empty."""
     recording, pose = item.loaded.recording, item.loaded.pose
-    n_frames = None if item.measured is None else item.measured.n_frames
+    measured = {column: _measured(item.measured, place) for column, place in _MEASURED.items()}
+    if not measured["longest_still_frames"]:
+        measured["longest_still_start_frame"] = None
+    n_frames = measured["n_frames"]
     firsts = [summary.first_frame for summary in item.labels if summary.first_frame is not None]
     stops = [summary.stop_frame for summary in item.labels if summary.stop_frame is not None]
     unscored = [summary.unscored_share for summary in item.labels]
     return {
         "recording": item.id,
-        **_video_cells(item),
-        "poses": "blob" if recording.has_blob_poses else _name(recording.pose_path),
+        "video": recording.video_path.name,
+        **measured,
+        "poses": "blob" if recording.has_blob_poses else recording.pose_path.name if recording.pose_path else "",
         "n_pose_rows": None if pose is None else pose.n_frames,
         "n_keypoints": None if pose is None else len(pose.keypoints),
         "low_likelihood_share": item.low_likelihood_share,
@@ -73,58 +89,14 @@ def recording_row(item: AuditedRecording) -> Row:
 def behavior_rows(item: AuditedRecording) -> list[Row]:
     """The lines of audit_behaviors.csv: every behavior of every file, as the file names it."""
     return [
-        {
-            "recording": item.id,
-            "annotator": summary.annotator,
-            "file": summary.file,
-            "format": summary.format,
-            "behavior": share.behavior,
-            "n_bouts": share.n_bouts,
-            "n_frames": share.n_frames,
-            "n_scored_frames": share.n_scored,
-            "share_of_scored": share.share,
-        }
-        for summary in item.labels
-        for share in summary.behaviors
+        dict(zip(BEHAVIOR_COLUMNS, (item.id, s.annotator, s.file, s.format, *astuple(b), b.share), strict=True))
+        for s in item.labels
+        for b in s.behaviors
     ]
 
 
-def _video_cells(item: AuditedRecording) -> Row:
-    cells: Row = dict.fromkeys(VIDEO_COLUMNS)
-    cells["video"] = item.loaded.recording.video_path.name
-    if item.measured is None:
-        return cells
-    cells |= {"n_frames": item.measured.n_frames, "fps": item.measured.fps}
-    video = item.measured.video
-    if video is None:
-        return cells
-    times, repeats, brightness = video.quality.times, video.quality.repeats, video.quality.brightness
-    cells |= {
-        "width_px": video.width_px,
-        "height_px": video.height_px,
-        "codec": video.codec,
-        "n_frames_header": video.n_frames_header,
-        "n_missing_frames": video.n_missing_frames,
-        "n_repeated_frames": repeats.n_frames,
-        "n_lone_repeats": repeats.n_lone,
-        "longest_still_frames": repeats.longest_frames,
-        "longest_still_start_frame": repeats.longest_start_frame if repeats.longest_frames else None,
-        "brightness_mean": brightness.mean,
-        "brightness_darkest": brightness.darkest,
-        "brightness_brightest": brightness.brightest,
-        "n_black_frames": brightness.n_black,
-        "saturated_share": brightness.saturated_share,
-        "n_brightness_jumps": brightness.n_jumps,
-    }
-    if times is not None:
-        cells |= {
-            "fps_measured": times.fps,
-            "has_variable_rate": times.is_variable,
-            "longest_step_s": times.longest_step_s,
-            "max_offset_frames": times.max_offset_frames,
-        }
-    return cells
-
-
-def _name(path: Path | None) -> str:
-    return "" if path is None else path.name
+def _measured(found: Any, place: str) -> Any:
+    """What stands at a place; None where it, or what it is a part of, is missing."""
+    for name in place.split("."):
+        found = None if found is None else getattr(found, name)
+    return found

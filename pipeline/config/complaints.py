@@ -15,16 +15,7 @@ Setting = tuple[str, str, Any]
 
 
 def complaints(error: ValidationError, tree: Mapping[str, Any], fields: Sequence[Setting]) -> list[str]:
-    """One text for each key that is wrong.
-
-    Parameters
-    ----------
-    error : ValidationError
-    tree : mapping
-        The settings that were checked.
-    fields : sequence of (str, str, field)
-        All settings there are, from which the one that was meant is guessed.
-    """
+    """One text for each key that is wrong in `tree`; from all `fields` the one that was meant is guessed."""
     # A value that fits no member of a union is reported once for each member: once is enough.
     items = [item for item in error.errors() if not _is_about_the_other_kind(item)]
     described = {".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree, fields) for item in reversed(items)}

@@ -4,21 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class DemoConfig(BaseModel):
-    """How large a simulated open field to make.
-
-    Attributes
-    ----------
-    n_train, n_test : int
-        Number of training and test recordings; each has its own mouse.
-    n_frames : int
-        Frames per recording (at least 300, so that every behavior fits in).
-    size_px : int
-        Width and height of the video.
-    fps : float
-        Frame rate; durations of behaviors follow it.
-    seed : int
-        Same settings and seed, same machine: same demo.
-    """
+    """How large a simulated open field to make; 300 frames are enough for every behavior to fit in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

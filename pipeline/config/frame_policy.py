@@ -59,15 +59,7 @@ FramesSetting = FramesConfig | Literal["strict"]
 
 @dataclass(frozen=True)
 class FrameAllowance:
-    """How far the files of one recording may disagree, and what is moved.
-
-    Attributes
-    ----------
-    tail_frames : int
-        The ends may differ by so many frames.
-    shift_labels_frames, shift_poses_frames : int
-        Positive = later.
-    """
+    """How far the ends of the files of one recording may disagree, and what is moved (positive = later)."""
 
     tail_frames: int = 0
     shift_labels_frames: int = 0

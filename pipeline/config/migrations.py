@@ -13,11 +13,7 @@ SCHEMA = 2
 UNNUMBERED = 1
 """The form of a YAML that names no schema: a user's own may be of any age."""
 
-RENAMED = {
-    "workers": "execution.workers",
-    "cache_dir": "execution.cache_dir",
-    "output_dir": "execution.output_dir",
-}
+RENAMED = {"workers": "execution.workers", "cache_dir": "execution.cache_dir", "output_dir": "execution.output_dir"}
 """Old keys that `--set` takes as well, and what they are called now."""
 
 

@@ -22,7 +22,6 @@ from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
 from pipeline.config.complaints import complaints
 from pipeline.config.demo import DemoConfig
-from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.migrations import RENAMED, SCHEMA, migrate
 from pipeline.config.yaml_tree import apply_override, read_yaml_mapping
@@ -47,6 +46,23 @@ class CropConfig(BaseModel):
     )
 
 
+class ExecutionConfig(BaseModel):
+    """Settings that are no part of a run's identity: with others, its tables come out the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Heads trained at the same time, each in its own process. 0: chosen by cores.",
+    )
+    cache_dir: Path = Field(
+        default=Path("cache"), description="Folder of the cached embeddings (shared by experiments)."
+    )
+    output_dir: Path = Field(default=Path("runs"), description="Folder in which the run's folder is made.")
+
+
 class ExperimentConfig(BaseModel):
     """Everything that determines a run, and how it is carried out."""
 
@@ -69,12 +85,10 @@ class ExperimentConfig(BaseModel):
         "`intersection` (all).",
     )
     mask_disagreements: bool = Field(
-        False,
-        description="Frames on which annotators disagree are not trained on. They are scored all the same.",
+        False, description="Frames on which annotators disagree are not trained on. They are scored all the same."
     )
     demo: DemoConfig = Field(
-        default_factory=DemoConfig,
-        description="Size of the simulated open field (only for `recordings: demo`).",
+        default_factory=DemoConfig, description="Size of the simulated open field (only for `recordings: demo`)."
     )
     frames: FramesSetting = Field(
         "strict",
@@ -206,14 +220,9 @@ class ExperimentConfig(BaseModel):
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Read and check one experiment.
+    """Read and check one experiment, of this or an older schema.
 
-    Parameters
-    ----------
-    path : Path
-        YAML file, of this or an older schema.
-    overrides : sequence of str
-        `key.path=value`, as given with `--set`; the value is read as YAML.
+    `overrides` are `key.path=value`, as given with `--set`; the value is read as YAML.
 
     Raises
     ------
@@ -223,30 +232,26 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     tree = migrate(read_yaml_mapping(path), str(path))
     for override in overrides:
         apply_override(tree, override, RENAMED)
-    return _checked(tree, str(path))
+    return parse_config(tree, str(path))
 
 
 def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
-    """Check a tree of settings; `source` names it in errors.
+    """Check a tree of settings of today's form; `source` names it in errors.
 
     Raises
     ------
     InputError
         If a key is unknown, missing or out of range.
     """
-    return _checked(migrate(tree, source), source)
+    try:
+        return ExperimentConfig.model_validate(tree)
+    except ValidationError as error:
+        raise InputError(f"{source}: {'; '.join(complaints(error, tree, list(walk_fields())))}.") from None
 
 
 def dump_config(config: ExperimentConfig) -> str:
     """The resolved configuration as YAML text, every default written out."""
     return dump_yaml({"schema": SCHEMA, **config.model_dump(mode="json")})
-
-
-def _checked(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
-    try:
-        return ExperimentConfig.model_validate(tree)
-    except ValidationError as error:
-        raise InputError(f"{source}: {'; '.join(complaints(error, tree, list(walk_fields())))}.") from None
 
 
 def walk_fields() -> Iterator[tuple[str, str, Any]]:

@@ -43,16 +43,9 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
 
 
 def apply_override(tree: dict[str, Any], override: str, renamed: Mapping[str, str]) -> None:
-    """Change one setting of a tree, as `--set` gives it.
+    """Change one setting of a tree in place, as `--set` gives it: `key.path=value`, the value read as YAML.
 
-    Parameters
-    ----------
-    tree : dict
-        Changed in place.
-    override : str
-        `key.path=value`; the value is read as YAML.
-    renamed : mapping of str to str
-        Old keys that are taken as well, and what they are called in the tree.
+    `renamed`: old keys that are taken as well, and what they are called in the tree.
 
     Raises
     ------

@@ -29,14 +29,9 @@ _RESERVED = (*CONSENSUS_RULES, "model", "consensus", UNNAMED)
 class ChosenLabels:
     """Labels of one recording.
 
-    Attributes
-    ----------
-    labels : LabelTrack
-        Those that heads are trained on and scored against.
-    disagreement : ndarray, shape (n_frames, n_behaviors), bool
-        Frames that several annotators scored, and not all the same way.
-    annotators : dict of str to LabelTrack
-        Everyone's own, by name; more than one entry where several annotated.
+    `labels`: those that heads are trained on and scored against. `disagreement`, shape (n_frames, n_behaviors): what
+    several annotators scored, and not all the same way. `annotators`: everyone's own, by name; more than one where
+    several annotated.
     """
 
     labels: LabelTrack
@@ -87,14 +82,9 @@ def _whose_labels(recording: Recording, paths: Mapping[str, Path], wanted: str |
 
 
 def choose_labels(tracks: Mapping[str, LabelTrack], wanted: str | None) -> ChosenLabels:
-    """Labels of one recording by one annotator, or joined by a rule.
+    """Labels of one recording by one annotator, or joined by a rule (`wanted` is one or the other).
 
-    Parameters
-    ----------
-    tracks : mapping of str to LabelTrack
-        By annotator, at least one, already found fit by `check_annotators`.
-    wanted : str or None
-        An annotator or one of `CONSENSUS_RULES`.
+    `tracks` are by annotator, at least one, already found fit by `check_annotators`.
     """
     first = next(iter(tracks.values()))
     merged = merge_annotators(

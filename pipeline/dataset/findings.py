@@ -4,18 +4,22 @@ A run puts the warnings into its notes; `audit` shows all.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import listing
 from features.video.inspection import VideoInfo
-from features.video.quality import BLACK_LEVEL, SATURATED_LEVEL, Brightness, FrameTimes
+from features.video.quality import BLACK_LEVEL, SATURATED_LEVEL, FrameTimes
 from pipeline.dataset.frames_agree import FramesDisagreeError
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+Oddity = tuple[Severity, str, str, str]
+"""Severity, what was found, what it does to the results, what to do."""
 
 STOPS = "A run stops here."
 MAX_OFFSET_FRAMES = 1.0
@@ -35,20 +39,12 @@ _STAMP_S, _EXACT_S = 0.001, 1e-5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is odd.
+    """One thing that is odd about a recording ("" where it is about several).
 
-    Attributes
-    ----------
-    severity : str
-        `error`: a run stops here; `warning`: it goes on, and its results suffer or may suffer; `note`: good to know.
-    recording : str
-        Its id; "" where it is about several.
-    found, consequence, remedy : str
-        What was found, with numbers; what it does to the results; what to do. Whole sentences.
-    is_doubt : bool
-        Results of this recording may mean nothing at all.
-    is_change : bool
-        Something was moved or left out, as the user asked: a run notes that, though it is no warning.
+    `error`: a run stops here; `warning`: it goes on, and its results suffer or may suffer; `note`: good to know. What
+    was found, with numbers, what it does to the results and what to do are whole sentences. `is_doubt`: results of this
+    recording may mean nothing at all. `is_change`: something was moved or left out, as the user asked: a run notes
+    that, though it is no warning.
     """
 
     severity: Severity
@@ -80,38 +76,39 @@ def change_finding(recording: str, note: str) -> Finding:
 
 def video_findings(recording: str, video: VideoInfo) -> list[Finding]:
     """What is odd about a video that can be decoded."""
-    return [*_missing_frames(recording, video), *_rate(recording, video), *_repeats(recording, video),
-            *_brightness(recording, video)]  # fmt: skip
+    oddities = chain(_missing_frames(video), _rate(video), _repeats(video), _brightness(video))
+    return [Finding(odd[0], recording, *odd[1:]) for odd in oddities]
 
 
-def _missing_frames(recording: str, video: VideoInfo) -> list[Finding]:
-    if not video.n_missing_frames:
-        return []
-    return [
-        Finding(
+def _missing_frames(video: VideoInfo) -> Iterator[Oddity]:
+    if video.n_missing_frames:
+        yield (
             "warning",
-            recording,
             f"The header of {video.path.name} promises {video.n_frames_header:,} frames, but only {video.n_frames:,} "
             f"can be decoded: {video.n_missing_frames:,} are missing.",
             "The file was cut off or is damaged. What happened in the missing part is not analysed, and poses or "
             "labels of the whole video do not fit it.",
             "Copy the file again from its source. If that is cut off too, track and score this very file.",
         )
-    ]
 
 
-def _rate(recording: str, video: VideoInfo) -> list[Finding]:
+def _rate(video: VideoInfo) -> Iterator[Oddity]:
     times = video.quality.times
     if times is None or (times.max_offset_frames <= MAX_OFFSET_FRAMES and not times.is_variable):
-        return []
+        return
     name = video.path.name
+    irregular = (
+        f"{times.n_irregular:,} of {video.n_frames - 1:,} steps from frame to frame differ from the usual one; the "
+        f"longest is {times.longest_step_s * 1000:.0f} ms, after frame {times.longest_step_frame:,}"
+    )
     off = (
         f"Time × {video.fps:g} and the frame's number differ by up to {times.max_offset_frames:.1f} frames "
         f"({times.max_offset_frames / video.fps:.2f} s, at frame {times.max_offset_frame:,})."
     )
     if times.max_offset_frames <= MAX_OFFSET_FRAMES:
-        found = f"Frames of {name} do not come at equal times: {_irregular(times, video)}. {off}"
-        return [Finding("note", recording, found, "That is too little to matter.", "Nothing.")]
+        found = f"Frames of {name} do not come at equal times: {irregular}. {off}"
+        yield "note", found, "That is too little to matter.", "Nothing."
+        return
     consequence = (
         "BORIS and players count in seconds, Rearview in frames: labels in seconds land up to "
         f"{math.ceil(times.max_offset_frames)} frames beside what was seen, and times and durations in the results are "
@@ -119,8 +116,7 @@ def _rate(recording: str, video: VideoInfo) -> list[Finding]:
     )
     if times.is_variable:
         found = (
-            f"The frame rate of {name} is not constant: the header gives {video.fps:g} frames/s, but "
-            f"{_irregular(times, video)}. {off}"
+            f"The frame rate of {name} is not constant: the header gives {video.fps:g} frames/s, but {irregular}. {off}"
         )
         remedy = (
             "Convert it to a constant rate that keeps the times: ffmpeg -i "
@@ -128,21 +124,16 @@ def _rate(recording: str, video: VideoInfo) -> list[Finding]:
             "the poses again in the new file, and score it anew where labels are by frame."
         )
     else:
+        ntsc = rounded_rate(video.fps, times.fps)
+        rounded = "" if ntsc is None else f": {ntsc:.2f} was rounded to {video.fps:g}"
         found = (
             f"The header of {name} gives {video.fps:g} frames/s, but by its time stamps the video has "
-            f"{times.fps:.4g}{_rounded_words(video.fps, times.fps)}. {off}"
+            f"{times.fps:.4g}{rounded}. {off}"
         )
         remedy = (
             f"Write the file anew with its true rate (ffmpeg -i {name} -c copy copy.mp4 often does), and audit that."
         )
-    return [Finding("warning", recording, found, consequence, remedy)]
-
-
-def _irregular(times: FrameTimes, video: VideoInfo) -> str:
-    return (
-        f"{times.n_irregular:,} of {video.n_frames - 1:,} steps from frame to frame differ from the usual one; the "
-        f"longest is {times.longest_step_s * 1000:.0f} ms, after frame {times.longest_step_frame:,}"
-    )
+    yield "warning", found, consequence, remedy
 
 
 def usual_rate(times: FrameTimes, fps_header: float) -> str:
@@ -168,86 +159,65 @@ def rounded_rate(fps_header: float, fps_measured: float) -> float | None:
     return ntsc if is_whole and abs(fps_measured - ntsc) < 2 * _ROUNDED * ntsc else None
 
 
-def _rounded_words(fps_header: float, fps_measured: float) -> str:
-    ntsc = rounded_rate(fps_header, fps_measured)
-    return "" if ntsc is None else f": {ntsc:.2f} was rounded to {fps_header:g}"
-
-
-def _repeats(recording: str, video: VideoInfo) -> list[Finding]:
+def _repeats(video: VideoInfo) -> Iterator[Oddity]:
     repeats = video.quality.repeats
-    findings = []
     if repeats.n_lone:
         share = repeats.n_lone / video.n_frames
         is_many = share > MANY_REPEATS
-        findings.append(
-            Finding(
-                "warning" if is_many else "note",
-                recording,
-                f"{repeats.n_lone:,} frames ({share:.1%}) amid motion show the same picture as the frame before, first "
-                f"at {listing(map(str, repeats.lone_frames), 5)}.",
-                "The camera or a converter lost frames and wrote others twice: the animal seems to halt there"
-                + (", often enough to change what movement looks like." if is_many else ". So few hardly matter."),
-                "For the next recordings check the camera's cable, exposure time and disk, and convert without "
-                "changing the frame rate.",
-            )
+        yield (
+            "warning" if is_many else "note",
+            f"{repeats.n_lone:,} frames ({share:.1%}) amid motion show the same picture as the frame before, first "
+            f"at {listing(map(str, repeats.lone_frames), 5)}.",
+            "The camera or a converter lost frames and wrote others twice: the animal seems to halt there"
+            + (", often enough to change what movement looks like." if is_many else ". So few hardly matter."),
+            "For the next recordings check the camera's cable, exposure time and disk, and convert without "
+            "changing the frame rate.",
         )
     start, n_still = repeats.longest_start_frame, repeats.longest_frames
     if n_still >= STILL_S * video.fps:
-        findings.append(
-            Finding(
-                "warning",
-                recording,
-                f"From frame {start:,} nothing changes in the picture for {n_still:,} frames "
-                f"({n_still / video.fps:.1f} s); in all {repeats.n_frames:,} frames repeat the one before.",
-                "The picture froze, or nothing moved in a very clean or strongly compressed video. While it is frozen, "
-                "labels can't be of what is seen.",
-                f"Look at the video around {start / video.fps:.1f} s. If it froze, leave these frames unscored (empty "
-                "cells in a frame table), or leave the recording out.",
-            )
+        yield (
+            "warning",
+            f"From frame {start:,} nothing changes in the picture for {n_still:,} frames "
+            f"({n_still / video.fps:.1f} s); in all {repeats.n_frames:,} frames repeat the one before.",
+            "The picture froze, or nothing moved in a very clean or strongly compressed video. While it is frozen, "
+            "labels can't be of what is seen.",
+            f"Look at the video around {start / video.fps:.1f} s. If it froze, leave these frames unscored (empty "
+            "cells in a frame table), or leave the recording out.",
         )
-    return findings
 
 
-def _brightness(recording: str, video: VideoInfo) -> list[Finding]:
+def _brightness(video: VideoInfo) -> Iterator[Oddity]:
     found = video.quality.brightness
-    oddities: list[tuple[str, str, str]] = []
     if found.mean < DARK_LEVEL:
-        oddities.append(
-            (
-                f"The picture is dark: its mean brightness is {found.mean:.0f} of 255.",
-                "The network sees little of the animal, and behaviors that differ by a paw's movement look alike.",
-                "Use more light or a longer exposure; a recording that is dark already gains little from brightening.",
-            )
+        yield (
+            "warning",
+            f"The picture is dark: its mean brightness is {found.mean:.0f} of 255.",
+            "The network sees little of the animal, and behaviors that differ by a paw's movement look alike.",
+            "Use more light or a longer exposure; a recording that is dark already gains little from brightening.",
         )
     elif found.n_black:
-        oddities.append(
-            (
-                f"{found.n_black:,} frames are black (mean brightness below {BLACK_LEVEL:.0f} of 255), the first is "
-                f"frame {found.first_black_frame:,}.",
-                "Nothing can be seen in them, whatever poses and labels say.",
-                "Leave them unscored (empty cells in a frame table), or cut the video and track and score the rest.",
-            )
+        yield (
+            "warning",
+            f"{found.n_black:,} frames are black (mean brightness below {BLACK_LEVEL:.0f} of 255), the first is "
+            f"frame {found.first_black_frame:,}.",
+            "Nothing can be seen in them, whatever poses and labels say.",
+            "Leave them unscored (empty cells in a frame table), or cut the video and track and score the rest.",
         )
     if found.saturated_share > MANY_SATURATED:
-        oddities.append(
-            (
-                f"{found.saturated_share:.0%} of the picture is overexposed ({SATURATED_LEVEL} of 255 or brighter).",
-                "Where all is white, a white animal or its paws can't be told from the ground.",
-                "Use less light or a shorter exposure in the next recordings. Harmless where only the ground is white.",
-            )
+        yield (
+            "warning",
+            f"{found.saturated_share:.0%} of the picture is overexposed ({SATURATED_LEVEL} of 255 or brighter).",
+            "Where all is white, a white animal or its paws can't be told from the ground.",
+            "Use less light or a shorter exposure in the next recordings. Harmless where only the ground is white.",
         )
     if found.n_jumps:
-        oddities.append(_jumps(found))
-    return [Finding("warning", recording, *words) for words in oddities]
-
-
-def _jumps(found: Brightness) -> tuple[str, str, str]:
-    places = [f"frame {jump.frame:,} ({jump.before:.0f} to {jump.after:.0f})" for jump in found.jumps]
-    times = f"{found.n_jumps} time{'s' if found.n_jumps > 1 else ''}"
-    return (
-        f"The brightness changes abruptly {times}: at {listing(places, 5)}, of 255.",
-        "A lamp, a hand or automatic exposure: the same behavior looks different before and after, and a head can "
-        "learn the light instead of the behavior.",
-        "If it is at the beginning or the end, leave those frames unscored. If it is in many recordings, see that "
-        "every behavior occurs in both lights.",
-    )
+        places = [f"frame {jump.frame:,} ({jump.before:.0f} to {jump.after:.0f})" for jump in found.jumps]
+        times = f"{found.n_jumps} time{'s' if found.n_jumps > 1 else ''}"
+        yield (
+            "warning",
+            f"The brightness changes abruptly {times}: at {listing(places, 5)}, of 255.",
+            "A lamp, a hand or automatic exposure: the same behavior looks different before and after, and a head can "
+            "learn the light instead of the behavior.",
+            "If it is at the beginning or the end, leave those frames unscored. If it is in many recordings, see that "
+            "every behavior occurs in both lights.",
+        )

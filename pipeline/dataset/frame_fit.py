@@ -20,18 +20,11 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 @dataclass(frozen=True)
 class FittedPoses:
-    """Poses with a row per frame of the video.
+    """Poses with a row per frame of the video, NaN in frames that the file does not cover.
 
-    Attributes
-    ----------
-    pose : PoseTrack
-        NaN in frames that the file does not cover.
-    covered : ndarray, shape (n_frames,), bool
-        False where the policy, not the tracker, left a frame without a pose.
-    stop_frame : int
-        Frames from here on are left out by `trim_to_shortest`, of labels too; the video's length where none is.
-    notes : tuple of str
-        What was moved, added or dropped.
+    `covered`, shape (n_frames,): False where the policy, not the tracker, left a frame without a pose. From
+    `stop_frame` on frames are left out by `trim_to_shortest`, of labels too; it is the video's length where none is.
+    `notes`: what was moved, added or dropped.
     """
 
     pose: PoseTrack
@@ -41,22 +34,9 @@ class FittedPoses:
 
 
 def place_rows(rows: NDArray[_Scalar], n_frames: int, shift_frames: int, fill: object) -> NDArray[_Scalar]:
-    """Move rows by `shift_frames` onto a timeline of `n_frames`.
+    """Move rows, shape (n_rows, ...), by `shift_frames` (positive = later) onto a timeline: shape (n_frames, ...).
 
-    Parameters
-    ----------
-    rows : ndarray, shape (n_rows, ...)
-        Row i is of frame i + `shift_frames`.
-    n_frames : int
-        Length of the result; rows outside are dropped.
-    shift_frames : int
-        Positive = later.
-    fill : object
-        Value of frames without a row.
-
-    Returns
-    -------
-    ndarray, shape (n_frames, ...)
+    Row i is of frame i + `shift_frames`. Rows outside are dropped; frames without a row are `fill`.
     """
     placed = np.full((n_frames, *rows.shape[1:]), fill, dtype=rows.dtype)
     first, stop = max(0, shift_frames), min(n_frames, len(rows) + shift_frames)
@@ -66,16 +46,7 @@ def place_rows(rows: NDArray[_Scalar], n_frames: int, shift_frames: int, fill: o
 
 
 def fit_poses(pose: PoseTrack, n_frames: int, allowed: FrameAllowance) -> FittedPoses:
-    """Give each frame of the video a row of poses.
-
-    Parameters
-    ----------
-    pose : PoseTrack
-        As read; found to be within the allowance by `pipeline.dataset.frames_agree.check_frames_agree`.
-    n_frames : int
-        Frames of the video.
-    allowed : FrameAllowance
-    """
+    """Give each frame of the video a row of poses, which `check_frames_agree` found to be within the allowance."""
     shift, name = allowed.shift_poses_frames, pose.source_path.name
     notes: list[str] = []
     n_absent = n_frames - pose.n_frames
@@ -96,24 +67,10 @@ def fit_poses(pose: PoseTrack, n_frames: int, allowed: FrameAllowance) -> Fitted
 def fit_annotation(
     annotation: RawAnnotation, n_frames: int, allowed: FrameAllowance, pose_stop_frame: int | None = None
 ) -> tuple[RawAnnotation, tuple[str, ...]]:
-    """Bring labels to the frames of the video.
+    """Bring labels, which were found to be within the allowance, to the frames of the video; what changed is told.
 
-    Parameters
-    ----------
-    annotation : FrameTable or EventList
-        As read; found to be within the allowance.
-    n_frames : int
-        Frames of the video.
-    allowed : FrameAllowance
-    pose_stop_frame : int, optional
-        Frames from here on have no pose by policy: their labels are left unscored.
-
-    Returns
-    -------
-    FrameTable or EventList
-        A frame table has `n_frames` rows; an event list ends with the video and says which frames were watched.
-    tuple of str
-        What was moved or left out.
+    Frames from `pose_stop_frame` on have no pose by policy: their labels are left unscored. A frame table then has
+    `n_frames` rows; an event list ends with the video and says which frames were watched.
     """
     stop = n_frames if pose_stop_frame is None else min(n_frames, pose_stop_frame)
     shift = allowed.shift_labels_frames

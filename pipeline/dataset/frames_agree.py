@@ -21,20 +21,7 @@ def check_frames_agree(
     label_span: LabelSpan | None = None,
     allowed: FrameAllowance = STRICT,
 ) -> None:
-    """Compare the decoded frames with the pose rows and the labels' span.
-
-    Parameters
-    ----------
-    recording : str
-        Id, for the words.
-    n_frames_video : int
-        Frames that were decoded (not the header's word).
-    n_pose_rows : int, optional
-        Rows of the pose file; None where there is none.
-    label_span : LabelSpan, optional
-        Of the annotation file (`RawAnnotation.span`); None where there is none.
-    allowed : FrameAllowance
-        How far they may disagree; not at all by default.
+    """Compare the decoded frames (not the header's word) with the pose rows and the labels' span, where there are such.
 
     Raises
     ------
@@ -68,11 +55,7 @@ def _labels_fit(span: LabelSpan, n_frames_video: int, allowed: FrameAllowance) -
 
 
 def _way_out(
-    recording: str,
-    n_frames_video: int,
-    n_pose_rows: int | None,
-    label_span: LabelSpan | None,
-    allowed: FrameAllowance,
+    recording: str, n_frames_video: int, n_pose_rows: int | None, label_span: LabelSpan | None, allowed: FrameAllowance
 ) -> str:
     """Which policy would let the recording pass, with the number it needs."""
     off = [] if n_pose_rows is None else [abs(n_pose_rows + allowed.shift_poses_frames - n_frames_video)]

@@ -1,7 +1,7 @@
 """What is odd about a recording's labels, and how much of each behavior they hold."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from common.suggestions import did_you_mean, listing
 from features.video.inspection import VideoInfo
 from pipeline.annotations import EventList, RawAnnotation
-from pipeline.dataset.findings import MAX_OFFSET_FRAMES, Finding
+from pipeline.dataset.findings import MAX_OFFSET_FRAMES, STOPS, Finding
 from pipeline.scoring.bouts.bouts import runs_of_true
 
 FORMATS_IN_SECONDS = ("boris_tabular", "boris_aggregated", "boris_binary", "boris_project", "bout_csv_seconds")
@@ -20,16 +20,7 @@ LONG_SILENCE = 0.25
 
 @dataclass(frozen=True)
 class BehaviorShare:
-    """One behavior, as the file names it, in one recording.
-
-    Attributes
-    ----------
-    behavior : str
-    n_bouts, n_frames : int
-        Bouts, and frames in which it is active.
-    n_scored : int
-        Frames that were judged for it.
-    """
+    """One behavior, as the file names it, in one recording: its bouts, and frames that are active or were judged."""
 
     behavior: str
     n_bouts: int
@@ -44,22 +35,11 @@ class BehaviorShare:
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """One annotator's labels of one recording, on the frames of the video.
+    """One annotator's ("" where the table names nobody) labels of one recording, on the frames of the video.
 
-    Attributes
-    ----------
-    annotator : str
-        "" where the table names nobody.
-    file, format : str
-    n_video_frames : int
-        Frames of the video.
-    first_frame, stop_frame : int or None
-        First frame with a label, and the one after the last: of the scored frames of a frame table, of the bouts
-        of an event list. None where there is none.
-    unscored_share : float
-        Share of frames, over behaviors, that nobody judged; in [0, 1].
-    behaviors : tuple of BehaviorShare
-    is_event_list : bool
+    `first_frame` and `stop_frame`: first frame with a label, and the one after the last, of the scored frames of a
+    frame table or the bouts of an event list; None where there is none. `unscored_share`: share of frames, over
+    behaviors, that nobody judged; in [0, 1].
     """
 
     annotator: str
@@ -99,15 +79,13 @@ def summarise_labels(annotator: str, annotation: RawAnnotation, n_frames: int) -
     )
 
 
-def seconds_findings(recording: str, annotation: RawAnnotation, video: VideoInfo | None) -> list[Finding]:
-    """Whether labels that were made in seconds can be on the wrong frames."""
+def seconds_findings(recording: str, annotation: RawAnnotation, video: VideoInfo | None) -> Iterator[Finding]:
+    """Yield whether labels that were made in seconds can be on the wrong frames."""
     times = None if video is None else video.quality.times
     if video is None or times is None or annotation.format not in FORMATS_IN_SECONDS:
-        return []
-    if times.max_offset_frames <= MAX_OFFSET_FRAMES:
-        return []
-    return [
-        Finding(
+        return
+    if times.max_offset_frames > MAX_OFFSET_FRAMES:
+        yield Finding(
             "warning",
             recording,
             f"{annotation.path.name} holds times in seconds, and the video's frame rate is not what its header says.",
@@ -116,134 +94,89 @@ def seconds_findings(recording: str, annotation: RawAnnotation, video: VideoInfo
             "learns from pictures beside the behavior, and is scored on them.",
             "See what is said of the video's frame rate; the labels themselves need not be made again.",
         )
-    ]
 
 
-def label_findings(recording: str, summary: LabelSummary) -> list[Finding]:
-    """What is odd about where labels begin and end."""
+def label_findings(recording: str, summary: LabelSummary) -> Iterator[Finding]:
+    """Yield what is odd about where labels begin and end."""
     where = summary.file + (f" by {summary.annotator}" if summary.annotator else "")
+    is_events, n_frames = summary.is_event_list, summary.n_video_frames
     if summary.first_frame is None or summary.stop_frame is None:
-        events = summary.is_event_list
-        return [
-            Finding(
-                "warning",
-                recording,
-                f"{where} holds no {'bout' if events else 'scored frame'}.",
-                "All its frames count as free of every behavior."
-                if events
-                else "Nothing is learned from it, and it is not scored.",
-                "Check that it is the right file, and that it was saved after scoring.",
-            )
-        ]
-    if summary.unscored_share > 0:
-        return [
-            Finding(
-                "note",
-                recording,
-                f"{summary.unscored_share:.1%} of the labels in {where} are unscored.",
-                "Unscored frames are neither trained on nor scored; they are not taken for negative.",
-                "Nothing, if they were left out on purpose.",
-            )
-        ]
-    if not summary.is_event_list:
-        return []
-    n_frames = summary.n_video_frames
-    ends = ((summary.first_frame, "first"), (n_frames - summary.stop_frame, "last"))
-    return [
-        Finding(
+        nothing = "Nothing is learned from it, and it is not scored."
+        yield Finding(
+            "warning",
+            recording,
+            f"{where} holds no {'bout' if is_events else 'scored frame'}.",
+            "All its frames count as free of every behavior." if is_events else nothing,
+            "Check that it is the right file, and that it was saved after scoring.",
+        )
+    elif summary.unscored_share > 0:
+        yield Finding(
             "note",
             recording,
-            f"The {place} {n_silent:,} of {n_frames:,} frames hold no bout of any behavior in {where}.",
-            "A list of bouts can't say what was watched: these frames count as scored, and as free of every behavior.",
-            "If they were not watched, cut the video, or score by frame (empty cells = not scored).",
+            f"{summary.unscored_share:.1%} of the labels in {where} are unscored.",
+            "Unscored frames are neither trained on nor scored; they are not taken for negative.",
+            "Nothing, if they were left out on purpose.",
         )
-        for n_silent, place in ends
-        if n_silent > LONG_SILENCE * n_frames
-    ]
+    elif is_events:
+        for n_silent, place in ((summary.first_frame, "first"), (n_frames - summary.stop_frame, "last")):
+            if n_silent > LONG_SILENCE * n_frames:
+                yield Finding(
+                    "note",
+                    recording,
+                    f"The {place} {n_silent:,} of {n_frames:,} frames hold no bout of any behavior in {where}.",
+                    "A list of bouts can't say what was watched: these frames count as scored, and as free of every "
+                    "behavior.",
+                    "If they were not watched, cut the video, or score by frame (empty cells = not scored).",
+                )
 
 
 def behavior_findings(
     annotations: Mapping[str, Sequence[RawAnnotation]], behaviors: Mapping[str, Sequence[str]]
-) -> list[Finding]:
-    """Whether the experiment's behaviors are in the files, and what else is.
+) -> Iterator[Finding]:
+    """Yield whether the experiment's behaviors (our name → theirs) are in the files, and what else is.
 
-    Parameters
-    ----------
-    annotations : mapping of recording id to sequence of RawAnnotation
-        Those that could be read.
-    behaviors : mapping of our name to their names
+    `annotations` are those that could be read, by recording id.
     """
     files = [annotation for found in annotations.values() for annotation in found]
     if not files:
-        return []
+        return
     known = dict.fromkeys(name for annotation in files for name in annotation.behaviors)
-    findings = []
     for ours, theirs in behaviors.items():
         for name in theirs:
             faulty = [f"{a.path.name}: {a.faults[name]}" for a in files if name in a.faults]
             if faulty:
-                findings.append(_faulty(name, faulty))
+                found = f"Behavior {name!r} can't be read: {'; '.join(faulty[:3])}."
+                yield Finding(
+                    "error", "", found, STOPS, "Correct the files, or leave the behavior out of `behaviors:`."
+                )
             elif name not in known:
-                findings.append(_nowhere(ours, name, list(known), len(files)))
+                as_ours = "" if ours == name else f" (for {ours!r})"
+                found = (
+                    f"Behavior {name!r}{as_ours} is in none of the {len(files)} annotation files."
+                    f"{did_you_mean(name, known)} They have: {listing(known)}."
+                )
+                remedy = "Correct the name under `behaviors:`; it must be written as in the files."
+                yield Finding("error", "", found, STOPS, remedy)
             else:
-                findings += [f for r, found in annotations.items() for a in found for f in _absent(r, a, name)]
+                lacking = [(r, a) for r, own in annotations.items() for a in own if name not in a.behaviors]
+                yield from (_absent(recording, annotation, name) for recording, annotation in lacking)
     used = {name for theirs in behaviors.values() for name in theirs}
     # BORIS' "behavior (modifier)" is part of a behavior that is used.
     unused = [name for name in known if name not in used and name.partition(" (")[0] not in used]
     if behaviors and unused:
-        findings.append(
-            Finding(
-                "note",
-                "",
-                f"The annotations hold behaviors that the experiment does not use: {listing(unused)}.",
-                "Nothing is learned of them.",
-                "Add those that matter below `behaviors:`.",
-            )
-        )
-    return findings
+        found = f"The annotations hold behaviors that the experiment does not use: {listing(unused)}."
+        yield Finding("note", "", found, "Nothing is learned of them.", "Add those that matter below `behaviors:`.")
 
 
-def _faulty(name: str, faulty: Sequence[str]) -> Finding:
-    return Finding(
-        "error",
-        "",
-        f"Behavior {name!r} can't be read: {'; '.join(faulty[:3])}.",
-        "A run stops here.",
-        "Correct the files, or leave the behavior out of `behaviors:`.",
-    )
-
-
-def _nowhere(ours: str, name: str, known: Sequence[str], n_files: int) -> Finding:
-    as_ours = "" if ours == name else f" (for {ours!r})"
-    return Finding(
-        "error",
-        "",
-        f"Behavior {name!r}{as_ours} is in none of the {n_files} annotation files.{did_you_mean(name, known)} They "
-        f"have: {listing(known)}.",
-        "A run stops here.",
-        "Correct the name under `behaviors:`; it must be written as in the files.",
-    )
-
-
-def _absent(recording: str, annotation: RawAnnotation, name: str) -> list[Finding]:
-    if name in annotation.behaviors:
-        return []
+def _absent(recording: str, annotation: RawAnnotation, name: str) -> Finding:
     if isinstance(annotation, EventList) or annotation.one_of:
-        return [
-            Finding(
-                "note",
-                recording,
-                f"{annotation.path.name} never names {name!r}.",
-                "It is taken to be watched for, and not to have happened.",
-                "Nothing, if that is so.",
-            )
-        ]
-    return [
-        Finding(
-            "warning",
-            recording,
-            f"{annotation.path.name} has no column {name!r}.",
-            "That behavior is unscored in this recording: nothing is learned from it, and it is not scored.",
-            "Add the column, or correct its name in the file.",
-        )
-    ]
+        found = f"{annotation.path.name} never names {name!r}."
+        consequence = "It is taken to be watched for, and not to have happened."
+        return Finding("note", recording, found, consequence, "Nothing, if that is so.")
+    return Finding(
+        "warning",
+        recording,
+        f"{annotation.path.name} has no column {name!r}.",
+        "That behavior is unscored in this recording: nothing is learned from it, and it is not scored.",
+        "Add the column, or correct its name in the file.",
+    )

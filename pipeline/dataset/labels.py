@@ -19,16 +19,10 @@ _N_FILES_NAMED = 6
 
 @dataclass(frozen=True)
 class LabelTrack:
-    """Human labels of one recording.
+    """Human labels of one recording, shape (n_frames, n_behaviors), in the order of `behaviors` (our names).
 
-    Attributes
-    ----------
-    behaviors : tuple of str
-        Our names, in the order of the second axis.
-    active : ndarray, shape (n_frames, n_behaviors), bool
-        True where the behavior was seen; False where it was not or was not scored.
-    scored : ndarray, shape (n_frames, n_behaviors), bool
-        True where a human judged this frame for this behavior.
+    `active`: the behavior was seen; False where it was not or was not scored. `scored`: a human judged this frame for
+    this behavior.
     """
 
     behaviors: tuple[str, ...]
@@ -42,16 +36,9 @@ class LabelTrack:
 
 
 def names_in_annotations(behaviors: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Under which name each behavior leaves Rearview, so that the same YAML reads it back.
+    """Under which name each behavior (our name → theirs) leaves Rearview, so that the same YAML reads it back.
 
-    Parameters
-    ----------
-    behaviors : mapping of our name to their names
-
-    Returns
-    -------
-    dict of str to str
-        The first of their names that no other behavior has; our name where each is shared.
+    It is the first of their names that no other behavior has; our name where each is shared.
     """
     taken = [name for theirs in behaviors.values() for name in dict.fromkeys(theirs)]
     return {ours: next((name for name in theirs if taken.count(name) == 1), ours) for ours, theirs in behaviors.items()}
@@ -63,29 +50,16 @@ def label_tracks(
     n_frames: Mapping[str, int],
     is_known: bool = False,
 ) -> dict[str, LabelTrack]:
-    """Make the labels of all recordings, by one annotator.
+    """Make the labels of all recordings, by one annotator; arrays are as long as the videos.
 
-    In event files (BORIS, bout CSV) a behavior that a file doesn't list did not happen there, provided
-    that some file knows it. In frame tables a missing column is not scored. Where one of our behaviors
-    is several of theirs, a frame is active when any of them is, and scored when any is active or all
-    are scored.
+    In event files (BORIS, bout CSV) a behavior that a file doesn't list did not happen there, provided that some file
+    knows it. In frame tables a missing column is not scored. Where one of our behaviors is several of theirs, a frame
+    is active when any of them is, and scored when any is active or all are scored. Other behaviors of the files are
+    ignored.
 
-    Parameters
-    ----------
-    annotations : mapping of recording id to RawAnnotation
-        As read.
-    behaviors : mapping of our name to their names
-        The experiment's ethogram; other behaviors of the files are ignored.
-    n_frames : mapping of recording id to int
-        Decoded frames.
-    is_known : bool
-        Their names are known from other files (a trained run): one that none of these files has is no error, as long
-        as none of them has a name so like it that it may be a misspelling.
-
-    Returns
-    -------
-    dict of recording id to LabelTrack
-        Arrays as long as the videos.
+    `annotations` and `n_frames` (decoded) are by recording id, `behaviors` by our name. With `is_known`, their names
+    are known from other files (a trained run): one that none of these files has is no error, as long as none of them
+    has a name so like it that it may be a misspelling.
 
     Raises
     ------

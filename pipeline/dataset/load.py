@@ -34,27 +34,12 @@ PREDICT = "predict"
 class CheckedRecording:
     """One recording with everything that is known of it before stage one.
 
-    Attributes
-    ----------
-    recording : Recording
-    video : VideoInfo or None
-        None where there is none.
-    centers : CenterTrack or None
-        None where features are not made around the animal.
-    labels : LabelTrack or None
-        Those that heads learn from and are scored against; None where nobody annotated it.
-    file_hashes : tuple of str
-        SHA-256 of each file that features are made of.
-    n_frames : int
-    fps : float
-    notes : tuple of str
-        What a reader of the report should know of its files.
-    disagreement : ndarray, shape (n_frames, n_behaviors), bool, or None
-        Frames that several annotators scored differently; None without labels.
-    annotators : dict of str to LabelTrack
-        Everyone's labels, of which `labels` is one or a consensus.
-    split_group : str
-        Recordings of one group (one individual, one video) stay on one side of every split.
+    `video` is None where there is none, `centers` where features are not made around the animal. `labels` are those
+    that heads learn from and are scored against; None where nobody annotated it. `file_hashes`: SHA-256 of each file
+    that features are made of. `notes`: what a reader of the report should know of its files. `disagreement`, shape
+    (n_frames, n_behaviors): what several annotators scored differently; None without labels. `annotators`: everyone's
+    labels, of which `labels` is one or a consensus. Recordings of one `split_group` (one individual, one video) stay on
+    one side of every split.
     """
 
     recording: Recording
@@ -111,12 +96,7 @@ def load_recordings(
 ) -> list[CheckedRecording]:
     """The same for recordings that need not be of the experiment's own table.
 
-    Parameters
-    ----------
-    config : ExperimentConfig
-    recordings : sequence of Recording
-    are_behaviors_known : bool
-        The behaviors' names are known from elsewhere, so that one may be in none of these annotations.
+    With `are_behaviors_known` the names are known from elsewhere, so that one may be in none of these annotations.
 
     Raises
     ------

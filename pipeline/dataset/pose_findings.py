@@ -22,71 +22,66 @@ def pose_findings(
     recording: str, pose: PoseTrack, centers: CenterTrack, config: CenterConfig, video: VideoInfo | None
 ) -> list[Finding]:
     """What is odd about poses that can be used."""
+    oddities = list(_oddities(pose, centers, config, video))
+    # What is doubtful comes first.
+    return [Finding("warning", recording, *odd) for odd in sorted(oddities, key=lambda odd: not odd[3])]
+
+
+def _oddities(
+    pose: PoseTrack, centers: CenterTrack, config: CenterConfig, video: VideoInfo | None
+) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield what was found, what it does to the results, what to do, and whether results may mean nothing."""
     name = pose.source_path.name
-    oddities: list[tuple[str, str, str]] = []
     outside = 0.0 if video is None else outside_share(pose, config, video)
     if video is not None and outside > MANY_OUTSIDE:
-        oddities.append(
-            (
-                f"{outside:.1%} of the positions in {name} lie outside the picture of {video.width_px} x "
-                f"{video.height_px} px.",
-                "The poses were tracked in a larger or differently cropped video: crops are cut beside the animal.",
-                "Track this very file, or use the video that was tracked.",
-            )
+        yield (
+            f"{outside:.1%} of the positions in {name} lie outside the picture of {video.width_px} x "
+            f"{video.height_px} px.",
+            "The poses were tracked in a larger or differently cropped video: crops are cut beside the animal.",
+            "Track this very file, or use the video that was tracked.",
+            False,
         )
     unsure = low_likelihood_share(pose, config)
     if unsure > MANY_UNSURE:
-        oddities.append(
-            (
-                f"{unsure:.0%} of the positions of {listing(center_keypoints(pose, config))} in {name} are missing or "
-                f"below the likelihood {config.min_likelihood:g}.",
-                "The crop's place is guessed there from the frames around.",
-                "Name other keypoints in center.keypoints (several are averaged), or label more frames of this kind "
-                "for the tracker.",
-            )
+        yield (
+            f"{unsure:.0%} of the positions of {listing(center_keypoints(pose, config))} in {name} are missing or "
+            f"below the likelihood {config.min_likelihood:g}.",
+            "The crop's place is guessed there from the frames around.",
+            "Name other keypoints in center.keypoints (several are averaged), or label more frames of this kind "
+            "for the tracker.",
+            False,
         )
     unobserved = float((~centers.observed).mean()) if centers.n_frames else 0.0
     if unobserved > MANY_UNOBSERVED:
-        oddities.append(
-            (
-                f"In {unobserved:.0%} of the frames the animal is not observed: no good pose for more than "
-                f"{config.max_gap_s:g} s.",
-                "The crop is held where the animal was last seen. These frames are not trained on, but scored.",
-                "Look at the video there: is the animal hidden or out of the picture? If not, name other keypoints in "
-                "center.keypoints.",
-            )
+        yield (
+            f"In {unobserved:.0%} of the frames the animal is not observed: no good pose for more than "
+            f"{config.max_gap_s:g} s.",
+            "The crop is held where the animal was last seen. These frames are not trained on, but scored.",
+            "Look at the video there: is the animal hidden or out of the picture? If not, name other keypoints in "
+            "center.keypoints.",
+            False,
         )
-    findings = [Finding("warning", recording, *words) for words in oddities]
-    if video is not None and outside <= MANY_OUTSIDE and pose.keypoints != (KEYPOINT,):
-        doubtful = _beside_the_animal(name, centers, video)
-        findings = [*(Finding("warning", recording, *words, is_doubt=True) for words in doubtful), *findings]
-    return findings
-
-
-def _beside_the_animal(name: str, centers: CenterTrack, video: VideoInfo) -> Iterator[tuple[str, str, str]]:
-    share = on_animal_share(centers, video)
-    if share is None or share >= FEW_ON_ANIMAL:
+    if video is None or outside > MANY_OUTSIDE or pose.keypoints == (KEYPOINT,):
         return
-    yield (
-        f"In only {share:.0%} of the frames that were looked at does the center by {name} lie on or near anything that "
-        f"stands out from the background of {video.path.name}.",
-        "The poses are perhaps those of another video, of another picture size, or late: crops are then cut beside "
-        "the animal, and nothing can be learned from them.",
-        "Draw the points on the video (DeepLabCut can). Were they tracked in this very file? Where the animal hardly "
-        "differs from the ground, or the camera moves, this finding is mistaken.",
-    )
+    share = on_animal_share(centers, video)
+    if share is not None and share < FEW_ON_ANIMAL:
+        yield (
+            f"In only {share:.0%} of the frames that were looked at does the center by {name} lie on or near anything "
+            f"that stands out from the background of {video.path.name}.",
+            "The poses are perhaps those of another video, of another picture size, or late: crops are then cut beside "
+            "the animal, and nothing can be learned from them.",
+            "Draw the points on the video (DeepLabCut can). Were they tracked in this very file? Where the animal "
+            "hardly differs from the ground, or the camera moves, this finding is mistaken.",
+            True,
+        )
 
 
 def on_animal_share(centers: CenterTrack, video: VideoInfo) -> float | None:
-    """Tell in how many of the sampled frames the center lies on or near what stands out from the background.
+    """Tell in how many of the sampled frames the center lies on or near what stands out from the background, in [0, 1].
 
-    Near: at most the size of what stands out away, and at least `NEAR_SHARE` of the picture's shorter side.
-
-    Returns
-    -------
-    float or None
-        In [0, 1]. None where it can't be told: nothing stands out, or the center is seen in too few of the frames
-        outside of places where it rests.
+    Near: at most the size of what stands out away, and at least `NEAR_SHARE` of the picture's shorter side. None where
+    it can't be told: nothing stands out, or the center is seen in too few of the frames outside of places where it
+    rests.
     """
     foreground = video.quality.foreground
     if foreground is None:

@@ -41,19 +41,9 @@ def under_title(bar: Bar, title: str) -> Progress:
 class ReadingSettings:
     """What an experiment says of how files are read; the defaults are those of an experiment.
 
-    Attributes
-    ----------
-    center : CenterConfig
-    cache_dir : Path
-    frames : FramesConfig or str
-    behaviors : dict of str to list of str
-        Our name of each behavior and its names in the annotations; empty where no experiment is given.
-    annotations : str or None
-        Whose labels are used.
-    source : FeatureSource
-        Where features come from; by default the frames of videos.
-    table_folder : Path
-        Folder of the table of recordings.
+    `behaviors`: our name of each and its names in the annotations; empty where no experiment is given. `annotations`:
+    whose labels are used. `source`: where features come from; by default the frames of videos. `table_folder`: of the
+    table of recordings.
     """
 
     center: CenterConfig = field(default_factory=CenterConfig)
@@ -126,16 +116,6 @@ def read_recording_poses(
         raise InputError(f"{error} The column `animal` of {recording.id} asks for {recording.animal!r}.") from None
 
 
-def rows_to_agree(pose: PoseTrack | None, n_frames: int) -> int | None:
-    """Rows of the pose file that must agree with the video; None without a file.
-
-    A format that ends with the last frame in which the animal was seen may end before the video.
-    """
-    if pose is None:
-        return None
-    return n_frames if pose.ends_with_last_seen and pose.n_frames < n_frames else pose.n_frames
-
-
 def read_recording_labels(
     recording: Recording, annotator: str, measured: Measured, settings: ReadingSettings
 ) -> RawAnnotation:
@@ -162,11 +142,7 @@ def read_recording_labels(
 class FittedLabels:
     """One annotator's labels of one recording, brought to the frames of its video.
 
-    Attributes
-    ----------
-    annotation : RawAnnotation
-    findings : list of Finding
-        What the frame policy did to them, and whether their times can be trusted.
+    `findings`: what the frame policy did to them, and whether their times can be trusted.
     """
 
     annotation: RawAnnotation
@@ -175,23 +151,11 @@ class FittedLabels:
 
 @dataclass
 class LoadedRecording:
-    """One recording's files, read once and brought to the frames of its video, as far as they could be read.
+    """One recording's files, read once and brought to the frames of its video; None = could not be read.
 
-    Attributes
-    ----------
-    recording : Recording
-    measured : Measured or None
-        None where the video can't be read.
-    pose : PoseTrack or None
-        As in the file; None where it can't be read or there is none.
-    poses : FittedPoses or None
-        None where there is no pose for each frame of the video.
-    centers : CenterTrack or None
-        Made of `poses`, or else of `pose`.
-    labels : dict of str to FittedLabels
-        By annotator; without those that can't be read or are of other frames.
-    findings : list of Finding
-        About video and poses, and everything that would end a run.
+    `pose` is as in the file; `poses` has one for each frame of the video; `centers` are made of `poses`, or else of
+    `pose`. `labels` are by annotator, without those that can't be read or are of other frames. `findings`: about video
+    and poses, and everything that would end a run.
     """
 
     recording: Recording
@@ -216,16 +180,10 @@ class LoadedRecording:
 def load_recording(
     recording: Recording, settings: ReadingSettings, bar: Bar, lists_errors: bool = False
 ) -> LoadedRecording:
-    """Read a recording's video, poses and labels once, and check that they agree.
+    """Read a recording's video, poses and labels once, and check that they agree; the bar shows how far it is decoded.
 
-    Parameters
-    ----------
-    recording : Recording
-    settings : ReadingSettings
-    bar : Bar
-        Shows how far the video is decoded.
-    lists_errors : bool
-        Everything that is wrong becomes a finding, and each file that can be read is looked at (`audit`).
+    With `lists_errors`, everything that is wrong becomes a finding, and each file that can be read is looked at
+    (`audit`).
 
     Raises
     ------
@@ -272,7 +230,9 @@ def _fit_poses(
     """Compare the lengths of all files, and give each frame of the video a pose."""
     assert loaded.measured is not None
     n_frames, allowed = loaded.measured.n_frames, settings.allowance(loaded.id)
-    n_pose_rows = rows_to_agree(loaded.pose, n_frames)
+    n_pose_rows = None if loaded.pose is None else loaded.pose.n_frames
+    if loaded.pose is not None and loaded.pose.ends_with_last_seen:  # which may be before the video's end
+        n_pose_rows = max(loaded.pose.n_frames, n_frames)
     do_poses_agree = _agrees(loaded.id, n_frames, n_pose_rows, None, allowed)
     spans: list[LabelSpan | None] = [annotation.span for annotation in annotations.values()]
     for number, span in enumerate(spans or [None]):

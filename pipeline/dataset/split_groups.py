@@ -13,13 +13,8 @@ if TYPE_CHECKING:
 def split_groups(recordings: Sequence["Recording"], sha256: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name the group of each recording, by id: the individual of the first recording that it is linked with.
 
-    Two animals in one video see each other and move together, so they are no independent test of each other.
-
-    Parameters
-    ----------
-    recordings : sequence of Recording
-    sha256 : mapping of str to str, optional
-        Hash of each recording's video, where it is known: a copy is the same video.
+    Two animals in one video see each other and move together, so they are no independent test of each other. By
+    `sha256`, the hash of each recording's video where it is known, a copy is the same video.
     """
     first_of: dict[object, int] = {}  # by individual, video or hash: the first recording that has it
     joined: dict[int, int] = {}  # from a recording to an earlier one of its group

@@ -35,29 +35,14 @@ _PARTS = ("observation", "media", "subject")
 class Recording:
     """One animal in one video, with its files.
 
-    Attributes
-    ----------
-    id : str
-        Unique, safe as a file name on every system.
-    video_path : Path
-        The video; with features computed elsewhere, their file (a part of it after ``#``).
-    pose_path : Path or None
-        The pose file; None where the table names none, or where it says `blob`.
-    annotation_paths : dict of str to Path
-        By annotator, "" where the table names none; empty for a video to predict only.
-    annotation_choices : dict of str to AnnotationChoice
-        By annotator, what the table says of the file beside its path.
-    individual : str
-        Whose video it is; the recording's id where the table doesn't say.
-    group : str
-        The lab's own grouping (genotype, treatment); may be "".
-    split : str
-        "train", "test" or "" (to predict only).
-    has_blob_poses : bool
-        The table says `blob` instead of a pose file: a single animal is tracked in the video itself.
-    animal : str
-        Which of several animals in the video: its name in the pose file, and its subject in the annotations; "" =
-        there is one only, or `center.individual` names it.
+    `id` is unique, safe as a file name on every system. `video_path`: with features computed elsewhere, their file (a
+    part of it after ``#``). `pose_path`: None where the table names none, or where it says `blob` (`has_blob_poses`: a
+    single animal is tracked in the video itself). `annotation_paths` and `annotation_choices` (what the table says of
+    the file beside its path) are by annotator, "" where the table names none; empty for a video to predict only.
+    `individual`: whose video it is; the recording's id where the table doesn't say. `group`: the lab's own grouping
+    (genotype, treatment); may be "". `split`: "train", "test" or "" (to predict only). `animal`: which of several
+    animals in the video, its name in the pose file and its subject in the annotations; "" = there is one only, or
+    `center.individual` names it.
     """
 
     id: str
@@ -73,21 +58,12 @@ class Recording:
 
 
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
-    """Read the table of recordings.
+    """Read the table of recordings, in its order.
 
-    Parameters
-    ----------
-    csv_path : Path
-        CSV with the columns in `COLUMNS` (and `animal`), in any order; `recording` and `video` are needed, the
-        others may be left out. Paths are relative to the CSV. Rows of several animals may share a video.
-    on_bad_row : callable, optional
-        Called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then
-        left out; without it the first such row is the end.
-
-    Returns
-    -------
-    list of Recording
-        In the table's order.
+    It is a CSV with the columns in `COLUMNS` (and `animal`), in any order; `recording` and `video` are needed, the
+    others may be left out. Paths are relative to the CSV. Rows of several animals may share a video. `on_bad_row` is
+    called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then left out;
+    without it the first such row is the end.
 
     Raises
     ------
@@ -239,8 +215,7 @@ def _recording(fields: _Row) -> Recording:
     split = fields["split"].casefold()
     if split not in _SPLITS:
         raise fields.error(
-            "split",
-            f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}",
+            "split", f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}"
         )
     if not fields["video"]:
         raise fields.error("video", f"recording {name!r} has no video. Write its path, relative to this table.")

@@ -48,23 +48,9 @@ class Episode:
 
 
 def plan_timeline(n_frames: int, fps: float, rng: np.random.Generator) -> list[Episode]:
-    """Draw what happens in one recording.
+    """Draw what happens in one recording: back to back, from frame 0 to `n_frames`; neighbours differ in state.
 
     Every labelled behavior occurs at least once; how often and for how long varies.
-
-    Parameters
-    ----------
-    n_frames : int
-        Length of the recording.
-    fps : float
-        Frame rate.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    list of Episode
-        Back to back, from frame 0 to `n_frames`; neighbours differ in state.
     """
     bouts: list[tuple[str, int]] = []
     for behavior in LABELLED:

@@ -46,19 +46,7 @@ _ARCH_SHARE = np.interp(_SPINE, [0.0, 0.5, 1.0], [0.55, 0.0, -0.9])
 
 @dataclass(frozen=True)
 class Mouse:
-    """One animal's build; lengths in millimetres.
-
-    Attributes
-    ----------
-    length_mm : float
-        Tail base to neck, on all fours.
-    girth_mm : float
-        Half width of the body at its widest.
-    head_mm : float
-        Neck to snout.
-    ear_mm, tail_mm : float
-        Radius of an ear; length of the tail.
-    """
+    """One animal's build; `length_mm` goes from tail base to neck, `girth_mm` is half the width at the widest."""
 
     length_mm: float = 60.0
     girth_mm: float = 16.5
@@ -71,20 +59,10 @@ class Mouse:
 class Body:
     """A posed mouse in space, all in millimetres.
 
-    The arrays are the body's own: `confine_body` moves them in place.
-
-    Attributes
-    ----------
-    balls : ndarray, shape (n_balls, 4)
-        Center x, y, z and radius, from tail base to nose.
-    ears, hind_paws, fore_paws, eyes : ndarray, shape (2, 3)
-        Left and right.
-    tail : ndarray, shape (n_tail, 3)
-        From root to tip.
-    keypoints : ndarray, shape (n_keypoints, 3)
-        In the order of `KEYPOINTS`.
-    head_direction : ndarray, shape (3,)
-        Unit vector from neck to snout.
+    The arrays are the body's own: `confine_body` moves them in place. `balls`, shape (n_balls, 4): center x, y, z and
+    radius, from tail base to nose. Ears, eyes and paws, shape (2, 3): left and right. `tail`, shape (n_tail, 3): from
+    root to tip. `keypoints`, shape (n_keypoints, 3): in the order of `KEYPOINTS`. `head_direction`, shape (3,): unit
+    vector from neck to snout.
     """
 
     balls: NDArray[np.float64]
@@ -127,19 +105,7 @@ def _spine(mouse: Mouse, posture: np.void) -> tuple[NDArray[np.float64], NDArray
 
 
 def pose_body(mouse: Mouse, posture: np.void) -> Body:
-    """Place one mouse in space.
-
-    Parameters
-    ----------
-    mouse : Mouse
-        The animal's build.
-    posture : structured scalar of dtype `POSTURE`
-        What it does.
-
-    Returns
-    -------
-    Body
-    """
+    """Place one mouse in space, in a posture (a structured scalar of dtype `POSTURE`)."""
     trunk, line, yaw, pitch = _spine(mouse, posture)
     head_yaw = yaw + float(posture["head_yaw"])
     head_pitch = pitch * 0.7 + float(posture["head_pitch"])

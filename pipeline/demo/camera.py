@@ -14,18 +14,8 @@ from numpy.typing import NDArray
 class Camera:
     """Where the camera hangs and how it maps the floor to pixels.
 
-    Attributes
-    ----------
-    height_mm : float
-        Height of the lens above the floor; smaller means stronger perspective.
-    px_per_mm : float
-        Scale at floor level.
-    center_px : tuple of float
-        Pixel (x, y) right below the lens.
-    center_mm : tuple of float
-        World (x, y) right below the lens.
-    roll : float
-        Rotation of the image against the world, in radians.
+    The height of the lens above the floor (smaller means stronger perspective), the scale at floor level, the pixel (x,
+    y) and the world (x, y) right below the lens, and the rotation of the image against the world in radians.
     """
 
     height_mm: float

@@ -17,7 +17,7 @@ from common.errors import InputError
 from common.files import replacing, write_text
 from common.tables import write_lines, write_table
 from pipeline.config.demo import DemoConfig
-from pipeline.demo.behavior import LABELLED, Episode, label_frames
+from pipeline.demo.behavior import LABELLED, label_frames
 from pipeline.demo.body import KEYPOINTS
 from pipeline.demo.recording import render_frames, simulate_recording
 from pipeline.demo.tracking import track_keypoints, write_deeplabcut_csv
@@ -33,31 +33,14 @@ _WORTH_PROCESSES_FRAMES = 4000
 _COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 
 
-def ignore_progress(done: int, total: int) -> None:
-    """Progress callback that does nothing."""
-
-
 def make_demo(
-    folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] = ignore_progress
+    folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Path:
-    """Make the simulated open field, unless the folder already holds exactly this demo.
+    """Make the simulated open field, unless the folder already holds exactly this demo; its `recordings.csv`.
 
-    The folder appears whole or not at all: files are written beside it and moved in one step. A demo
-    of other settings, or of an older simulator, is replaced.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the demo lies or shall lie. Must not hold anything else.
-    config : DemoConfig, optional
-        Size and seed.
-    progress : callable
-        Called with (frames done, frames in all).
-
-    Returns
-    -------
-    Path
-        The demo's `recordings.csv`.
+    The folder, which must not hold anything else, appears whole or not at all: files are written beside it and moved in
+    one step. A demo of other settings, or of an older simulator, is replaced. `progress` is called with (frames done,
+    frames in all).
 
     Raises
     ------
@@ -162,9 +145,11 @@ def _write_recording(
     # One recording per demo comes as bouts, to show that annotation formats may be mixed.
     if index == 1:
         labels = f"{name}_bouts.csv"
-        _write_bouts(folder / labels, recording.episodes)
+        bouts = [(e.state, e.start, e.stop) for e in recording.episodes if e.state in LABELLED]
+        write_lines(folder / labels, [("behavior", "start_frame", "stop_frame"), *bouts])
     else:
-        _write_frame_labels(folder / labels, recording.episodes)
+        columns = [label_frames(recording.episodes, behavior).astype(int) for behavior in LABELLED]
+        write_lines(folder / labels, [["frame", *LABELLED], *zip(itertools.count(), *columns)])
     xy, likelihood = track_keypoints(recording.keypoints_px, KEYPOINTS, config.fps, config.size_px, rng)
     write_deeplabcut_csv(folder / poses, xy, likelihood, KEYPOINTS)
     writer = cv2.VideoWriter(
@@ -180,13 +165,3 @@ def _write_recording(
     finally:
         writer.release()
     return {"recording": name, "video": video, "poses": poses, "annotations": labels}
-
-
-def _write_frame_labels(path: Path, episodes: list[Episode]) -> None:
-    columns = [label_frames(episodes, behavior).astype(int) for behavior in LABELLED]
-    write_lines(path, [["frame", *LABELLED], *zip(itertools.count(), *columns)])
-
-
-def _write_bouts(path: Path, episodes: list[Episode]) -> None:
-    bouts = [(e.state, e.start, e.stop) for e in episodes if e.state in LABELLED]
-    write_lines(path, [("behavior", "start_frame", "stop_frame"), *bouts])

@@ -36,23 +36,7 @@ class _Goal:
 def simulate_motion(
     episodes: list[Episode], mouse: Mouse, arena: Arena, fps: float, rng: np.random.Generator
 ) -> NDArray[np.void]:
-    """Posture of every frame.
-
-    Parameters
-    ----------
-    episodes : list of Episode
-        The timeline, see `plan_timeline`.
-    mouse, arena
-        Who moves where.
-    fps : float
-        Frame rate.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray, shape (n_frames,), dtype `POSTURE`
-    """
+    """Posture of every frame of a timeline (see `plan_timeline`), shape (n_frames,), dtype `POSTURE`."""
     postures = np.zeros(episodes[-1].stop, POSTURE)
     walker = _Walker(mouse, arena, fps, rng)
     for i, episode in enumerate(episodes):
@@ -76,8 +60,6 @@ class _Walker:
         self.phase = 0.0
         self.wander = np.zeros(4)
         self.goal = _Goal({})
-
-    # ---- goals -------------------------------------------------------------------------------
 
     def begin(self, episode: Episode, following: str | None) -> None:
         """Decide how this episode will look."""
@@ -166,8 +148,6 @@ class _Walker:
         face = self._wall_direction()
         return _Goal(pose, place, face + self._between(-0.4, 0.4), sway=0.03, sway_s=1.2)
 
-    # ---- places ------------------------------------------------------------------------------
-
     def _wall_direction(self) -> float:
         outward = self.arena.mirror(self.place[None])[0] - self.place
         return float(np.arctan2(outward[1], outward[0]))
@@ -184,19 +164,15 @@ class _Walker:
         wanted = self._between(70.0, 190.0) * episode.n_frames * self.dt
         options = self.rng.uniform(-0.9, 0.9, (24, 2)) * radius
         distance = self.arena.wall_distance(options)
+        margin = 1.5 if following in IN_THE_OPEN else 0.5
         if following in AT_WALL:
+            margin = 0.9
             outward = self.arena.mirror(options) - options
             outward /= np.linalg.norm(outward, axis=1, keepdims=True)
             options = options + outward * (distance - self.mouse.length_mm)[:, None]
-            options = self.arena.keep_inside(options, np.full(len(options), 0.9 * self.mouse.length_mm))
-        elif following in IN_THE_OPEN:
-            options = self.arena.keep_inside(options, np.full(len(options), 1.5 * self.mouse.length_mm))
-        else:
-            options = self.arena.keep_inside(options, np.full(len(options), 0.5 * self.mouse.length_mm))
+        options = self.arena.keep_inside(options, np.full(len(options), margin * self.mouse.length_mm))
         far = np.linalg.norm(options - self.place, axis=1)
         return options[np.argmin(np.abs(far - wanted))]
-
-    # ---- one frame ---------------------------------------------------------------------------
 
     def advance(self, frame: int, episode: Episode) -> np.void:
         """Move on by one frame and return the posture."""

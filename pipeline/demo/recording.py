@@ -32,18 +32,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class SimulatedRecording:
-    """A recording before it is written.
+    """A recording before it is written: its stage and the truth about it.
 
-    Attributes
-    ----------
-    stage : Stage
-        Mouse, box and camera.
-    episodes : list of Episode
-        The true behaviors.
-    postures : ndarray, shape (n_frames,), dtype `POSTURE`
-        The true postures.
-    keypoints_px : ndarray, shape (n_frames, n_keypoints, 2)
-        The true keypoints in pixels, in the order of `KEYPOINTS`.
+    `postures`, shape (n_frames,), dtype `POSTURE`; `keypoints_px`, shape (n_frames, n_keypoints, 2), in the order of
+    `KEYPOINTS`.
     """
 
     stage: Stage
@@ -95,17 +87,7 @@ def draw_stage(size_px: int, rng: np.random.Generator) -> Stage:
 
 
 def simulate_recording(n_frames: int, fps: float, size_px: int, rng: np.random.Generator) -> SimulatedRecording:
-    """Draw one recording: its stage, timeline, postures and keypoints.
-
-    Parameters
-    ----------
-    n_frames, size_px : int
-        Length, and width and height of the image.
-    fps : float
-        Frame rate.
-    rng : numpy.random.Generator
-        Source of chance.
-    """
+    """Draw one recording of `size_px` by `size_px` pixels: its stage, timeline, postures and keypoints."""
     stage = draw_stage(size_px, rng)
     episodes = plan_timeline(n_frames, fps, rng)
     postures = simulate_motion(episodes, stage.mouse, stage.arena, fps, rng)

@@ -19,22 +19,9 @@ _MARGIN_MM = 10.0
 class Coat:
     """How one animal and its light look.
 
-    Attributes
-    ----------
-    fur : float
-        Brightness of the fur, 0 (black) to 1 (white).
-    skin : float
-        Brightness of ears, tail, paws.
-    eye : float
-        Brightness of the eyes.
-    grain : float
-        Strength of the fur's texture.
-    light : tuple of float
-        Direction to the lamp (x, y, z), any length; decides shading and where shadows fall.
-    shading : float
-        0 = flat silhouette, 1 = strong relief.
-    shadow : float
-        Darkness of the cast shadow.
+    `fur`, `skin` (ears, tail, paws) and `eye` are brightnesses, 0 (black) to 1 (white); `grain` is the strength of the
+    fur's texture. `light`, the direction to the lamp (x, y, z), of any length, decides shading and where shadows fall;
+    `shading` is 0 for a flat silhouette, 1 for strong relief; `shadow` is the darkness of the cast shadow.
     """
 
     fur: float = 0.42
@@ -112,29 +99,12 @@ def _ellipse(
 
 
 def draw_mouse(
-    image: Image,
-    body: Body,
-    mouse: Mouse,
-    coat: Coat,
-    camera: Camera,
-    arena: Arena,
-    floor: Image,
-    grain: Image,
+    image: Image, body: Body, mouse: Mouse, coat: Coat, camera: Camera, arena: Arena, floor: Image, grain: Image
 ) -> None:
-    """Draw a posed mouse into a brightness image, in place.
+    """Draw a posed mouse into a brightness image, shape (height_px, width_px), float32, in place.
 
-    Parameters
-    ----------
-    image : ndarray, shape (height_px, width_px), float32
-        The arena; changed in place.
-    body, mouse, coat
-        What to draw.
-    camera, arena
-        Where it stands; the walls mirror it faintly.
-    floor : ndarray, like `image`
-        1 on the floor, 0 elsewhere.
-    grain : ndarray, shape (>= patch height, >= patch width), float32
-        Texture of the fur, moved along with the body.
+    The walls of the arena mirror it faintly. `floor`, like `image`: 1 on the floor, 0 elsewhere. `grain`, at least as
+    large as the mouse: texture of the fur, moved along with the body.
     """
     points = camera.project(body.balls[:, :3])
     reach = float((body.balls[:, 3] * camera.scale_at(body.balls[:, 2])).max())
@@ -184,8 +154,8 @@ def _moved(grain: Image, anchor_px: NDArray[np.float64], shape: tuple[int, ...])
     return grain[rows[:, None], columns[None, :]]
 
 
-def _blend(patch: Image, mask: NDArray[np.uint8], tone: float, strength: float = 1.0) -> None:
-    patch += mask * np.float32(strength / 255.0) * (np.float32(tone) - patch)
+def _blend(patch: Image, mask: NDArray[np.uint8], tone: float) -> None:
+    patch += mask * np.float32(1.0 / 255.0) * (np.float32(tone) - patch)
 
 
 def _soft_discs(
@@ -246,16 +216,12 @@ def _draw_head(patch: Image, body: Body, mouse: Mouse, coat: Coat, camera: Camer
     angle = float(np.arctan2(body.head_direction[1], body.head_direction[0])) + camera.roll
     # An ear is a disc that faces forward and up: the steeper the head, the flatter it looks.
     depth = 0.62 + 0.25 * float(np.clip(-body.head_direction[2], -0.6, 0.6))
-    mask = np.zeros(patch.shape, np.uint8)
-    for sign, ear in zip((-1.0, 1.0), body.ears, strict=True):
-        radius = mouse.ear_mm * float(camera.scale_at(ear[2]))
-        _ellipse(mask, camera.project(ear) - origin, (radius * depth, radius), angle - sign * 0.45, 215)
-    _blend(patch, mask, coat.skin * 0.9)
-    inner = np.zeros_like(mask)
-    for sign, ear in zip((-1.0, 1.0), body.ears, strict=True):
-        radius = 0.6 * mouse.ear_mm * float(camera.scale_at(ear[2]))
-        _ellipse(inner, camera.project(ear) - origin, (radius * depth, radius), angle - sign * 0.45, 150)
-    _blend(patch, inner, 0.5 * (coat.fur + coat.skin) * 0.8)
+    for size, value, tone in ((1.0, 215, coat.skin * 0.9), (0.6, 150, 0.5 * (coat.fur + coat.skin) * 0.8)):
+        mask = np.zeros(patch.shape, np.uint8)
+        for sign, ear in zip((-1.0, 1.0), body.ears, strict=True):
+            radius = size * mouse.ear_mm * float(camera.scale_at(ear[2]))
+            _ellipse(mask, camera.project(ear) - origin, (radius * depth, radius), angle - sign * 0.45, value)
+        _blend(patch, mask, tone)
     dots = np.zeros_like(mask)
     for eye in body.eyes:
         radius = 0.11 * mouse.girth_mm * float(camera.scale_at(eye[2]))

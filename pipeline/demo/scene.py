@@ -19,24 +19,9 @@ _SHIFT = 4  # cv2 draws at 1/16 pixel
 class Arena:
     """An arena's shape and colors.
 
-    Attributes
-    ----------
-    shape : {"square", "round"}
-        Outline of the floor.
-    radius_mm : float
-        Half the side of a square floor, or the radius of a round one.
-    wall_mm : float
-        Height of the walls.
-    floor_tone, wall_tone, outside_tone : float
-        Brightness in [0, 1].
-    gradient : tuple of float
-        Change of brightness across the image, to the right and downwards.
-    vignette : float
-        How much darker the corners are.
-    texture : float
-        Strength of stains and scratches on the floor.
-    gloss : float
-        How strongly walls mirror a mouse beside them.
+    `radius_mm`: half the side of a square floor, or the radius of a round one. Tones are brightness in [0, 1];
+    `gradient` is their change across the image, to the right and downwards, `vignette` how much darker the corners are.
+    `texture`: strength of stains and scratches on the floor. `gloss`: how strongly walls mirror a mouse beside them.
     """
 
     shape: Literal["square", "round"] = "square"
@@ -107,14 +92,9 @@ def smooth_noise(rng: np.random.Generator, height_px: int, width_px: int, grain_
 def draw_arena(
     arena: Arena, camera: Camera, height_px: int, width_px: int, rng: np.random.Generator
 ) -> tuple[Image, Image]:
-    """Draw the empty arena.
+    """Draw the empty arena: its brightness, and a mask of the floor, where shadows fall (1 there, 0 elsewhere).
 
-    Returns
-    -------
-    background : ndarray, shape (height_px, width_px), float32
-        Brightness.
-    floor : ndarray, shape (height_px, width_px), float32
-        1 on the floor, 0 elsewhere; shadows fall there.
+    Both of shape (height_px, width_px), float32.
     """
     # Drawn in 0 … 255: cv2 smooths polygon edges for 8-bit images only.
     canvas = np.full((height_px, width_px), round(255 * arena.outside_tone), np.uint8)

@@ -15,26 +15,11 @@ _HIDDEN_CHANCE = {"leftpaw": 0.25, "rightpaw": 0.25, "tailtip": 0.06}
 
 
 def track_keypoints(
-    keypoints_px: NDArray[np.float64],
-    names: tuple[str, ...],
-    fps: float,
-    size_px: int,
-    rng: np.random.Generator,
+    keypoints_px: NDArray[np.float64], names: tuple[str, ...], fps: float, size_px: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Simulate a tracker's output.
+    """Simulate a tracker's output from the truth, shape (n_frames, n_keypoints, 2).
 
-    Parameters
-    ----------
-    keypoints_px : ndarray, shape (n_frames, n_keypoints, 2)
-        The truth.
-    names : tuple of str
-        The keypoints' names.
-    fps : float
-        Frame rate; drop-outs last from a frame to about two seconds.
-    size_px : int
-        Width and height of the image; lost points jump anywhere in it.
-    rng : numpy.random.Generator
-        Source of chance.
+    Drop-outs last from a frame to about two seconds; lost points jump anywhere in the image of `size_px` by `size_px`.
 
     Returns
     -------

@@ -19,18 +19,9 @@ _SAME_SIZE = 0.1
 
 @dataclass(frozen=True)
 class LearnedFrom:
-    """Training recordings of a run.
+    """Training recordings of a run, by the SHA-256 of their videos; what the run does not say is empty or None.
 
-    Attributes
-    ----------
-    videos : dict of str to str
-        Recording by SHA-256 of its video.
-    individuals : frozenset of str
-        Case-folded.
-    fps : float or None
-        Median frame rate; None where the run says nothing.
-    widths_px : tuple of int
-        Widths of the videos.
+    `individuals` are case-folded; `fps` is the median; `widths_px` are those of the videos.
     """
 
     videos: dict[str, str]
@@ -64,17 +55,15 @@ class LearnedFrom:
                 "another pace than the heads learned. Check a few bouts before you trust these predictions, or convert "
                 "the video to the frame rate of training."
             )
-        widths_px = self.widths_px
-        if item.video is not None and widths_px and not _is_near(item.video.width_px, widths_px):
+        if item.video is None or not self.widths_px:
+            return
+        least_px, most_px = min(self.widths_px), max(self.widths_px)
+        if not least_px * (1 - _SAME_SIZE) <= item.video.width_px <= most_px * (1 + _SAME_SIZE):
             yield (
-                f"{item.id} is {item.video.width_px} px wide, the training videos {min(widths_px)} to {max(widths_px)} "
-                "px: if the animal is larger or smaller in pixels, the crop shows more or less of it than the heads "
-                "learned. Compare the film of a few bouts, or scale the video."
+                f"{item.id} is {item.video.width_px} px wide, the training videos {least_px} to {most_px} px: if the "
+                "animal is larger or smaller in pixels, the crop shows more or less of it than the heads learned. "
+                "Compare the film of a few bouts, or scale the video."
             )
-
-
-def _is_near(width_px: int, widths_px: tuple[int, ...]) -> bool:
-    return min(widths_px) * (1 - _SAME_SIZE) <= width_px <= max(widths_px) * (1 + _SAME_SIZE)
 
 
 def read_learned_from(run_path: Path) -> LearnedFrom:

@@ -14,22 +14,11 @@ _POSE_SUFFIXES = (".csv", ".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
 
 
 def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[list[Recording], list[str]]:
-    """Make recordings of videos and find their pose files.
+    """Make recordings of videos, to predict only, and find their pose files; notes tell which was taken of several.
 
-    Parameters
-    ----------
-    videos : sequence of Path
-        Videos, or folders, of which every video is taken (not those of folders within).
-    poses : sequence of str
-        A pose file for each video, in order; or one folder; or `blob`; or `POSES_BESIDE`, to look for each video's
-        pose file in the video's own folder.
-
-    Returns
-    -------
-    recordings : list of Recording
-        To predict only; ids and individuals as `init` makes them of the videos' names.
-    notes : list of str
-        Which pose file was taken where there were several.
+    Of a folder every video is taken (not those of folders within). `poses` is a pose file for each video, in order; or
+    one folder; or `blob`; or `POSES_BESIDE`, to look for each video's pose file in the video's own folder. Ids and
+    individuals are as `init` makes them of the videos' names.
 
     Raises
     ------

@@ -47,17 +47,9 @@ _Done = TypeVar("_Done")
 class PredictOptions:
     """How new videos are predicted; none of it changes a probability.
 
-    Attributes
-    ----------
-    output : Path
-        Folder of the results.
-    overwrite : bool
-        Replace what lies there.
-    table : Path or None
-        The table of recordings that was given; None where videos were named one by one.
-    frames : FramesConfig, str or None
-        What to do where a new video, its poses and labels are not of the same frames; None = as in training, but
-        nothing is shifted.
+    `overwrite`: replace what lies in the folder `output`. `table`: the table of recordings that was given; None where
+    videos were named one by one. `frames`: what to do where a new video, its poses and labels are not of the same
+    frames; None = as in training, but nothing is shifted.
     """
 
     output: Path
@@ -93,22 +85,10 @@ def predict_recordings(
 ) -> Outcome:
     """Predict recordings by the final heads of a run.
 
-    Parameters
-    ----------
-    trained : TrainedRun
-    recordings : sequence of Recording
-        Their split does not matter, but for `test`: those that have labels and that the heads did not learn from
-        are scored.
-    options : PredictOptions
-    bad_rows : sequence of (str, str)
-        Ids and errors of recordings that the table could not give: they are reported with the rest.
-    notes : sequence of str
-        What was noticed while the videos' files were found, for the report.
-
-    Returns
-    -------
-    Outcome
-        `run` is the folder of the results. It is written only if at least one recording could be predicted.
+    Their split does not matter, but for `test`: those that have labels and that the heads did not learn from are
+    scored. `bad_rows`: ids and errors of recordings that the table could not give, which are reported with the rest.
+    `notes`: what was noticed while the videos' files were found. The folder of results (`Outcome.run`) is written only
+    if at least one recording could be predicted.
 
     Raises
     ------

@@ -32,16 +32,8 @@ _NUMERIC_PACKAGES = ("tensorflow", "keras", "keras-tcn", "opencv-python-headless
 class TrainedRun:
     """What is needed of a run to predict new videos.
 
-    Attributes
-    ----------
-    path : Path
-        The run's folder.
-    config : ExperimentConfig
-        As the run was made; `recordings` still names the table that was trained on.
-    bundles : mapping of str to Path
-        Folder of the final head of each behavior, in the order of the run.
-    metadata : mapping of str to dict
-        What each bundle says of itself.
+    `config` is as the run was made: `recordings` still names the table that was trained on. `bundles`: folder of the
+    final head of each behavior, in the order of the run; `metadata`: what each says of itself.
     """
 
     path: Path

@@ -41,15 +41,12 @@ class Bar:
         self.update(done, total)
 
 
-class Bars:
+class Bars(Progress):
     """Several lines of progress that belong together."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
 
     def add(self, text: str, total: int | None = None) -> Bar:
         """Open another line."""
-        return Bar(self._progress, self._progress.add_task(text, total=total))
+        return Bar(self, self.add_task(text, total=total))
 
 
 @contextmanager
@@ -63,5 +60,5 @@ def progress_bars() -> Iterator[Bars]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        yield Bars(progress)
+    with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        yield bars

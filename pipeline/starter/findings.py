@@ -110,7 +110,7 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) ->
     points, columns = unusable_names([annotation for found in read.values() for annotation in found.values()])
     return StarterFacts(
         name,
-        _from_here(table_path),
+        from_here(table_path),
         tuple(tally_behaviors(read, annotator, {r.id: r.individual for r in annotated})),
         tuple(points),
         tuple(columns),
@@ -135,6 +135,7 @@ def _advice(recordings: Sequence[FoundRecording]) -> PoseAdvice:
     return advice
 
 
-def _from_here(path: Path) -> str:
+def from_here(path: Path) -> str:
+    """A path as the command line finds it."""
     here = Path.cwd().resolve()
     return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()

@@ -31,14 +31,12 @@ _MOST_TEXT_BYTES = 1_000_000_000
 _TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".annot", ".boris", ".boris_gz", ".json")
 _ARRAYS = (".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
 _BORIS_NAMES = (".boris", ".boris_gz", ".json")
-_DEEPLABCUT_FOLDERS = frozenset(
-    ("labeled-data", "training-datasets", "dlc-models", "dlc-models-pytorch", "evaluation-results",
-     "evaluation-results-pytorch", "unaugmented-data-set")
-)  # fmt: skip
+_DEEPLABCUT_FOLDERS = {
+    "labeled-data", "training-datasets", "dlc-models", "dlc-models-pytorch", "evaluation-results",
+    "evaluation-results-pytorch", "unaugmented-data-set",
+}  # fmt: skip
 _DEEPLABCUT_TRAINING = "collecteddata_"
-_OTHER_FOLDERS = frozenset(
-    ("__pycache__", "node_modules", "site-packages", "$recycle.bin", "system volume information")
-)
+_OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages", "$recycle.bin", "system volume information"}
 
 
 class Skipped(NamedTuple):
@@ -50,19 +48,10 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class LabFolder:
-    """What was found, in the order of paths.
+    """What was found in `root` (absolute), in the order of paths.
 
-    Attributes
-    ----------
-    root : Path
-        The folder, absolute.
-    videos, poses : tuple of Path
-    annotations : tuple of AnnotationSource
-        A file with several observations stands there once for each.
-    skipped : tuple of Skipped
-        What looks like one of these and was left skipped.
-    n_files : int
-        Files that were seen, whatever they hold.
+    A file with several observations stands among the annotations once for each; `skipped` is what looks like one of
+    these and was not taken; `n_files` counts what was seen, whatever it holds.
     """
 
     root: Path
@@ -204,16 +193,12 @@ def _files(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
             elif path.is_file():
                 n_files += 1
                 if n_files > MOST_FILES:
-                    raise _too_many(root)
+                    here_are = listing(sorted(path.name for path in root.iterdir() if path.is_dir()), 8)
+                    raise InputError(
+                        f"{root} holds more than {MOST_FILES:,} files, which is more than a study's videos. Name the "
+                        f"folder that holds them (here are {here_are})."
+                    )
                 yield path
-
-
-def _too_many(root: Path) -> InputError:
-    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
-    return InputError(
-        f"{root} holds more than {MOST_FILES:,} files, which is more than a study's videos. Name the folder that holds "
-        f"them (here are {listing(folders, 8)})."
-    )
 
 
 def _is_none_of_a_lab(folder: Path) -> bool:

@@ -23,18 +23,10 @@ _NOTHING = frozenset(("background", "none", "other", "nothing", "nobehavior", "n
 
 @dataclass(frozen=True)
 class ChosenLabels:
-    """The annotations of one video, one source per annotator.
+    """The annotations of one video, one source per annotator ("" where no name tells).
 
-    Attributes
-    ----------
-    sources : dict of str to PairedAnnotation
-        By annotator, "" where no name tells.
-    read : dict of str to RawAnnotation
-        What could be read of them.
-    notes : tuple of str
-        What was chosen, and what could not be read.
-    unpaired : tuple of Unpaired
-        Sources that remain unclear.
+    `read` is what could be read of them, `notes` what was chosen and what could not be read, `unpaired` the sources
+    that remain unclear.
     """
 
     sources: dict[str, PairedAnnotation] = field(default_factory=dict)
@@ -45,20 +37,11 @@ class ChosenLabels:
 
 @dataclass(frozen=True)
 class BehaviorTally:
-    """How often a behavior occurs in all annotations together.
+    """How often a behavior occurs in all annotations together, and in which recordings.
 
-    Attributes
-    ----------
-    names : tuple of str
-        As they are written in the files, most frequent first; those that differ in case, accents and separators alone
-        are one.
-    n_bouts, n_frames : int
-    recordings : tuple of str
-        Where it occurs.
-    short_frames : int
-        One bout in twenty is no longer than this; 0 without a bout.
-    n_individuals : int
-        Animals in whose recordings it occurs.
+    `names` are as in the files, most frequent first; those that differ in case, accents and separators alone are one.
+    One bout in twenty is no longer than `short_frames` (0 without a bout). `n_individuals` counts the animals in whose
+    recordings it occurs.
     """
 
     names: tuple[str, ...]

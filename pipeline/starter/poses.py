@@ -37,24 +37,12 @@ _HIPS = (("lefthip", "hipleft", "leftlateral"), ("righthip", "hipright", "rightl
 class PoseAdvice:
     """What the starter experiment says of center and crop.
 
-    Attributes
-    ----------
-    keypoints : tuple of str
-        The center, averaged where there are several; empty where no pose file could be read.
-    available : tuple of str
-        Keypoints that all sampled files have.
-    individuals : tuple of str
-        Animals of a file with several, of which one must be named; else empty.
-    body_px : float or None
-        Length from snout to tail base in pixels, upper quartile over frames; None where it can't be told.
-    crop_px : int or None
-        Suggested crop, from `body_px`.
-    is_from_videos : bool
-        `body_px` is the length of what moves in the videos, since the poses don't tell it.
-    has_unequal_lengths : bool
-        No crop fits all, since the animals differ in length by far.
-    notes : tuple of str
-        What could not be read, and what to check.
+    `keypoints` is the center, averaged where there are several (empty where no pose file could be read), of those that
+    all sampled files have (`available`). `individuals`: animals of a file with several, of which one must be named;
+    else empty. `body_px`: length from snout to tail base in pixels, upper quartile over frames, None where it can't be
+    told; `crop_px` is suggested from it. `is_from_videos`: it is the length of what moves in the videos, since the
+    poses don't tell it. `has_unequal_lengths`: no crop fits all, since the animals differ in length by far. `notes`:
+    what could not be read, and what to check.
     """
 
     keypoints: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.dataset.pairing.pairing import Unpaired
-from pipeline.starter.findings import Findings
+from pipeline.starter.findings import Findings, from_here
 from pipeline.starter.starter_yaml import LEAST_INDIVIDUALS, learnable_behaviors
 
 _MOST_LINES = 25
@@ -26,7 +26,7 @@ def print_findings(findings: Findings) -> None:
     _print_lines(console, "Left aside", [f"{_short(a.path, findings.root)}: {a.reason}" for a in findings.skipped])
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "Please check", _checks(findings))
-    written = [_from_here(path) for path in (findings.table_path, findings.experiment_path)]
+    written = [from_here(path) for path in (findings.table_path, findings.experiment_path)]
     console.print(Text(f"\nWritten: {written[0]} and {written[1]}. Next:"))
     quoted = f'"{written[1]}"' if " " in written[1] else written[1]
     for command in (f"audit {quoted}", quoted):
@@ -85,13 +85,15 @@ def _choices(findings: Findings) -> list[str]:
 
 def _checks(findings: Findings) -> list[str]:
     facts = findings.facts
+    is_guessed = any(r.individual != r.id for r in findings.recordings)
     lines = [
         "The column `individual`: folds are made by it, so all videos of one animal must have the same name there"
-        + (" (guessed from the videos' names)." if _is_guessed(findings) else " (now every recording has its own).")
+        + (" (guessed from the videos' names)." if is_guessed else " (now every recording has its own).")
     ]
     lines += facts.poses.notes
-    if (n_filtered := _n_filtered(findings)) is not None:
-        lines.append(f"{n_filtered} pose files are filtered, the others are not. Better use one kind for all.")
+    filtered = ["filtered" in r.files.poses[0].stem for r in findings.recordings if r.files.poses]
+    if 0 < sum(filtered) < len(filtered):
+        lines.append(f"{sum(filtered)} pose files are filtered, the others are not. Better use one kind for all.")
     without = [r.id for r in findings.recordings if not r.files.poses]
     if without and not findings.has_blob:
         lines.append(
@@ -139,16 +141,6 @@ def _checks(findings: Findings) -> list[str]:
     return lines
 
 
-def _is_guessed(findings: Findings) -> bool:
-    return any(r.individual != r.id for r in findings.recordings)
-
-
-def _n_filtered(findings: Findings) -> int | None:
-    """How many of the pose files are filtered, where it is neither none nor all."""
-    filtered = ["filtered" in r.files.poses[0].stem for r in findings.recordings if r.files.poses]
-    return sum(filtered) if 0 < sum(filtered) < len(filtered) else None
-
-
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
@@ -159,8 +151,3 @@ def _some(names: Sequence[str]) -> str:
 
 def _short(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-
-
-def _from_here(path: Path) -> str:
-    here = Path.cwd().resolve()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

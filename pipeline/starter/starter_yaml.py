@@ -20,24 +20,10 @@ _USUAL_FPS = 30.0
 class StarterFacts:
     """What a starter experiment is written from.
 
-    Attributes
-    ----------
-    name : str
-        Of the run; safe as a folder name.
-    recordings : str
-        Path of the table, as the command line will find it.
-    behaviors : tuple of BehaviorTally
-    point_events, other_columns : tuple of str
-        Names in the annotations that can't be behaviors.
-    annotators : tuple of str
-        Everyone's names.
-    annotator : str or None
-        Whose labels are used; None where nobody must be named.
-    n_annotated, n_individuals : int
-        Annotated recordings, and the individuals in them.
-    poses : PoseAdvice
-    fps : float
-        The highest frame rate of the videos; 0 = unknown.
+    `name` is the run's, safe as a folder name; `recordings` the path of the table, as the command line will find it.
+    `point_events` and `other_columns` are names in the annotations that can't be behaviors. `annotators` are everyone's
+    names, `annotator` is whose labels are used (None where nobody must be named). `n_annotated` counts annotated
+    recordings, `n_individuals` the animals in them. `fps` is the highest frame rate of the videos; 0 = unknown.
     """
 
     name: str

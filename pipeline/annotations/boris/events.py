@@ -26,15 +26,7 @@ _NO_MODIFIERS = ("", "none")
 
 @dataclass(frozen=True)
 class Event:
-    """One row of an export, or one event of a project.
-
-    Attributes
-    ----------
-    row : int
-        Where it stands (`AnnotationFile.unit`).
-    cells : dict of str to str
-        By lower-case column name.
-    """
+    """One row of an export, or one event of a project (`AnnotationFile.unit`), with cells by lower-case column name."""
 
     row: int
     cells: dict[str, str] = field(repr=False)
@@ -114,28 +106,14 @@ def require_recorded(where: str, kind: str) -> None:
 
 
 def to_frame(where: str, time: tuple[str, str], image_index: str, wanted: Wanted, part: MediaPart) -> int:
-    """The frame of an event.
+    """The frame of an event: 0 … n_frames, where n_frames can only be an end (half-open).
 
-    Parameters
-    ----------
-    where : str
-        File and row, for errors.
-    time : tuple of str
-        Name of the column and its cell.
-    image_index : str
-        BORIS' own frame number, counted from the beginning of the media file; blank or NA = not given.
-    wanted : Wanted
-        The decoded video's frames and rate.
-    part : MediaPart
-        Where the video lies in the observation's time.
+    One more than n_frames is taken as n_frames, since BORIS' player may report the end of the file a frame late; later
+    times stay as they are, for the check of the label's span. Where other videos come before or after, times in these
+    become 0 and n_frames.
 
-    Returns
-    -------
-    int
-        0 … n_frames, where n_frames can only be an end (half-open). One more than n_frames is taken as
-        n_frames, since BORIS' player may report the end of the file a frame late; later times stay as
-        they are, for the check of the label's span. Where other videos come before or after, times in
-        these become 0 and n_frames.
+    `time` is the name of the column and its cell; `image_index` BORIS' own frame number, counted from the beginning of
+    the media file (blank or NA = not given); `part` where the video lies in the observation's time.
 
     Raises
     ------

@@ -47,19 +47,8 @@ def select_events(
 ) -> tuple[list[Event], dict[str, str], MediaPart]:
     """The state events of one observation and subject, and where the video lies in their times.
 
-    Parameters
-    ----------
-    file, events
-        The file, and all of its rows.
-    wanted : Wanted
-        The video and what the user named.
-    kinds, time_columns : sequence of str
-        What ``Behavior type`` may be; columns that hold times, lower case.
-
-    Returns
-    -------
-    list of Event, dict of str to str, MediaPart
-        The second: behaviors with point events → what is wrong.
+    `kinds` is what ``Behavior type`` may be; `time_columns` are those that hold times, in lower case. The second
+    result: behaviors with point events → what is wrong.
 
     Raises
     ------

@@ -48,18 +48,10 @@ class Player:
 class MediaPart:
     """Where the video lies in the observation's time.
 
-    Attributes
-    ----------
-    start_s : float
-        The observation's time at the video's first frame.
-    has_neighbours : bool
-        True where the observation has times in which another video is scored.
-    has_index : bool
-        True where image indices are those of this video (BORIS counts them in player #1).
-    watched : (int, int) or None
-        Frames of the video that the observation covers, half-open; None = all.
-    notes : tuple of str
-        What the user should know of how the video was told.
+    `start_s`: the observation's time at the video's first frame. `has_neighbours`: the observation has times in which
+    another video is scored. `has_index`: image indices are those of this video (BORIS counts them in player #1).
+    `watched`: frames of the video that the observation covers, half-open; None = all. `notes`: what the user should
+    know of how the video was told.
     """
 
     start_s: float = 0.0
@@ -72,14 +64,7 @@ class MediaPart:
 def choose_media(file: AnnotationFile, where: str, players: Sequence[Player], wanted: Wanted) -> MediaPart:
     """Find the video among the media of an observation; check its length and frame rate.
 
-    Parameters
-    ----------
-    file, where
-        For errors.
-    players : sequence of Player
-        The first is BORIS' player #1; those that show nothing are left out.
-    wanted : Wanted
-        The video, and the media file where the user named it.
+    The first of `players` is BORIS' player #1; those that show nothing are left out.
 
     Raises
     ------

@@ -15,17 +15,7 @@ from pipeline.annotations.opening import AnnotationFile
 
 @dataclass(frozen=True)
 class Press:
-    """A key press of a state event.
-
-    Attributes
-    ----------
-    event : Event
-        The row or event.
-    frame : int
-        Its frame in the video.
-    kind : str
-        ``START`` or ``STOP``; "" where the file doesn't say (then they alternate).
-    """
+    """A key press of a state event; `kind` is ``START``, ``STOP``, or "" where they just alternate."""
 
     event: Event
     frame: int

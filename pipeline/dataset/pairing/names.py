@@ -156,12 +156,9 @@ def is_date(word: str) -> bool:
 
 
 def annotator_of(raw: Sequence[str]) -> str | None:
-    """Who annotated, from the words beside the video's name.
+    """Who annotated, from the words beside the video's name; "" where no word is left over.
 
-    Returns
-    -------
-    str or None
-        "" where no word is left over; None where the words may as well name another recording (a number, a day).
+    None where the words may as well name another recording (a number, a day).
     """
     name: list[str] = []
     expected = False

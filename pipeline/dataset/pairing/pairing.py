@@ -13,6 +13,7 @@ Nothing is read here: names go in, pairs come out, and what is not clear is left
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -37,16 +38,9 @@ _NOBODY = "no video here has this name"
 
 @dataclass(frozen=True)
 class AnnotationSource:
-    """One set of annotations: a file, or one observation of a file that has several.
+    """One set of annotations: a file, or one observation of a file that has several ("" = the file holds one).
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    observation : str
-        Which of several observations; "" = the file holds one.
-    media : tuple of str
-        Names of the videos that it names inside, with folders or without; empty = none.
+    `media`: names of the videos that it names inside, with folders or without; empty = none.
     """
 
     path: Path
@@ -159,13 +153,15 @@ def _pair_labels(
             reason = f"it names {_names(shown)} inside, but is itself called as {_names([named])}"
             unpaired.append(source.unpaired(reason))
         elif shown:
-            _add_shown(paired, shown, source)
+            for video, media in shown.items():
+                own_media = Path(media.replace("\\", "/")).name if len(shown) > 1 else ""
+                paired[video].append(PairedAnnotation(source, _annotator(video, source), own_media))
         elif named is None:
             unpaired.append(source.unpaired(reason))
         elif _is_only_a_part(fits, named):
             by_part.append((source, named))
         else:
-            paired[named].append(PairedAnnotation(source, _annotator(named, source) or ""))
+            paired[named].append(PairedAnnotation(source, _annotator(named, source)))
     alone = _take_lone_names(paired)
     return paired, [*unpaired, *alone, *_add_parts(paired, by_part)]
 
@@ -273,20 +269,10 @@ def _media_videos(videos: Sequence[Path], source: AnnotationSource) -> dict[Path
         fitting = [video for video in videos if video.name.casefold() == place.name.casefold()]
         fitting = fitting or [video for video in videos if video.stem.casefold() == place.stem.casefold()]
         for near in (place, source.path):
-            fitting = _nearest(fitting, near)
+            fitting = _greatest(fitting, partial(closeness, path=near))
         if len(fitting) == 1:
             found.setdefault(fitting[0], media)
     return found
-
-
-def _nearest(videos: Sequence[Path], path: Path) -> list[Path]:
-    return _greatest(videos, lambda video: closeness(video, path))
-
-
-def _add_shown(paired: dict[Path, list[PairedAnnotation]], shown: dict[Path, str], source: AnnotationSource) -> None:
-    for video, media in shown.items():
-        named = Path(media.replace("\\", "/")).name if len(shown) > 1 else ""
-        paired[video].append(PairedAnnotation(source, _annotator(video, source) or "", named))
 
 
 def _add_parts(
@@ -298,18 +284,16 @@ def _add_parts(
     for source, video in by_part:
         wanted.setdefault(video, []).append(source)
     for video, sources in wanted.items():
-        taken = bool(paired[video])
-        for source in sources:
-            if taken or len(sources) > 1:
-                reason = f"its name is only a part of {_names([video])}, which has other annotations too"
-                refused.append(source.unpaired(reason))
-            else:
-                paired[video].append(PairedAnnotation(source, "", by_part=True))
+        if paired[video] or len(sources) > 1:
+            reason = f"its name is only a part of {_names([video])}, which has other annotations too"
+            refused += [source.unpaired(reason) for source in sources]
+        else:
+            paired[video].append(PairedAnnotation(sources[0], "", by_part=True))
     return refused
 
 
-def _annotator(video: Path, source: AnnotationSource) -> str | None:
-    return next((name for _, name in _rests(video, source)), None)
+def _annotator(video: Path, source: AnnotationSource) -> str:
+    return next((name for _, name in _rests(video, source)), "")
 
 
 def _rests(video: Path, source: AnnotationSource) -> Iterable[tuple[list[str], str]]:
