@@ -17,7 +17,7 @@ from pipeline.scoring.statistics.intervals import (
     ClusterRanking,
     Interval,
     WeightedStatistic,
-    bootstrap_weighted,
+    bootstrap_interval,
 )
 
 MAX_CLUSTERS_FOR_EXACT_P = 12
@@ -98,7 +98,7 @@ def paired_weighted_difference(
     a, b : callable
         The score of the first and the second run, by how often each cluster counts.
     n_clusters, n_resamples, level, seed
-        As in `bootstrap_weighted`; the seed also chooses random sign flips, beyond `MAX_CLUSTERS_FOR_EXACT_P`
+        As in `bootstrap_interval`; the seed also chooses random sign flips, beyond `MAX_CLUSTERS_FOR_EXACT_P`
         clusters.
 
     Raises
@@ -106,7 +106,7 @@ def paired_weighted_difference(
     ValueError
         When level or n_resamples is out of range.
     """
-    interval = bootstrap_weighted(lambda weights: a(weights) - b(weights), n_clusters, n_resamples, level, seed)
+    interval = bootstrap_interval(lambda weights: a(weights) - b(weights), n_clusters, n_resamples, level, seed)
     everything, each = np.ones((1, n_clusters), dtype=np.int64), np.eye(n_clusters, dtype=np.int64)
     pooled = float(a(everything)[0] - b(everything)[0]) if n_clusters else np.nan
     own = a(each) - b(each) if n_clusters else np.zeros(0)

@@ -8,15 +8,14 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from pipeline.scoring.metrics import Counts, average_precision
+from pipeline.scoring.statistics import intervals
 from pipeline.scoring.statistics.intervals import (
     MIN_CLUSTERS,
     MOSTLY_UNDEFINED,
     TOO_FEW_CLUSTERS,
     ClusterRanking,
     Interval,
-    bootstrap_average_precision,
-    bootstrap_counts,
-    bootstrap_interval,
+    counts_by_weights,
     gather_clusters,
     statistic_by_weights,
 )
@@ -29,6 +28,19 @@ from pipeline.scoring.statistics.paired import (
 )
 
 frames = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), max_size=25)
+
+
+def bootstrap_interval(parts, statistic, *options, **named):
+    return intervals.bootstrap_interval(statistic_by_weights(parts, statistic), len(parts), *options, **named)
+
+
+def bootstrap_counts(counts, ratio, *options, **named):
+    return intervals.bootstrap_interval(counts_by_weights(counts, ratio), len(counts), *options, **named)
+
+
+def bootstrap_average_precision(clusters, *options, **named):
+    ranking = ClusterRanking(clusters)
+    return intervals.bootstrap_interval(ranking.average_precision, len(clusters), *options, **named)
 
 
 def paired_difference(a, b, statistic, n_resamples=2000):
