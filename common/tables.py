@@ -69,35 +69,3 @@ def read_table(path: Path) -> list[dict[str, str]]:
     """Read a CSV file as rows of text by column name; an empty cell is an empty text."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
         return [dict(row) for row in csv.DictReader(stream)]
-
-
-def read_rows(
-    path: Path,
-    columns: Sequence[str],
-    counts: Sequence[str] = (),
-    ratios: Sequence[str] = (),
-    required_counts: Sequence[str] = (),
-) -> list[Row]:
-    """Read a table back with its numbers; `columns` must be there.
-
-    `counts` and `ratios` are columns of whole numbers and of floats, None where empty; `required_counts` are never
-    empty; the other columns stay text.
-
-    Raises
-    ------
-    FileNotFoundError
-        When the file is missing.
-    ValueError
-        When one of `columns` is missing or a number cannot be read.
-    """
-    rows: list[Row] = []
-    for cells in read_table(path):
-        missing = [column for column in columns if cells.get(column) is None]
-        if missing:
-            raise ValueError(f"{path} lacks the column(s) {', '.join(missing)}")
-        row: Row = dict(cells)
-        row |= {column: int(cells[column]) for column in required_counts}
-        row |= {column: int(cells[column]) if cells[column] else None for column in counts}
-        row |= {column: float(cells[column]) if cells[column] else None for column in ratios}
-        rows.append(row)
-    return rows

@@ -17,7 +17,7 @@ from pipeline.run_folder.frame_tables import read_baseline, read_timeline
 from pipeline.run_folder.recordings import RecordingRow as RecordingRow
 from pipeline.run_folder.recordings import read_recordings
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.run_folder.tables import Tables, read_tables
+from pipeline.run_folder.tables import Tables, first_row, read_tables
 from pipeline.run_folder.whole_files import read_required
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.scores import POOLED, ScoreRow
@@ -116,15 +116,8 @@ class Run:
         self, behavior: str, subset: str, variant: str, recording: str = POOLED, baseline: bool = False
     ) -> ScoreRow | None:
         """One row of the table of scores (or of the baseline's), None where there is none."""
-        for row in self.baseline_scores if baseline else self.scores:
-            if (row["behavior"], row["subset"], row["recording"], row["postprocessed"]) == (
-                behavior,
-                subset,
-                recording,
-                variant,
-            ):
-                return row
-        return None
+        key = ("behavior", "subset", "recording", "postprocessed")
+        return first_row(self.baseline_scores if baseline else self.scores, key, (behavior, subset, recording, variant))
 
     def behavior(self, behavior: str, recording: str, baseline: bool = False) -> BehaviorTimeline | None:
         """One behavior of one recording as the head has it after all steps, or as the baseline has it.

@@ -76,15 +76,16 @@ class Tables:
     def interval(self, behavior: str, subset: str, variant: str, score: str) -> Row | None:
         """One row of intervals.csv."""
         wanted = (behavior, subset, variant, score)
-        return _first(self.intervals, ("behavior", "subset", "postprocessed", "score"), wanted)
+        return first_row(self.intervals, ("behavior", "subset", "postprocessed", "score"), wanted)
 
     def bout_score(self, behavior: str, subset: str, variant: str, recording: str = "pooled") -> Row | None:
         """One row of bout_scores.csv."""
         wanted = (behavior, subset, variant, recording)
-        return _first(self.bout_scores, ("behavior", "subset", "postprocessed", "recording"), wanted)
+        return first_row(self.bout_scores, ("behavior", "subset", "postprocessed", "recording"), wanted)
 
 
-def _first(rows: Sequence[Row], columns: tuple[str, ...], wanted: tuple[str, ...]) -> Row | None:
+def first_row(rows: Sequence[Row], columns: tuple[str, ...], wanted: tuple[str, ...]) -> Row | None:
+    """The first row that says this in these columns; None where there is none."""
     return next((row for row in rows if tuple(row[column] for column in columns) == wanted), None)
 
 

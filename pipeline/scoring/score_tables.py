@@ -16,11 +16,12 @@ from pipeline.scoring.reliability import reliability_rows
 from pipeline.scoring.scores import POOLED, groups_of
 from pipeline.scoring.statistics.intervals import (
     DEFAULT_LEVEL,
+    ClusterRanking,
     Interval,
-    bootstrap_average_precision,
-    bootstrap_counts,
     bootstrap_interval,
+    counts_by_weights,
     gather_clusters,
+    statistic_by_weights,
 )
 from pipeline.scoring.statistics.paired import paired_average_precision
 from pipeline.scoring.timeline import RAW, VARIANTS, Timeline, joined_frames
@@ -66,16 +67,19 @@ _RATIOS: dict[str, Callable[[Counts], float | None]] = {
 def _intervals(group: Sequence[Timeline], column: int) -> Iterator[tuple[str, str, float | None, Interval]]:
     """Yield (variant, score, value, interval) of one behavior in one subset."""
     clusters = _by_individual(group)
+    n = len(clusters)
     frames = [joined_frames(member.behavior(column) for member in members) for members in clusters]
     value = average_precision(*joined_frames(member.behavior(column) for member in group))
-    yield RAW, "average_precision", value, bootstrap_average_precision(frames)
+    yield RAW, "average_precision", value, bootstrap_interval(ClusterRanking(frames).average_precision, n)
     for variant in VARIANTS:
         parts = [[member.behavior(column, variant) for member in members] for members in clusters]
         counts = [pooled_counts(members) for members in parts]
         for score, ratio in _RATIOS.items():
-            yield variant, score, ratio(sum(counts, Counts(0, 0, 0, 0))), bootstrap_counts(counts, ratio)
+            interval = bootstrap_interval(counts_by_weights(counts, ratio), n)
+            yield variant, score, ratio(sum(counts, Counts(0, 0, 0, 0))), interval
         bouts = [pooled_bout_counts(members) for members in parts]
-        yield variant, "bout_f1_iou50", _pooled_bout_f1(bouts), bootstrap_interval(bouts, _pooled_bout_f1)
+        interval = bootstrap_interval(statistic_by_weights(bouts, _pooled_bout_f1), n)
+        yield variant, "bout_f1_iou50", _pooled_bout_f1(bouts), interval
 
 
 def _by_individual(group: Sequence[Timeline]) -> list[list[Timeline]]:

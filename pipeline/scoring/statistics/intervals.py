@@ -83,90 +83,31 @@ def gather_clusters(names: Sequence[str], parts: Sequence[T]) -> list[list[T]]:
 
 
 def bootstrap_interval(
-    components_by_cluster: Sequence[T],
-    statistic: Statistic[T],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """Interval of any pooled score.
-
-    Parameters
-    ----------
-    components_by_cluster : sequence
-        What a score is made of, one entry per recording or individual (for instance its `BoutCounts`).
-    statistic : callable
-        Pools such a sequence into one score; None where it has no value.
-    n_resamples : int
-    level : float
-        In (0, 1).
-    seed : int
-        Equal seeds draw equal resamples, for every score of the same clusters.
-
-    Returns
-    -------
-    Interval
-
-    Raises
-    ------
-    ValueError
-        When level or n_resamples is out of range.
-    """
-    components = list(components_by_cluster)
-    return bootstrap_weighted(statistic_by_weights(components, statistic), len(components), n_resamples, level, seed)
-
-
-def bootstrap_counts(
-    counts_by_cluster: Sequence[Counts],
-    ratio: Callable[[Counts], float | None],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """Interval of a ratio of summed frame counts, as `lambda counts: counts.f1`.
-
-    Parameters and result as in `bootstrap_interval`, much faster.
-    """
-    weighted = counts_by_weights(counts_by_cluster, ratio)
-    return bootstrap_weighted(weighted, len(counts_by_cluster), n_resamples, level, seed)
-
-
-def bootstrap_average_precision(
-    clusters: Sequence[tuple[ArrayLike, ArrayLike]],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """Interval of the average precision of pooled frames, exact in every resample.
-
-    Parameters
-    ----------
-    clusters : sequence of (true, probability), each array_like, shape (n_frames,)
-        Frames that count of each recording or individual; no NaN.
-    n_resamples, level, seed
-        As in `bootstrap_interval`.
-
-    Returns
-    -------
-    Interval
-
-    Raises
-    ------
-    ValueError
-        When timelines differ in length, a probability is NaN, or level or n_resamples is out of range.
-    """
-    ranking = ClusterRanking(clusters)
-    return bootstrap_weighted(ranking.average_precision, len(clusters), n_resamples, level, seed)
-
-
-def bootstrap_weighted(
     statistic: WeightedStatistic,
     n_clusters: int,
     n_resamples: int = DEFAULT_RESAMPLES,
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """Interval of a score that is computed for many resamples at once, from weights of the clusters."""
+    """Interval of a pooled score, from how often each cluster counts.
+
+    Parameters
+    ----------
+    statistic : callable
+        `ClusterRanking.average_precision`, or made by `counts_by_weights` or `statistic_by_weights`.
+    n_clusters : int
+        Recordings or individuals.
+    n_resamples : int
+    level : float
+        In (0, 1).
+    seed : int
+        Equal seeds draw equal resamples, for every score of the same clusters.
+
+    Raises
+    ------
+    ValueError
+        When level or n_resamples is out of range.
+    """
     if not (0 < level < 1 and n_resamples >= 1):
         raise ValueError(f"Expected 0 < level < 1 and n_resamples >= 1. Received: {level}, {n_resamples}")
     if n_clusters < MIN_CLUSTERS:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.scoring.statistics.intervals import (
     DEFAULT_LEVEL,
@@ -17,17 +17,14 @@ from pipeline.scoring.statistics.intervals import (
     ClusterRanking,
     Interval,
     WeightedStatistic,
-    bootstrap_weighted,
+    bootstrap_interval,
 )
 
-MAX_CLUSTERS_FOR_EXACT_P = 12
+MAX_CLUSTERS_FOR_EXACT_P = 14
 RANDOM_SIGN_FLIPS = 20_000
 
 UNDEFINED = "the score has no value for all recordings together"
 TOO_FEW_DIFFERENCES = "a test needs two recordings or individuals with a score from both"
-
-# Sums of the same numbers in another order differ by this much of their size: arithmetic, not data.
-_TIE_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def paired_weighted_difference(
     a, b : callable
         The score of the first and the second run, by how often each cluster counts.
     n_clusters, n_resamples, level, seed
-        As in `bootstrap_weighted`; the seed also chooses random sign flips, beyond `MAX_CLUSTERS_FOR_EXACT_P`
+        As in `bootstrap_interval`; the seed also chooses random sign flips, beyond `MAX_CLUSTERS_FOR_EXACT_P`
         clusters.
 
     Raises
@@ -106,7 +103,7 @@ def paired_weighted_difference(
     ValueError
         When level or n_resamples is out of range.
     """
-    interval = bootstrap_weighted(lambda weights: a(weights) - b(weights), n_clusters, n_resamples, level, seed)
+    interval = bootstrap_interval(lambda weights: a(weights) - b(weights), n_clusters, n_resamples, level, seed)
     everything, each = np.ones((1, n_clusters), dtype=np.int64), np.eye(n_clusters, dtype=np.int64)
     pooled = float(a(everything)[0] - b(everything)[0]) if n_clusters else np.nan
     own = a(each) - b(each) if n_clusters else np.zeros(0)
@@ -142,12 +139,22 @@ def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:
     float
         In (0, 1].
     """
+    from scipy import stats
+
     values = np.asarray(differences, dtype=np.float64)
-    n = values.size
-    if n <= MAX_CLUSTERS_FOR_EXACT_P:
-        signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-    else:
-        signs = 1 - 2 * np.random.default_rng(seed).integers(0, 2, size=(RANDOM_SIGN_FLIPS, n))
-        signs = np.vstack([np.ones((1, n), dtype=signs.dtype), signs])
-    reached = np.abs(signs @ values) >= abs(values.sum()) - _TIE_TOLERANCE * np.abs(values).sum()
-    return float(np.mean(reached))
+    scale = np.abs(values).max() or 1.0
+
+    def size_of_mean(signed: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        # Rounded, for sums of the same numbers in another order differ in their last digits: arithmetic, not data.
+        return np.round(np.abs(signed.mean(axis=axis)) / scale, 9)
+
+    found = stats.permutation_test(
+        (values,),
+        size_of_mean,
+        permutation_type="samples",
+        n_resamples=RANDOM_SIGN_FLIPS,
+        alternative="greater",
+        batch=1000,
+        random_state=np.random.default_rng(seed),
+    )
+    return float(found.pvalue)

@@ -8,15 +8,14 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from pipeline.scoring.metrics import Counts, average_precision
+from pipeline.scoring.statistics import intervals
 from pipeline.scoring.statistics.intervals import (
     MIN_CLUSTERS,
     MOSTLY_UNDEFINED,
     TOO_FEW_CLUSTERS,
     ClusterRanking,
     Interval,
-    bootstrap_average_precision,
-    bootstrap_counts,
-    bootstrap_interval,
+    counts_by_weights,
     gather_clusters,
     statistic_by_weights,
 )
@@ -29,6 +28,19 @@ from pipeline.scoring.statistics.paired import (
 )
 
 frames = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), max_size=25)
+
+
+def bootstrap_interval(parts, statistic, *options, **named):
+    return intervals.bootstrap_interval(statistic_by_weights(parts, statistic), len(parts), *options, **named)
+
+
+def bootstrap_counts(counts, ratio, *options, **named):
+    return intervals.bootstrap_interval(counts_by_weights(counts, ratio), len(counts), *options, **named)
+
+
+def bootstrap_average_precision(clusters, *options, **named):
+    ranking = ClusterRanking(clusters)
+    return intervals.bootstrap_interval(ranking.average_precision, len(clusters), *options, **named)
 
 
 def paired_difference(a, b, statistic, n_resamples=2000):
@@ -227,8 +239,8 @@ def test_exact_p_equals_scipys_permutation_of_signs(values):
 
 
 def test_random_flips_are_near_the_exact_p_and_never_zero():
-    values = np.random.default_rng(5).normal(0.5, 1, size=13)
-    signs = np.array(list(product([1, -1], repeat=13)))
+    values = np.random.default_rng(5).normal(0.5, 1, size=15)
+    signs = np.array(list(product([1, -1], repeat=15)))
     exact = np.mean(np.abs(signs @ values) >= abs(values.sum()) - 1e-9)
     assert sign_flip_p(values) == pytest.approx(exact, abs=0.01)
     assert sign_flip_p(values, seed=1) == sign_flip_p(values, seed=1) != sign_flip_p(values, seed=2)
