@@ -35,18 +35,12 @@ class History:
         task's figures of the validation recordings (none without any) and ``seconds``.
     best_epoch : int
         The epoch whose weights were kept, from 1.
-    stopped_early : bool
-        Whether patience ran out before the last epoch.
-    n_steps : int
-        Steps of the optimizer, all epochs together.
     monitor, note : str
         What `best_epoch` was chosen by, as the task says (``none``: a fixed number of epochs).
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
-    stopped_early: bool = False
-    n_steps: int = 0
     monitor: str = "none"
     note: str = ""
 
@@ -134,14 +128,12 @@ def _run_epochs(
         history.monitor, history.note = measured.monitor, measured.note
         row |= {**measured.figures, "seconds": time.perf_counter() - started}
         history.rows.append(row)
-        history.n_steps += steps_per_epoch
         if epoch >= first_kept and measured.value > best_value:
             best_value, best, history.best_epoch = measured.value, network.get_weights(), epoch
         if on_epoch is not None:
             on_epoch(row)
         waited = epoch - max(history.best_epoch, first_kept)
         if judge is not None and waited >= training.patience and epoch < last_epoch:
-            history.stopped_early = True
             break
     return history, best
 
