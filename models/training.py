@@ -100,7 +100,7 @@ def train_head(
     network.set_scaler(scaler)
     weights = [by_class[task.classes(s.target)[0]] for s in train]
     batches = _batches(train, training, weights, np.random.default_rng(seed))
-    judge = None if validation is None else _Judge(task, validation, by_class)
+    judge = None if validation is None else _Judge(task, head, validation, by_class)
     n_steps = _steps_per_epoch(train, training)
     history, best = _run_epochs(network, training, batches, n_steps, judge, n_epochs, on_epoch)
     return TrainedHead(head, task, training, scaler, best, network), history
@@ -141,8 +141,11 @@ def _run_epochs(
 class _Judge:
     """Measures the network on the validation recordings."""
 
-    def __init__(self, task: Task, recordings: Sequence[FeatureSequence], by_class: NDArray[np.float64]) -> None:
+    def __init__(
+        self, task: Task, head: HeadConfig, recordings: Sequence[FeatureSequence], by_class: NDArray[np.float64]
+    ) -> None:
         self._task = task
+        self._head = head
         self._recordings = recordings
         if not any(s.scored.any() for s in recordings):
             names = ", ".join(s.name for s in recordings) or "none given"
@@ -155,7 +158,7 @@ class _Judge:
 
     def measure(self, network: Network) -> Measured:
         """How good the network is as it stands."""
-        predictions = [predict_recording(network, s.embeddings)[s.scored] for s in self._recordings]
+        predictions = [predict_recording(network, self._head, s.embeddings)[s.scored] for s in self._recordings]
         return self._task.measure(self._target, np.concatenate(predictions), self._weight)
 
 
