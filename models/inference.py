@@ -15,7 +15,7 @@ from models.rows import Rows
 from models.scaler import Scaler
 from models.settings import TrainingConfig
 from models.tasks import Task
-from models.windows import cut_rows, plan_windows, stitch
+from models.windows import cut_rows, plan_overlapping, plan_windows, stitch
 
 if TYPE_CHECKING:
     import keras
@@ -93,19 +93,20 @@ class TrainedHead:
             )
         self.network.set_weights(self.weights)
         self.network.set_scaler(self.scaler)
-        return predict_recording(self.network, embeddings)
+        return predict_recording(self.network, self.config, embeddings)
 
 
-def predict_recording(network: Network, embeddings: Rows) -> NDArray[np.float32]:
+def predict_recording(network: Network, head: HeadConfig, embeddings: Rows) -> NDArray[np.float32]:
     """Predict one recording by a network as it stands, with the weights and the scaler that it has.
 
-    Windows start at frame 0; batches have one fixed shape, so that a recording's predictions do not depend
-    on what else is predicted. Parameters and result as of `TrainedHead.predict`.
+    Batches have one fixed shape, so that a recording's predictions do not depend on what else is predicted.
+    `head` describes the network; other parameters and the result are as of `TrainedHead.predict`.
     """
     n_frames = embeddings.shape[0]
-    spans = plan_windows([n_frames], network.window_frames)
-    predictions = [np.zeros((0, network.window_frames, *network.frame_shape), np.float32)]
-    for first in range(0, len(spans), network.batch_windows):
-        x, mask = cut_rows([embeddings], spans[first : first + network.batch_windows], network.window_frames)
-        predictions.append(network.predict_windows(x, mask))
-    return stitch(np.concatenate(predictions), np.array([span.start for span in spans], np.int64), n_frames)
+    if n_frames == 0:
+        return np.zeros((0, *network.frame_shape), np.float32)
+    window_frames, n_together = network.window_frames, network.batch_windows
+    spans = plan_overlapping(n_frames, window_frames) if head.sees_around else plan_windows([n_frames], window_frames)
+    batches = [spans[first : first + n_together] for first in range(0, len(spans), n_together)]
+    predictions = [network.predict_windows(*cut_rows([embeddings], batch, window_frames)) for batch in batches]
+    return stitch(np.concatenate(predictions), spans, n_frames)

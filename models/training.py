@@ -35,18 +35,12 @@ class History:
         task's figures of the validation recordings (none without any) and ``seconds``.
     best_epoch : int
         The epoch whose weights were kept, from 1.
-    stopped_early : bool
-        Whether patience ran out before the last epoch.
-    n_steps : int
-        Steps of the optimizer, all epochs together.
     monitor, note : str
         What `best_epoch` was chosen by, as the task says (``none``: a fixed number of epochs).
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
-    stopped_early: bool = False
-    n_steps: int = 0
     monitor: str = "none"
     note: str = ""
 
@@ -106,7 +100,7 @@ def train_head(
     network.set_scaler(scaler)
     weights = [by_class[task.classes(s.target)[0]] for s in train]
     batches = _batches(train, training, weights, np.random.default_rng(seed))
-    judge = None if validation is None else _Judge(task, validation, by_class)
+    judge = None if validation is None else _Judge(task, head, validation, by_class)
     n_steps = _steps_per_epoch(train, training)
     history, best = _run_epochs(network, training, batches, n_steps, judge, n_epochs, on_epoch)
     return TrainedHead(head, task, training, scaler, best, network), history
@@ -134,14 +128,12 @@ def _run_epochs(
         history.monitor, history.note = measured.monitor, measured.note
         row |= {**measured.figures, "seconds": time.perf_counter() - started}
         history.rows.append(row)
-        history.n_steps += steps_per_epoch
         if epoch >= first_kept and measured.value > best_value:
             best_value, best, history.best_epoch = measured.value, network.get_weights(), epoch
         if on_epoch is not None:
             on_epoch(row)
         waited = epoch - max(history.best_epoch, first_kept)
         if judge is not None and waited >= training.patience and epoch < last_epoch:
-            history.stopped_early = True
             break
     return history, best
 
@@ -149,8 +141,11 @@ def _run_epochs(
 class _Judge:
     """Measures the network on the validation recordings."""
 
-    def __init__(self, task: Task, recordings: Sequence[FeatureSequence], by_class: NDArray[np.float64]) -> None:
+    def __init__(
+        self, task: Task, head: HeadConfig, recordings: Sequence[FeatureSequence], by_class: NDArray[np.float64]
+    ) -> None:
         self._task = task
+        self._head = head
         self._recordings = recordings
         if not any(s.scored.any() for s in recordings):
             names = ", ".join(s.name for s in recordings) or "none given"
@@ -163,7 +158,7 @@ class _Judge:
 
     def measure(self, network: Network) -> Measured:
         """How good the network is as it stands."""
-        predictions = [predict_recording(network, s.embeddings)[s.scored] for s in self._recordings]
+        predictions = [predict_recording(network, self._head, s.embeddings)[s.scored] for s in self._recordings]
         return self._task.measure(self._target, np.concatenate(predictions), self._weight)
 
 

@@ -1,7 +1,7 @@
 """Frames to windows of fixed length, and back to frames.
 
-A recording is cut into consecutive windows. No window crosses from one recording into another, every
-frame lies in exactly one window, and what a window lacks is padded with zeros *at its end* and masked:
+To be learned from, a recording is cut into consecutive windows; to be predicted, into overlapping ones. No window
+crosses from one recording into another, and what a window lacks is padded with zeros *at its end* and masked:
 heads rely on the padding being at the end (a recurrent layer that runs forwards never meets it before
 it has seen the real frames).
 
@@ -9,6 +9,7 @@ An offset shifts the cuts: the first window then holds only frames ``[0, offset)
 at ``offset``. Drawing it anew each epoch shows a head the same frames with other contexts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -161,15 +162,31 @@ def cut_windows(
     return Windows(x, mask, y, weight)
 
 
-def stitch(values: NDArray[np.float32], starts: NDArray[np.int64], n_frames: int) -> NDArray[np.float32]:
-    """Put one recording's windows back into one value per frame; the inverse of cutting.
+def plan_overlapping(n_frames: int, window_frames: int) -> list[Span]:
+    """Where to predict one recording: windows that begin at most two thirds of their length apart.
+
+    The last one ends with the recording, so that only a recording shorter than a window is padded. There are one
+    and a half times as many windows at most as without overlap.
+    """
+    last = n_frames - window_frames
+    if last <= 0:
+        return plan_windows([n_frames], window_frames)
+    starts = np.linspace(0, last, 1 + math.ceil(1.5 * last / window_frames)).astype(int).tolist()
+    return [Span(0, start, start + window_frames) for start in starts]
+
+
+def stitch(values: NDArray[np.float32], spans: Sequence[Span], n_frames: int) -> NDArray[np.float32]:
+    """Put one recording's windows back into one value per frame.
+
+    Where windows overlap, each counts by a frame's distance from its nearer end: a head knows least there, and
+    nothing may jump where a window begins or ends.
 
     Parameters
     ----------
     values : ndarray, shape (n_windows, window_frames, *frame_shape)
         What is said of each window's frames; what stands at padded frames is dropped.
-    starts : ndarray, shape (n_windows,)
-        First frame of each window, in any order. A window reaches to the next one's start.
+    spans : sequence of Span
+        Of one recording, in order, at least one.
     n_frames : int
         Length of the recording.
 
@@ -183,14 +200,13 @@ def stitch(values: NDArray[np.float32], starts: NDArray[np.int64], n_frames: int
     ValueError
         If the windows leave a frame without a value.
     """
-    order = np.argsort(starts, kind="stable")
-    bounds = [*np.asarray(starts)[order].tolist(), n_frames]
-    lengths = np.diff(bounds)
-    if bounds[0] != 0 or (lengths < 0).any() or (lengths > values.shape[1]).any():
-        raise ValueError(
-            f"windows of {values.shape[1]} frames that start at {bounds[:-1]} do not cover {n_frames} frames"
-        )
-    stitched = np.empty((n_frames, *values.shape[2:]), values.dtype)
-    for window, start, length in zip(values[order], bounds[:-1], lengths, strict=True):
-        stitched[start : start + length] = window[:length]
-    return stitched
+    has_gap = any(b.start > a.stop for a, b in pairwise(spans))
+    if has_gap or (spans[0].start, spans[-1].stop) != (0, n_frames):
+        raise ValueError(f"windows at {[tuple(span[1:]) for span in spans]} do not cover {n_frames} frames")
+    total, weights = np.zeros((n_frames, *values.shape[2:])), np.zeros(n_frames)
+    for window, (_, start, stop) in zip(values, spans, strict=True):
+        place = np.arange(1.0, stop - start + 1)
+        weight = np.minimum(place, place[::-1])
+        weights[start:stop] += weight
+        total[start:stop].T[...] += weight * window[: stop - start].T
+    return (total.T / weights).T.astype(values.dtype)

@@ -20,6 +20,11 @@ class HeadConfig(BaseModel):
     name: str
 
     @property
+    def sees_around(self) -> bool:
+        """Whether a frame's prediction depends on other frames of its window."""
+        return True
+
+    @property
     def output_l2(self) -> float:
         """Penalty on the squared weights of the last layer."""
         return 0.0

@@ -16,6 +16,11 @@ class LogisticConfig(HeadConfig):
     l2: float = Field(default=1e-3, ge=0, description="penalty on the squared weights")
 
     @property
+    def sees_around(self) -> bool:
+        """False."""
+        return False
+
+    @property
     def output_l2(self) -> float:
         """`l2`."""
         return self.l2

@@ -80,38 +80,23 @@ def run_stage_two(
         If a head cannot be trained on these labels.
     """
     started = time.monotonic()
-    plan = FitPlan(config, recordings, head_path)
-    cross_fits = [fit for name in folds for kind in plan.kinds for fit in plan.fold_fits(name, kind, folds[name])]
-    thesis_fits = [
-        fit
-        for name in folds
-        if config.protocol == "compare"
-        for fit in plan.fold_fits(name, THESIS, thesis_folds(folds[name]))
-    ]
-    n_inner = len(_inner_fits(plan, folds, None)) if config.chooses_settings() else 0
-    n_fits = len(cross_fits) + len(thesis_fits) + n_inner + len(plan.kinds) * len(folds)
-    outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), n_fits=n_fits)
+    plan = FitPlan(config, recordings, folds, head_path)
+    outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), n_fits=plan.n_fits)
+    labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
+    sources = {r.id: r.source for r in recordings}
     with progress_bars() as bars:
-        display = _Display(bars, n_fits)
-        with EXECUTORS[EXECUTOR](config.execution.workers, len(cross_fits) or n_fits, display.epoch) as executor:
+        display = _Display(bars, plan.n_fits)
+        n_together = len(plan.cross_fits()) or plan.n_fits
+        with EXECUTORS[EXECUTOR](config.execution.workers, n_together, display.epoch) as executor:
             outcome.n_workers = executor.n_workers
-            labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
-            sources = {r.id: r.source for r in recordings}
             run = _Runner(plan, sources, labels, executor, dict(bundle_metadata), display, outcome)
-            crossed = run(cross_fits)
-            if n_inner:
-                _run_inner(plan, folds, crossed, run, outcome)
+            crossed = run(plan.cross_fits())
+            inner = plan.inner_fits(crossed)
+            for (fold, _), (fit, result) in zip(inner, run([fit for _, fit in inner]), strict=True):
+                _collect_inner(fold, fit, result, outcome)
             outcome.notes += short_training_notes(crossed, config.training.epochs)
-            run(thesis_fits)
-            run(
-                [
-                    plan.final_fit(
-                        name, kind, [result for fit, result in crossed if (fit.name, fit.kind) == (name, kind)]
-                    )
-                    for name in folds
-                    for kind in plan.kinds
-                ]
-            )
+            run(plan.thesis_fits())
+            run(plan.final_fits(crossed))
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -130,41 +115,6 @@ def short_training_notes(crossed: Sequence[tuple[Fit, FitResult]], n_epochs: int
     for note in notes:
         log.warning("%s", note)
     return notes
-
-
-def thesis_folds(folds: Sequence[Fold]) -> list[Fold]:
-    """The same folds in the thesis' protocol: early stopping looks at the held-out recordings."""
-    return [Fold(fold.name, (*fold.train, *fold.validation), fold.held_out, fold.held_out) for fold in folds]
-
-
-def _inner_fits(
-    plan: FitPlan, folds: Mapping[str, Sequence[Fold]], best_epochs: Mapping[tuple[str, str | None], int] | None
-) -> list[tuple[Fold, Fit]]:
-    """Every fit inside a fold, with its fold; without `best_epochs` only to count them."""
-    return [
-        (fold, fit)
-        for name, members in folds.items()
-        for number, fold in enumerate(members, start=1)
-        for fit in plan.inner_fits(name, fold, number, best_epochs[name, fold.name] if best_epochs else 1)
-    ]
-
-
-def _run_inner(
-    plan: FitPlan,
-    folds: Mapping[str, Sequence[Fold]],
-    crossed: Sequence[tuple[Fit, FitResult]],
-    run: "_Runner",
-    outcome: StageTwo,
-) -> None:
-    """Predict the training recordings of each fold by heads that saw neither them nor the held-out one."""
-    best_epochs = {(fit.name, fit.fold): result.best_epoch for fit, result in crossed if fit.kind == HEAD}
-    inner = _inner_fits(plan, folds, best_epochs)
-    results = run([fit for _, fit in inner])
-    for (fold, fit), (_, result) in zip(inner, results, strict=True):
-        for recording, probability in result.probabilities.items():
-            for column, behavior in enumerate(fit.outputs):
-                for held_out in fold.held_out:
-                    outcome.inner.setdefault((behavior, held_out), {})[recording] = probability[:, column]
 
 
 @dataclass(frozen=True)
@@ -205,6 +155,13 @@ class _Runner:
         fingerprint = fit_fingerprint(fit, self.sources, self.plan.labels)
         sources = tuple(self.sources[r] for r in fit.recordings)
         return Job(fit, path, fingerprint, sources, self.labels, self.bundle_metadata)
+
+
+def _collect_inner(fold: Fold, fit: Fit, result: FitResult, outcome: StageTwo) -> None:
+    for recording, probability in result.probabilities.items():
+        for column, behavior in enumerate(fit.outputs):
+            for held_out in fold.held_out:
+                outcome.inner.setdefault((behavior, held_out), {})[recording] = probability[:, column]
 
 
 def _collect(fit: Fit, result: FitResult, outcome: StageTwo) -> None:

@@ -3,12 +3,13 @@
 - *fold* fits: one per held-out individual; what cross-validation scores.
 - *thesis* fits: the same folds as the thesis trained them, only for `protocol: compare`.
 - *inner* fits: inside a fold, each part of its training recordings predicted by a head trained on the
-  rest; calibration and post-processing of the held-out recording are chosen from these alone.
+  rest; calibration and post-processing of the held-out recording are chosen from these alone. They train
+  for as many epochs as were best on recordings that they do not predict.
 - *final* fits: on all training recordings; what is kept and used on new videos.
 """
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.fits import Fit, FitResult, derive_seed
-from pipeline.training.folds import Fold, inner_groups, leave_one_video_out
+from pipeline.training.folds import Fold, group_by_individual, inner_groups, leave_one_video_out
 from pipeline.training.frame_labels import FrameLabels
 
 # The one task that a configuration can ask for so far.
@@ -88,56 +89,109 @@ def plan_head_folds(config: ExperimentConfig, checked: Sequence[CheckedRecording
 
 
 class FitPlan:
-    """Which fits an experiment consists of."""
+    """Which fits an experiment consists of; `folds` as of `plan_folds`."""
 
     def __init__(
         self,
         config: ExperimentConfig,
         recordings: Sequence[EmbeddedRecording],
+        folds: Mapping[str, Sequence[Fold]],
         head_path: Callable[[str], Path],
     ) -> None:
         self._config = config
         self._head_path = head_path
         self._outputs = head_outputs(config)
-        self.train = [r for r in recordings if r.checked.subset == CROSS_VALIDATION]
+        self._folds = [(name, n, fold) for name, members in folds.items() for n, fold in enumerate(members, start=1)]
+        train = [r for r in recordings if r.checked.subset == CROSS_VALIDATION]
+        self._individuals = {r.id: r.checked.split_group for r in train}
         self._others = tuple(r.id for r in recordings if r.checked.subset != CROSS_VALIDATION)
         self.labels = {
             r.id: frame_labels(config, r.checked, r.frames) for r in recordings if r.checked.labels is not None
         }
         is_own_baseline = config.head.name == config.baseline
-        self.kinds = (HEAD,) if config.baseline == "none" or is_own_baseline else (HEAD, BASELINE)
+        self._kinds = (HEAD,) if config.baseline == "none" or is_own_baseline else (HEAD, BASELINE)
 
-    def fold_fits(self, name: str, kind: str, folds: Sequence[Fold]) -> list[Fit]:
-        """One fit per fold."""
-        return [
+    @property
+    def n_fits(self) -> int:
+        """How many there are of all kinds."""
+        n_inner = sum(len(self._inner_parts(name, fold)) for name, _, fold in self._folds)
+        return len(self.cross_fits()) + len(self.thesis_fits()) + n_inner + len(self._kinds) * len(self._outputs)
+
+    def cross_fits(self) -> list[Fit]:
+        """One fit per fold, head and kind, and what else inner fits must know before they begin."""
+        fits = [
             self._fit(name, kind, fold.name, f"fold{n:02d}", fold.train, fold.validation, fold.held_out)
-            for n, fold in enumerate(folds, start=1)
+            for head in self._outputs
+            for kind in self._kinds
+            for name, n, fold in self._folds
+            if name == head
+        ]
+        return fits + [fit for name, n, fold in self._folds for fit in self._epoch_fits(name, n, fold)]
+
+    def thesis_fits(self) -> list[Fit]:
+        """The same folds in the thesis' protocol: early stopping looks at the held-out recordings."""
+        if self._config.protocol != "compare":
+            return []
+        return [
+            self._fit(
+                name, THESIS, fold.name, f"fold{n:02d}", (*fold.train, *fold.validation), fold.held_out, fold.held_out
+            )
+            for name, n, fold in self._folds
         ]
 
-    def inner_fits(self, name: str, fold: Fold, number: int, n_epochs: int) -> list[Fit]:
-        """Fits inside fold `number` (from 1), for as many epochs as the fold itself found best."""
-        individuals = {r.id: r.checked.split_group for r in self.train}
-        n_examples = {r.id: self._n_examples(r.id, name) for r in self.train}
-        groups = inner_groups(individuals, fold.held_out, n_examples, self._config.tuning.inner_folds)
+    def inner_fits(self, crossed: Sequence[tuple[Fit, FitResult]]) -> list[tuple[Fold, Fit]]:
+        """Fits inside the folds, each with its fold, for as many epochs as results of `cross_fits` say."""
+        best_epochs = {fit.key: result.best_epoch for fit, result in crossed}
         fits = []
-        for n, group in enumerate(groups, start=1):
-            rest = tuple(r for other in groups if other != group for r in other)
-            # A head that has never seen the behavior gives no probabilities to choose settings from.
-            if sum(n_examples[r] for r in rest):
-                fold_name, tag = f"{fold.name}, inner {n}", f"fold{number:02d}.{n}"
-                fits.append(self._fit(name, INNER, fold_name, tag, rest, (), group, n_epochs))
+        for name, number, fold in self._folds:
+            for n, group, rest in self._inner_parts(name, fold):
+                tag = f"fold{number:02d}"
+                is_unseen = not set(group) & set(fold.validation)
+                n_epochs = best_epochs[f"{name}.{HEAD}.{tag}" if is_unseen else f"{name}.{INNER}.{tag}.epochs"]
+                fit = self._fit(name, INNER, f"{fold.name}, inner {n}", f"{tag}.{n}", rest, (), group, n_epochs)
+                fits.append((fold, fit))
         return fits
 
-    def final_fit(self, name: str, kind: str, crossed: Sequence[FitResult]) -> Fit:
-        """The fit on all training recordings, for the (lower) median of the folds' best epochs."""
-        n_epochs = self._config.training.epochs
-        if crossed:
-            n_epochs = max(1, statistics.median_low(result.best_epoch for result in crossed))
-        return self._fit(name, kind, None, FINAL, tuple(r.id for r in self.train), (), self._others, n_epochs)
+    def final_fits(self, crossed: Sequence[tuple[Fit, FitResult]]) -> list[Fit]:
+        """The fits on all training recordings, for the (lower) median of the folds' best epochs."""
+        fits = []
+        for name in self._outputs:
+            for kind in self._kinds:
+                best = [result.best_epoch for fit, result in crossed if (fit.name, fit.kind) == (name, kind)]
+                n_epochs = max(1, statistics.median_low(best)) if best else self._config.training.epochs
+                fits.append(self._fit(name, kind, None, FINAL, tuple(self._individuals), (), self._others, n_epochs))
+        return fits
 
-    def _n_examples(self, recording: str, name: str) -> int:
-        own = self.labels[recording].of(self._outputs[name])
-        return TASKS[TASK].n_examples(TASKS[TASK].target(own.active), own.scored)
+    def _epoch_fits(self, name: str, number: int, fold: Fold) -> list[Fit]:
+        """The fit that tells inner heads which predict the fold's validation recordings how long to train, if any.
+
+        They must not train for as many epochs as were best on what they predict. This one stops early on
+        recordings of another individual, and learns from the rest of the fold.
+        """
+        fits = []
+        for _, group, rest in self._inner_parts(name, fold):
+            if set(group) & set(fold.validation):
+                families = group_by_individual({r: self._individuals[r] for r in self._individuals if r in rest})
+                validation = next(family for family in families if self._n_examples(family, name))
+                train = tuple(r for r in self._individuals if r not in (*fold.held_out, *validation))
+                tag = f"fold{number:02d}.epochs"
+                fits.append(self._fit(name, INNER, f"{fold.name}, inner epochs", tag, train, validation, ()))
+        return fits
+
+    def _inner_parts(self, name: str, fold: Fold) -> list[tuple[int, tuple[str, ...], tuple[str, ...]]]:
+        """Number, group to be predicted, and recordings to learn from, of each inner fit."""
+        if not self._config.chooses_settings():
+            return []
+        n_examples = {r: self._n_examples((r,), name) for r in self._individuals}
+        groups = inner_groups(self._individuals, fold.held_out, n_examples, self._config.tuning.inner_folds)
+        rests = [tuple(r for other in groups if other != group for r in other) for group in groups]
+        # A head that has never seen the behavior gives no probabilities to choose settings from.
+        parts = zip(range(1, len(groups) + 1), groups, rests, strict=True)
+        return [part for part in parts if self._n_examples(part[2], name)]
+
+    def _n_examples(self, recordings: Sequence[str], name: str) -> int:
+        task, own = TASKS[TASK], [self.labels[r].of(self._outputs[name]) for r in recordings]
+        return sum(task.n_examples(task.target(one.active), one.scored) for one in own)
 
     def _fit(
         self,
@@ -167,6 +221,6 @@ class FitPlan:
             training=config.training,
             seed=derive_seed(config.seed, name, seed_kind, FINAL if fold is None else fold),
             n_epochs=n_epochs,
-            refit=bool(validation) and config.protocol != "thesis" and kind != THESIS and config.refit,
+            refit=bool(validation and predict) and config.protocol != "thesis" and kind != THESIS and config.refit,
             bundle_path=self._head_path(name) if kind == HEAD and fold is None else None,
         )

@@ -16,21 +16,45 @@ def trained(head: HeadConfig, make_recording: MakeRecording) -> TrainedHead:
 def test_any_number_of_frames(small_head: HeadConfig, make_recording: MakeRecording) -> None:
     head = trained(small_head, make_recording)
     embeddings = make_recording(130, seed=4).embeddings
-    whole = head.predict(embeddings)
     for n_frames in (0, 1, 19, 20, 21, 60, 61, 130):
         probability = head.predict(embeddings[:n_frames])
         assert probability.shape == (n_frames,)
         assert probability.dtype == np.float32
         assert ((probability >= 0) & (probability <= 1)).all()
-        complete = n_frames // 20 * 20
-        assert np.array_equal(probability[:complete], whole[:complete]), "whole windows do not depend on the rest"
 
 
-def test_windows_do_not_see_each_other(make_recording: MakeRecording) -> None:
+@pytest.mark.parametrize(
+    ("name", "n_before", "n_after"), [("lstm-bidirectional", 3, 3), ("lstm", 3, 0), ("logistic", 0, 0)]
+)
+def test_every_frame_is_predicted_from_what_surrounds_it(
+    name: str, n_before: int, n_after: int, make_recording: MakeRecording
+) -> None:
+    """No matter where windows meet, a sixth of a window (of 20) counts on the sides that a head sees."""
+    head = trained(SMALL_HEADS[name], make_recording)
+    embeddings = np.asarray(make_recording(101).embeddings)
+    probability = head.predict(embeddings)
+    for changed in range(101):
+        other = embeddings.copy()
+        other[changed] += 3
+        moved = np.flatnonzero(head.predict(other) != probability)
+        assert {*range(max(0, changed - n_after), min(101, changed + n_before + 1))} <= {*moved}
+        assert n_after or moved.min() == changed, "what comes later must not matter"
+
+
+def test_nothing_jumps_where_windows_meet(make_recording: MakeRecording) -> None:
+    """A head that ramps up from a window's begin: in a recording without events, only the begin is a ramp."""
+    head = trained(SMALL_HEADS["lstm"], make_recording)
+    probability = head.predict(np.ones((200, N_FEATURES), np.float32))
+    height = abs(probability[12] - probability[0])
+    assert height > 0.03
+    assert np.abs(np.diff(probability[12:])).max() < height / 3
+
+
+def test_a_recording_that_fits_one_window_is_predicted_by_it(make_recording: MakeRecording) -> None:
     head = trained(SMALL_HEADS["lstm-bidirectional"], make_recording)
-    embeddings = make_recording(40).embeddings
-    apart = [head.predict(embeddings[:20]), head.predict(embeddings[20:])]
-    np.testing.assert_allclose(head.predict(embeddings), np.concatenate(apart), atol=1e-6)
+    embeddings = np.asarray(make_recording(20).embeddings)
+    in_window = head.network.predict_windows(embeddings[None], np.ones((1, 20), bool))[0]
+    assert np.array_equal(head.predict(embeddings), in_window)
 
 
 def test_features_of_another_backbone_are_refused(make_recording: MakeRecording) -> None:

@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.windows import FeatureSequence, Windows, cut_windows, plan_windows, stitch
+from models.windows import (
+    FeatureSequence,
+    Span,
+    Windows,
+    cut_rows,
+    cut_windows,
+    plan_overlapping,
+    plan_windows,
+    stitch,
+)
 
 
 def recording(n_frames: int, first: int = 0) -> FeatureSequence:
@@ -25,15 +34,6 @@ def cuts(draw: st.DrawFn) -> tuple[list[FeatureSequence], int, int]:
     window_frames = draw(st.integers(1, 25))
     recordings = [recording(n, first=1000 * i + 1) for i, n in enumerate(lengths)]
     return recordings, window_frames, draw(st.integers(0, window_frames - 1))
-
-
-@given(cuts())
-def test_stitching_undoes_cutting(drawn: tuple[list[FeatureSequence], int, int]) -> None:
-    windows, places = cut(*drawn)
-    for i, original in enumerate(drawn[0]):
-        own, starts = places[:, 0] == i, places[places[:, 0] == i, 1]
-        assert np.array_equal(stitch(windows.x[own], starts, original.n_frames), original.embeddings[:])
-        assert np.array_equal(stitch(windows.y[own], starts, original.n_frames), original.target)
 
 
 @given(cuts())
@@ -65,15 +65,28 @@ def test_unscored_frames_count_nothing_whatever_their_target() -> None:
     assert windows.y.tolist() == [[[1, 0], [0.5, 0.5], [0, 0]], [[0, 0], [0, 1], [0, 0]]]
 
 
-def test_stitch_takes_windows_in_any_order() -> None:
-    values = np.array([[3, 4, 5], [0, 1, 2]], np.float32)
-    assert stitch(values, np.array([3, 0]), 5).tolist() == [0, 1, 2, 3, 4]
+@given(st.integers(1, 400), st.integers(1, 60))
+def test_overlapping_windows_show_each_frame_with_what_surrounds_it(n: int, window_frames: int) -> None:
+    spans, one = plan_overlapping(n, window_frames), recording(n)
+    assert len(spans) <= 1.5 * len(plan_windows([n], window_frames))
+    x, mask = cut_rows([one.embeddings], spans, window_frames)
+    assert mask.all() or n < window_frames
+    assert np.array_equal(stitch(x, spans, n), one.embeddings[:]), "every frame is itself"
 
 
-@pytest.mark.parametrize(("starts", "n_frames"), [([0, 4], 6), ([1, 3], 5), ([0, 3], 8), ([0, 3], 2)])
-def test_stitch_refuses_windows_that_leave_gaps(starts: list[int], n_frames: int) -> None:
-    with pytest.raises(ValueError, match="do not cover"):
-        stitch(np.zeros((2, 3), np.float32), np.array(starts), n_frames)
+def test_overlapping_windows_count_by_the_distance_from_their_ends() -> None:
+    values = np.array([6 * [0], 6 * [1]], np.float32)
+    blended = stitch(values, [Span(0, 0, 6), Span(0, 2, 8)], 8)
+    assert blended.tolist() == pytest.approx([0, 0, 1 / 4, 2 / 5, 3 / 5, 3 / 4, 1, 1])
+    classes = np.stack([values, 1 - values], axis=2)
+    assert np.array_equal(stitch(classes, [Span(0, 0, 6), Span(0, 2, 8)], 8)[:, 0], blended)
+    assert stitch(values, [Span(0, 0, 6), Span(0, 6, 9)], 9).tolist() == 6 * [0] + 3 * [1]
+
+
+@pytest.mark.parametrize("spans", [[(0, 3), (4, 7)], [(1, 4), (4, 7)], [(0, 3), (3, 6)], [(0, 3), (5, 8)]])
+def test_stitch_refuses_windows_that_leave_gaps(spans: list[tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="do not cover 7 frames"):
+        stitch(np.zeros((2, 3), np.float32), [Span(0, *span) for span in spans], 7)
 
 
 def test_a_recording_needs_arrays_of_one_length() -> None:

@@ -15,8 +15,8 @@ from pipeline.run_folder.tables import FINAL, read_tables
 from pipeline.training.chosen_settings import choice_rows, make_choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording
-from pipeline.training.fits import EmbeddingSource, Fit
-from pipeline.training.plan import BASELINE, HEAD, FitPlan, plan_folds
+from pipeline.training.fits import EmbeddingSource, FitResult
+from pipeline.training.plan import HEAD, FitPlan, plan_folds
 
 N_FRAMES = 200
 
@@ -39,26 +39,23 @@ def recording(name: str, start: int) -> EmbeddedRecording:
     return EmbeddedRecording(checked, EmbeddingSource(name, Path(name), name), np.arange(N_FRAMES), 3)
 
 
-def plan_of(names: list[str], **settings: object) -> tuple[FitPlan, list[EmbeddedRecording], dict[str, list[Fit]]]:
+def plan_of(names: list[str], **settings: object) -> tuple[FitPlan, list[EmbeddedRecording]]:
     config, recordings = config_of(**settings), [recording(name, 20 * i) for i, name in enumerate(names)]
-    plan = FitPlan(config, recordings, Path)
-    (folds,) = plan_folds(config, [r.checked for r in recordings]).values()
-    return plan, recordings, {kind: plan.fold_fits("g", kind, folds) for kind in plan.kinds}
+    return FitPlan(config, recordings, plan_folds(config, [r.checked for r in recordings]), Path), recordings
 
 
 def test_only_the_final_heads_are_kept_whatever_a_recording_is_called():
-    plan, _, fits = plan_of(["a", "b", "final", "c"])
-    finals = [plan.final_fit("g", kind, []) for kind in (HEAD, BASELINE)]
-    every = [*fits[HEAD], *fits[BASELINE], *finals]
-    assert [fit.key for fit in every if fit.bundle_path is not None] == ["g.head.final"]
-    assert len({fit.key for fit in every}) == len(every) == 10
-    assert [fit.fold for fit in fits[HEAD]] == ["a", "b", "final", "c"]
+    plan, _ = plan_of(["a", "b", "final", "c"], postprocess={})
+    fits = [*plan.cross_fits(), *plan.final_fits([])]
+    assert [fit.key for fit in fits if fit.bundle_path is not None] == ["g.head.final"]
+    assert len({fit.key for fit in fits}) == len(fits) == plan.n_fits == 10
+    assert [fit.fold for fit in fits] == [*2 * ["a", "b", "final", "c"], None, None]
 
 
 @pytest.fixture
 def chosen_with_a_recording_called_final(tmp_path: Path) -> RunDir:
     """Settings of a run in which `final` is read by another threshold than the recordings that took no part."""
-    _, recordings, _ = plan_of(["a", "b", "final"])
+    _, recordings = plan_of(["a", "b", "final"])
     truth = {r.id: r.checked.labels.active[:, 0] for r in recordings if r.checked.labels is not None}
     low = {name: np.where(active, 0.32, 0.28).astype(np.float32) for name, active in truth.items()}
     high = {name: np.where(active, 0.72, 0.68).astype(np.float32) for name, active in truth.items()}
@@ -79,3 +76,27 @@ def test_a_recording_called_final_is_read_by_settings_chosen_without_it(chosen_w
         assert settings is not None
         thresholds[name] = settings.threshold
     assert thresholds == {"a": 0.7, "final": 0.7, "new": 0.3, FINAL: 0.3}
+
+
+@pytest.mark.parametrize("protocol", ["nested", "thesis"])
+@pytest.mark.parametrize("n_recordings", [3, 4, 7])
+@pytest.mark.parametrize("inner_folds", [2, 3])
+def test_inner_heads_train_for_epochs_that_were_best_on_other_recordings(
+    protocol: str, n_recordings: int, inner_folds: int
+):
+    names = [f"r{i}" for i in range(n_recordings)]
+    plan, _ = plan_of(names, tuning={"inner_folds": inner_folds}, protocol=protocol, baseline="none")
+    asked = dict(enumerate(plan.cross_fits(), start=10))
+    assert len(asked) == n_recordings * (1 if protocol == "thesis" else 2)
+    inner = plan.inner_fits([(fit, FitResult({}, [], epoch, "")) for epoch, fit in asked.items()])
+    assert len(inner) == n_recordings * min(inner_folds, n_recordings - 1)
+    for fold, fit in inner:
+        assert fit.n_epochs is not None
+        source = asked[fit.n_epochs]
+        assert not set(source.validation) & set(fit.predict)
+        assert not set(fit.train) & {*fit.predict, *fold.held_out}
+        # In the thesis' protocol the fold itself stops on the held-out recording; nothing else may see it.
+        if source.kind != HEAD or protocol == "nested":
+            assert not {*source.train, *source.validation} & set(fold.held_out)
+    every = [*asked.values(), *(fit for _, fit in inner), *plan.final_fits([])]
+    assert len({fit.key for fit in every}) == len(every) == plan.n_fits
