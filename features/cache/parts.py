@@ -116,7 +116,7 @@ class PartFolder:
             self.folder.mkdir(parents=True, exist_ok=True)
             replace_bytes(self.folder / _PLAN, json.dumps(plan, indent=1).encode("utf-8"))
         n_chunks = -(-self._n_analysed // self._chunk_frames)
-        by_position = {int(name[1]): path for path, name in _named_parts(self.folder)}
+        by_position = _named_parts(self.folder)
         for position in range(n_chunks):
             path = by_position.get(position)
             if path is None:
@@ -150,9 +150,8 @@ def remove_parts(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _named_parts(folder: Path) -> list[tuple[Path, re.Match[str]]]:
-    matches = ((path, _PART_NAME.match(path.name)) for path in folder.iterdir())
-    return [(path, name) for path, name in matches if name is not None]
+def _named_parts(folder: Path) -> dict[int, Path]:
+    return {int(name[1]): path for path in folder.iterdir() if (name := _PART_NAME.match(path.name))}
 
 
 def _read_part(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:

@@ -164,13 +164,7 @@ def _read_rows(path: Path, n_frames: int, frame_step: int, n_categories: int | N
 
 
 def count_precomputed_frames(path: Path) -> int:
-    """Rows of a file of embeddings, where no video tells the number of frames.
-
-    Raises
-    ------
-    InputError
-        There is no such file or array, or it has no rows.
-    """
+    """Rows of a file of embeddings, where no video tells the number of frames; `InputError` where it has none."""
     array = _read_array(*_found(path))
     if array.ndim == 0:
         raise InputError(f"{path} holds a single number. Expected one row of features per frame.")
@@ -178,13 +172,7 @@ def count_precomputed_frames(path: Path) -> int:
 
 
 def hash_precomputed(path: Path) -> str:
-    """Hash of a file of embeddings and of which array in it is meant; the same wherever the file lies.
-
-    Raises
-    ------
-    InputError
-        When the file can't be read.
-    """
+    """Hash of a file of embeddings and of which array in it is meant; the same wherever the file lies."""
     file_path, key = _found(path)
     try:
         with file_path.open("rb") as file:
