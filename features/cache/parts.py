@@ -31,15 +31,9 @@ _PART_NAME = re.compile(r"^(\d{6})-([0-9a-f]{32})\.npy$")
 class PartFolder:
     """The committed chunks of one unfinished cache, `chunk_frames` embeddings in each but the last.
 
-    Parameters
-    ----------
-    cache_path : Path
-        Where the finished cache will be; the folder lies beside it.
-    plan : dict
-        What all chunks must have in common. Chunks left by another plan (another recipe, another
-        version of a library) are removed, so that a resumed extraction equals an uninterrupted one.
-    n_analysed, chunk_frames, n_features : int
-        Embeddings in all and in a chunk; length of one.
+    The folder lies beside the finished cache to be. The plan is what all chunks must have in common: those left by
+    another (another recipe, another version of a library) are removed, so that a resumed extraction equals an
+    uninterrupted one.
     """
 
     def __init__(

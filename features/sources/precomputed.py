@@ -103,19 +103,10 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
 class PrecomputedRows(FeatureRows):
     """The features in one file; the cache keeps a copy, so that results can be checked against what was read.
 
-    Parameters
-    ----------
-    recording : str
-        Its id.
-    path : Path
-        An .npy, .npz or .h5 file; ``file.npz#key`` or ``file.h5#group/key`` names the array inside
-        where there are several.
-    n_frames, frame_step : int
-        Length of the video; frames 0, frame_step, 2 * frame_step, ... are analysed. A file with a row for each video
-        frame is thinned accordingly, one with a row for each analysed frame is taken as it is.
-    n_categories : int or None
-        Whole numbers in a vector lie in 0 ... n_categories - 1 and become one-hot rows of this length (equal for all
-        recordings, which a single file can't tell).
+    It is an .npy, .npz or .h5 file; ``file.npz#key`` or ``file.h5#group/key`` names the array inside where there are
+    several. One with a row for each of the video's `n_frames` is thinned by `frame_step`, one with a row for each
+    analysed frame is taken as it is. Whole numbers in a vector lie in 0 ... `n_categories` - 1 and become one-hot rows
+    of this length (equal for all recordings, which a single file can't tell).
 
     Raises
     ------
