@@ -70,12 +70,10 @@ def find_dialect(path: Path) -> Dialect:
             if line.strip(" ,;\t\r\n"):
                 break
     first = line.strip().lower()
-    if first.startswith("sep=") and len(first) == 5 and first[4] in ",;":
-        return Dialect(encoding, first[4], 1)
-    if first == "sep=":
-        return Dialect(encoding, "\t", 1)
-    n_cells = {delimiter: len(next(csv.reader([line], delimiter=delimiter), [])) for delimiter in DELIMITERS}
-    return Dialect(encoding, max(DELIMITERS, key=lambda delimiter: n_cells[delimiter]), 0)
+    if first in ("sep=", "sep=,", "sep=;"):
+        return Dialect(encoding, first[4:] or "\t", 1)
+    most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
+    return Dialect(encoding, most, 0)
 
 
 def iter_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

@@ -17,12 +17,8 @@ def build_model(resolved: ResolvedBackbone, precision: str, seed: int) -> Any:
     """Build the network with its weights and its preprocessing inside.
 
     `precision` is Keras' dtype policy: ``float32``, ``mixed_float16`` or ``mixed_bfloat16``. The seed determines
-    random weights.
-
-    Returns
-    -------
-    keras.Model
-        (n, input_px, input_px, 3) uint8 RGB to (n, n_features) float32, whatever the precision.
+    random weights. The model turns (n, input_px, input_px, 3) uint8 RGB into (n, n_features) float32, whatever the
+    precision.
 
     Raises
     ------

@@ -31,15 +31,9 @@ _PART_NAME = re.compile(r"^(\d{6})-([0-9a-f]{32})\.npy$")
 class PartFolder:
     """The committed chunks of one unfinished cache, `chunk_frames` embeddings in each but the last.
 
-    Parameters
-    ----------
-    cache_path : Path
-        Where the finished cache will be; the folder lies beside it.
-    plan : dict
-        What all chunks must have in common. Chunks left by another plan (another recipe, another
-        version of a library) are removed, so that a resumed extraction equals an uninterrupted one.
-    n_analysed, chunk_frames, n_features : int
-        Embeddings in all and in a chunk; length of one.
+    The folder lies beside the finished cache to be. The plan is what all chunks must have in common: those left by
+    another (another recipe, another version of a library) are removed, so that a resumed extraction equals an
+    uninterrupted one.
     """
 
     def __init__(
@@ -116,7 +110,7 @@ class PartFolder:
             self.folder.mkdir(parents=True, exist_ok=True)
             replace_bytes(self.folder / _PLAN, json.dumps(plan, indent=1).encode("utf-8"))
         n_chunks = -(-self._n_analysed // self._chunk_frames)
-        by_position = {int(name[1]): path for path, name in _named_parts(self.folder)}
+        by_position = _named_parts(self.folder)
         for position in range(n_chunks):
             path = by_position.get(position)
             if path is None:
@@ -150,9 +144,8 @@ def remove_parts(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _named_parts(folder: Path) -> list[tuple[Path, re.Match[str]]]:
-    matches = ((path, _PART_NAME.match(path.name)) for path in folder.iterdir())
-    return [(path, name) for path, name in matches if name is not None]
+def _named_parts(folder: Path) -> dict[int, Path]:
+    return {int(name[1]): path for path in folder.iterdir() if (name := _PART_NAME.match(path.name))}
 
 
 def _read_part(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:

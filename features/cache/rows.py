@@ -35,16 +35,9 @@ def find_rows(rows: FeatureRows, cache_dir: Path) -> FeatureCache | None:
 def cached_rows(
     rows: FeatureRows, cache_dir: Path, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> FeatureCache:
-    """Take rows from the cache, or make them and keep them.
+    """Take rows from the cache, or make them and keep them in its folder, which is made when absent.
 
-    Parameters
-    ----------
-    rows : FeatureRows
-        What one source makes of one recording.
-    cache_dir : Path
-        Folder of the caches; made when absent.
-    progress : callable
-        Called with (rows done, rows in all), also once before the first batch.
+    `progress` is called with (rows done, rows in all), also once before the first batch.
 
     Raises
     ------

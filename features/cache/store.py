@@ -102,11 +102,8 @@ def lock_of(path: Path) -> FileLock:
 def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
     """Open a finished cache and check every checksum in it.
 
-    Returns
-    -------
-    FeatureCache or None
-        None when there is no such file, when it was made by a recipe with another hash than `expected_fingerprint`,
-        or when it is damaged; the latter two are logged.
+    None when there is no such file, when it was made by a recipe with another hash than `expected_fingerprint`, or
+    when it is damaged; the latter two are logged.
     """
     if not path.is_file():
         return None
@@ -188,16 +185,8 @@ def write_cache(
 ) -> None:
     """Write a finished cache under a temporary name, then give it its own in one step.
 
-    Parameters
-    ----------
-    path : Path
-        Where it will be; what is there is replaced.
-    chunks : iterable of ndarray, shape (n, n_features), float32
-        The embeddings in order, a few at a time.
-    frames, observed, n_features
-        As in ``FeatureCache``.
-    attributes : dict
-        ``recording``, ``recipe`` (JSON), ``fingerprint``, ``note``.
+    What is there is replaced. The chunks (n, n_features) are the embeddings in order, a few at a time; attributes are
+    ``recording``, ``recipe`` (JSON), ``fingerprint`` and ``note``; the rest as in ``FeatureCache``.
 
     Raises
     ------

@@ -88,17 +88,9 @@ def select_columns(path: Path, columns: list[PoseColumn], individual: str | None
 
 
 def assemble(path: Path, columns: list[PoseColumn], values: NDArray[np.float64]) -> PoseTrack:
-    """Build the track of one individual, as `make_track`.
+    """Build the track of one individual, as `make_track`, out of values (n_frames, n_columns), NaN where missing.
 
-    Parameters
-    ----------
-    path : Path
-        The source, kept in the track.
-    columns : list of PoseColumn
-        What the columns of `values` are; one individual, no column twice, x and y for each keypoint.
-        Without one of likelihoods they are 1.0.
-    values : ndarray, shape (n_frames, n_columns)
-        NaN where missing.
+    The columns have x and y for each keypoint, and none twice; without one of likelihoods they are 1.0.
     """
     keypoints = tuple(dict.fromkeys(column.keypoint for column in columns))
     points = np.ones((len(values), len(keypoints), 3))

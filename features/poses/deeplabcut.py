@@ -16,6 +16,7 @@ individuals, that is neither blank, nor pandas' ``Unnamed…``, nor one of the n
 
 import re
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -112,16 +113,14 @@ def _rows_header(
     by_row = [[*found.get(name, (0, []))[1], *[""] * width][:width] for name in _HEADER_ROWS]
     bodyparts, coordinates, scorers, individuals = by_row
     is_pose = [coordinate.lower() in COORDINATES for coordinate in coordinates]
-    own_names = {
-        name for names in (scorers, individuals) for name, is_own in zip(names, is_pose, strict=True) if is_own
-    }
+    own_names = {name for row in (scorers, individuals) for name in compress(row, is_pose)}
     pose: dict[int, PoseColumn] = {}
     labels: dict[str, int] = {}
     for position in range(index_position + 1, width):
         if is_pose[position]:
             pose[position] = PoseColumn(individuals[position], bodyparts[position], coordinates[position].lower())
             continue
-        names = (name for name in (row[position] for row in by_row) if name and name not in own_names)
+        names = [row[position] for row in by_row if row[position] and row[position] not in own_names]
         label = next((name for name in names if not name.startswith("Unnamed")), "")
         if label:
             labels.setdefault(label, position)

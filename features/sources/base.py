@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.backbones.base import BackboneConfig
-from features.engines.base import DEFAULT_ENGINE
+from features.engines import DEFAULT_ENGINE
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 

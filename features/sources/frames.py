@@ -21,8 +21,7 @@ from features.backbones.compact import CompactConfig
 from features.backbones.resolve import ResolvedBackbone, resolve_backbone
 from features.cache.store import CACHE_VERSION
 from features.crops import crop_square, resize_crop
-from features.engines import ENGINES
-from features.engines.base import DEFAULT_ENGINE, Engine
+from features.engines import DEFAULT_ENGINE, ENGINES, Engine
 from features.prefetch import run_ahead
 from features.sources.base import (
     ExtractionSettings,

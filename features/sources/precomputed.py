@@ -103,19 +103,10 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
 class PrecomputedRows(FeatureRows):
     """The features in one file; the cache keeps a copy, so that results can be checked against what was read.
 
-    Parameters
-    ----------
-    recording : str
-        Its id.
-    path : Path
-        An .npy, .npz or .h5 file; ``file.npz#key`` or ``file.h5#group/key`` names the array inside
-        where there are several.
-    n_frames, frame_step : int
-        Length of the video; frames 0, frame_step, 2 * frame_step, ... are analysed. A file with a row for each video
-        frame is thinned accordingly, one with a row for each analysed frame is taken as it is.
-    n_categories : int or None
-        Whole numbers in a vector lie in 0 ... n_categories - 1 and become one-hot rows of this length (equal for all
-        recordings, which a single file can't tell).
+    It is an .npy, .npz or .h5 file; ``file.npz#key`` or ``file.h5#group/key`` names the array inside where there are
+    several. One with a row for each of the video's `n_frames` is thinned by `frame_step`, one with a row for each
+    analysed frame is taken as it is. Whole numbers in a vector lie in 0 ... `n_categories` - 1 and become one-hot rows
+    of this length (equal for all recordings, which a single file can't tell).
 
     Raises
     ------
@@ -164,13 +155,7 @@ def _read_rows(path: Path, n_frames: int, frame_step: int, n_categories: int | N
 
 
 def count_precomputed_frames(path: Path) -> int:
-    """Rows of a file of embeddings, where no video tells the number of frames.
-
-    Raises
-    ------
-    InputError
-        There is no such file or array, or it has no rows.
-    """
+    """Rows of a file of embeddings, where no video tells the number of frames; `InputError` where it has none."""
     array = _read_array(*_found(path))
     if array.ndim == 0:
         raise InputError(f"{path} holds a single number. Expected one row of features per frame.")
@@ -178,13 +163,7 @@ def count_precomputed_frames(path: Path) -> int:
 
 
 def hash_precomputed(path: Path) -> str:
-    """Hash of a file of embeddings and of which array in it is meant; the same wherever the file lies.
-
-    Raises
-    ------
-    InputError
-        When the file can't be read.
-    """
+    """Hash of a file of embeddings and of which array in it is meant; the same wherever the file lies."""
     file_path, key = _found(path)
     try:
         with file_path.open("rb") as file:

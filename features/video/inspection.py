@@ -69,15 +69,9 @@ def inspect_video(
 ) -> VideoInfo:
     """Count a video's frames by decoding them, measure what they are like, and hash the file.
 
-    Parameters
-    ----------
-    path : Path
-        The video.
-    index_path : Path, optional
-        A JSON file in which the outcome is kept, so that an unchanged file (same path, size and
-        time of change) is not decoded again. Made when absent, ignored when damaged.
-    progress : callable, optional
-        Called with frames done and frames promised by the header; not for a video that is remembered.
+    In the JSON file `index_path` the outcome is kept, so that an unchanged file (same path, size and time of change)
+    is not decoded again; it is made when absent, ignored when damaged. `progress` is called with frames done and
+    frames promised by the header, and not for a video that is remembered.
 
     Raises
     ------

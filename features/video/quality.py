@@ -144,7 +144,10 @@ class QualityMeter:
         histogram = np.bincount(gray.ravel(), minlength=256)
         mean, saturated = float(histogram @ _LEVELS) / gray.size, float(histogram[SATURATED_LEVEL:].sum()) / gray.size
         median = float(np.searchsorted(histogram.cumsum(), gray.size / 2))
-        self._by_frame.extend((time_s, _largest_difference(gray, self._previous), mean, median, saturated))
+        change = math.inf
+        if self._previous is not None and self._previous.shape == gray.shape:
+            change = float(cv2.norm(gray, self._previous, cv2.NORM_INF))
+        self._by_frame.extend((time_s, change, mean, median, saturated))
         self._previous = gray
         self._sampler.add(frame)
 
@@ -166,12 +169,6 @@ class QualityMeter:
         )
         foreground = find_foreground(self._sampler)
         return VideoQuality(measure_times(times_s, fps), measure_repeats(changes), brightness, foreground)
-
-
-def _largest_difference(gray: NDArray[np.uint8], previous: NDArray[np.uint8] | None) -> float:
-    if previous is None or previous.shape != gray.shape:
-        return math.inf
-    return float(cv2.norm(gray, previous, cv2.NORM_INF))
 
 
 def measure_times(times_s: NDArray[np.float64], fps: float) -> FrameTimes | None:

@@ -13,7 +13,7 @@ from features.backbones import ResolvedBackbone
 from features.backbones.mobilenet_v2 import MobileNetV2Config
 from features.cache.rows import cached_rows
 from features.cache.store import FeatureCache
-from features.engines.base import Engine
+from features.engines import Engine
 from features.sources.base import ExtractionSettings
 from features.sources.frames import FrameRows
 from features.tracks import CenterTrack
