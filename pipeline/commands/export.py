@@ -59,20 +59,10 @@ def run_export_command(arguments: Sequence[str]) -> int:
 
 
 def run_recordings(run: Run, named: Sequence[str] = ()) -> list[ExportRecording]:
-    """Bouts of a run's recordings.
+    """Bouts of those recordings of a run that are named, or of all that were predicted, in the run's order.
 
-    Parameters
-    ----------
-    run : Run
-        With the timelines of the recordings that are wanted.
-    named : sequence of str
-        Recordings; empty = all that were predicted.
-
-    Returns
-    -------
-    list of ExportRecording
-        In the run's order. Human bouts are of frames that are scored and active; the rest of the frames that
-        aren't scored is in `unscored`. Behaviors have the names that the experiment's own annotations use.
+    Human bouts are of frames that are scored and active; frames that aren't scored are in `unscored`. Behaviors have
+    the names that the experiment's own annotations use.
 
     Raises
     ------

@@ -53,16 +53,9 @@ _CHROMA_OF_BGR = np.array([[112.0, -74.203, -37.797], [-18.214, -93.786, 112.0]]
 
 
 def exact_rate(fps: float) -> Fraction:
-    """The fraction that a frame rate stands for, such as 30000/1001 for 29.97003.
+    """The fraction that a frame rate stands for, such as 30000/1001 for 29.97003 in a header or a table.
 
-    Parameters
-    ----------
-    fps : float
-        As a header or a table has it; frame i of millions is at i / fps by either number.
-
-    Returns
-    -------
-    Fraction
+    Frame i of millions is at i / fps by either number.
 
     Raises
     ------
@@ -120,13 +113,9 @@ class BrowserVideoWriter:
         return self
 
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Add a frame.
+        """Add a frame of shape (height, width, 3), uint8, blue, green, red; all are of one size.
 
-        Parameters
-        ----------
-        frame : ndarray, shape (height, width, 3), uint8
-            Blue, green, red; all frames of one size. An odd width or height grows by a pixel, to the right or
-            at the bottom, so that coordinates stay.
+        An odd width or height grows by a pixel, to the right or at the bottom, so that coordinates stay.
 
         Raises
         ------
@@ -214,15 +203,12 @@ def make_browser_video(
 
     Parameters
     ----------
-    video_path : Path
-    out_path : Path
-        The .mp4 to write, another file than `video_path`; appears when it is complete.
+    video_path, out_path : Path
+        The .mp4 to write is another file than the video, and appears when it is complete.
     progress : callable
-        Called with frames written and frames to write.
+        Called with frames written and frames to write (`n_frames`, where they are known).
     fps : float
         Frames per second.
-    n_frames : int
-        Frames of the video where they are known, for `progress`.
     description : str
         Stands in the file.
 
@@ -244,16 +230,7 @@ def plays_in_browsers(video_path: Path) -> bool:
 
     Its container, codec and pixels must be such as browsers decode (H.264 with 8 bits and halved colors in an
     mp4, VP8, VP9, AV1 in a webm), its pixels square, its frame rate constant from time 0, and its key frames
-    close enough for jumping. The file is read through, but not decoded.
-
-    Parameters
-    ----------
-    video_path : Path
-
-    Returns
-    -------
-    bool
-        False also for what is no video.
+    close enough for jumping. The file is read through, but not decoded. What is no video does not play.
 
     Raises
     ------

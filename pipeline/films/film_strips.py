@@ -200,14 +200,7 @@ def cut_thumbnails(
     The square is moved to lie inside the frame where the animal is near its edge, and is smaller only
     where the frame is: unlike the network's crop it shows no repeated edge.
 
-    Parameters
-    ----------
-    item : FilmedRecording
-        With a video.
-    frames : collection of int
-        Numbers of the frames, counted from 0.
-    progress : callable
-        Called with the number of frames read so far.
+    `progress` is called with the number of frames read so far; frames are counted from 0.
 
     Returns
     -------
@@ -260,19 +253,9 @@ def strip_width_px(n_frames: int) -> int:
 
 
 def draw_strip(frames: Sequence[StripFrame], color: str) -> bytes:
-    """Draw a strip as JPEG: pictures, the bars of human and model below, times.
+    """Draw a strip as JPEG: pictures, below them the bars of human (black) and model (in `color`), and times.
 
-    Parameters
-    ----------
-    frames : sequence of StripFrame
-        From left to right.
-    color : str
-        The behavior's, as `#RRGGBB`; the human's is black.
-
-    Returns
-    -------
-    bytes
-        The same for the same frames.
+    The same frames give the same bytes.
     """
     picture = Image.new("RGB", (strip_width_px(len(frames)), STRIP_HEIGHT_PX), "white")
     draw = ImageDraw.Draw(picture)

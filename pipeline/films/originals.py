@@ -24,21 +24,10 @@ def files_by_name(folder: Path) -> dict[str, list[Path]]:
 
 
 def find_original(video: Path | str, sha256: str, moved: Mapping[str, Sequence[Path]]) -> Path | None:
-    """Find a run's video: by its name among those that were moved, else where the run found it.
+    """Find a run's video: by its name among those that were moved (`files_by_name`), else where the run found it.
 
-    Parameters
-    ----------
-    video : Path or str
-        As the run has it, perhaps in the spelling of another system.
-    sha256 : str
-        Of several files of that name, the one with this hash is taken; "" = not known.
-    moved : mapping of str to sequence of Path
-        Where to look first (`files_by_name`).
-
-    Returns
-    -------
-    Path or None
-        None where it is nowhere.
+    Its name may be in the spelling of another system. Of several files of that name, the one with this hash is taken
+    ("" = not known). None where it is nowhere.
     """
     candidates = moved.get(str(video).replace("\\", "/").rsplit("/", 1)[-1].casefold(), ())
     if len(candidates) > 1:
@@ -55,17 +44,9 @@ def has_content(path: Path, sha256: str) -> bool:
 
 
 def require_no_original(path: Path, originals: Iterable[Path]) -> None:
-    """Raise where a file that is to be written is one of the videos that must stay as they are.
+    """Raise `InputError` where a file that is to be written is one of the videos that must stay as they are.
 
-    Parameters
-    ----------
-    path : Path
-    originals : iterable of Path
-        Also found through links and under another spelling.
-
-    Raises
-    ------
-    InputError
+    They are also known through links and under another spelling.
     """
     if any(_is_same(path, original) for original in originals):
         raise InputError(
@@ -75,12 +56,7 @@ def require_no_original(path: Path, originals: Iterable[Path]) -> None:
 
 
 def require_made_here(path: Path) -> None:
-    """Raise where a video would be written over something that this program didn't write.
-
-    Raises
-    ------
-    InputError
-    """
+    """Raise `InputError` where a video would be written over something that this program didn't write."""
     if path.exists() and metadata_of(path).get("comment") != MADE_BY:
         raise InputError(
             f"{path} exists and was not written by Rearview, so it is not replaced. Move it away "

@@ -36,16 +36,7 @@ class CorrectedBout(NamedTuple):
 
 
 def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> list[CorrectedBout]:
-    """Check what a page sent.
-
-    Parameters
-    ----------
-    found : object
-        Should be a list of [behavior, start_frame, stop_frame, origin].
-    behaviors : sequence of str
-        Those of the run.
-    n_frames : int
-        Frames of the video.
+    """Check what a page sent, which should be a list of [behavior, start_frame, stop_frame, origin].
 
     Returns
     -------

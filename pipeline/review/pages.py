@@ -44,20 +44,7 @@ def media_name(recording: str) -> str:
 
 
 def write_pages(run: Run, reviews: Sequence[Review], folder: Path) -> Path:
-    """Write the list and the pages.
-
-    Parameters
-    ----------
-    run : Run
-    reviews : sequence of Review
-        The recordings that get a page.
-    folder : Path
-        Made when missing; pages of these recordings are replaced.
-
-    Returns
-    -------
-    Path
-        The list.
+    """Write the pages of these recordings and their list into a folder; returns the list's path.
 
     Raises
     ------

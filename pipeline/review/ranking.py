@@ -40,20 +40,9 @@ _CONFUSED_SHARE = 0.5
 
 
 def chance_wrong(probability: ArrayLike, predicted: ArrayLike, threshold: float) -> NDArray[np.float64]:
-    """Chance that each frame's call is wrong, as told at the top of this file.
+    """Chance in [0, 1] that each frame's call is wrong, as told at the top of this file, shape (n_frames,).
 
-    Parameters
-    ----------
-    probability : array_like of float, shape (n_frames,)
-        In [0, 1]; NaN = not predicted.
-    predicted : array_like of bool, shape (n_frames,)
-    threshold : float
-        In [0, 1].
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        In [0, 1], NaN where the probability is.
+    NaN where the probability is.
     """
     p = np.asarray(probability, dtype=np.float64)
     # With a threshold at an end of the scale no probability lies beyond it, and nothing is divided by zero.

@@ -7,16 +7,7 @@ from pipeline.scoring.bouts.bouts import runs_of_true
 
 
 def missed_reason(probability: NDArray[np.float64], fps: float, threshold: float, min_bout_s: float) -> str:
-    """A bout that only the human saw, or of which the model kept nothing.
-
-    Parameters
-    ----------
-    probability : ndarray of float64, shape (n_frames,)
-        Of the human's bout.
-    fps, threshold : float
-    min_bout_s : float
-        Bouts shorter than this were dropped; 0 = none.
-    """
+    """A bout that only the human saw, or of which the model kept nothing; its probabilities, shape (n_frames,)."""
     seen, highest = _span(len(probability), fps), probability.max()
     if not highest >= threshold:
         return f"The human saw {seen}, the model none (probability at most {highest:.2f})."
@@ -51,16 +42,7 @@ def short_reason(n_frames: int, min_bout_s: float, fps: float) -> str:
 
 
 def doubt_reason(kind: str, probability: NDArray[np.float64], threshold: float, fps: float) -> str:
-    """A stretch in which the model is not sure.
-
-    Parameters
-    ----------
-    kind : {"unsure", "near", "dip", "gap", "edge"}
-    probability : ndarray of float64, shape (n_frames,)
-        Of the stretch.
-    threshold : float
-    fps : float
-    """
+    """A stretch in which the model is not sure; its probabilities, shape (n_frames,)."""
     above = probability >= threshold
     n_crossings = int(np.count_nonzero(above[1:] != above[:-1]))
     length = _span(len(probability), fps)

@@ -10,23 +10,9 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "templates"
 REVIEW_SCRIPTS = (
-    "dom.js",
-    "frames.js",
-    "bouts.js",
-    "document.js",
-    "storage.js",
-    "exports.js",
-    "decimate.js",
-    "player.js",
-    "raster_layout.js",
-    "raster.js",
-    "raster_touch.js",
-    "edit.js",
-    "lists.js",
-    "keys.js",
-    "saving.js",
-    "main.js",
-)
+    "dom.js", "frames.js", "bouts.js", "document.js", "storage.js", "exports.js", "decimate.js", "player.js",
+    "raster_layout.js", "raster.js", "raster_touch.js", "edit.js", "lists.js", "keys.js", "saving.js", "main.js",
+)  # fmt: skip
 INDEX_SCRIPTS = ("dom.js", "index.js")
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z_]+)\.js";$', re.MULTILINE)
@@ -34,17 +20,9 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", r
 
 
 def bundle(names: Sequence[str]) -> str:
-    """Join modules into one script, in which each keeps its names to itself.
+    """Join modules (files in `FOLDER`, those first that others import from) into one module without imports.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Files in `FOLDER`; those first that others import from.
-
-    Returns
-    -------
-    str
-        One module without imports.
+    Each keeps its names to itself.
     """
     parts = ["const modules = {};"]
     for name in names:

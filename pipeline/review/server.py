@@ -52,16 +52,8 @@ _GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 class Offer:
     """All that the server gives out and takes.
 
-    Attributes
-    ----------
-    files : mapping of str to Path
-        By address below the secret path.
-    reviews : mapping of str to Review
-        Recordings whose corrections are taken.
-    corrections : Path
-        Folder for them.
-    token : str
-        The secret.
+    `files` are found by address below the secret path, which `token` is; corrections of the recordings in `reviews`
+    are taken, and kept in the folder `corrections`.
     """
 
     run: Run
@@ -83,13 +75,7 @@ def make_offer(run: Run, reviews: Sequence[Review], folder: Path, corrections: P
 
 
 def make_server(offer: Offer, port: int = 0) -> ThreadingHTTPServer:
-    """A server that is ready to run.
-
-    Parameters
-    ----------
-    offer : Offer
-    port : int
-        0 = a free one.
+    """A server that is ready to run, at a free port unless one is named.
 
     Raises
     ------

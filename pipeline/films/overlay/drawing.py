@@ -62,18 +62,7 @@ def fitting(text: str, width_px: int, size_px: int, bold: bool = False) -> str:
 def draw_text(
     text: str, size_px: int, color: str, background: str, bold: bool = False, padding_px: int = 0
 ) -> NDArray[np.uint8]:
-    """Draw a line of text.
-
-    Parameters
-    ----------
-    text : str
-    size_px : int
-        Size of the font.
-    color, background : str
-        As `#RRGGBB`.
-    bold : bool
-    padding_px : int
-        Room to the left and to the right.
+    """Draw a line of text; colors as `#RRGGBB`, `padding_px` is room to the left and to the right.
 
     Returns
     -------
@@ -111,15 +100,7 @@ def fill(canvas: NDArray[np.uint8], left_px: int, top_px: int, width_px: int, he
 def draw_box(canvas: NDArray[np.uint8], box: tuple[int, int, int], line_px: int, observed: bool) -> None:
     """Draw a square's outline inside its edges: white between dark lines, or gray dashes where unobserved.
 
-    Parameters
-    ----------
-    canvas : ndarray, shape (height, width, 3), uint8
-        Drawn on; what reaches over its edges is left out.
-    box : tuple of int
-        Left, top and side, in pixels.
-    line_px : int
-        Width of the line.
-    observed : bool
+    The box is its left, top and side, in pixels; what reaches over the edges of the canvas is left out.
     """
     left, top, side = box
     dash = side if observed else 5 * line_px

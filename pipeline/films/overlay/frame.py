@@ -66,14 +66,7 @@ class FramePainter:
         self._empty = self._draw_what_never_changes()
 
     def paint(self, picture: NDArray[np.uint8], frame: int) -> NDArray[np.uint8]:
-        """Draw one frame.
-
-        Parameters
-        ----------
-        picture : ndarray, shape (height, width, 3), uint8
-            The video's frame: blue, green, red.
-        frame : int
-            Its number.
+        """Draw the video's frame of this number, shape (height, width, 3), uint8, blue, green, red.
 
         Returns
         -------

@@ -33,29 +33,11 @@ class RowLayout:
 
 @dataclass(frozen=True)
 class Layout:
-    """Places and sizes, all in pixels of the canvas.
+    """Places and sizes, all in pixels of the canvas, whose width and height are even.
 
-    Attributes
-    ----------
-    width_px, height_px : int
-        Of the canvas, both even.
-    scale : float
-        Pixels of the canvas per pixel of the video.
-    picture_left_px, picture_width_px, picture_height_px : int
-        The picture; its top is 0.
-    text_px, small_px, line_px : int
-        Sizes of the fonts, width of lines.
-    head_px : int
-        Height of the head line, which begins below the picture.
-    row_top_px : int
-        Top of the first behavior's row, in the canvas.
-    row : RowLayout
-    axis_px : int
-        Height of the axis of time, which follows the last row.
-    names_left_px, names_width_px : int
-        The column of names.
-    raster_left_px, raster_width_px : int
-        The raster; its width is odd, so that one column of pixels is in the middle: now.
+    On top is the picture, `scale` pixels of the canvas per pixel of the video; below it begins the head line, at
+    `row_top_px` the first behavior's row, and after the last row the axis of time. The raster's width is odd, so that
+    one column of pixels is in the middle: now. `text_px` and `small_px` are sizes of fonts, `line_px` a line's width.
     """
 
     width_px: int
@@ -83,20 +65,9 @@ class Layout:
 
 
 def plan_layout(width_px: int, height_px: int, n_behaviors: int, scale: float | None = None) -> Layout:
-    """Arrange an overlay video.
+    """Arrange an overlay video of frames of this size, with a row for each behavior, lower ones where they are many.
 
-    Parameters
-    ----------
-    width_px, height_px : int
-        Size of the video's frames.
-    n_behaviors : int
-        Rows of the panel; lower ones where they are many.
-    scale : float, optional
-        Of the picture; `default_scale` where it isn't given.
-
-    Returns
-    -------
-    Layout
+    The picture's scale is `default_scale` where it isn't given.
     """
     scale = default_scale(width_px, height_px) if scale is None else scale
     picture_width, picture_height = max(2, round(width_px * scale)), max(2, round(height_px * scale))

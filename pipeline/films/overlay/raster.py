@@ -24,17 +24,9 @@ _TINT = 0.22
 
 
 class Raster:
-    """A recording's raster, of which `around` shows a part.
+    """A recording's raster (its timeline has settings), of which `around` shows `window_s` seconds, now in the middle.
 
     Pixels are counted from the recording's start: pixel g shows the time (g + 0.5) / px_per_s.
-
-    Parameters
-    ----------
-    timeline : Timeline
-        With the settings of each behavior.
-    layout : Layout
-    window_s : float
-        Seconds that are seen at a time, now in their middle.
     """
 
     def __init__(self, timeline: Timeline, layout: Layout, window_s: float) -> None:
@@ -51,16 +43,12 @@ class Raster:
         return len(self._timeline.behaviors) * self._layout.row.height_px + self._layout.axis_px
 
     def around(self, frame: int) -> NDArray[np.uint8]:
-        """Show what happens around a frame.
-
-        Parameters
-        ----------
-        frame : int
+        """Show what happens around a frame, which is in the middle column, on the line that marks now.
 
         Returns
         -------
         ndarray, shape (height_px, layout.raster_width_px, 3), uint8
-            Blue, green, red; the frame is in the middle column, on the line that marks now.
+            Blue, green, red.
         """
         width = self._layout.raster_width_px
         now = int((frame + 0.5) / self._timeline.fps * self._px_per_s)
@@ -165,13 +153,8 @@ class Raster:
 def hatch(bar: NDArray[np.uint8], pixels: NDArray[np.int64], unknown: NDArray[np.bool_]) -> None:
     """Hatch the columns of a bar where nobody knows: an empty place would say that nothing happened.
 
-    Parameters
-    ----------
-    bar : ndarray, shape (height, n_columns, 3), uint8
-        Drawn on.
-    pixels : ndarray, shape (n_columns,), int
-        Where the columns lie in the whole raster, so that stretches fit together.
-    unknown : ndarray, shape (n_columns,), bool
+    The bar, shape (height, n_columns, 3), is drawn on; `pixels` says where its columns lie in the whole raster, so
+    that stretches fit together.
     """
     slanted = (pixels[None, :] + np.arange(len(bar))[:, None]) % 8 < 3
     bar[:, unknown] = bgr(UNSCORED)

@@ -48,10 +48,8 @@ def make_overlay_video(
     run : Run
         With the timelines of the recording.
     row : RecordingRow
-    video_path : Path
-        Where the video lies now.
-    out_path : Path
-        Appears when it is complete; an old file is replaced, but never the video itself.
+    video_path, out_path : Path
+        Where the video lies now, and what appears when it is complete: never in the place of the video itself.
     progress : callable
         Called with frames written and frames to write.
     start_s, stop_s : float
