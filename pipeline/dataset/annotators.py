@@ -6,7 +6,6 @@ the agreement among humans.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,19 +65,16 @@ def check_annotators(recording: Recording, wanted: str | None) -> None:
                 f"Recording {recording.id} has an annotator called {name!r}. Labels are kept in a folder of that name, "
                 f"which cannot be made: {reason}. Rename the annotator in the column `annotations`."
             )
-    if len(paths) > 1 and wanted not in CONSENSUS_RULES and wanted not in paths:
-        raise InputError(_whose_labels(recording, paths, wanted))
-    if len(paths) == 1 and wanted not in (None, *CONSENSUS_RULES, *paths) and "" not in paths:
-        raise InputError(_whose_labels(recording, paths, wanted))
-
-
-def _whose_labels(recording: Recording, paths: Mapping[str, Path], wanted: str | None) -> str:
-    names = ", ".join(name or "(unnamed)" for name in paths)
-    reason = f"`annotations: {wanted}` is not among them" if wanted else "the experiment does not say which to use"
-    return (
-        f"Recording {recording.id} has annotations by {names}, and {reason}. Set `annotations:` in the experiment's "
-        f"YAML to one of these names, or to {', '.join(CONSENSUS_RULES[:-1])} or {CONSENSUS_RULES[-1]}."
-    )
+    if not paths or wanted in (*CONSENSUS_RULES, *paths):
+        return
+    if len(paths) > 1 or (wanted is not None and "" not in paths):
+        names = ", ".join(name or "(unnamed)" for name in paths)
+        reason = f"`annotations: {wanted}` is not among them" if wanted else "the experiment does not say which to use"
+        raise InputError(
+            f"Recording {recording.id} has annotations by {names}, and {reason}. "
+            "Set `annotations:` in the experiment's YAML to one of these names, or to "
+            f"{', '.join(CONSENSUS_RULES[:-1])} or {CONSENSUS_RULES[-1]}."
+        )
 
 
 def choose_labels(tracks: Mapping[str, LabelTrack], wanted: str | None) -> ChosenLabels:

@@ -40,10 +40,18 @@ def check_frames_agree(
         found.append(f"the labels have {label_span.n_frames} rows ({label_span.where})")
     else:
         found.append(f"the labels reach to frame {label_span.n_frames} ({label_span.where})")
+    off = [] if n_pose_rows is None else [abs(n_pose_rows + allowed.shift_poses_frames - n_frames_video)]
+    if label_span is not None:
+        end = label_span.n_frames + allowed.shift_labels_frames
+        off.append(abs(end - n_frames_video) if label_span.complete else max(0, end - n_frames_video))
+    has = f" (it allows {allowed.tail_frames} now)" if allowed.tail_frames else ""
     raise FramesDisagreeError(
         f"Video, poses and labels of recording {recording!r} must be of the same frames, but {', '.join(found)}.",
         "Check that the three belong together, and that the video was not cut or converted after it was tracked or "
-        f"scored. {_way_out(recording, n_frames_video, n_pose_rows, label_span, allowed)}",
+        "scored. If you know that only the end differs, "
+        f"`frames: {{policy: trim_to_shortest, at_most_frames: {max(off)}}}` in the experiment's YAML{has} leaves out "
+        "what one of them lacks; if labels or poses are early or late throughout, "
+        f"`frames: {{policy: shift, by_frames: {{{recording}: n}}}}` moves them.",
     )
 
 
@@ -52,20 +60,3 @@ def _labels_fit(span: LabelSpan, n_frames_video: int, allowed: FrameAllowance) -
     if span.complete:
         return allowed.length_fits(n_frames_video, span.n_frames, shift)
     return span.n_frames + shift <= n_frames_video + allowed.tail_frames + max(0, shift)
-
-
-def _way_out(
-    recording: str, n_frames_video: int, n_pose_rows: int | None, label_span: LabelSpan | None, allowed: FrameAllowance
-) -> str:
-    """Which policy would let the recording pass, with the number it needs."""
-    off = [] if n_pose_rows is None else [abs(n_pose_rows + allowed.shift_poses_frames - n_frames_video)]
-    if label_span is not None:
-        end = label_span.n_frames + allowed.shift_labels_frames
-        off.append(abs(end - n_frames_video) if label_span.complete else max(0, end - n_frames_video))
-    n_off = max(off)
-    has = f" (it allows {allowed.tail_frames} now)" if allowed.tail_frames else ""
-    return (
-        f"If you know that only the end differs, `frames: {{policy: trim_to_shortest, at_most_frames: {n_off}}}` in "
-        f"the experiment's YAML{has} leaves out what one of them lacks; if labels or poses are early or late "
-        f"throughout, `frames: {{policy: shift, by_frames: {{{recording}: n}}}}` moves them."
-    )

@@ -72,18 +72,6 @@ class ReadingSettings:
         return allowance(self.frames, recording)
 
 
-def measure(recording: Recording, settings: ReadingSettings, progress: Progress | None = None) -> Measured:
-    """Find out how long a recording is: its video, if it has one, is decoded once.
-
-    Raises
-    ------
-    InputError
-        Its files can't be read, or nothing tells the frame rate.
-    """
-    files = RecordingFiles(recording.id, recording.video_path, settings.table_folder)
-    return settings.source.measure(files, settings.cache_dir, progress)
-
-
 def read_recording_poses(
     recording: Recording, settings: ReadingSettings, video: VideoInfo | None, progress: Progress | None = None
 ) -> PoseTrack:
@@ -193,7 +181,9 @@ def load_recording(
     loaded = LoadedRecording(recording)
     listed = partial(_listed, loaded) if lists_errors else nullcontext
     with listed():
-        loaded.measured = measure(recording, settings, under_title(bar, f"Decoding {loaded.id}"))
+        files = RecordingFiles(recording.id, recording.video_path, settings.table_folder)
+        decoding = under_title(bar, f"Decoding {loaded.id}")
+        loaded.measured = settings.source.measure(files, settings.cache_dir, decoding)
         if loaded.video is not None:
             loaded.findings += video_findings(loaded.id, loaded.video)
     if settings.source.needs_poses and (loaded.video is not None or not recording.has_blob_poses):

@@ -120,8 +120,16 @@ class _Uses:
             part = replace(choice, format="", animal="")
             if part != AnnotationChoice():
                 self._add_file(fields, recording, "annotations", path, f" {part}")
-            elif not is_project(path) and self._add_file(fields, recording, "annotations", path):
-                _require_several_animals(fields, path, choice.format)
+            elif (
+                not is_project(path)
+                and self._add_file(fields, recording, "annotations", path)
+                and not tells_animals_apart(path, choice.format)
+            ):
+                raise fields.error(
+                    "annotations",
+                    f"{path.name} does not say which animal a behavior is of, but several rows name it, so that all "
+                    "would have the same labels. Give each animal's row a file of its own.",
+                )
         if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
             self._add_file(fields, recording, "poses", recording.pose_path)
 
@@ -141,15 +149,6 @@ def _already(shown: str, row: int) -> str:
         f"{shown!r} already stands in row {row}. Each recording needs an id and files of its own: was the row copied? "
         "Only rows of several animals, each named in the column 'animal', may share a video and its files."
     )
-
-
-def _require_several_animals(fields: "_Row", path: Path, format_name: str) -> None:
-    if not tells_animals_apart(path, format_name):
-        raise fields.error(
-            "annotations",
-            f"{path.name} does not say which animal a behavior is of, but several rows name it, so that all would have "
-            "the same labels. Give each animal's row a file of its own.",
-        )
 
 
 def _require_one_spelling(csv_path: Path, recordings: list[Recording]) -> None:

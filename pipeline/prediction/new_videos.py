@@ -28,12 +28,12 @@ def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[
     notes: list[str] = []
     # A folder and a video of it name the video once.
     paths = list({path.resolve(): path for given in videos for path in _videos_in(given, notes)}.values())
-    pose_paths = _poses_of(paths, poses, notes)
+    is_blob = list(poses) == [BLOB] and not Path(BLOB).is_file()
+    pose_paths = [None] * len(paths) if is_blob else _poses_of(paths, poses, notes)
     ids = recording_ids(paths)
     individuals = guess_individuals(ids)
     if any(individuals[video] != ids[video] for video in paths):
         notes.append("Individuals are guessed from the videos' names; a table with --recordings says them for sure.")
-    is_blob = list(poses) == [BLOB] and not Path(BLOB).is_file()
     recordings = [
         Recording(ids[video], video, pose, {}, individuals[video], "", "", has_blob_poses=is_blob)
         for video, pose in zip(paths, pose_paths, strict=True)
@@ -61,11 +61,9 @@ def _videos_in(path: Path, notes: list[str]) -> list[Path]:
 
 
 def _poses_of(videos: Sequence[Path], poses: Sequence[str], notes: list[str]) -> list[Path | None]:
-    if list(poses) == [BLOB] and not Path(BLOB).is_file():
-        return [None] * len(videos)
-    if list(poses) == [POSES_BESIDE] or (len(poses) == 1 and Path(poses[0]).is_dir()):
-        folder = None if list(poses) == [POSES_BESIDE] else Path(poses[0])
-        return _found_poses(videos, folder, notes)
+    is_beside = list(poses) == [POSES_BESIDE]
+    if is_beside or (len(poses) == 1 and Path(poses[0]).is_dir()):
+        return _found_poses(videos, None if is_beside else Path(poses[0]), notes)
     if len(poses) != len(videos):
         raise InputError(
             f"--poses expects a pose file for each of the {len(videos)} videos, in the same order, or one folder in "

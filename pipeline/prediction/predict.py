@@ -140,7 +140,13 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     if outcome.embedded or len(outcome.failures) > 1:
         FAILURES.write(run, (failure._asdict() for failure in outcome.failures))
     if not outcome.embedded:
-        raise InputError(_nothing_predicted(outcome))
+        first, *others = outcome.failures
+        if not others:
+            raise InputError(first.reason)
+        raise InputError(
+            f"None of {len(outcome.failures)} recordings could be predicted. The first, {first.recording}: "
+            f"{first.reason} The others are in {FAILURES.path(outcome.run)}."
+        )
     choices = Choices(final={behavior: trained.choice(behavior) for behavior in trained.bundles})
     timelines = make_timelines(config, outcome.embedded, stage_two, choices)
     checked = [item.checked for item in outcome.embedded]
@@ -261,12 +267,3 @@ def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) 
     log.warning("%s is left out: %s", recording.id, reason)
     outcome.failures.append(Failure(recording.id, str(recording.video_path), reason))
     return None
-
-
-def _nothing_predicted(outcome: Outcome) -> str:
-    if len(outcome.failures) == 1:
-        return outcome.failures[0].reason
-    return (
-        f"None of {len(outcome.failures)} recordings could be predicted. The first, {outcome.failures[0].recording}: "
-        f"{outcome.failures[0].reason} The others are in {FAILURES.path(outcome.run)}."
-    )

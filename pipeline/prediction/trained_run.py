@@ -167,7 +167,8 @@ def open_trained_run(path: Path) -> TrainedRun:
         )
     trained = TrainedRun(path, config, bundles, {b: read_metadata(folder) for b, folder in bundles.items()})
     _require_whole_recipes(trained)
-    differing = list(_differences(_settings_recipe(config), _settings_of_then(trained.recipe)))
+    said = config.model_dump(mode="json", include={"center", "crop", "frame_step"})
+    differing = list(_differences(said, _settings_of_then(trained.recipe)))
     if differing:
         raise _recipe_error(trained, differing, f"{run.config_path.name} says")
     return trained
@@ -190,17 +191,8 @@ def source_as_trained(trained: TrainedRun) -> FeatureSource[Any]:
     return source
 
 
-def _settings_recipe(config: ExperimentConfig) -> dict[str, Any]:
-    """The part of the recipe that config.yaml determines."""
-    return {
-        "center": config.center.model_dump(mode="json"),
-        "crop": config.crop.model_dump(mode="json"),
-        "frame_step": config.frame_step,
-    }
-
-
 def _settings_of_then(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The same part of a recipe, with settings that there were none of then as they are by default."""
+    """What a recipe has of config.yaml, with settings that there were none of then as they are by default."""
     return {
         "center": {**CenterConfig().model_dump(mode="json"), **recipe.get("center", {})},
         "crop": {**CropConfig().model_dump(mode="json"), **recipe.get("crop", {})},

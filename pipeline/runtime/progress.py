@@ -32,9 +32,7 @@ class Bar:
 
     def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
         """Say how far it is, and optionally what it is doing now."""
-        if text is not None:
-            self._progress.update(self._task, description=text)
-        self._progress.update(self._task, completed=done, total=total)
+        self._progress.update(self._task, completed=done, total=total, description=text)
 
     def __call__(self, done: int, total: int) -> None:
         """Take progress as the leaves report it: done and total."""

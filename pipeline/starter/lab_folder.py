@@ -18,12 +18,13 @@ from common.suggestions import listing
 from features.poses import READERS
 from features.poses.deeplabcut import read_header
 from pipeline.annotations import FORMATS
+from pipeline.annotations.boris import aggregated, project, tabular
+from pipeline.annotations.boris.exports import media_by_observation
 from pipeline.annotations.frame_table import index_position, parse_cell
 from pipeline.annotations.opening import AnnotationFile, cell, open_annotation_file
 from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.dataset.pairing.pairing import AnnotationSource
 from pipeline.dataset.table import COLUMNS
-from pipeline.starter.observations import sources_of
 
 MOST_FILES = 50_000
 MOST_LEVELS = 12
@@ -111,6 +112,36 @@ def recognise(path: Path) -> frozenset[str]:
     pose_format = "" if path.suffix.casefold() in (".xlsx", *_BORIS_NAMES) else _pose_format(path)
     has_labels = is_table and pose_format not in ("xy_csv", "movement") and _holds_labels(path, pose_format)
     return frozenset(["poses"] * bool(pose_format) + ["annotations"] * has_labels)
+
+
+def sources_of(path: Path) -> list[AnnotationSource]:
+    """One source per observation of a BORIS file, named where there are several; one for a file that has none.
+
+    Other annotation files hold one recording's labels and name no video. Empty for JSON that is no BORIS project, or
+    one without observations of videos.
+
+    Raises
+    ------
+    InputError
+        The file can't be opened.
+    """
+    file = open_annotation_file(path)
+    media: dict[str, list[str]] = {}
+    if file.is_project:
+        try:
+            media = project.media_by_observation(file)
+        except InputError:
+            if path.suffix.casefold().startswith(".boris"):
+                raise
+    for export in (tabular, aggregated):
+        if export.matches(file):
+            media = media_by_observation(export.events_of(file))
+    found = [
+        AnnotationSource(path, name if len(media) > 1 else "", tuple(dict.fromkeys(names)))
+        for name, names in media.items()
+        if names or not file.is_project  # live observations have no video
+    ]
+    return found if found or file.is_project else [AnnotationSource(path)]
 
 
 def _pose_format(path: Path) -> str:

@@ -8,7 +8,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.dataset.pairing.pairing import Unpaired
 from pipeline.starter.findings import Findings, from_here
 from pipeline.starter.starter_yaml import LEAST_INDIVIDUALS, learnable_behaviors
 
@@ -22,7 +21,7 @@ def print_findings(findings: Findings) -> None:
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDTH)
     console.print(_table(findings))
-    _print_lines(console, "Not paired", [_unpaired(findings.root, item) for item in _by_file(findings.unpaired)])
+    _print_lines(console, "Not paired", _unpaired(findings))
     _print_lines(console, "Left aside", [f"{_short(a.path, findings.root)}: {a.reason}" for a in findings.skipped])
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "Please check", _checks(findings))
@@ -60,17 +59,16 @@ def _print_lines(console: Console, title: str, lines: Sequence[str]) -> None:
         console.print(Text(f"  … and {len(lines) - _MOST_LINES} more"))
 
 
-def _by_file(unpaired: Sequence[Unpaired]) -> list[Unpaired]:
+def _unpaired(findings: Findings) -> list[str]:
     """Observations of one file that are left over for the same reason, in one line."""
     grouped: dict[tuple[Path, str], list[str]] = {}
-    for item in unpaired:
-        grouped.setdefault((item.path, item.reason), []).append(item.observation)
-    return [Unpaired(path, ", ".join(filter(None, names)), reason) for (path, reason), names in grouped.items()]
-
-
-def _unpaired(root: Path, item: Unpaired) -> str:
-    observation = f" (observations: {item.observation})" if item.observation else ""
-    return f"{_short(item.path, root)}{observation}: {item.reason}"
+    for item in findings.unpaired:
+        grouped.setdefault((item.path, item.reason), []).extend(filter(None, [item.observation]))
+    lines = []
+    for (path, reason), names in grouped.items():
+        observations = f" (observations: {', '.join(names)})" if names else ""
+        lines.append(f"{_short(path, findings.root)}{observations}: {reason}")
+    return lines
 
 
 def _choices(findings: Findings) -> list[str]:

@@ -126,7 +126,10 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     if not media:
         raise InputError(f"The BORIS project {file.path.name} has no observations. Was it saved after scoring?")
     name = choose_observation(file, media, wanted)
-    observation = _validated(file.path, _Observation, project.observations[name], f"observation {name!r}")
+    try:
+        observation = _Observation.model_validate(project.observations[name])
+    except ValidationError as error:
+        raise _refused(file.path, error, f"observation {name!r}") from error
     require_recorded(file.path.name, observation.type)
     players = observation.players
     if not players:
@@ -212,13 +215,6 @@ def _load(path: Path) -> _Project:
         return _Project.model_validate_json(content.removeprefix(b"\xef\xbb\xbf").strip())
     except ValidationError as error:
         raise _refused(path, error, "file") from error
-
-
-def _validated(path: Path, model: type[_Observation], found: dict[str, Any], what: str) -> _Observation:
-    try:
-        return model.model_validate(found)
-    except ValidationError as error:
-        raise _refused(path, error, what) from error
 
 
 def _refused(path: Path, error: ValidationError, what: str) -> InputError:

@@ -90,7 +90,7 @@ def pose_cores(stem: str) -> tuple[str, ...]:
         ends += [
             core[: mark.start()]
             for mark in _POSE_PROGRAM.finditer(core)
-            if not _names_session(core[mark.end() :]) and not _names_date(core[mark.end() :])
+            if not _names_session(core[mark.end() :]) and not any(map(is_date, words_of(core[mark.end() :])))
         ]
         ends += [_POSE_WORD.sub("", core), _SLEAP_FRONT.sub("", core)]
         for end in (end.rstrip(_SEPARATORS) for end in ends):
@@ -197,7 +197,3 @@ def _names_session(text: str) -> bool:
         place and not word.isdigit() and any(c.isdigit() for c in word)
         for place, word in zip(session_places(words), words, strict=True)
     )
-
-
-def _names_date(text: str) -> bool:
-    return any(is_date(word) for word in words_of(text))

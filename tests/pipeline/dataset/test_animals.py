@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from features.video import reading as video_module
+from features.video import inspection as video_module
 from pipeline.config.schema import load_config
 from pipeline.dataset.load import load_dataset
 from pipeline.dataset.reading import Measured, ReadingSettings, read_recording_labels, read_recording_poses
@@ -198,7 +198,7 @@ def test_a_real_pair_is_read_by_animal(shared_dir: Path, tmp_path: Path):
     tracks = [read_recording_poses(recording, ReadingSettings(), None) for recording in (adult, juvenile)]
     assert tracks[0].keypoints == tracks[1].keypoints
     assert not np.array_equal(tracks[0].xy_px, tracks[1].xy_px, equal_nan=True)
-    labels = read_recording_labels(adult, "", Measured(5700, 30.0), ReadingSettings())
+    labels = read_recording_labels(adult, "", Measured(5700, 30.0, ()), ReadingSettings())
     assert labels.behaviors == ("interact",)
     with pytest.raises(InputError, match="no subject 'juvenile'"):
-        read_recording_labels(juvenile, "", Measured(5700, 30.0), ReadingSettings())
+        read_recording_labels(juvenile, "", Measured(5700, 30.0, ()), ReadingSettings())

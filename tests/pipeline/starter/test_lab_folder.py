@@ -7,8 +7,7 @@ import pytest
 
 from common.errors import InputError
 from pipeline.starter import lab_folder
-from pipeline.starter.lab_folder import recognise, scan_folder
-from pipeline.starter.observations import sources_of
+from pipeline.starter.lab_folder import recognise, scan_folder, sources_of
 from tests.lab import known_labels, write_labels, write_poses, write_video
 
 PROJECT = {
