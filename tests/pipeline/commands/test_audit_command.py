@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.video import reading as video_module
+from features.video import inspection as video_module
 from pipeline.command_line import main
 from pipeline.commands.audit import run_audit_command
 from pipeline.config.schema import load_config
