@@ -9,20 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from common.tables import Row
-from pipeline.scoring.bouts.metrics import BoutCounts
 from pipeline.scoring.bouts.scores import pooled_bout_counts
 from pipeline.scoring.metrics import Counts, average_precision, pooled_counts
 from pipeline.scoring.reliability import reliability_rows
 from pipeline.scoring.scores import POOLED, groups_of
 from pipeline.scoring.statistics.intervals import (
     DEFAULT_LEVEL,
+    ClusterRanking,
     Interval,
-    bootstrap_average_precision,
-    bootstrap_counts,
-    bootstrap_interval,
+    bootstrap_weighted,
+    counts_by_weights,
     gather_clusters,
 )
-from pipeline.scoring.statistics.paired import paired_average_precision
+from pipeline.scoring.statistics.paired import paired_weighted_difference
 from pipeline.scoring.timeline import RAW, VARIANTS, Timeline, joined_frames
 
 AS_USED = "as used"
@@ -38,22 +37,12 @@ def interval_rows(timelines: Sequence[Timeline], behaviors: Sequence[str]) -> li
     """Rows of intervals.csv: the pooled scores that the report leads with, and how firm they are."""
     return [
         {"behavior": behavior, "subset": subset, "postprocessed": variant, "score": score, "value": value}
-        | _interval_cells(interval)
+        | {"low": interval.low, "high": interval.high, "level": DEFAULT_LEVEL, "n_individuals": interval.n_clusters}
+        | {"n_resamples": interval.n_resamples_used, "reason": interval.reason}
         for column, behavior in enumerate(behaviors)
         for subset, group in pooled_groups(timelines)
         for variant, score, value, interval in _intervals(group, column)
     ]
-
-
-def _interval_cells(interval: Interval) -> Row:
-    return {
-        "low": interval.low,
-        "high": interval.high,
-        "level": DEFAULT_LEVEL,
-        "n_individuals": interval.n_clusters,
-        "n_resamples": interval.n_resamples_used,
-        "reason": interval.reason,
-    }
 
 
 _RATIOS: dict[str, Callable[[Counts], float | None]] = {
@@ -65,25 +54,26 @@ _RATIOS: dict[str, Callable[[Counts], float | None]] = {
 
 def _intervals(group: Sequence[Timeline], column: int) -> Iterator[tuple[str, str, float | None, Interval]]:
     """Yield (variant, score, value, interval) of one behavior in one subset."""
-    clusters = _by_individual(group)
-    frames = [joined_frames(member.behavior(column) for member in members) for members in clusters]
+    clusters = gather_clusters([member.individual for member in group], group)
     value = average_precision(*joined_frames(member.behavior(column) for member in group))
-    yield RAW, "average_precision", value, bootstrap_average_precision(frames)
+    ranking = _ranking_by_individual(group, column)
+    yield RAW, "average_precision", value, bootstrap_weighted(ranking.average_precision, len(clusters))
     for variant in VARIANTS:
         parts = [[member.behavior(column, variant) for member in members] for members in clusters]
-        counts = [pooled_counts(members) for members in parts]
-        for score, ratio in _RATIOS.items():
-            yield variant, score, ratio(sum(counts, Counts(0, 0, 0, 0))), bootstrap_counts(counts, ratio)
-        bouts = [pooled_bout_counts(members) for members in parts]
-        yield variant, "bout_f1_iou50", _pooled_bout_f1(bouts), bootstrap_interval(bouts, _pooled_bout_f1)
+        frames = [pooled_counts(members) for members in parts]
+        bouts = [pooled_bout_counts(members).predicted_to_true(0.5) for members in parts]
+        for score, counts, ratio in (
+            *((score, frames, ratio) for score, ratio in _RATIOS.items()),
+            ("bout_f1_iou50", bouts, _RATIOS["f1"]),
+        ):
+            interval = bootstrap_weighted(counts_by_weights(counts, ratio), len(clusters))
+            yield variant, score, ratio(sum(counts, Counts())), interval
 
 
-def _by_individual(group: Sequence[Timeline]) -> list[list[Timeline]]:
-    return gather_clusters([member.individual for member in group], group)
-
-
-def _pooled_bout_f1(parts: Sequence[BoutCounts]) -> float | None:
-    return sum(parts, BoutCounts()).predicted_to_true(0.5).f1
+def _ranking_by_individual(group: Sequence[Timeline], column: int) -> ClusterRanking:
+    """Frames that count of one behavior."""
+    clusters = gather_clusters([member.individual for member in group], group)
+    return ClusterRanking([joined_frames(member.behavior(column, RAW) for member in members) for members in clusters])
 
 
 def calibration_rows(
@@ -93,10 +83,8 @@ def calibration_rows(
 
     Parameters
     ----------
-    timelines : sequence of Timeline
-        With the probabilities as they are used.
-    behaviors : sequence of str
-        Names of their columns.
+    timelines, behaviors
+        With the probabilities as they are used; names of their columns.
     uncalibrated : sequence of Timeline
         The same recordings before calibration. A behavior that calibration left alone in a subset has no such rows.
     """
@@ -108,7 +96,7 @@ def calibration_rows(
                 members = group
                 if kind == BEFORE_CALIBRATION:
                     members = [before[member.recording] for member in group]
-                    if not any(_differ(a, b, column) for a, b in zip(members, group, strict=True)):
+                    if all(_equal(a, b, column) for a, b in zip(members, group, strict=True)):
                         continue
                 frames = joined_frames(member.behavior(column, RAW) for member in members)
                 key = {"behavior": behavior, "subset": subset, "probabilities": kind}
@@ -116,26 +104,20 @@ def calibration_rows(
     return rows
 
 
-def _differ(a: Timeline, b: Timeline, column: int) -> bool:
-    return not np.array_equal(a.probability[:, column], b.probability[:, column], equal_nan=True)
+def _equal(a: Timeline, b: Timeline, column: int) -> bool:
+    return np.array_equal(a.probability[:, column], b.probability[:, column], equal_nan=True)
 
 
 def protocol_rows(nested: Sequence[Timeline], thesis: Sequence[Timeline], behaviors: Sequence[str]) -> list[Row]:
-    """Rows of protocol.csv: by how much the thesis' protocol flatters, on the same recordings.
+    """Rows of protocol.csv: by how much the thesis' protocol flatters.
 
-    Parameters
-    ----------
-    nested, thesis : sequence of Timeline
-        The same cross-validated recordings in the same order.
-    behaviors : sequence of str
+    `nested` and `thesis` are the same cross-validated recordings in the same order.
     """
     rows: list[Row] = []
     for column, behavior in enumerate(behaviors):
-        ours, theirs = (
-            [joined_frames(member.behavior(column, RAW) for member in members) for members in _by_individual(group)]
-            for group in (nested, thesis)
-        )
-        paired = paired_average_precision(theirs, ours)
+        ours, theirs = (_ranking_by_individual(group, column).average_precision for group in (nested, thesis))
+        n_individuals = len(gather_clusters([member.individual for member in nested], nested))
+        paired = paired_weighted_difference(theirs, ours, n_individuals)
         rows.append(
             {
                 "behavior": behavior,

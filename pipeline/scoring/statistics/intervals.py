@@ -13,8 +13,7 @@ fewer than `MIN_CLUSTERS`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,26 +31,15 @@ MOSTLY_UNDEFINED = "the score has no value in more than half of the resamples"
 _BATCH_ELEMENTS = 2**20
 
 T = TypeVar("T")
-Statistic = Callable[[Sequence[T]], float | None]
 # Scores of resamples, shape (n_resamples,), from how often each cluster was drawn, shape (n_resamples,
 # n_clusters); NaN where undefined.
 WeightedStatistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 
-@dataclass(frozen=True)
-class Interval:
-    """Percentile interval of a pooled score.
+class Interval(NamedTuple):
+    """Percentile interval of a pooled score; None where it can't be given, with the `reason`.
 
-    Attributes
-    ----------
-    low, high : float or None
-        None where it can't be given, see `reason`.
-    n_clusters : int
-        Recordings or individuals that were resampled.
-    n_resamples_used : int
-        Resamples in which the score has a value; the others are left out.
-    reason : str
-        Why there is no interval; "" where there is one.
+    `n_clusters` (recordings or individuals) were resampled; resamples without a value of the score are not used.
     """
 
     low: float | None
@@ -62,19 +50,9 @@ class Interval:
 
 
 def gather_clusters(names: Sequence[str], parts: Sequence[T]) -> list[list[T]]:
-    """Put the parts (of recordings) that bear one name (of the individual) together.
+    """Put the parts (of recordings) that bear one name (of the individual) together, in order of first appearance.
 
-    Parameters
-    ----------
-    names : sequence of str
-        The cluster of each part; "" is a cluster of its own, as an individual that is not named.
-    parts : sequence
-        One per recording.
-
-    Returns
-    -------
-    list of list
-        In order of first appearance.
+    "" is a cluster of its own, as an individual that is not named.
     """
     clusters: dict[object, list[T]] = {}
     for index, (name, part) in enumerate(zip(names, parts, strict=True)):
@@ -82,100 +60,23 @@ def gather_clusters(names: Sequence[str], parts: Sequence[T]) -> list[list[T]]:
     return list(clusters.values())
 
 
-def bootstrap_interval(
-    components_by_cluster: Sequence[T],
-    statistic: Statistic[T],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """Interval of any pooled score.
-
-    Parameters
-    ----------
-    components_by_cluster : sequence
-        What a score is made of, one entry per recording or individual (for instance its `BoutCounts`).
-    statistic : callable
-        Pools such a sequence into one score; None where it has no value.
-    n_resamples : int
-    level : float
-        In (0, 1).
-    seed : int
-        Equal seeds draw equal resamples, for every score of the same clusters.
-
-    Returns
-    -------
-    Interval
-
-    Raises
-    ------
-    ValueError
-        When level or n_resamples is out of range.
-    """
-    components = list(components_by_cluster)
-    return bootstrap_weighted(statistic_by_weights(components, statistic), len(components), n_resamples, level, seed)
-
-
-def bootstrap_counts(
-    counts_by_cluster: Sequence[Counts],
-    ratio: Callable[[Counts], float | None],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """Interval of a ratio of summed frame counts, as `lambda counts: counts.f1`.
-
-    Parameters and result as in `bootstrap_interval`, much faster.
-    """
-    weighted = counts_by_weights(counts_by_cluster, ratio)
-    return bootstrap_weighted(weighted, len(counts_by_cluster), n_resamples, level, seed)
-
-
-def bootstrap_average_precision(
-    clusters: Sequence[tuple[ArrayLike, ArrayLike]],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """Interval of the average precision of pooled frames, exact in every resample.
-
-    Parameters
-    ----------
-    clusters : sequence of (true, probability), each array_like, shape (n_frames,)
-        Frames that count of each recording or individual; no NaN.
-    n_resamples, level, seed
-        As in `bootstrap_interval`.
-
-    Returns
-    -------
-    Interval
-
-    Raises
-    ------
-    ValueError
-        When timelines differ in length, a probability is NaN, or level or n_resamples is out of range.
-    """
-    ranking = ClusterRanking(clusters)
-    return bootstrap_weighted(ranking.average_precision, len(clusters), n_resamples, level, seed)
-
-
 def bootstrap_weighted(
-    statistic: WeightedStatistic,
-    n_clusters: int,
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
+    statistic: WeightedStatistic, n_clusters: int, n_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Interval of a score that is computed for many resamples at once, from weights of the clusters."""
-    if not (0 < level < 1 and n_resamples >= 1):
-        raise ValueError(f"Expected 0 < level < 1 and n_resamples >= 1. Received: {level}, {n_resamples}")
+    """Interval of a pooled score at `DEFAULT_LEVEL`.
+
+    Equal seeds draw equal resamples, for every score of as many clusters.
+    """
     if n_clusters < MIN_CLUSTERS:
         return Interval(None, None, n_clusters, 0, TOO_FEW_CLUSTERS)
-    values = statistic(_resample_weights(n_clusters, n_resamples, seed))
+    # How often each cluster is drawn: rows sum to n_clusters.
+    equal_chances = np.full(n_clusters, 1 / n_clusters)
+    weights = np.random.default_rng(seed).multinomial(n_clusters, equal_chances, size=n_resamples)
+    values = statistic(weights)
     used = values[~np.isnan(values)]
     if 2 * used.size < n_resamples:
         return Interval(None, None, n_clusters, used.size, MOSTLY_UNDEFINED)
-    tail = (1 - level) / 2
+    tail = (1 - DEFAULT_LEVEL) / 2
     low, high = np.quantile(used, [tail, 1 - tail])
     return Interval(float(low), float(high), n_clusters, used.size)
 
@@ -187,25 +88,12 @@ class ClusterRanking:
     these, how many frames of each cluster have at least that probability does not depend on the resample:
     a weighted sum of these counts gives the counts of the resample, in whole numbers.
 
-    Parameters
-    ----------
-    clusters : sequence of (true, probability), each array_like, shape (n_frames,)
-        No NaN.
-
-    Raises
-    ------
-    ValueError
-        When timelines differ in length or a probability is NaN.
+    `clusters` are pairs of truth and probability (no NaN), each array_like of shape (n_frames,).
     """
 
     def __init__(self, clusters: Sequence[tuple[ArrayLike, ArrayLike]]) -> None:
         truths = [np.asarray(true, dtype=bool) for true, _ in clusters]
         values = [np.asarray(probability, dtype=np.float64) for _, probability in clusters]
-        for truth, value in zip(truths, values, strict=True):
-            if truth.shape != value.shape or truth.ndim != 1 or np.isnan(value).any():
-                raise ValueError(
-                    f"Expected two timelines of one length without NaN. Received: {truth.shape} and {value.shape}"
-                )
         positive = [value[truth] for truth, value in zip(truths, values, strict=True)]
         thresholds = np.unique(np.concatenate([*positive, np.zeros(0)]))[::-1]
         shape = (len(clusters), thresholds.size)
@@ -217,17 +105,9 @@ class ClusterRanking:
             self._n_true[row] = hits.size - np.searchsorted(np.sort(hits), thresholds, side="left")
 
     def average_precision(self, weights: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Average precision of resamples.
+        """Average precision of resamples, shape (n_resamples,): scikit-learn's definition; NaN without a true frame.
 
-        Parameters
-        ----------
-        weights : ndarray of int, shape (n_resamples, n_clusters)
-            How often each cluster counts.
-
-        Returns
-        -------
-        ndarray of float, shape (n_resamples,)
-            scikit-learn's definition on all frames of the resample; NaN without a true frame.
+        `weights` say how often each cluster counts, shape (n_resamples, n_clusters).
         """
         result = np.full(len(weights), np.nan)
         n_thresholds = self._n_true.shape[1]
@@ -248,30 +128,10 @@ class ClusterRanking:
 def counts_by_weights(
     counts_by_cluster: Sequence[Counts], ratio: Callable[[Counts], float | None]
 ) -> WeightedStatistic:
-    """A ratio of summed counts, as a function of how often each cluster counts."""
+    """A ratio of summed counts (None = undefined), as a function of how often each cluster counts."""
     table = np.array([(c.tp, c.fp, c.fn, c.tn) for c in counts_by_cluster], dtype=np.int64).reshape(-1, 4)
 
     def weighted(weights: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array([_number(ratio(Counts(*row))) for row in (weights @ table).tolist()])
+        return np.array([ratio(Counts(*row)) for row in (weights @ table).tolist()], dtype=np.float64)
 
     return weighted
-
-
-def statistic_by_weights(components: Sequence[T], statistic: Statistic[T]) -> WeightedStatistic:
-    """Any pooled score, as a function of how often each cluster counts: its components are repeated."""
-
-    def weighted(weights: NDArray[np.int64]) -> NDArray[np.float64]:
-        draws = (np.repeat(np.arange(len(components)), row).tolist() for row in weights)
-        return np.array([_number(statistic([components[i] for i in drawn])) for drawn in draws])
-
-    return weighted
-
-
-def _resample_weights(n_clusters: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
-    """How often each cluster is drawn, shape (n_resamples, n_clusters); rows sum to n_clusters."""
-    equal_chances = np.full(n_clusters, 1 / n_clusters)
-    return np.random.default_rng(seed).multinomial(n_clusters, equal_chances, size=n_resamples)
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else float(value)

@@ -5,20 +5,12 @@ Both runs are scored on the same clusters (individuals or recordings, see
 hard for both adds nothing to the difference.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.scoring.statistics.intervals import (
-    DEFAULT_LEVEL,
-    DEFAULT_RESAMPLES,
-    ClusterRanking,
-    Interval,
-    WeightedStatistic,
-    bootstrap_weighted,
-)
+from pipeline.scoring.statistics.intervals import DEFAULT_RESAMPLES, Interval, WeightedStatistic, bootstrap_weighted
 
 MAX_CLUSTERS_FOR_EXACT_P = 12
 RANDOM_SIGN_FLIPS = 20_000
@@ -30,25 +22,14 @@ TOO_FEW_DIFFERENCES = "a test needs two recordings or individuals with a score f
 _TIE_TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True)
-class PairedDifference:
+class PairedDifference(NamedTuple):
     """Difference between two runs on the same clusters.
 
-    Attributes
-    ----------
-    difference : float or None
-        Pooled score of the first run minus that of the second; None when either has no value.
-    interval : Interval
-        Of `difference`; both runs are resampled together.
-    p : float or None
-        Two-sided, that the mean of the clusters' own differences is 0, by flipping their signs: if the runs
-        were equally good, each cluster could as well have gone the other way. None for fewer than two.
-    p_smallest : float or None
-        The least p that so few clusters can give (.125 for four, .031 for six).
-    n_clusters_tested : int
-        Clusters in which both runs have a score; the others are no part of `p`.
-    reason : str
-        Why `difference` or `p` is None; "" otherwise.
+    `difference` is the pooled score of the first run minus that of the second; both are resampled together for the
+    `interval`. `p` is two-sided, that the mean of the clusters' own differences is 0, by flipping their signs: if the
+    runs were equally good, each cluster could as well have gone the other way. `p_smallest` is the least p that so few
+    clusters can give (.125 for four, .031 for six). Clusters in which a run has no score are not tested. `reason`: why
+    `difference` or `p` (with fewer than two clusters) is None.
     """
 
     difference: float | None
@@ -59,61 +40,22 @@ class PairedDifference:
     reason: str = ""
 
 
-def paired_average_precision(
-    a_clusters: Sequence[tuple[ArrayLike, ArrayLike]],
-    b_clusters: Sequence[tuple[ArrayLike, ArrayLike]],
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> PairedDifference:
-    """Compare the average precision of pooled frames of two runs; clusters as in its bootstrap, the same in both.
-
-    Raises
-    ------
-    ValueError
-        When the runs differ in number of clusters, or level or n_resamples is out of range.
-    """
-    if len(a_clusters) != len(b_clusters):
-        raise ValueError(f"Expected the same clusters in both runs. Received: {len(a_clusters)} and {len(b_clusters)}")
-    a, b = ClusterRanking(a_clusters).average_precision, ClusterRanking(b_clusters).average_precision
-    return paired_weighted_difference(a, b, len(a_clusters), n_resamples, level, seed)
-
-
 def paired_weighted_difference(
-    a: WeightedStatistic,
-    b: WeightedStatistic,
-    n_clusters: int,
-    n_resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
+    a: WeightedStatistic, b: WeightedStatistic, n_clusters: int, n_resamples: int = DEFAULT_RESAMPLES
 ) -> PairedDifference:
     """Compare any pooled score of two runs on the same clusters.
 
     The interval is about the difference of pooled scores, in which a long recording weighs more; p is about
     the mean of the clusters' own differences, in which all weigh alike. They answer two questions and may
     disagree.
-
-    Parameters
-    ----------
-    a, b : callable
-        The score of the first and the second run, by how often each cluster counts.
-    n_clusters, n_resamples, level, seed
-        As in `bootstrap_weighted`; the seed also chooses random sign flips, beyond `MAX_CLUSTERS_FOR_EXACT_P`
-        clusters.
-
-    Raises
-    ------
-    ValueError
-        When level or n_resamples is out of range.
     """
-    interval = bootstrap_weighted(lambda weights: a(weights) - b(weights), n_clusters, n_resamples, level, seed)
+    interval = bootstrap_weighted(lambda weights: a(weights) - b(weights), n_clusters, n_resamples)
     everything, each = np.ones((1, n_clusters), dtype=np.int64), np.eye(n_clusters, dtype=np.int64)
     pooled = float(a(everything)[0] - b(everything)[0]) if n_clusters else np.nan
     own = a(each) - b(each) if n_clusters else np.zeros(0)
     tested = own[~np.isnan(own)]
-    p = sign_flip_p(tested, seed) if tested.size >= 2 else None
-    n_flips = 2**tested.size if tested.size <= MAX_CLUSTERS_FOR_EXACT_P else RANDOM_SIGN_FLIPS + 1
-    smallest = (2 if tested.size <= MAX_CLUSTERS_FOR_EXACT_P else 1) / n_flips
+    p = sign_flip_p(tested) if tested.size >= 2 else None
+    smallest = 2 / 2**tested.size if tested.size <= MAX_CLUSTERS_FOR_EXACT_P else 1 / (RANDOM_SIGN_FLIPS + 1)
     reasons = [UNDEFINED] * bool(np.isnan(pooled)) + [TOO_FEW_DIFFERENCES] * (p is None)
     return PairedDifference(
         difference=None if np.isnan(pooled) else pooled,
@@ -130,17 +72,7 @@ def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:
 
     The share of assignments of signs whose mean is at least as far from 0 as the one seen: all of them up
     to `MAX_CLUSTERS_FOR_EXACT_P` differences; beyond, `RANDOM_SIGN_FLIPS` random ones and the one seen.
-
-    Parameters
-    ----------
-    differences : array_like of float, shape (n_clusters,)
-        At least one; no NaN.
-    seed : int
-
-    Returns
-    -------
-    float
-        In (0, 1].
+    Differences have shape (n_clusters,), at least one, no NaN.
     """
     values = np.asarray(differences, dtype=np.float64)
     n = values.size

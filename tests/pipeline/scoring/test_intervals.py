@@ -14,21 +14,46 @@ from pipeline.scoring.statistics.intervals import (
     TOO_FEW_CLUSTERS,
     ClusterRanking,
     Interval,
-    bootstrap_average_precision,
-    bootstrap_counts,
-    bootstrap_interval,
+    bootstrap_weighted,
+    counts_by_weights,
     gather_clusters,
-    statistic_by_weights,
 )
 from pipeline.scoring.statistics.paired import (
     TOO_FEW_DIFFERENCES,
     UNDEFINED,
-    paired_average_precision,
     paired_weighted_difference,
     sign_flip_p,
 )
 
 frames = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), max_size=25)
+
+
+def statistic_by_weights(components, statistic):
+    """Any pooled score: components are repeated as often as their cluster was drawn."""
+
+    def weighted(weights):
+        draws = ([part for part, n in zip(components, row, strict=True) for _ in range(n)] for row in weights)
+        return np.array([statistic(drawn) for drawn in draws], dtype=float)
+
+    return weighted
+
+
+def bootstrap_interval(components, statistic, **options):
+    return bootstrap_weighted(statistic_by_weights(components, statistic), len(components), **options)
+
+
+def bootstrap_f1(counts, **options):
+    return bootstrap_weighted(counts_by_weights(counts, lambda total: total.f1), len(counts), **options)
+
+
+def bootstrap_average_precision(clusters, **options):
+    return bootstrap_weighted(ClusterRanking(clusters).average_precision, len(clusters), **options)
+
+
+def paired_average_precision(a, b, **options):
+    return paired_weighted_difference(
+        ClusterRanking(a).average_precision, ClusterRanking(b).average_precision, len(a), **options
+    )
 
 
 def paired_difference(a, b, statistic, n_resamples=2000):
@@ -61,10 +86,7 @@ def noisy_clusters(n_clusters, n_frames, separation, seed):
 
 
 def total_f1(parts):
-    total = Counts(0, 0, 0, 0)
-    for part in parts:
-        total = total + part
-    return total.f1
+    return sum(parts, Counts()).f1
 
 
 COUNTS = [Counts(8, 2, 3, 90), Counts(0, 5, 0, 95), Counts(20, 1, 9, 60), Counts(3, 3, 3, 30), Counts(11, 0, 2, 40)]
@@ -112,11 +134,9 @@ def test_many_batches_give_what_one_gives(monkeypatch):
 def test_the_interval_approaches_the_quantiles_of_all_resamples():
     values = [1.0, 2.0, 4.0, 8.0]
     means = [np.mean(draw) for draw in product(values, repeat=4)]
-    found = bootstrap_interval(values, mean, n_resamples=20_000, level=0.8)
-    assert found.low == pytest.approx(np.quantile(means, 0.1), abs=0.06)
-    assert found.high == pytest.approx(np.quantile(means, 0.9), abs=0.06)
-    wider = bootstrap_interval(values, mean, level=0.99)
-    assert wider.low < found.low < found.high < wider.high
+    found = bootstrap_interval(values, mean, n_resamples=20_000)
+    assert found.low == pytest.approx(np.quantile(means, 0.025), abs=0.06)
+    assert found.high == pytest.approx(np.quantile(means, 0.975), abs=0.06)
 
 
 def test_equal_seeds_give_equal_intervals_and_others_differ():
@@ -126,15 +146,15 @@ def test_equal_seeds_give_equal_intervals_and_others_differ():
 
 
 def test_counts_give_what_the_generic_way_gives():
-    fast = bootstrap_counts(COUNTS, lambda counts: counts.f1, n_resamples=300)
+    fast = bootstrap_f1(COUNTS, n_resamples=300)
     assert fast == bootstrap_interval(COUNTS, total_f1, n_resamples=300)
     assert fast.low < total_f1(COUNTS) < fast.high
 
 
 def test_more_frames_of_the_same_animals_do_not_narrow_the_interval():
-    once = bootstrap_counts(COUNTS, lambda counts: counts.f1)
+    once = bootstrap_f1(COUNTS)
     tenfold = [Counts(10 * c.tp, 10 * c.fp, 10 * c.fn, 10 * c.tn) for c in COUNTS]
-    assert bootstrap_counts(tenfold, lambda counts: counts.f1) == once
+    assert bootstrap_f1(tenfold) == once
     clusters = noisy_clusters(5, 60, 0.3, seed=1)
     repeated = [(np.tile(true, 3), np.tile(probability, 3)) for true, probability in clusters]
     narrow, wide = (bootstrap_average_precision(c, n_resamples=300) for c in (repeated, clusters))
@@ -260,12 +280,3 @@ def test_clusters_without_a_score_are_not_tested_but_still_pooled():
     assert nothing.difference is None
     assert nothing.reason == f"{UNDEFINED}; {TOO_FEW_DIFFERENCES}"
     assert paired_difference([], [], mean).difference is None
-
-
-def test_wrong_calls_are_refused():
-    with pytest.raises(ValueError, match="same clusters"):
-        paired_average_precision([([1, 0], [0.5, 0.1])], [])
-    with pytest.raises(ValueError, match="level"):
-        bootstrap_interval([1.0] * 5, mean, level=1.0)
-    with pytest.raises(ValueError, match="NaN"):
-        bootstrap_average_precision([([1, 0], [0.1, np.nan])] * 4)
