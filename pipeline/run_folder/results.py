@@ -36,18 +36,9 @@ from pipeline.run_folder.run_dir import BASELINE_PREDICTIONS, PROTOCOL_PREDICTIO
 from pipeline.run_folder.summary import summary_rows
 from pipeline.scoring.agreement import agreement_rows
 from pipeline.scoring.bouts.scores import bout_rows
-from pipeline.scoring.score_tables import (
-    calibration_rows,
-    interval_rows,
-    optimism_words,
-    protocol_rows,
-)
+from pipeline.scoring.score_tables import calibration_rows, interval_rows, optimism_words, protocol_rows
 from pipeline.scoring.scores import score_rows
-from pipeline.scoring.statistics.ethology_tables import (
-    statistics_agreement_rows,
-    statistics_bin_rows,
-    statistics_rows,
-)
+from pipeline.scoring.statistics.ethology_tables import statistics_agreement_rows, statistics_bin_rows, statistics_rows
 from pipeline.scoring.statistics.groups import group_rows, recording_values
 from pipeline.scoring.timeline import FULL, RAW, Timeline, Track
 from pipeline.training.chosen_settings import Choices, choice_rows

@@ -6,7 +6,7 @@ model can be expected to reach: the human ceiling.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
@@ -58,27 +58,9 @@ def merge_annotators(tracks: Sequence[Track], rule: str) -> MergedTrack:
     - `union`: active where any of them says so; else not active.
     - `intersection`: active where all of them say so; else not active.
 
-    A frame that nobody scored is not scored under any rule.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        At least one, of one shape (of one behavior or several).
-    rule : str
-        One of `RULES`.
-
-    Returns
-    -------
-    MergedTrack
-
-    Raises
-    ------
-    ValueError
-        When there is no track, the rule is unknown, or shapes differ.
+    A frame that nobody scored is not scored under any rule. `tracks`, at least one, have one shape (of one behavior
+    or several).
     """
-    if rule not in RULES or not tracks:
-        raise ValueError(f"Expected tracks and a rule among {RULES}. Received: {len(tracks)} tracks, rule={rule!r}")
-    _require_one_shape(tracks)
     scored = np.array([track.scored for track in tracks], dtype=bool)
     active = np.array([track.active for track in tracks], dtype=bool) & scored
     n_scored, n_active = scored.sum(axis=0), active.sum(axis=0)
@@ -99,21 +81,14 @@ class PairAgreement:
     at this IoU, both directions have the same F1, unless only one of the two saw the behavior: then it is
     0.) Onsets of two humans are those of the bouts that match in either direction.
 
-    Attributes
-    ----------
-    frames : Counts
-        Frames that both scored; the second taken for the truth.
-    bouts : BoutCounts
-        Bouts of the first matched to those of the second, cut at frames that not both scored.
-    mirrored_bouts : BoutCounts
-        The same with their places changed.
-    n_recordings : int
+    `frames` are those that both scored; `bouts` are of the first, matched to those of the second and cut at
+    other frames; `mirrored_bouts` the same with their places changed.
     """
 
-    frames: Counts = field(default_factory=lambda: Counts(0, 0, 0, 0))
-    bouts: BoutCounts = field(default_factory=BoutCounts)
-    mirrored_bouts: BoutCounts = field(default_factory=BoutCounts)
-    n_recordings: int = 0
+    frames: Counts
+    bouts: BoutCounts
+    mirrored_bouts: BoutCounts
+    n_recordings: int = 1
 
     def __add__(self, other: "PairAgreement") -> "PairAgreement":
         return PairAgreement(
@@ -125,39 +100,13 @@ class PairAgreement:
 
 
 def compare_tracks(first: Track, second: Track, fps: float) -> PairAgreement:
-    """Compare two tracks of one behavior in one recording, on the frames that both scored.
-
-    Parameters
-    ----------
-    first, second : Track
-        Of shape (n_frames,).
-    fps : float
-        Frames per second.
-
-    Returns
-    -------
-    PairAgreement
-
-    Raises
-    ------
-    ValueError
-        When lengths differ or fps is not a positive number.
-    """
-    _require_one_shape((first, second))
-    both = np.asarray(first.scored, dtype=bool) & np.asarray(second.scored, dtype=bool)
-    ours, theirs = np.asarray(first.active, dtype=bool), np.asarray(second.active, dtype=bool)
+    """Compare two tracks of one behavior, shape (n_frames,), in one recording, on the frames that both scored."""
+    both = first.scored & second.scored
     return PairAgreement(
-        frames=confusion_counts(theirs[both], ours[both]),
-        bouts=bout_counts(theirs, ours, fps, both),
-        mirrored_bouts=bout_counts(ours, theirs, fps, both),
-        n_recordings=1,
+        frames=confusion_counts(second.active[both], first.active[both]),
+        bouts=bout_counts(second.active, first.active, fps, both),
+        mirrored_bouts=bout_counts(first.active, second.active, fps, both),
     )
-
-
-def _require_one_shape(tracks: Sequence[Track]) -> None:
-    shapes = {np.shape(array) for track in tracks for array in track}
-    if len(shapes) != 1:
-        raise ValueError(f"Expected tracks of one length. Received: {sorted(shapes)}")
 
 
 def agreement_cells(pair: PairAgreement, kind: str) -> Row:
@@ -222,8 +171,7 @@ def agreement_rows(annotated: Iterable[tuple[Timeline, Annotators]], has_consens
     Returns
     -------
     list of dict
-        By behavior and subset in order of appearance, then pooled before the recordings, then pairs of humans, the
-        model with each human, the model with the consensus.
+        By behavior and subset in order of appearance, then pooled before the recordings, then by kind.
     """
     tables: dict[tuple[str, str], dict[str, dict[tuple[str, str, str], PairAgreement]]] = {}
     for timeline, annotators in annotated:
@@ -232,7 +180,7 @@ def agreement_rows(annotated: Iterable[tuple[Timeline, Annotators]], has_consens
             pooled, own = table[POOLED], table.setdefault(timeline.recording, {})
             for key, first, second in _pairs(timeline, annotators, column, has_consensus):
                 own[key] = compare_tracks(first, second, timeline.fps)
-                pooled[key] = pooled.get(key, PairAgreement()) + own[key]
+                pooled[key] = pooled[key] + own[key] if key in pooled else own[key]
     kinds = (HUMAN_HUMAN, MODEL_HUMAN, MODEL_CONSENSUS)
     return [
         {"behavior": behavior, "subset": subset, "recording": recording, "first": first, "second": second, "kind": kind}
@@ -271,24 +219,13 @@ class HumanCeiling(NamedTuple):
 
 
 def human_ceiling(rows: Iterable[Row], behavior: str, subset: str, measure: str = "f1") -> HumanCeiling | None:
-    """How far humans agree, over pairs of annotators, each pooled over its recordings.
+    """How far humans agree by a measure of agreement.csv, over pairs of annotators, each pooled over its recordings.
 
-    Parameters
-    ----------
-    rows : iterable of dict
-        Of agreement.csv.
-    behavior, subset : str
-    measure : str
-        A column of measures.
-
-    Returns
-    -------
-    HumanCeiling or None
-        The mean counts every pair once; None where no pair has a value.
+    The mean counts every pair once; None where no pair has a value.
     """
     wanted = (behavior, subset, POOLED, HUMAN_HUMAN)
     values = [
-        float(str(row[measure]))
+        float(row[measure])
         for row in rows
         if (row["behavior"], row["subset"], row["recording"], row["kind"]) == wanted and row[measure] is not None
     ]

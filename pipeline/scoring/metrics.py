@@ -3,8 +3,7 @@
 Only frames that a human scored *and* the model predicted count. Counts of recordings add up, so
 pooled ratios come from summed counts; pooled average precision and ROC-AUC come from all frames
 together (they are no means over recordings). A ratio whose denominator is empty is None, with the
-reason (`pipeline.scoring.undefined`). scikit-learn ranks the frames; it is imported when first needed, for that takes
-a second.
+reason (`pipeline.scoring.undefined`). scikit-learn is imported when first needed, for that takes a second.
 """
 
 import math
@@ -20,18 +19,15 @@ from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
 
 @dataclass(frozen=True)
 class Counts:
-    """Confusion counts of one behavior over scored frames.
+    """Confusion counts of one behavior: true positive, false positive, false negative (missed), true negative.
 
-    Attributes
-    ----------
-    tp, fp, fn, tn : int
-        Frames: true positive, false positive, false negative (missed), true negative.
+    Of scored frames, or of bouts: then `tn` is 0, and what rests on it means nothing.
     """
 
-    tp: int
-    fp: int
-    fn: int
-    tn: int
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    tn: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
@@ -118,20 +114,8 @@ class Counts:
         return (self.tp * self.tn - self.fp * self.fn) / math.sqrt(margins)
 
 
-@dataclass(frozen=True)
-class FrameScores:
-    """Scores of one behavior in one recording, or pooled over several.
-
-    Attributes
-    ----------
-    counts : Counts
-    average_precision : float or None
-        Area under the precision-recall curve as a sum of steps (scikit-learn's definition);
-        None when the behavior never occurs.
-    roc_auc : float or None
-        Share of pairs of a positive and a negative frame in which the positive one has the higher
-        probability, ties counting half; None when there are only positives or only negatives.
-    """
+class FrameScores(NamedTuple):
+    """Scores of one behavior in one recording, or pooled over several; None where a ranking is undefined."""
 
     counts: Counts
     average_precision: float | None
@@ -141,8 +125,6 @@ class FrameScores:
 def confusion_counts(true: ArrayLike, predicted: ArrayLike) -> Counts:
     """Count agreement of two boolean timelines of shape (n_frames,), all frames counting."""
     truth, guess = np.asarray(true, dtype=bool), np.asarray(predicted, dtype=bool)
-    if truth.shape != guess.shape or truth.ndim != 1:
-        raise ValueError(f"Expected two timelines of one length. Received: {truth.shape} and {guess.shape}")
     return Counts(
         tp=int(np.count_nonzero(truth & guess)),
         fp=int(np.count_nonzero(~truth & guess)),
@@ -155,11 +137,6 @@ def pooled_frame_scores(recordings: Iterable[BehaviorTimeline]) -> FrameScores:
     """Score one behavior over several recordings: summed counts, one ranking of all frames.
 
     Long recordings weigh more than short ones. All counts are 0 when there is no recording.
-
-    Raises
-    ------
-    ValueError
-        When the timelines of a recording differ in length.
     """
     parts = list(recordings)
     true, probability = joined_frames(parts)
@@ -168,11 +145,8 @@ def pooled_frame_scores(recordings: Iterable[BehaviorTimeline]) -> FrameScores:
 
 def pooled_counts(recordings: Iterable[BehaviorTimeline]) -> Counts:
     """Sum the counts of one behavior over several recordings, of the frames that were scored and predicted."""
-    total = Counts(0, 0, 0, 0)
-    for part in recordings:
-        used = part.used_frames()
-        total = total + confusion_counts(part.true[used], part.predicted[used])
-    return total
+    used = ((part, part.used_frames()) for part in recordings)
+    return sum((confusion_counts(part.true[frames], part.predicted[frames]) for part, frames in used), Counts())
 
 
 class PrecisionRecall(NamedTuple):
@@ -186,16 +160,7 @@ class PrecisionRecall(NamedTuple):
 def precision_recall_curve(true: NDArray[np.bool_], probability: NDArray[np.floating]) -> PrecisionRecall | None:
     """Precision and recall when each distinct probability in turn is the threshold (`>=`).
 
-    Parameters
-    ----------
-    true : ndarray of bool, shape (n_frames,)
-    probability : ndarray of float, shape (n_frames,)
-        No NaN.
-
-    Returns
-    -------
-    PrecisionRecall or None
-        From the highest threshold (least recall) to the lowest (recall 1); None without a positive.
+    Of arrays of shape (n_frames,), probabilities without NaN. None without a positive.
     """
     if not true.any():
         return None
@@ -208,7 +173,7 @@ def precision_recall_curve(true: NDArray[np.bool_], probability: NDArray[np.floa
 def average_precision(true: NDArray[np.bool_], probability: NDArray[np.floating]) -> float | None:
     """Area under the precision-recall curve as a sum of steps; its chance level is the prevalence.
 
-    Parameters and errors as in `precision_recall_curve`; None when no frame is positive.
+    Parameters as in `precision_recall_curve`; None when no frame is positive.
     """
     if not true.any():
         return None

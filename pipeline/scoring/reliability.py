@@ -19,9 +19,8 @@ def reliability_rows(true: NDArray[np.bool_], probability: NDArray[np.float64], 
 
     Parameters
     ----------
-    true : ndarray of bool, shape (n_frames,)
-    probability : ndarray of float, shape (n_frames,)
-        In [0, 1], no NaN. For several recordings: one after the other (pooled, long recordings weigh more).
+    true, probability : ndarray of bool, and of float in [0, 1] without NaN, each of shape (n_frames,)
+        Of several recordings: one after the other (pooled, long recordings weigh more).
     n_bins : int
         Equally wide; a bin is [lower, upper), the last one includes 1.
 

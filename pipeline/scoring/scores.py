@@ -28,10 +28,8 @@ def score_rows(
     ----------
     timelines : sequence of Timeline
         Labelled and predicted recordings, with their settings. Subsets may be mixed; the order is kept.
-    behaviors : sequence of str
-        Names of their columns.
-    variants : sequence of str
-        Some of `VARIANTS`; the baseline's table holds raw rows alone.
+    behaviors, variants : sequence of str
+        Names of their columns; some of `VARIANTS` (the baseline's table holds raw rows alone).
 
     Returns
     -------

@@ -47,17 +47,8 @@ class BehaviorTimeline(NamedTuple):
     recording: str = ""
 
     def used_frames(self) -> NDArray[np.bool_]:
-        """Frames that count, shape (n_frames,): a human scored them and the model predicted them.
-
-        Raises
-        ------
-        ValueError
-            When the arrays differ in length.
-        """
-        lengths = {np.shape(timeline) for timeline in self[:4]}
-        if len(lengths) != 1 or np.ndim(self.true) != 1:
-            raise ValueError(f"Expected four timelines of shape (n_frames,). Received: {sorted(lengths)}")
-        return np.asarray(self.scored, dtype=bool) & ~np.isnan(self.probability)
+        """Frames that count, shape (n_frames,): a human scored them and the model predicted them."""
+        return self.scored & ~np.isnan(self.probability)
 
     @property
     def human(self) -> Track:
@@ -76,12 +67,8 @@ class Timeline:
 
     Attributes
     ----------
-    recording : str
-        Its id.
-    fps : float
-        Frames per second of the video.
-    behaviors : tuple of str
-        Names of the columns.
+    recording, fps, behaviors
+        Its id, frames per second of its video, and names of the columns.
     probability : ndarray of float, shape (n_frames, n_behaviors)
         In [0, 1]; NaN = not predicted.
     predicted : mapping of str to ndarray of bool, shape (n_frames, n_behaviors)
@@ -151,7 +138,7 @@ class Timeline:
 def postprocess_variants(
     probability: NDArray[np.floating], settings: Sequence[Variants], fps: float, variants: Sequence[str] = VARIANTS
 ) -> dict[str, NDArray[np.bool_]]:
-    """Turn all behaviors' probabilities into active frames by each variant.
+    """Turn all behaviors' probabilities into active frames by each variant, shape (n_frames, n_behaviors) each.
 
     Parameters
     ----------
@@ -159,14 +146,8 @@ def postprocess_variants(
         In [0, 1]; NaN = not predicted.
     settings : sequence of mapping of str to PostprocessConfig
         For each behavior, those of every variant.
-    fps : float
-        Frames per second.
-    variants : sequence of str
-        Some of `VARIANTS`.
-
-    Returns
-    -------
-    dict of str to ndarray of bool, shape (n_frames, n_behaviors)
+    fps, variants
+        Frames per second; some of `VARIANTS`.
     """
     return {
         variant: np.stack(
@@ -177,38 +158,16 @@ def postprocess_variants(
 
 
 def joined_frames(parts: Iterable[BehaviorTimeline]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Truth and probability of the frames that count, of several recordings one after the other.
-
-    Returns
-    -------
-    (ndarray of bool, ndarray of float64)
-        Each of shape (n_used_frames,).
-
-    Raises
-    ------
-    ValueError
-        When the arrays of a recording differ in length.
-    """
+    """Truth and probability, shape (n_used_frames,), of the frames that count, of several recordings in a row."""
     masked = [(part, part.used_frames()) for part in parts]
     true = np.concatenate([np.zeros(0, dtype=bool), *(part.true[used] for part, used in masked)])
     return true, np.concatenate([np.zeros(0), *(part.probability[used] for part, used in masked)])
 
 
 def expand_to_all_frames(values: NDArray[np.float32], frames: NDArray[np.int64], n_frames: int) -> NDArray[np.float32]:
-    """Probabilities of analysed frames, interpolated to every frame of the video.
+    """Probabilities of analysed frames, shape (n_analysed,), for every frame of the video, shape (n_frames,).
 
-    Parameters
-    ----------
-    values : ndarray, shape (n_analysed,)
-    frames : ndarray, shape (n_analysed,)
-        Video frame of each value, rising.
-    n_frames : int
-        Frames of the video.
-
-    Returns
-    -------
-    ndarray, shape (n_frames,), float32
-        Linear between analysed frames; the last value is held to the end.
+    `frames` are the numbers of the analysed ones, rising. Linear between them; the last value is held to the end.
     """
     if len(values) == n_frames:
         return values.astype(np.float32)

@@ -26,7 +26,6 @@ import numpy as np
 from pipeline.report.comparison.pairs import Pair, pair_runs, pair_with_baseline, rivals_in
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import Run
-from pipeline.scoring.bouts.metrics import BoutCounts
 from pipeline.scoring.bouts.scores import pooled_bout_counts
 from pipeline.scoring.metrics import Counts, pooled_counts
 from pipeline.scoring.statistics.groups import holm
@@ -183,15 +182,9 @@ def _by_individual(arrays: Sequence[BehaviorTimeline], pair: Pair, score: str) -
     if score == FRAME_F1:
         counts = [pooled_counts([part]) for part in arrays]
     else:
-        counts = [_as_counts(pooled_bout_counts([part])) for part in arrays]
-    by_individual = [sum(parts, Counts(0, 0, 0, 0)) for parts in gather_clusters(pair.individuals, counts)]
+        counts = [pooled_bout_counts([part]).predicted_to_true(BOUT_IOU) for part in arrays]
+    by_individual = [sum(parts, Counts()) for parts in gather_clusters(pair.individuals, counts)]
     return counts_by_weights(by_individual, lambda total: total.f1)
-
-
-def _as_counts(bouts: BoutCounts) -> Counts:
-    """Matched and unmatched bouts as counts: F1 per bout is the same ratio of them, and as seldom undefined."""
-    matches = bouts.predicted_to_true(BOUT_IOU)
-    return Counts(matches.tp, matches.fp, matches.fn, 0)
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,7 @@ from pipeline.report.figures.style import (
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import SUBSET_WORDS
 
-SCORE_TITLES = {
-    AVERAGE_PRECISION: "Average precision",
-    FRAME_F1: "Frame F1",
-    BOUT_F1: "Bout F1 (IoU 0.5)",
-}
+SCORE_TITLES = {AVERAGE_PRECISION: "Average precision", FRAME_F1: "Frame F1", BOUT_F1: "Bout F1 (IoU 0.5)"}
 _SCORE_CAPTION = (
     "Pooled over each run's own recordings, with 95 % intervals over individuals where there are at least four. "
     "F1 after post-processing. Gray ring: the run's own baseline; gray tick: chance."

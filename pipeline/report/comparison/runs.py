@@ -84,10 +84,6 @@ def compare_runs(runs: Sequence[Run], reference: str | None = None) -> Compariso
     reference : str, optional
         Name of a run to compare all others with, beside the best one of each behavior.
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     InputError

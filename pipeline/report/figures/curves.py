@@ -9,15 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from common.colors import BASELINE, GRID, INK, MUTED, behavior_colors
 from common.tables import Row, number
-from pipeline.report.figures.style import (
-    SUBSET_LINES,
-    SUBSET_MARKERS,
-    Drawing,
-    label_left,
-    line,
-    panels,
-    shorten,
-)
+from pipeline.report.figures.style import SUBSET_LINES, SUBSET_MARKERS, Drawing, label_left, line, panels, shorten
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.metrics import PrecisionRecall, precision_recall_curve
 from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION

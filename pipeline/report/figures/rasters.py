@@ -117,8 +117,7 @@ def draw_overview(run: Run) -> Drawing | None:
             _draw_bars(axes, lines.predicted[FULL][:, column], 0, row.fps, (y + 0.42, 0.38), colors[behavior])
         axes.plot([0, row.n_frames / row.fps], [i * pitch - 0.2] * 2, color=GRID, linewidth=0.8)
     axes.set_yticks(
-        [i * pitch + (n_behaviors - 0.2) / 2 for i in range(len(rows))],
-        [shorten(row.recording) for row in rows],
+        [i * pitch + (n_behaviors - 0.2) / 2 for i in range(len(rows))], [shorten(row.recording) for row in rows]
     )
     axes.set_ylim(len(rows) * pitch - 0.6, -0.6)
     axes.set_xlim(0, max(row.n_frames / row.fps for row in rows))

@@ -10,16 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from common.colors import INK, MUTED, behavior_colors
 from common.tables import Row
-from pipeline.report.figures.style import (
-    SUBSET_MARKERS,
-    Drawing,
-    label_left,
-    line,
-    mark,
-    new_figure,
-    panels,
-    shorten,
-)
+from pipeline.report.figures.style import SUBSET_MARKERS, Drawing, label_left, line, mark, new_figure, panels, shorten
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.statistics.ethology import behavior_statistics
 from pipeline.scoring.statistics.ethology_tables import HUMAN, PREDICTED
@@ -48,8 +39,8 @@ def statistic_pairs(run: Run, behavior: str, subset: str, statistic: str) -> lis
         if part is None:
             continue
         known = part.used_frames()
-        human = getattr(behavior_statistics(part.true, known, row.fps), statistic)
-        predicted = getattr(behavior_statistics(part.predicted, known, row.fps), statistic)
+        human = behavior_statistics(part.true, known, row.fps)[statistic]
+        predicted = behavior_statistics(part.predicted, known, row.fps)[statistic]
         if human is not None and predicted is not None:
             pairs.append({"recording": row.recording, "human": human, "predicted": predicted})
     return pairs
@@ -201,7 +192,7 @@ def draw_groups(run: Run) -> Drawing | None:
     individuals = {row.recording: row.individual for row in run.recordings}
     groups = {row.recording: row.group for row in run.recordings}
     compared = {(row["behavior"], row["source"]) for row in run.tables.groups}
-    values = recording_values(run.tables.statistics, individuals, groups, tuple(GROUP_MEASURES))
+    values = recording_values(run.tables.statistics, individuals, groups)
     n_measures = len(GROUP_MEASURES)
     figure, all_axes = panels(len(run.behaviors), (2.6, 2.1 * n_measures + 0.3), [1] * n_measures)
     numbers: list[Row] = []

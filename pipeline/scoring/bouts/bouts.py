@@ -14,16 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True, order=True)
 class Bout:
-    """One uninterrupted stretch of one behavior.
+    """One uninterrupted stretch of one behavior (named as in the experiment's configuration).
 
-    Attributes
-    ----------
-    behavior : str
-        Name, as in the experiment's configuration.
-    start_frame : int
-        First frame of the bout, counted from 0.
-    stop_frame : int
-        First frame after the bout (half-open).
+    `start_frame` is its first frame, counted from 0; `stop_frame` the first one after it (half-open).
     """
 
     behavior: str
@@ -45,11 +38,7 @@ class Bout:
 
 
 def runs_of_true(active: ArrayLike) -> list[tuple[int, int]]:
-    """Find the uninterrupted runs of true frames.
-
-    Parameters
-    ----------
-    active : array_like of bool, shape (n_frames,)
+    """Find the uninterrupted runs of true frames, of timelines of shape (n_frames,).
 
     Returns
     -------
@@ -70,18 +59,7 @@ def runs_of_true(active: ArrayLike) -> list[tuple[int, int]]:
 
 
 def frames_from_runs(runs: Iterable[tuple[int, int]], n_frames: int) -> NDArray[np.bool_]:
-    """Turn half-open intervals into one truth value per frame.
-
-    Parameters
-    ----------
-    runs : iterable of (start_frame, stop_frame)
-        Half-open; they may overlap.
-    n_frames : int
-        Length of the recording.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
+    """Turn half-open intervals (start_frame, stop_frame), which may overlap, into one truth value per frame.
 
     Raises
     ------

@@ -31,21 +31,10 @@ _FRAME_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class BoutChoice:
-    """A bout that is worth looking at.
+    """A bout that is worth looking at: the `rank`-th (from 1) of its behavior and kind.
 
-    Attributes
-    ----------
-    behavior, recording : str
-    kind : {"missed", "invented", "correct"}
-    rank : int
-        1 = the first to look at, among those of its behavior and kind.
-    start_frame, stop_frame : int
-        Half-open. Of a missed or correct bout where the human saw it, of an invented one where the
-        model did.
-    mean_probability : float
-        Mean of the model's probability over the bout, in [0, 1].
-    iou : float or None
-        Intersection over union with the predicted bout; None unless `correct`.
+    It lies (half-open) where the human saw it, an invented one where the model did. `mean_probability` is the
+    model's over the bout; `iou` the intersection over union with the predicted bout, None unless `correct`.
     """
 
     behavior: str
@@ -57,24 +46,12 @@ class BoutChoice:
     mean_probability: float
     iou: float | None
 
-    @property
-    def n_frames(self) -> int:
-        """Length in frames."""
-        return self.stop_frame - self.start_frame
-
 
 @dataclass(frozen=True)
 class FilmStrip(BoutChoice):
     """A chosen bout with its picture: one line of film_strips.csv.
 
-    Attributes
-    ----------
-    start_s, stop_s : float
-        The bout's beginning and end in seconds.
-    frames_shown : tuple of int
-        Numbers of the frames in the picture; those outside the bout are there for context.
-    file : str
-        The picture, relative to the run's folder, with `/`.
+    Frames shown outside the bout are there for context; `file` is relative to the run's folder, with `/`.
     """
 
     start_s: float
@@ -98,22 +75,10 @@ def choose_bouts(behavior: str, recordings: Sequence[BehaviorTimeline], n_each: 
     What is equal down to hundredths (of a probability, of seconds) is taken from a recording that has
     been shown less, then in the order given, then in order of time.
 
-    Parameters
-    ----------
-    behavior : str
-    recordings : sequence of BehaviorTimeline
-    n_each : int
-        At most this many bouts of each kind.
-
     Returns
     -------
     list of BoutChoice
-        Missed, invented, correct, each by rank; fewer where there are fewer.
-
-    Raises
-    ------
-    ValueError
-        When the timelines of a recording differ in length or its fps is not a positive number.
+        Missed, invented, correct, each by rank; of each `n_each`, or fewer where there are fewer.
     """
     candidates = [found for place, item in enumerate(recordings) for found in _candidates(place, item)]
     return [
@@ -166,10 +131,8 @@ def _first(candidates: list[_Candidate], n_wanted: int) -> Iterator[_Candidate]:
 
 def _candidates(place: int, item: BehaviorTimeline) -> Iterator[_Candidate]:
     """All missed, invented and correct bouts of one recording."""
-    if not (math.isfinite(item.fps) and item.fps > 0):
-        raise ValueError(f"Expected a positive number of frames per second. Received: fps={item.fps}")
     used = item.used_frames()
-    predicted = np.asarray(item.predicted, dtype=bool)
+    predicted = item.predicted
     true_runs, predicted_runs = runs_of_true(item.true & used), runs_of_true(predicted & used)
     probability = np.asarray(item.probability, dtype=np.float64)
 
@@ -201,10 +164,8 @@ def frames_to_show(
     ----------
     start_frame, stop_frame : int
         The bout, half-open.
-    n_frames : int
-        Length of the recording.
-    fps : float
-        Frames per second.
+    n_frames, fps
+        Length of the recording, and its frames per second.
     n_shown : int
         How many frames; fewer where the span has fewer.
     min_span_s : float

@@ -27,22 +27,9 @@ class BestOverlaps(NamedTuple):
 def best_overlaps(runs: ArrayLike, others: ArrayLike) -> BestOverlaps:
     """Find for each run the run of the other timeline that it overlaps most.
 
-    Parameters
-    ----------
-    runs, others : array_like of int, shape (n_runs, 2)
-        Half-open (start_frame, stop_frame), in order of time and never touching, as `runs_of_true`
-        gives them; an empty list will do.
-
-    Returns
-    -------
-    BestOverlaps
-
-    Raises
-    ------
-    ValueError
-        When runs are out of order, empty or touching.
+    Both are given as `runs_of_true` gives them, as a list or an array.
     """
-    own, foreign = run_array(runs), run_array(others)
+    own, foreign = (np.asarray(given, dtype=np.intp).reshape(-1, 2) for given in (runs, others))
     # Runs that overlap are neighbors: those that stop after this one starts and start before it stops.
     first = np.searchsorted(foreign[:, 1], own[:, 0], side="right")
     n_overlapping = np.searchsorted(foreign[:, 0], own[:, 1], side="left") - first
@@ -64,103 +51,42 @@ def best_overlaps(runs: ArrayLike, others: ArrayLike) -> BestOverlaps:
 
 
 def matched_runs(overlaps: BestOverlaps, min_iou: float) -> NDArray[np.intp]:
-    """Choose the runs that are true positives: enough overlap, and first to take their partner.
+    """Indices of the runs that are true positives, shape (n_matched,); `overlaps.best` at these is the partner.
 
-    Returns
-    -------
-    ndarray of int, shape (n_matched,)
-        Indices of the runs that chose; `overlaps.best` at these is the partner.
+    They overlap enough, and are the first to take their partner.
     """
     claims = np.flatnonzero(overlaps.iou >= min_iou)
     # Later runs never choose earlier partners, so that all who claim one partner stand side by side.
     return claims[np.diff(overlaps.best[claims], prepend=-1) != 0]
 
 
-class SegmentEdits(NamedTuple):
-    """Edit distance between two orders of segments, and the number it is divided by; both add up."""
-
-    distance: int
-    n_segments: int
-
-
-def segment_edits(true: ArrayLike, predicted: ArrayLike, scored: ArrayLike | None = None) -> SegmentEdits:
+def segment_edits(true: NDArray[np.bool_], predicted: NDArray[np.bool_], scored: NDArray[np.bool_]) -> tuple[int, int]:
     """Levenshtein distance between the segments of two timelines, behavior and background in turn.
 
     The segmental edit score (Lea et al. 2016, Segmental Spatiotemporal CNNs for Fine-grained Action
     Segmentation) asks for the order of segments and forgets how long they last. A segment is a run of
     frames of one label, background included. Each scored stretch is compared on its own: the distance
     is the least number of segments to insert, delete or relabel, its normaliser the larger of the two
-    numbers of segments; both are summed over the stretches. The score, 1 - distance / n_segments, is
-    kept in [0, 1] like every other ratio here (the paper gives percent).
+    numbers of segments; both are summed over the stretches and returned (0, 0 when no frame is scored).
+    The score, 1 - distance / n_segments, is in [0, 1] like every other ratio here (the paper gives percent).
 
     With two labels that take turns the distance needs no table: orders of unequal length differ by
     that many segments, and orders of one length that begin differently by one segment put in front
     and one taken from the end (or by one relabelled segment, when it is the only one).
-
-    Parameters
-    ----------
-    true, predicted : array_like of bool, shape (n_frames,)
-    scored : array_like of bool, shape (n_frames,), optional
-        All frames when not given.
-
-    Returns
-    -------
-    SegmentEdits
-        Both 0 when no frame is scored.
-
-    Raises
-    ------
-    ValueError
-        When the timelines differ in length.
     """
-    truth, guess, judged = same_length_timelines(true, predicted, scored)
-    stretches = np.asarray(runs_of_true(judged), dtype=np.intp).reshape(-1, 2)
+    stretches = np.asarray(runs_of_true(scored), dtype=np.intp).reshape(-1, 2)
     if not len(stretches):
-        return SegmentEdits(0, 0)
-    n_true, n_predicted = _segments_per_stretch(truth, stretches), _segments_per_stretch(guess, stretches)
+        return 0, 0
+    n_true, n_predicted = _segments_per_stretch(true, stretches), _segments_per_stretch(predicted, stretches)
     first_frames = stretches[:, 0]
-    begin_alike = truth[first_frames] == guess[first_frames]
+    begin_alike = true[first_frames] == predicted[first_frames]
     distance = np.where(
         n_true != n_predicted, np.abs(n_true - n_predicted), np.where(begin_alike, 0, np.minimum(n_true, 2))
     )
-    return SegmentEdits(int(distance.sum()), int(np.maximum(n_true, n_predicted).sum()))
+    return int(distance.sum()), int(np.maximum(n_true, n_predicted).sum())
 
 
 def _segments_per_stretch(active: NDArray[np.bool_], stretches: NDArray[np.intp]) -> NDArray[np.intp]:
     """Number of runs of one label, true or false, inside each (start, stop), shape (n_stretches,)."""
     n_changes_up_to = np.concatenate(([0], np.cumsum(active[1:] != active[:-1])))
     return 1 + n_changes_up_to[stretches[:, 1] - 1] - n_changes_up_to[stretches[:, 0]]
-
-
-def same_length_timelines(
-    true: ArrayLike, predicted: ArrayLike, scored: ArrayLike | None
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """What is true, predicted and scored, as bool arrays of one length.
-
-    Raises
-    ------
-    ValueError
-        When they differ in length.
-    """
-    truth, guess = np.asarray(true, dtype=bool), np.asarray(predicted, dtype=bool)
-    judged = np.ones(truth.shape, dtype=bool) if scored is None else np.asarray(scored, dtype=bool)
-    if not truth.shape == guess.shape == judged.shape or truth.ndim != 1:
-        raise ValueError(
-            f"Expected timelines of one length, shape (n_frames,). "
-            f"Received: true {truth.shape}, predicted {guess.shape}, scored {judged.shape}"
-        )
-    return truth, guess, judged
-
-
-def run_array(runs: ArrayLike) -> NDArray[np.intp]:
-    """Runs as an array of shape (n_runs, 2), refused when they are not in order and apart."""
-    array = np.asarray(runs, dtype=np.intp).reshape(-1, 2)
-    ends = array.ravel()
-    wrong = ends[1:] <= ends[:-1]
-    if wrong.any():
-        at = int(np.argmax(wrong))
-        raise ValueError(
-            f"Expected runs in order of time that hold a frame and do not touch. "
-            f"Received: {ends[at + 1]} after {ends[at]}"
-        )
-    return array

@@ -20,52 +20,19 @@ Components add up: those of recordings are summed, and pooled ratios come from t
 denominator is empty is None, with the reason (`pipeline.scoring.undefined`).
 """
 
-import math
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.scoring.bouts.bouts import runs_of_true
-from pipeline.scoring.bouts.matching import best_overlaps, matched_runs, run_array, same_length_timelines, segment_edits
+from pipeline.scoring.bouts.matching import best_overlaps, matched_runs, segment_edits
+from pipeline.scoring.metrics import Counts
 
 IOU_THRESHOLDS = (0.1, 0.25, 0.5)
 MATCHED_IOU = 0.25
 _NO_HITS = (0,) * len(IOU_THRESHOLDS)
-
-
-@dataclass(frozen=True)
-class BoutMatches:
-    """Matched and unmatched bouts at one IoU, in one view.
-
-    Attributes
-    ----------
-    tp, fp, fn : int
-        Matched pairs; predicted bouts without a partner; true bouts without a partner.
-    """
-
-    tp: int
-    fp: int
-    fn: int
-
-    @property
-    def precision(self) -> float | None:
-        """Share of predicted bouts that have a partner; None when none was predicted."""
-        return self.tp / (self.tp + self.fp) if self.tp + self.fp else None
-
-    @property
-    def recall(self) -> float | None:
-        """Share of true bouts that have a partner; None when there is none."""
-        return self.tp / (self.tp + self.fn) if self.tp + self.fn else None
-
-    @property
-    def f1(self) -> float | None:
-        """Harmonic mean of precision and recall, 2 tp / (2 tp + fp + fn): the segmental F1@k.
-
-        0 when the behavior occurs and no bout of it was matched; None when it never occurs, as for
-        frames (the published code gives 0 then).
-        """
-        return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.tp + self.fn else None
 
 
 @dataclass(frozen=True)
@@ -105,31 +72,21 @@ class BoutCounts:
     n_edit_segments: int = 0
 
     def __add__(self, other: "BoutCounts") -> "BoutCounts":
-        return BoutCounts(
-            n_true=self.n_true + other.n_true,
-            n_predicted=self.n_predicted + other.n_predicted,
-            hits_predicted_to_true=_summed(self.hits_predicted_to_true, other.hits_predicted_to_true),
-            hits_true_to_predicted=_summed(self.hits_true_to_predicted, other.hits_true_to_predicted),
-            missed=self.missed + other.missed,
-            invented=self.invented + other.invented,
-            split=self.split + other.split,
-            merged=self.merged + other.merged,
-            onset_errors_s=self.onset_errors_s + other.onset_errors_s,
-            offset_errors_s=self.offset_errors_s + other.offset_errors_s,
-            edit_distance=self.edit_distance + other.edit_distance,
-            n_edit_segments=self.n_edit_segments + other.n_edit_segments,
-        )
+        mine, others = vars(self), vars(other)
+        # All add up as numbers and tuples do, but for the tuples of hits: these are added place by place.
+        hits = {name: tuple(map(add, mine[name], others[name])) for name in mine if name.startswith("hits_")}
+        return BoutCounts(**{name: mine[name] + others[name] for name in mine} | hits)
 
-    def predicted_to_true(self, iou: float) -> BoutMatches:
+    def predicted_to_true(self, iou: float) -> Counts:
         """Matches at one of IOU_THRESHOLDS when the predicted bouts choose: the published F1@k."""
         return self._matches(self.hits_predicted_to_true[IOU_THRESHOLDS.index(iou)])
 
-    def true_to_predicted(self, iou: float) -> BoutMatches:
+    def true_to_predicted(self, iou: float) -> Counts:
         """Matches at one of IOU_THRESHOLDS when the true bouts choose: the mirror view."""
         return self._matches(self.hits_true_to_predicted[IOU_THRESHOLDS.index(iou)])
 
-    def _matches(self, n_hits: int) -> BoutMatches:
-        return BoutMatches(tp=n_hits, fp=self.n_predicted - n_hits, fn=self.n_true - n_hits)
+    def _matches(self, n_hits: int) -> Counts:
+        return Counts(tp=n_hits, fp=self.n_predicted - n_hits, fn=self.n_true - n_hits)
 
     @property
     def n_matched(self) -> int:
@@ -139,7 +96,7 @@ class BoutCounts:
     @property
     def onset_error_s(self) -> float | None:
         """Median distance of the onsets of matched bouts in seconds; None when no pair has both."""
-        return _median_size(self.onset_errors_s)
+        return _median(np.abs(self.onset_errors_s))
 
     @property
     def onset_shift_s(self) -> float | None:
@@ -149,7 +106,7 @@ class BoutCounts:
     @property
     def offset_error_s(self) -> float | None:
         """Median distance of the offsets of matched bouts in seconds; None when no pair has both."""
-        return _median_size(self.offset_errors_s)
+        return _median(np.abs(self.offset_errors_s))
 
     @property
     def offset_shift_s(self) -> float | None:
@@ -176,27 +133,19 @@ def bout_counts(true: ArrayLike, predicted: ArrayLike, fps: float, scored: Array
         Frames per second.
     scored : array_like of bool, shape (n_frames,), optional
         Frames that count; all of them when not given. The others hold no bout, whatever they say.
-
-    Returns
-    -------
-    BoutCounts
-
-    Raises
-    ------
-    ValueError
-        When the timelines differ in length or fps is not a positive number.
     """
-    if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f"Expected a positive number of frames per second. Received: fps={fps}")
-    truth, guess, judged = same_length_timelines(true, predicted, scored)
-    true_runs, predicted_runs = run_array(runs_of_true(truth & judged)), run_array(runs_of_true(guess & judged))
+    truth, guess = np.asarray(true, dtype=bool), np.asarray(predicted, dtype=bool)
+    judged = np.ones(truth.shape, dtype=bool) if scored is None else np.asarray(scored, dtype=bool)
+    true_runs, predicted_runs = (
+        np.array(runs_of_true(active & judged), dtype=np.intp).reshape(-1, 2) for active in (truth, guess)
+    )
     from_predicted = best_overlaps(predicted_runs, true_runs)
     from_true = best_overlaps(true_runs, predicted_runs)
     matched = matched_runs(from_predicted, MATCHED_IOU)
     onset_errors_s, offset_errors_s = _end_errors_s(
         true_runs[from_predicted.best[matched]], predicted_runs[matched], judged, fps
     )
-    edits = segment_edits(truth, guess, judged)
+    edit_distance, n_edit_segments = segment_edits(truth, guess, judged)
     return BoutCounts(
         n_true=len(true_runs),
         n_predicted=len(predicted_runs),
@@ -208,8 +157,8 @@ def bout_counts(true: ArrayLike, predicted: ArrayLike, fps: float, scored: Array
         merged=int(np.count_nonzero(from_predicted.n_overlapping >= 2)),
         onset_errors_s=onset_errors_s,
         offset_errors_s=offset_errors_s,
-        edit_distance=edits.distance,
-        n_edit_segments=edits.n_segments,
+        edit_distance=edit_distance,
+        n_edit_segments=n_edit_segments,
     )
 
 
@@ -225,13 +174,5 @@ def _end_errors_s(
     return tuple(onset_s[onset_seen].tolist()), tuple(offset_s[offset_seen].tolist())
 
 
-def _summed(ours: tuple[int, ...], theirs: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(a + b for a, b in zip(ours, theirs, strict=True))
-
-
-def _median(values: tuple[float, ...]) -> float | None:
-    return float(np.median(values)) if values else None
-
-
-def _median_size(values: tuple[float, ...]) -> float | None:
-    return float(np.median(np.abs(values))) if values else None
+def _median(values: tuple[float, ...] | NDArray[np.float64]) -> float | None:
+    return float(np.median(values)) if len(values) else None

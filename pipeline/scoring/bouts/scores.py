@@ -32,16 +32,9 @@ def pooled_bout_counts(recordings: Iterable[BehaviorTimeline]) -> BoutCounts:
 
     Only frames that a human scored and the model predicted (a probability that is not NaN) count, as in
     the frame scores; the others cut bouts.
-
-    Raises
-    ------
-    ValueError
-        When the arrays of a recording differ in length.
     """
-    pooled = BoutCounts()
-    for part in recordings:
-        pooled = pooled + bout_counts(part.true, part.predicted, part.fps, part.used_frames())
-    return pooled
+    counted = (bout_counts(part.true, part.predicted, part.fps, part.used_frames()) for part in recordings)
+    return sum(counted, BoutCounts())
 
 
 def bout_cells(counts: BoutCounts) -> Row:

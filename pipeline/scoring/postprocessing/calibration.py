@@ -33,18 +33,7 @@ class Calibration(ABC):
     kind: ClassVar[CalibrationChoice]
 
     def apply(self, probability: ArrayLike) -> NDArray[np.float32]:
-        """Calibrate probabilities.
-
-        Parameters
-        ----------
-        probability : array_like of float
-            Any shape, in [0, 1]; NaN = not predicted.
-
-        Returns
-        -------
-        ndarray of float32
-            Same shape, in [0, 1]; NaN where it was NaN.
-        """
+        """Calibrate probabilities of any shape, in [0, 1]; NaN = not predicted, and stays NaN."""
         value = np.array(probability, dtype=np.float64)
         predicted = ~np.isnan(value)
         value[predicted] = np.clip(self._curve(value[predicted]), 0.0, 1.0)
@@ -62,13 +51,7 @@ class Calibration(ABC):
 
 @dataclass(frozen=True)
 class NoCalibration(Calibration):
-    """Probabilities as the head gives them, where a calibration was asked for and could not be fitted.
-
-    Attributes
-    ----------
-    reason : str
-        Why it could not be.
-    """
+    """Probabilities as the head gives them, where a calibration was asked for and could not be fitted."""
 
     kind: ClassVar[CalibrationChoice] = "none"
 
@@ -83,14 +66,8 @@ class TemperatureCalibration(Calibration):
     """Log-odds divided by a temperature, then shifted (Platt 1999; without shift: Guo et al. 2017).
 
     A temperature alone leaves .5 where it is and cannot undo class weights, which shift the log-odds by
-    the logarithm of their ratio; hence the shift.
-
-    Attributes
-    ----------
-    temperature : float
-        Above 0. More than 1 makes probabilities less extreme.
-    shift : float
-        Added to the log-odds; below 0 it makes all probabilities smaller.
+    the logarithm of their ratio; hence the shift. A temperature of more than 1 makes probabilities less
+    extreme, a shift below 0 all of them smaller.
     """
 
     kind: ClassVar[CalibrationChoice] = "temperature"
@@ -116,12 +93,8 @@ class IsotonicCalibration(Calibration):
     """Any rising curve, straight between its knots and level beyond them (Zadrozny and Elkan 2002).
 
     It follows the data closely, so it wants many bouts, and it gives some different probabilities one
-    and the same value, which changes average precision a little.
-
-    Attributes
-    ----------
-    raw, calibrated : tuple of float
-        The knots, one or more, both in [0, 1] and non-decreasing.
+    and the same value, which changes average precision a little. The knots, one or more, have both values
+    in [0, 1] and non-decreasing.
     """
 
     kind: ClassVar[CalibrationChoice] = "isotonic"
@@ -145,24 +118,10 @@ class IsotonicCalibration(Calibration):
 
 
 def fit_calibration(choice: CalibrationChoice, recordings: Sequence[BehaviorTimeline]) -> Calibration | None:
-    """Fit the calibration of the YAML's choice on all recordings together.
+    """Fit the calibration of the YAML's choice on all recordings, predicted out of fold, together.
 
-    Parameters
-    ----------
-    choice : {"none", "temperature", "isotonic"}
-    recordings : sequence of BehaviorTimeline
-        One behavior, predicted out of fold. Frames that are not scored or not predicted are left out.
-
-    Returns
-    -------
-    Calibration or None
-        None when `choice` is `none`. `NoCalibration` with the reason when the frames that count do not
-        hold both positive and negative ones.
-
-    Raises
-    ------
-    ValueError
-        When the arrays of a recording differ in length.
+    Frames that are not scored or not predicted are left out. None when `choice` is `none`; `NoCalibration`
+    with the reason when the frames that count do not hold both positive and negative ones.
     """
     if choice == "none":
         return None
@@ -216,9 +175,8 @@ def calibration_from_json(values: Mapping[str, Any]) -> Calibration:
     ValueError
         When the kind is unknown or its values are missing or make no rising curve.
     """
-    kinds: dict[str, type[Calibration]] = {
-        known.kind: known for known in (NoCalibration, TemperatureCalibration, IsotonicCalibration)
-    }
+    known: tuple[type[Calibration], ...] = (NoCalibration, TemperatureCalibration, IsotonicCalibration)
+    kinds: dict[str, type[Calibration]] = {calibration.kind: calibration for calibration in known}
     kind = kinds.get(str(values.get("kind")))
     if kind is None:
         raise ValueError(f"Expected a calibration of kind {', '.join(kinds)}. Received: kind={values.get('kind')!r}")

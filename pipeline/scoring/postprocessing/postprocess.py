@@ -54,10 +54,7 @@ class PostprocessConfig(BaseModel):
         description="Gaps between two active stretches up to this long (seconds) are filled; 0 = off.",
     )
     min_bout_s: float = Field(
-        default=0.5,
-        ge=0.0,
-        allow_inf_nan=False,
-        description="Bouts shorter than this (seconds) are dropped; 0 = off.",
+        default=0.5, ge=0.0, allow_inf_nan=False, description="Bouts shorter than this (seconds) are dropped; 0 = off."
     )
     smooth_s: float = Field(
         default=0.0,
@@ -144,7 +141,7 @@ def median_window_frames(smooth_s: float, fps: float) -> int:
 
 
 def smooth_probability(probability: ArrayLike, window_frames: int) -> NDArray[np.float64]:
-    """Replace each probability by the median of the window around it.
+    """Replace each probability by the median of the window around it, shape (n_frames,); a new array.
 
     Each stretch of predicted frames is smoothed on its own, continued beyond its two ends by its
     first and last value. So an active stretch that touches an end stays exactly as long as it was; a
@@ -152,17 +149,7 @@ def smooth_probability(probability: ArrayLike, window_frames: int) -> NDArray[np
     with an odd window commutes with the threshold: a frame is active afterwards when more than half
     of its window was active before.
 
-    Parameters
-    ----------
-    probability : array_like of float, shape (n_frames,)
-        In [0, 1]; NaN = not predicted, which stays NaN and enters no median.
-    window_frames : int
-        Odd; 1 changes nothing.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        A new array, holding values of `probability` only.
+    NaN = not predicted, which stays NaN and enters no median. A window of 1 changes nothing.
 
     Raises
     ------
@@ -185,18 +172,9 @@ def smooth_probability(probability: ArrayLike, window_frames: int) -> NDArray[np
 
 
 def apply_threshold(probability: ArrayLike, threshold: float) -> NDArray[np.bool_]:
-    """Call frames active whose probability is at least the threshold.
+    """Call frames active whose probability is at least the threshold, shape (n_frames,).
 
-    Parameters
-    ----------
-    probability : array_like of float, shape (n_frames,)
-        In [0, 1]; NaN = not predicted, which becomes False.
-    threshold : float
-        In [0, 1].
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
+    NaN = not predicted, which becomes False.
     """
     # Compared as float64: float32 0.3 against the YAML's 0.3 would otherwise depend on promotion rules.
     return np.asarray(probability, dtype=np.float64) >= threshold
@@ -207,21 +185,8 @@ def close_gaps(active: ArrayLike, max_gap_frames: int) -> NDArray[np.bool_]:
 
     The stretches before the first and after the last true frame are no gaps and stay as they are.
     This equals morphological closing by `max_gap_frames + 1` frames on a padded timeline; without the
-    padding, closing erases true frames at both ends.
-
-    Parameters
-    ----------
-    active : array_like of bool, shape (n_frames,)
-    max_gap_frames : int
-        0 changes nothing.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
-        A new array.
+    padding, closing erases true frames at both ends. A new array of shape (n_frames,).
     """
-    if max_gap_frames < 0:
-        raise ValueError(f"Expected max_gap_frames >= 0. Received: {max_gap_frames}")
     closed = np.array(active, dtype=bool)
     runs = runs_of_true(closed)
     for (_, gap_start), (gap_stop, _) in pairwise(runs):
@@ -231,30 +196,17 @@ def close_gaps(active: ArrayLike, max_gap_frames: int) -> NDArray[np.bool_]:
 
 
 def drop_short_bouts(active: ArrayLike, min_bout_frames: int) -> NDArray[np.bool_]:
-    """Erase the bouts that are shorter than `min_bout_frames`.
+    """Erase the bouts that are shorter than `min_bout_frames`; a new array of shape (n_frames,).
 
     A bout that touches an end of the recording is judged by its visible length like every other.
-
-    Parameters
-    ----------
-    active : array_like of bool, shape (n_frames,)
-    min_bout_frames : int
-        0 and 1 change nothing.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
-        A new array.
     """
-    if min_bout_frames < 0:
-        raise ValueError(f"Expected min_bout_frames >= 0. Received: {min_bout_frames}")
     runs = runs_of_true(active)
     long_enough = [(start, stop) for start, stop in runs if stop - start >= min_bout_frames]
     return frames_from_runs(long_enough, len(np.asarray(active)))
 
 
 def postprocess(probability: ArrayLike, config: PostprocessConfig, fps: float) -> NDArray[np.bool_]:
-    """Turn one behavior's probabilities into active frames by the steps of `config.order`.
+    """Turn one behavior's probabilities into active frames, shape (n_frames,), by the steps of `config.order`.
 
     A frame without prediction (NaN) is never active, and it parts the timeline: no gap is filled
     and nothing is smoothed across it, because nothing is known there.
@@ -266,37 +218,18 @@ def postprocess(probability: ArrayLike, config: PostprocessConfig, fps: float) -
     config : PostprocessConfig
     fps : float
         Frames per second of the video.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
-
-    Raises
-    ------
-    ValueError
-        When fps is not a positive number.
     """
-    if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f"Expected a positive number of frames per second. Received: fps={fps}")
     values = smooth_probability(probability, median_window_frames(config.smooth_s, fps))
     active = apply_threshold(values, config.threshold)
-    steps = _frame_steps(config, fps)
-    for start, stop in runs_of_true(~np.isnan(values)):
-        for step, n_frames in steps:
-            active[start:stop] = step(active[start:stop], n_frames)
-    return active
-
-
-def _frame_steps(
-    config: PostprocessConfig, fps: float
-) -> list[tuple[Callable[[ArrayLike, int], NDArray[np.bool_]], int]]:
-    """Steps after the threshold that are on, in their order, each with its length in frames."""
     steps: dict[str, tuple[Callable[[ArrayLike, int], NDArray[np.bool_]], int]] = {
         "close": (close_gaps, max_gap_frames(config.max_gap_s, fps)),
         "min_bout": (drop_short_bouts, min_bout_frames(config.min_bout_s, fps)),
         "open": (drop_short_bouts, min_bout_frames(config.opening_s, fps)),
     }
-    return [steps[name] for name in config.order if name in steps and steps[name][1] > 0]
+    for start, stop in runs_of_true(~np.isnan(values)):
+        for step, n_frames in (steps[name] for name in config.order if name in steps):
+            active[start:stop] = step(active[start:stop], n_frames)
+    return active
 
 
 def describe_postprocess(config: PostprocessConfig) -> str:

@@ -39,9 +39,7 @@ class TuningConfig(BaseModel):
         "that overlap by at least half of their union) or `mean`, the mean of both.",
     )
     thresholds: tuple[Probability, ...] = Field(
-        default=tuple(round(0.05 * step, 2) for step in range(1, 20)),
-        min_length=1,
-        description="Thresholds to try.",
+        default=tuple(round(0.05 * step, 2) for step in range(1, 20)), min_length=1, description="Thresholds to try."
     )
     smooth_s: tuple[Seconds, ...] = Field(
         default=(0.0, 0.2, 0.5, 1.0),
@@ -75,17 +73,10 @@ class TuningConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Candidate:
-    """Settings and what they score on the recordings they were chosen on (not on held-out ones).
+    """Settings and what they score, pooled over the recordings they were chosen on (not on held-out ones).
 
-    Attributes
-    ----------
-    config : PostprocessConfig
-    value : float or None
-        The objective. None, like the next two, when the behavior never occurs in the frames that count.
-    frame_f1 : float or None
-        Pooled over recordings.
-    bout_f1 : float or None
-        At IoU .5, pooled over recordings.
+    `value` is that of the objective, `bout_f1` at IoU .5; all None when the behavior never occurs in the frames that
+    count.
     """
 
     config: PostprocessConfig
@@ -98,19 +89,9 @@ class Candidate:
 class TuningResult:
     """What was chosen, and what it was chosen over.
 
-    Attributes
-    ----------
-    objective : str
-        As in `TuningConfig.objective`.
-    chosen : Candidate
-    none : Candidate
-        Threshold .5 and nothing else; always among the candidates.
-    closed : Candidate
-        Threshold .5 and closing by `reference_max_gap_s`; for comparison.
-    n_candidates : int
-        How many were compared; 0 when nothing could be.
-    reason : str or None
-        Why nothing could be tuned (then `chosen` is `none`); None otherwise.
+    `none` is threshold .5 and nothing else, always among the candidates; `closed` threshold .5 and closing by
+    `reference_max_gap_s`, for comparison. `n_candidates` is 0, and `chosen` is `none`, when nothing could be tuned,
+    for the `reason`.
     """
 
     objective: Objective
@@ -132,27 +113,14 @@ def tune_postprocess(recordings: Sequence[BehaviorTimeline], config: TuningConfi
     Counts of frames and bouts are added up over recordings, then compared. Only frames that are scored
     and predicted count; bouts are cut where frames do not. Equal candidates are told apart towards the
     least processing: the shortest smoothing, then gap, then minimum bout, then the threshold nearest
-    .5 (the lower of two). So settings that change nothing are never chosen.
-
-    Parameters
-    ----------
-    recordings : sequence of BehaviorTimeline
-        One behavior, predicted out of fold.
-    config : TuningConfig
-
-    Returns
-    -------
-    TuningResult
-
-    Raises
-    ------
-    ValueError
-        When the timelines of a recording differ in length or its fps is not a positive number.
+    .5 (the lower of two). So settings that change nothing are never chosen. The recordings must be predicted out of
+    fold.
     """
     closing = PostprocessConfig(threshold=0.5, max_gap_s=config.reference_max_gap_s, min_bout_s=0.0)
     none = _single_candidate(recordings, NONE, config.objective)
-    reason = _reason_untunable(recordings)
-    if reason:
+    true, _ = joined_frames(recordings)
+    if not true.any():
+        reason = NO_POSITIVES if true.size else NOTHING_TO_TUNE_ON
         return TuningResult(config.objective, none, none, Candidate(closing), 0, reason)
     grid = grid_of(config)
     counts = count_candidates(recordings, grid)
@@ -180,13 +148,6 @@ def objective_values(counts: CandidateCounts, objective: Objective) -> NDArray[n
     if objective == "bout_f1@0.5":
         return counts.bout_f1
     return (counts.frame_f1 + counts.bout_f1) / 2
-
-
-def _reason_untunable(recordings: Sequence[BehaviorTimeline]) -> str | None:
-    true, _ = joined_frames(recordings)
-    if not true.size:
-        return NOTHING_TO_TUNE_ON
-    return None if true.any() else NO_POSITIVES
 
 
 def _single_candidate(

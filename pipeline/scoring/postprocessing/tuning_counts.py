@@ -98,20 +98,6 @@ def count_candidates(recordings: Sequence[BehaviorTimeline], grid: Grid) -> Cand
     and bouts of one side are parted by a frame at least, so that no second bout can reach as much on
     either side: pairs are unique, whatever the order. And the true bout holds one of the middle frames
     of the predicted one, which is where it is looked up.
-
-    Parameters
-    ----------
-    recordings : sequence of BehaviorTimeline
-    grid : Grid
-
-    Returns
-    -------
-    CandidateCounts
-
-    Raises
-    ------
-    ValueError
-        When the timelines of a recording differ in length or its fps is not a positive number.
     """
     sums = np.zeros((*grid.shape, 4), dtype=np.int64)
     n_true_frames = n_true_bouts = 0
@@ -132,15 +118,13 @@ def count_candidates(recordings: Sequence[BehaviorTimeline], grid: Grid) -> Cand
 
 
 def _truth_of(recording: BehaviorTimeline) -> _Truth:
-    if not (np.isfinite(recording.fps) and recording.fps > 0):
-        raise ValueError(f"Expected a positive number of frames per second. Received: fps={recording.fps}")
     used = recording.used_frames()
-    true = np.asarray(recording.true, dtype=bool)
-    bouts = _runs_of(true & used)
+    true = recording.true & used
+    bouts = _runs_of(true)
     bout_at = np.full(true.shape, -1, dtype=np.int64)
     for number, (start, stop) in enumerate(zip(*bouts, strict=True)):
         bout_at[start:stop] = number
-    return _Truth(_number_before(true & used), _number_before(used), _runs_of(used), bouts, bout_at)
+    return _Truth(_number_before(true), _number_before(used), _runs_of(used), bouts, bout_at)
 
 
 def _runs_of(active: NDArray[np.bool_]) -> _Runs:

@@ -10,14 +10,13 @@ Human and model are compared on the frames that both know, so that a stretch tha
 error of the model. The tables are in `pipeline.scoring.statistics.ethology_tables`.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from common.tables import Row
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.postprocessing.postprocess import min_bout_frames
 
@@ -33,97 +32,11 @@ TOO_FEW_FOR_LIMITS = f"limits of agreement need {MIN_RECORDINGS_FOR_LIMITS} reco
 # 95 % of a normal distribution lie within so many standard deviations of its mean.
 _LIMITS_SD = 1.96
 
-
-@dataclass(frozen=True)
-class BehaviorStatistics:
-    """One behavior in one recording.
-
-    Attributes
-    ----------
-    known_s : float
-        Duration of the frames in which the behavior is known; all else is about these.
-    total_s, fraction : float or None
-        Duration of the behavior, and its share of `known_s`; None when no frame is known.
-    n_bouts : int or None
-        None when no frame is known.
-    mean_bout_s, median_bout_s : float or None
-        Of the bouts' visible lengths; None without a bout.
-    latency_s : float or None
-        From the start of the recording (not of the known frames) to the first bout that is seen; None
-        without one. Where frames before it are unknown, the true latency may be shorter.
-    """
-
-    known_s: float
-    total_s: float | None
-    fraction: float | None
-    n_bouts: int | None
-    mean_bout_s: float | None
-    median_bout_s: float | None
-    latency_s: float | None
-
-
 STATISTICS = ("total_s", "fraction", "n_bouts", "mean_bout_s", "median_bout_s", "latency_s")
+_AGREEMENTS = ("human_mean", "predicted_mean", "bias", "mean_absolute_error", "pearson_r", "limit_low", "limit_high")
 
 
-@dataclass(frozen=True)
-class TimeBin:
-    """One behavior in a piece of a recording.
-
-    Attributes
-    ----------
-    start_s, length_s : float
-        Of the frames that belong to the bin.
-    known_s : float
-        Duration of those in which the behavior is known.
-    total_s, fraction : float or None
-        Duration of the behavior, and its share of `known_s`; None when no frame of the bin is known.
-    n_bouts_started : int or None
-        Bouts whose first frame lies in the bin; None when no frame of the bin is known.
-    """
-
-    start_s: float
-    length_s: float
-    known_s: float
-    total_s: float | None
-    fraction: float | None
-    n_bouts_started: int | None
-
-
-@dataclass(frozen=True)
-class StatisticAgreement:
-    """Predicted against human values of one statistic, one pair of values per recording.
-
-    Attributes
-    ----------
-    n_recordings, n_left_out : int
-        Recordings that count, and those in which the human or the model has no value.
-    human_mean, predicted_mean : float or None
-        Means over recordings.
-    bias : float or None
-        Mean of predicted minus human: the bias of Bland and Altman.
-    mean_absolute_error : float or None
-    pearson_r : float or None
-        None for fewer than `MIN_RECORDINGS_FOR_R` recordings, and where one side has no variance.
-    limit_low, limit_high : float or None
-        Limits of agreement, bias ± 1.96 standard deviations (ddof = 1) of the differences; None for
-        fewer than `MIN_RECORDINGS_FOR_LIMITS` recordings.
-    reasons : tuple of str
-        Why values are None.
-    """
-
-    n_recordings: int
-    n_left_out: int
-    human_mean: float | None = None
-    predicted_mean: float | None = None
-    bias: float | None = None
-    mean_absolute_error: float | None = None
-    pearson_r: float | None = None
-    limit_low: float | None = None
-    limit_high: float | None = None
-    reasons: tuple[str, ...] = ()
-
-
-def behavior_statistics(active: ArrayLike, known: ArrayLike, fps: float) -> BehaviorStatistics:
+def behavior_statistics(active: ArrayLike, known: ArrayLike, fps: float) -> Row:
     """Durations, bouts and latency of one behavior in one recording.
 
     Parameters
@@ -137,32 +50,31 @@ def behavior_statistics(active: ArrayLike, known: ArrayLike, fps: float) -> Beha
 
     Returns
     -------
-    BehaviorStatistics
-
-    Raises
-    ------
-    ValueError
-        When the timelines differ in length or fps is not a positive number.
+    dict
+        `known_s`, the duration of the known frames, which all else is about, and `STATISTICS`, all None when no frame
+        is known: duration of the behavior, its share of `known_s`, number of bouts; of their visible lengths mean and
+        median, None without a bout; latency, from the start of the recording (not of the known frames) to the first
+        bout that is seen, None without one. Where frames before it are unknown, the true latency may be shorter.
     """
-    seen, judged = _timelines(active, known, fps)
-    known_s = int(np.count_nonzero(judged)) / fps
-    if not known_s:
-        return BehaviorStatistics(known_s, None, None, None, None, None, None)
+    judged = np.asarray(known, dtype=bool)
+    seen = np.asarray(active, dtype=bool) & judged
+    n_known, n_active = int(np.count_nonzero(judged)), int(np.count_nonzero(seen))
+    if not n_known:
+        return {"known_s": 0.0} | dict.fromkeys(STATISTICS)
     runs = runs_of_true(seen)
     lengths_s = [(stop - start) / fps for start, stop in runs]
-    n_active = int(np.count_nonzero(seen))
-    return BehaviorStatistics(
-        known_s=known_s,
-        total_s=n_active / fps,
-        fraction=n_active / int(np.count_nonzero(judged)),
-        n_bouts=len(runs),
-        mean_bout_s=float(np.mean(lengths_s)) if runs else None,
-        median_bout_s=float(np.median(lengths_s)) if runs else None,
-        latency_s=runs[0][0] / fps if runs else None,
-    )
+    return {
+        "known_s": n_known / fps,
+        "total_s": n_active / fps,
+        "fraction": n_active / n_known,
+        "n_bouts": len(runs),
+        "mean_bout_s": float(np.mean(lengths_s)) if runs else None,
+        "median_bout_s": float(np.median(lengths_s)) if runs else None,
+        "latency_s": runs[0][0] / fps if runs else None,
+    }
 
 
-def time_bins(active: ArrayLike, known: ArrayLike, fps: float, bin_s: float = DEFAULT_BIN_S) -> list[TimeBin]:
+def time_bins(active: ArrayLike, known: ArrayLike, fps: float, bin_s: float = DEFAULT_BIN_S) -> list[Row]:
     """Duration and bouts of one behavior in consecutive pieces of a recording.
 
     A frame belongs to the bin in which it begins. Durations of the bins add up to that of the
@@ -175,20 +87,16 @@ def time_bins(active: ArrayLike, known: ArrayLike, fps: float, bin_s: float = DE
     fps : float
         Frames per second.
     bin_s : float
-        Length of a bin in seconds; the last one may be shorter.
+        Length of a bin in seconds, a frame at least; the last one may be shorter.
 
     Returns
     -------
-    list of TimeBin
-
-    Raises
-    ------
-    ValueError
-        When the timelines differ in length, fps is not a positive number or a bin holds no frame.
+    list of dict
+        `start_s` and `length_s` of the frames that belong to the bin, `known_s` of those that are known. None where
+        none is: `total_s`, `fraction` (of `known_s`) and `n_bouts_started`, bouts whose first frame lies in the bin.
     """
-    seen, judged = _timelines(active, known, fps)
-    if not (math.isfinite(bin_s) and bin_s * fps >= 1):
-        raise ValueError(f"Expected bins of at least one frame, {1 / fps} s. Received: bin_s={bin_s}")
+    judged = np.asarray(known, dtype=bool)
+    seen = np.asarray(active, dtype=bool) & judged
     n_frames = len(seen)
     starts: list[int] = []
     # The first frame that begins at or after the bin's start: the same rounding as of a minimum bout.
@@ -201,19 +109,19 @@ def time_bins(active: ArrayLike, known: ArrayLike, fps: float, bin_s: float = DE
         n_known = int(np.count_nonzero(judged[start:stop]))
         n_active = int(np.count_nonzero(seen[start:stop]))
         bins.append(
-            TimeBin(
-                start_s=start / fps,
-                length_s=(stop - start) / fps,
-                known_s=n_known / fps,
-                total_s=n_active / fps if n_known else None,
-                fraction=n_active / n_known if n_known else None,
-                n_bouts_started=int(np.count_nonzero(is_onset[start:stop])) if n_known else None,
-            )
+            {
+                "start_s": start / fps,
+                "length_s": (stop - start) / fps,
+                "known_s": n_known / fps,
+                "total_s": n_active / fps if n_known else None,
+                "fraction": n_active / n_known if n_known else None,
+                "n_bouts_started": int(np.count_nonzero(is_onset[start:stop])) if n_known else None,
+            }
         )
     return bins
 
 
-def statistic_agreement(human: Sequence[float | None], predicted: Sequence[float | None]) -> StatisticAgreement:
+def statistic_agreement(human: Sequence[float | None], predicted: Sequence[float | None]) -> Row:
     """Compare a statistic as a human and as the model have it, over recordings.
 
     Bland and Altman 1986, Statistical methods for assessing agreement between two methods of clinical
@@ -227,55 +135,32 @@ def statistic_agreement(human: Sequence[float | None], predicted: Sequence[float
 
     Returns
     -------
-    StatisticAgreement
-
-    Raises
-    ------
-    ValueError
-        When the two differ in length.
+    dict
+        `n_recordings` that count and `n_left_out`; means over recordings; `bias`, the mean of predicted minus human;
+        `mean_absolute_error`; `pearson_r`; limits of agreement, bias ± 1.96 standard deviations (ddof = 1) of the
+        differences; None where there are too few recordings or no variance, with the `reason`.
     """
     pairs = list(zip(human, predicted, strict=True))
     both = np.array([(h, p) for h, p in pairs if h is not None and p is not None], dtype=float).reshape(-1, 2)
-    n, n_left_out = len(both), len(pairs) - len(both)
+    n = len(both)
+    found: Row = {"n_recordings": n, "n_left_out": len(pairs) - n} | dict.fromkeys(_AGREEMENTS)
     if not n:
-        return StatisticAgreement(0, n_left_out, reasons=(NO_RECORDINGS,))
+        return found | {"reason": NO_RECORDINGS}
     difference = both[:, 1] - both[:, 0]
     bias = float(difference.mean())
-    pearson_r, reasons = _pearson_r(both)
-    half_width = None
-    if n >= MIN_RECORDINGS_FOR_LIMITS:
-        half_width = _LIMITS_SD * float(difference.std(ddof=1))
-    else:
-        reasons += (TOO_FEW_FOR_LIMITS,)
-    return StatisticAgreement(
-        n_recordings=n,
-        n_left_out=n_left_out,
-        human_mean=float(both[:, 0].mean()),
-        predicted_mean=float(both[:, 1].mean()),
-        bias=bias,
-        mean_absolute_error=float(np.abs(difference).mean()),
-        pearson_r=pearson_r,
-        limit_low=None if half_width is None else bias - half_width,
-        limit_high=None if half_width is None else bias + half_width,
-        reasons=reasons,
-    )
-
-
-def _pearson_r(pairs: NDArray[np.float64]) -> tuple[float | None, tuple[str, ...]]:
-    """Correlation of two columns, shape (n_recordings, 2), or None with the reason."""
-    if len(pairs) < MIN_RECORDINGS_FOR_R:
-        return None, (TOO_FEW_FOR_R,)
+    found |= {"human_mean": float(both[:, 0].mean()), "predicted_mean": float(both[:, 1].mean()), "bias": bias}
+    found["mean_absolute_error"] = float(np.abs(difference).mean())
+    reasons = []
+    if n < MIN_RECORDINGS_FOR_R:
+        reasons.append(TOO_FEW_FOR_R)
     # Equal durations that were divided by different fps differ in the last digit: no variance either.
-    if (np.ptp(pairs, axis=0) <= 1e-12 * np.abs(pairs).max(axis=0)).any():
-        return None, (NO_VARIANCE,)
-    return float(np.corrcoef(pairs[:, 0], pairs[:, 1])[0, 1]), ()
-
-
-def _timelines(active: ArrayLike, known: ArrayLike, fps: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Active frames among the known ones, and the known ones."""
-    if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f"Expected a positive number of frames per second. Received: fps={fps}")
-    seen, judged = np.asarray(active, dtype=bool), np.asarray(known, dtype=bool)
-    if seen.shape != judged.shape or seen.ndim != 1:
-        raise ValueError(f"Expected two timelines of one length. Received: {seen.shape} and {judged.shape}")
-    return seen & judged, judged
+    elif (np.ptp(both, axis=0) <= 1e-12 * np.abs(both).max(axis=0)).any():
+        reasons.append(NO_VARIANCE)
+    else:
+        found["pearson_r"] = float(np.corrcoef(both[:, 0], both[:, 1])[0, 1])
+    if n < MIN_RECORDINGS_FOR_LIMITS:
+        reasons.append(TOO_FEW_FOR_LIMITS)
+    else:
+        half_width = _LIMITS_SD * float(difference.std(ddof=1))
+        found |= {"limit_low": bias - half_width, "limit_high": bias + half_width}
+    return found | {"reason": "; ".join(reasons)}

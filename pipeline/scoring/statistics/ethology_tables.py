@@ -7,17 +7,9 @@ None = undefined (for instance no latency where the behavior is never seen).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 
 from common.tables import Row
-from pipeline.scoring.statistics.ethology import (
-    DEFAULT_BIN_S,
-    STATISTICS,
-    BehaviorStatistics,
-    behavior_statistics,
-    statistic_agreement,
-    time_bins,
-)
+from pipeline.scoring.statistics.ethology import STATISTICS, behavior_statistics, statistic_agreement, time_bins
 from pipeline.scoring.timeline import Timeline, Track
 
 HUMAN = "human"
@@ -26,15 +18,15 @@ PREDICTED = "predicted"
 
 def statistics_rows(timelines: Iterable[Timeline]) -> list[Row]:
     """Rows of statistics.csv: by recording and behavior in the order given, human before predicted."""
-    return [key | asdict(behavior_statistics(*track, fps)) for key, track, fps in _tracks(timelines)]
+    return [key | behavior_statistics(*track, fps) for key, track, fps in _tracks(timelines)]
 
 
-def statistics_bin_rows(timelines: Iterable[Timeline], bin_s: float = DEFAULT_BIN_S) -> list[Row]:
+def statistics_bin_rows(timelines: Iterable[Timeline]) -> list[Row]:
     """Rows of statistics_bins.csv, bins counted from 0; in the order of `statistics_rows`."""
     return [
-        key | {"bin": number} | asdict(piece)
+        key | {"bin": number} | piece
         for key, track, fps in _tracks(timelines)
-        for number, piece in enumerate(time_bins(*track, fps, bin_s))
+        for number, piece in enumerate(time_bins(*track, fps))
     ]
 
 
@@ -53,18 +45,10 @@ def _tracks(timelines: Iterable[Timeline]) -> Iterator[tuple[Row, Track, float]]
 def statistics_agreement_rows(timelines: Sequence[Timeline]) -> list[Row]:
     """Rows of statistics_agreement.csv: predicted against human over recordings.
 
-    Parameters
-    ----------
-    timelines : sequence of Timeline
-        Those that lack labels or predictions are passed over.
-
-    Returns
-    -------
-    list of dict
-        By behavior and subset in order of appearance, then `STATISTICS`. Both sides are taken from the frames that
-        are scored and predicted.
+    By behavior and subset in order of appearance, then `STATISTICS`. Both sides are taken from the frames that are
+    scored and predicted; timelines that lack labels or predictions are passed over.
     """
-    pairs: dict[tuple[str, str], list[tuple[BehaviorStatistics, BehaviorStatistics]]] = {}
+    pairs: dict[tuple[str, str], list[tuple[Row, Row]]] = {}
     for timeline in timelines:
         for column, behavior in enumerate(timeline.behaviors):
             if timeline.has_labels and timeline.is_predicted:
@@ -73,13 +57,9 @@ def statistics_agreement_rows(timelines: Sequence[Timeline]) -> list[Row]:
                 human = behavior_statistics(line.true, both_know, line.fps)
                 predicted = behavior_statistics(line.predicted, both_know, line.fps)
                 pairs.setdefault((behavior, timeline.subset), []).append((human, predicted))
-    rows: list[Row] = []
-    for (behavior, subset), compared in pairs.items():
-        for name in STATISTICS:
-            agreement = statistic_agreement(
-                [getattr(human, name) for human, _ in compared], [getattr(guess, name) for _, guess in compared]
-            )
-            cells = asdict(agreement)
-            reason = "; ".join(cells.pop("reasons"))
-            rows.append({"behavior": behavior, "subset": subset, "statistic": name} | cells | {"reason": reason})
-    return rows
+    return [
+        {"behavior": behavior, "subset": subset, "statistic": name}
+        | statistic_agreement([human[name] for human, _ in compared], [guess[name] for _, guess in compared])
+        for (behavior, subset), compared in pairs.items()
+        for name in STATISTICS
+    ]

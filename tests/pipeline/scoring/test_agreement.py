@@ -262,17 +262,6 @@ def test_without_a_consensus_or_a_model_there_are_humans_alone(parts):
     assert {row["kind"] for row in rows} == {HUMAN_HUMAN}
 
 
-def test_wrong_calls_are_refused():
-    with pytest.raises(ValueError, match="rule='median'"):
-        merge_annotators([track("01")], "median")
-    with pytest.raises(ValueError, match="0 tracks"):
-        merge_annotators([], "union")
-    with pytest.raises(ValueError, match="one length"):
-        merge_annotators([track("01"), track("011")], "union")
-    with pytest.raises(ValueError, match="one length"):
-        compare_tracks(track("01"), track("011"), 10)
-
-
 # ---- real annotators
 
 

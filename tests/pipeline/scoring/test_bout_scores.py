@@ -58,8 +58,3 @@ def test_pooled_counts_are_sums_over_frames_that_are_scored_and_predicted():
     assert pooled_bout_counts(parts) == expected
     assert expected.n_matched > 10
     assert pooled_bout_counts([]) == BoutCounts()
-
-
-def test_timelines_of_unequal_length_are_refused():
-    with pytest.raises(ValueError, match="four timelines"):
-        pooled_bout_counts([recording(1)._replace(probability=np.zeros(1))])

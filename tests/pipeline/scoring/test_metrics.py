@@ -221,13 +221,6 @@ def test_no_recording_at_all_is_undefined_not_an_error():
     assert (scores.average_precision, scores.roc_auc) == (None, None)
 
 
-def test_timelines_of_unequal_length_are_refused():
-    with pytest.raises(ValueError, match="four timelines"):
-        frame_scores([1, 0, 1], [1, 0], [0.5, 0.5, 0.5])
-    with pytest.raises(ValueError, match="one length"):
-        confusion_counts([1, 0], [1])
-
-
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("label", "probability", "raw_f1", "closed_f1"),

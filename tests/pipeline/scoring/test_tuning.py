@@ -260,13 +260,6 @@ def test_a_short_recording_weighs_less_than_a_long_one():
     assert result.chosen.value == pytest.approx(2 * 44 / (48 + 44))
 
 
-@pytest.mark.parametrize("broken", [{"fps": 0.0}, {"fps": float("nan")}, {"true": np.ones(3, bool)}])
-def test_recordings_that_cannot_be_counted_are_refused(broken):
-    recording = flickering()._replace(**broken)
-    with pytest.raises(ValueError, match="Received"):
-        tune_postprocess([recording], TuningConfig())
-
-
 @pytest.mark.parametrize(
     "setting",
     [
