@@ -11,7 +11,6 @@ the number of pairs; nothing is corrected for the number of behaviors and measur
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -47,52 +46,8 @@ class RecordingValue(NamedTuple):
     value: float | None
 
 
-@dataclass(frozen=True)
-class GroupComparison:
-    """Two groups of individuals, one number each.
-
-    Attributes
-    ----------
-    first_group, second_group : str
-    n_first, n_second : int
-        Individuals with a value.
-    mean_first, sd_first, mean_second, sd_second : float or None
-        Over individuals; standard deviation with ddof = 1, None for fewer than two.
-    difference : float or None
-        Mean of the first group minus that of the second.
-    hedges_g : float or None
-        Difference in units of the pooled standard deviation, see `hedges_g`.
-    p : float or None
-        Two-sided, of the permutation test on the difference of means.
-    p_holm : float or None
-        Corrected for the pairs of groups that were compared.
-    n_relabelings : int
-        Ways to relabel the individuals that p was counted from; p can't be less than 1 / n_relabelings.
-    exact : bool
-        Whether these are all the ways there are.
-    reason : str
-        Why values are None; "" otherwise.
-    """
-
-    first_group: str
-    second_group: str
-    n_first: int
-    n_second: int
-    mean_first: float | None = None
-    sd_first: float | None = None
-    mean_second: float | None = None
-    sd_second: float | None = None
-    difference: float | None = None
-    hedges_g: float | None = None
-    p: float | None = None
-    p_holm: float | None = None
-    n_relabelings: int = 0
-    exact: bool = False
-    reason: str = ""
-
-
 class PermutationTest(NamedTuple):
-    """p and the relabelings that it was counted from; `exact` when these are all there are."""
+    """p and the relabelings that it was counted from (it can't be less than 1 / n); `exact` when these are all."""
 
     p: float
     n_relabelings: int
@@ -105,14 +60,8 @@ def hedges_g(first: ArrayLike, second: ArrayLike) -> float | None:
     Difference over the pooled standard deviation, times J = Γ(df / 2) / (√(df / 2) Γ((df - 1) / 2)) with
     df = n_first + n_second - 2 (Hedges 1981, Distribution theory for Glass's estimator of effect size).
 
-    Parameters
-    ----------
-    first, second : array_like of float, shape (n_individuals,)
-
-    Returns
-    -------
-    float or None
-        Positive when the first mean is larger; None for fewer than two in a group or without variance.
+    Of values of shape (n_individuals,); positive when the first mean is larger. None for fewer than two in a group or
+    without variance.
     """
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(x.size, y.size) < MIN_INDIVIDUALS:
@@ -132,16 +81,7 @@ def permutation_test(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Perm
     means is at least as far from 0 as the one seen. Up to `MAX_RELABELINGS` all are counted; beyond, that
     many random ones and the one seen (Phipson and Smyth 2010, Permutation p-values should never be zero).
 
-    Parameters
-    ----------
-    first, second : array_like of float, shape (n_individuals,)
-        At least one each; no NaN.
-    seed : int
-        Of the random relabelings.
-
-    Returns
-    -------
-    PermutationTest
+    Of values of shape (n_individuals,), at least one each, no NaN; `seed` is that of the random relabelings.
     """
     from scipy import stats
 
@@ -171,21 +111,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     From the least p on, each is multiplied by the number of those not yet passed, and none comes out less
     than one before it.
     """
-    corrected = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = largest
-    return corrected
+    p = np.array(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    p[order] = np.maximum.accumulate(np.minimum(1.0, np.arange(p.size, 0, -1) * p[order]))
+    return p.tolist()
 
 
 def individual_values(recordings: Iterable[RecordingValue]) -> dict[str, dict[str, float]]:
     """Mean over the recordings of each individual, of one behavior, source and measure.
 
-    Parameters
-    ----------
-    recordings : iterable of RecordingValue
-        Those without a group or a value are passed over.
+    Those without a group or a value are passed over.
 
     Returns
     -------
@@ -205,94 +140,58 @@ def individual_values(recordings: Iterable[RecordingValue]) -> dict[str, dict[st
     }
 
 
-def compare_groups(groups: Mapping[str, Mapping[str, float]], seed: int = 0) -> list[GroupComparison]:
-    """Compare all pairs of groups.
-
-    Parameters
-    ----------
-    groups : mapping of group to mapping of individual to float
-        As of `individual_values`.
-    seed : int
-        Of random relabelings, where there are too many to count all.
-
-    Returns
-    -------
-    list of GroupComparison
-        Pairs in the order of `groups`; none for fewer than two groups.
-    """
-    pairs = [_compare(first, second, groups[first], groups[second], seed) for first, second in combinations(groups, 2)]
-    corrected = iter(holm([pair.p for pair in pairs if pair.p is not None]))
-    return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in pairs]
-
-
-def _compare(
-    first_group: str, second_group: str, first: Mapping[str, float], second: Mapping[str, float], seed: int
-) -> GroupComparison:
-    x, y = np.array(list(first.values())), np.array(list(second.values()))
-    comparison = GroupComparison(
-        first_group=first_group,
-        second_group=second_group,
-        n_first=x.size,
-        n_second=y.size,
-        mean_first=float(x.mean()),
-        sd_first=float(x.std(ddof=1)) if x.size > 1 else None,
-        mean_second=float(y.mean()),
-        sd_second=float(y.std(ddof=1)) if y.size > 1 else None,
-        difference=float(x.mean() - y.mean()),
-    )
-    reason = IN_BOTH_GROUPS if set(first) & set(second) else ""
-    if not reason and min(x.size, y.size) < MIN_INDIVIDUALS:
-        reason = TOO_FEW_INDIVIDUALS
-    if reason:
-        return replace(comparison, reason=reason)
-    effect = hedges_g(x, y)
-    reason = NO_VARIANCE if effect is None else ""
-    test = permutation_test(x, y, seed)
-    return replace(comparison, **test._asdict(), hedges_g=effect, reason=reason)
-
-
-def group_rows(recordings: Iterable[RecordingValue], seed: int = 0) -> list[Row]:
-    """Rows of groups.csv: every pair of groups, for each behavior, measure and source.
-
-    Parameters
-    ----------
-    recordings : iterable of RecordingValue
-        Recordings of both sources should be the same ones where the two are to be set side by side.
-    seed : int
+def compare_groups(groups: Mapping[str, Mapping[str, float]]) -> list[Row]:
+    """Compare all pairs of groups, as of `individual_values`; pairs in the order of `groups`.
 
     Returns
     -------
     list of dict
-        In order of first appearance of behavior, measure and source. Empty where
-        there are no two groups.
+        Names of the two groups; individuals with a value, `n_first` and `n_second`; over these, means and standard
+        deviations (ddof = 1, None for fewer than two); `difference`, the first mean minus the second; `hedges_g`; `p`,
+        two-sided, of the permutation test on the difference of means, with what it was counted from; `p_holm`,
+        corrected for the pairs that have a p; and the `reason` of what is None.
+    """
+    pairs = [_compare(first, second, groups[first], groups[second]) for first, second in combinations(groups, 2)]
+    corrected = iter(holm([pair["p"] for pair in pairs if pair["p"] is not None]))
+    return [pair | {"p_holm": None if pair["p"] is None else next(corrected)} for pair in pairs]
+
+
+def _compare(first_group: str, second_group: str, first: Mapping[str, float], second: Mapping[str, float]) -> Row:
+    x, y = np.array(list(first.values())), np.array(list(second.values()))
+    compared: Row = {"first_group": first_group, "second_group": second_group}
+    for name, values in (("first", x), ("second", y)):
+        sd = float(values.std(ddof=1)) if values.size > 1 else None
+        compared |= {f"n_{name}": values.size, f"mean_{name}": float(values.mean()), f"sd_{name}": sd}
+    compared["difference"] = float(x.mean() - y.mean())
+    reason = IN_BOTH_GROUPS if set(first) & set(second) else ""
+    if not reason and min(x.size, y.size) < MIN_INDIVIDUALS:
+        reason = TOO_FEW_INDIVIDUALS
+    if reason:
+        return compared | {"hedges_g": None, "p": None, "n_relabelings": 0, "exact": False, "reason": reason}
+    effect = hedges_g(x, y)
+    reason = NO_VARIANCE if effect is None else ""
+    return compared | permutation_test(x, y)._asdict() | {"hedges_g": effect, "reason": reason}
+
+
+def group_rows(recordings: Iterable[RecordingValue]) -> list[Row]:
+    """Rows of groups.csv: every pair of groups, for each behavior, measure and source in order of first appearance.
+
+    Recordings of both sources should be the same ones where the two are to be set side by side.
     """
     series: dict[tuple[str, str, str], list[RecordingValue]] = {}
     for item in recordings:
         series.setdefault((item.behavior, item.measure, item.source), []).append(item)
     return [
-        {"behavior": behavior, "measure": measure, "source": source} | asdict(comparison)
+        {"behavior": behavior, "measure": measure, "source": source} | comparison
         for (behavior, measure, source), items in series.items()
-        for comparison in compare_groups(individual_values(items), seed)
+        for comparison in compare_groups(individual_values(items))
     ]
 
 
 def recording_values(
-    statistics: Iterable[Row],
-    individuals: Mapping[str, str],
-    groups: Mapping[str, str],
-    measures: Sequence[str] = MEASURES,
+    statistics: Iterable[Row], individuals: Mapping[str, str], groups: Mapping[str, str]
 ) -> list[RecordingValue]:
-    """Values to compare, from rows of statistics.csv.
-
-    Parameters
-    ----------
-    statistics : iterable of dict
-        As of `pipeline.scoring.statistics.ethology_tables.statistics_rows`.
-    individuals, groups : mapping of recording id to str
-        A recording that is not in them has none.
-    measures : sequence of str
-        Columns of the rows.
-    """
+    """Values of `MEASURES` to compare, from rows of statistics.csv, with whose recordings they are of."""
     return [
         RecordingValue(
             recording=(recording := str(row["recording"])),
@@ -301,8 +200,8 @@ def recording_values(
             behavior=str(row["behavior"]),
             source=str(row["source"]),
             measure=measure,
-            value=None if row[measure] is None else float(str(row[measure])),
+            value=None if row[measure] is None else float(row[measure]),
         )
         for row in statistics
-        for measure in measures
+        for measure in MEASURES
     ]
