@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def imported(tree: ast.AST) -> set[str]:
     return names
 
 
+def imported_at_top(tree: ast.AST) -> set[str]:
+    """The same without imports inside functions, which wait until they are needed."""
+    inside = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    later = {id(node) for function in inside for node in ast.walk(function)}
+    body = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) and id(n) not in later]
+    return imported(ast.Module(body=body, type_ignores=[]))
+
+
 def roots(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
@@ -83,6 +92,16 @@ def test_arrows_point_down_and_leaves_stand_on_the_common_ground():
     up = [said for (a, b), names in arrows().items() if place[b] < place[a] for said in names]
     up += [said for (a, b), names in arrows().items() if a in LEAVES and b != "common" for said in names]
     assert not up
+
+
+def test_no_module_needs_itself():
+    modules = {name_of(path) for path in source_files()}
+    needs = {
+        name_of(path): {name if name in modules else name.rpartition(".")[0] for name in imported_at_top(tree_of(path))}
+        & modules
+        for path in source_files()
+    }
+    list(TopologicalSorter(needs).static_order())  # raises CycleError
 
 
 def test_the_house_is_not_too_high():

@@ -14,7 +14,8 @@ from pipeline.dataset.findings import Finding, Severity, change_finding, error_f
 from pipeline.dataset.label_findings import LabelSummary, behavior_findings, label_findings, summarise_labels
 from pipeline.dataset.pose_findings import low_likelihood_share, on_animal_share
 from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
-from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
+from pipeline.dataset.recording import Recording
+from pipeline.dataset.table import nothing_to_learn_from, read_recordings
 from pipeline.runtime.progress import Bar, progress_bars
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from rich.table import Table
 from common.errors import InputError
 from common.notes import Doubt
 from pipeline.commands.arguments import command_parser
-from pipeline.dataset.table import Recording, read_recordings
+from pipeline.dataset.recording import Recording
+from pipeline.dataset.table import read_recordings
 from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
 from pipeline.run_folder.run_dir import RunDir
 

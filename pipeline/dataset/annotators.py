@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.names import unsafe_name_reason
 from pipeline.dataset.labels import LabelTrack
-from pipeline.dataset.table import Recording
+from pipeline.dataset.recording import Recording
 from pipeline.scoring.agreement import merge_annotators
 from pipeline.scoring.timeline import Track
 

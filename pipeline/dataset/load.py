@@ -18,8 +18,9 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
 from pipeline.dataset.labels import LabelTrack, label_tracks
 from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
+from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side, split_groups
-from pipeline.dataset.table import Recording, nothing_to_learn_from, read_recordings
+from pipeline.dataset.table import nothing_to_learn_from, read_recordings
 from pipeline.demo.make import make_demo
 from pipeline.runtime.progress import progress_bars
 

@@ -23,7 +23,7 @@ from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
 from pipeline.dataset.label_findings import seconds_findings
 from pipeline.dataset.pose_findings import pose_findings
-from pipeline.dataset.table import Recording
+from pipeline.dataset.recording import Recording
 from pipeline.runtime.progress import Bar
 
 Progress = Callable[[int, int], None]

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from common.errors import InputError
-
-if TYPE_CHECKING:
-    from pipeline.dataset.table import Recording
+from pipeline.dataset.recording import Recording
 
 
-def split_groups(recordings: Sequence["Recording"], sha256: Mapping[str, str] | None = None) -> dict[str, str]:
+def split_groups(recordings: Sequence[Recording], sha256: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name the group of each recording, by id: the individual of the first recording that it is linked with.
 
     Two animals in one video see each other and move together, so they are no independent test of each other. By
@@ -34,7 +31,7 @@ def split_groups(recordings: Sequence["Recording"], sha256: Mapping[str, str] | 
 
 
 def require_one_side(
-    table_path: Path, recordings: Sequence["Recording"], sha256: Mapping[str, str] | None = None
+    table_path: Path, recordings: Sequence[Recording], sha256: Mapping[str, str] | None = None
 ) -> None:
     """Refuse what would be learned from and tested on.
 

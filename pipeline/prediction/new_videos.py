@@ -7,7 +7,8 @@ from common.errors import InputError
 from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.dataset.pairing.pairing import find_poses
 from pipeline.dataset.pairing.table_cells import guess_individuals, recording_ids
-from pipeline.dataset.table import BLOB, Recording
+from pipeline.dataset.recording import Recording
+from pipeline.dataset.table import BLOB
 
 POSES_BESIDE = "beside the video"
 _POSE_SUFFIXES = (".csv", ".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")

@@ -20,7 +20,7 @@ from models.threads import load_tensorflow
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import CheckedRecording, load_recordings, summarise
-from pipeline.dataset.table import Recording
+from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, measured_scores, source_as_trained

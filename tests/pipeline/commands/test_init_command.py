@@ -11,7 +11,8 @@ from pipeline.commands.init import run_init_command
 from pipeline.config.schema import load_config
 from pipeline.dataset.load import load_dataset
 from pipeline.dataset.pairing.table_cells import guess_individuals, recording_ids, safe_name
-from pipeline.dataset.table import Recording, read_recordings
+from pipeline.dataset.recording import Recording
+from pipeline.dataset.table import read_recordings
 from tests.lab import N_FRAMES, known_labels, write_labels, write_poses, write_video
 
 DLC = "DLC_resnet50_openOct30shuffle1_100000"

@@ -10,7 +10,7 @@ from common.errors import InputError
 from pipeline.command_line import main
 from pipeline.dataset.annotators import check_annotators, choose_labels
 from pipeline.dataset.labels import LabelTrack
-from pipeline.dataset.table import Recording
+from pipeline.dataset.recording import Recording
 from tests.lab import known_labels, make_embedded_lab, write_labels
 
 

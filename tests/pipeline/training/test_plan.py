@@ -8,7 +8,7 @@ import pytest
 from pipeline.config.schema import ExperimentConfig, parse_config
 from pipeline.dataset.labels import LabelTrack
 from pipeline.dataset.load import CheckedRecording
-from pipeline.dataset.table import Recording
+from pipeline.dataset.recording import Recording
 from pipeline.run_folder.contents import CHOICES
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import FINAL, read_tables
