@@ -5,6 +5,7 @@ Every frame carries its number as black and white blocks (tests/features/test_fr
 
 import base64
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from features.video.reading import iter_bgr_frames
+from features.video.reading import UnreadableVideoError, iter_bgr_frames
 from pipeline.films import browser_video
 from pipeline.films.browser_video import BrowserVideoWriter, exact_rate, make_browser_video, plays_in_browsers
 from tests.browser import BROWSER, needs_browser
@@ -186,7 +187,8 @@ def test_what_plays_as_it_is(tmp_path):
     assert not plays_in_browsers(rare), "jumping takes too long"
     (tmp_path / "text.mp4").write_text("no video at all", encoding="utf-8")
     assert not plays_in_browsers(tmp_path / "text.mp4")
-    assert not plays_in_browsers(tmp_path / "gone.mp4")
+    with pytest.raises(UnreadableVideoError, match="no video at"):
+        plays_in_browsers(tmp_path / "gone.mp4")
 
 
 def test_what_is_no_video_is_refused_and_leaves_nothing(tmp_path):
@@ -228,7 +230,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_killed_process_leaves_no_video_and_its_remains_are_written_over(tmp_path):
+def test_a_killed_process_leaves_no_video_and_its_remains_are_cleared_away_later(tmp_path):
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
         "from pipeline.films.browser_video import BrowserVideoWriter\n"
@@ -245,6 +247,9 @@ def test_a_killed_process_leaves_no_video_and_its_remains_are_written_over(tmp_p
     process.wait()
     (remains,) = tmp_path.iterdir()
     assert remains.name.startswith(".played.mp4.")
+    make_browser_video(DATA / "numbered_h264_250.mp4", path, ignore, 250.0)
+    assert set(tmp_path.iterdir()) == {path, remains}, "another process might still be writing it"
+    os.utime(remains, (0, 0))
     make_browser_video(DATA / "numbered_h264_250.mp4", path, ignore, 250.0)
     assert list(tmp_path.iterdir()) == [path]
 
