@@ -52,7 +52,8 @@ NAMES = st.sampled_from(
         "time", "frame", "", "behavior", "start", "stop", "start_s", "stop_s", "start_frame", "stop_frame", "Action",
         "background", "a_x", "a_y", "a_p", "subject", "Behavior type", "Status", "Start (s)", "Stop (s)", "FPS",
         "Source", "Media duration (s)", "Time offset (s)", "from", "to", "End (s)", "onset_ms", "offset[ms]",
-        "end_frame", "start_time", "end_time", "agent_id", "target_id", "video_id", "file", "id", "annotator", "label", "type",
+        "end_frame", "start_time", "end_time", "agent_id", "target_id", "video_id", "file", "id", "annotator",
+        "label", "type",
     ]
 )  # fmt: skip
 EDITS = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 4), st.binary(max_size=4)), max_size=6)
