@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.suggestions import listing
-from features.video.reading import check_video_file
+from features.video.files import check_video_file
 from pipeline.commands.arguments import add_run, command_parser, require_recordings
 from pipeline.films.originals import (
     files_by_name,

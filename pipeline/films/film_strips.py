@@ -16,7 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from common.colors import GRID, INK, MUTED, behavior_colors
 from features.crops import crop_square, resize_crop
-from features.video.reading import UnreadableVideoError, opened_video
+from features.video.files import UnreadableVideoError
+from features.video.opening import opened_capture
 from pipeline.dataset.load import CheckedRecording
 from pipeline.run_folder.film_strips import write_film_strips
 from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
@@ -227,7 +228,7 @@ def _frames_in_order(
     A grabbed frame is decoded all the same (later ones build on it) but isn't converted or copied, which
     costs more than decoding.
     """
-    with opened_video(path) as capture:
+    with opened_capture(path) as capture:
         for number in range(max(frames, default=-1) + 1):
             if not capture.grab():
                 return
