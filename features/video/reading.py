@@ -22,7 +22,7 @@ from common.errors import InputError
 # FFmpeg writes its own remarks on damaged files to the terminal, between progress bars; ours say it in words.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-MAX_FPS = 2000.0
+MIN_FPS, MAX_FPS = 0.01, 2000.0
 TEXT_CODECS = ("ansi", "bintext", "xbin", "idf")
 """What FFmpeg makes of text files: a film of the text."""
 
