@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from common.errors import InputError
-from common.names import unsafe_name_reason
+from common.names import invisible_letters, unsafe_name_reason
 from common.yaml_text import dump_yaml
 from features.backbones import BackboneConfig
 from features.backbones.base import NetworkConfig
@@ -64,6 +64,13 @@ class ExecutionConfig(BaseModel):
         default=Path("cache"), description="Folder of the cached embeddings (shared by experiments)."
     )
     output_dir: Path = Field(default=Path("runs"), description="Folder in which the run's folder is made.")
+
+    @field_validator("cache_dir", "output_dir")
+    @classmethod
+    def _are_names_of_folders(cls, folder: Path) -> Path:
+        if invisible_letters(str(folder)):
+            raise ValueError("should be the path of a folder, without characters that are not seen")
+        return folder
 
 
 class ExperimentConfig(BaseModel):

@@ -4,7 +4,6 @@ Read by a YAML 1.2 safe loader, so that `1e-3` is a number and `no` is a word.
 """
 
 import difflib
-import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -130,7 +129,7 @@ def _require_small(root: Node) -> None:
         if not isinstance(node, ScalarNode):
             children = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
             waiting += [(child, depth + 1) for child in children]
-        elif any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\r\n" for letter in node.value):
-            raise NotYamlError(f"it has a control character{_place(node.start_mark)}")
+        elif any("\ud800" <= letter <= "\udfff" for letter in node.value):
+            raise NotYamlError(f"it has half of a character (a surrogate){_place(node.start_mark)}")
         elif str(node.tag).endswith((":int", ":float")) and len(node.value) > _LONGEST_NUMBER:
             raise NotYamlError(f"it has a number of {len(node.value):,} digits{_place(node.start_mark)}")
