@@ -23,7 +23,7 @@ class CenterConfig(BaseModel):
     individual: str | None = Field(default=None, description="whose keypoints, where the file holds several animals")
     min_likelihood: float = Field(default=0.6, ge=0, le=1, description="a keypoint below this is taken as not seen")
     max_gap_s: float = Field(
-        default=1.0, ge=0, allow_inf_nan=False, description="longer gaps are held, not interpolated, and marked"
+        default=1.0, ge=0, le=3600, description="longer gaps are held, not interpolated, and marked"
     )
 
     @field_validator("keypoints")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from features.video.files import UnreadableVideoError
 from features.video.opening import opened_capture
 
-MAX_FPS = 2000.0
+MIN_FPS, MAX_FPS = 0.01, 2000.0
 
 
 class VideoHeader(NamedTuple):

@@ -29,6 +29,7 @@ from pipeline.dataset.table import COLUMNS
 MOST_FILES = 50_000
 MOST_LEVELS = 12
 _MOST_TEXT_BYTES = 1_000_000_000
+_UNPRINTABLE = "its name has a line break or another sign that a table can't hold; rename it"
 _TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".annot", ".boris", ".boris_gz", ".json")
 _ARRAYS = (".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
 _BORIS_NAMES = (".boris", ".boris_gz", ".json")
@@ -148,8 +149,8 @@ def _pose_format(path: Path) -> str:
     try:
         found = next((name for name, reader in READERS.items() if reader.matches(path)), "")
         return "" if found == "npy_tracks" and not _are_tracks(path) else found
-    except (InputError, OSError, ValueError, zipfile.BadZipFile):
-        return ""  # neither text nor a known array: no file of ours
+    except Exception:  # neither text nor a known array; damaged arrays raise whatever their bytes lead to
+        return ""
 
 
 def _are_tracks(path: Path) -> bool:
@@ -219,8 +220,7 @@ def _files(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
                 folders.remove(name)
         for path in (here / name for name in sorted(names) if not name.startswith((".", "~$"))):
             if not path.name.isprintable():
-                reason = "its name has a line break or another sign that a table can't hold; rename it"
-                skipped.append(Skipped(path, reason))
+                skipped.append(Skipped(path, _UNPRINTABLE))
             elif path.is_file():
                 n_files += 1
                 if n_files > MOST_FILES:
@@ -239,6 +239,8 @@ def _is_none_of_a_lab(folder: Path) -> bool:
 
 def _not_entered(folder: Path) -> str:
     """Why a folder is left aside; "" = it isn't."""
+    if not folder.name.isprintable():
+        return _UNPRINTABLE
     if folder.name.casefold() in _DEEPLABCUT_FOLDERS:
         return "DeepLabCut's own training images or networks"
     if (folder / "provenance.json").is_file() or ((folder / "config.yaml").is_file() and (folder / "fits").is_dir()):
