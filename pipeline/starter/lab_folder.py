@@ -16,7 +16,7 @@ import numpy as np
 from common.errors import InputError
 from common.suggestions import listing
 from features.poses import READERS
-from features.poses.deeplabcut import read_header
+from features.poses.deeplabcut import read_header, require_video_poses
 from pipeline.annotations import FORMATS
 from pipeline.annotations.boris import aggregated, project, tabular
 from pipeline.annotations.boris.exports import media_by_observation
@@ -37,6 +37,7 @@ _DEEPLABCUT_FOLDERS = {
     "labeled-data", "training-datasets", "dlc-models", "dlc-models-pytorch", "evaluation-results",
     "evaluation-results-pytorch", "unaugmented-data-set",
 }  # fmt: skip
+_POSES_ALONE = ("sleap_csv", "xy_csv", "movement")
 _DEEPLABCUT_TRAINING = "collecteddata_"
 _OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages", "$recycle.bin", "system volume information"}
 
@@ -111,7 +112,7 @@ def recognise(path: Path) -> frozenset[str]:
         raise InputError("it is larger than 1 GB, which no table of one video is")
     is_table = path.suffix.casefold() in _TABLES
     pose_format = "" if path.suffix.casefold() in (".xlsx", *_BORIS_NAMES) else _pose_format(path)
-    has_labels = is_table and pose_format not in ("xy_csv", "movement") and _holds_labels(path, pose_format)
+    has_labels = is_table and pose_format not in _POSES_ALONE and _holds_labels(path, pose_format)
     return frozenset(["poses"] * bool(pose_format) + ["annotations"] * has_labels)
 
 
@@ -146,11 +147,16 @@ def sources_of(path: Path) -> list[AnnotationSource]:
 
 
 def _pose_format(path: Path) -> str:
+    """Name of the reader; "" = none. Raises `InputError` for points that are not of a video."""
     try:
         found = next((name for name, reader in READERS.items() if reader.matches(path)), "")
-        return "" if found == "npy_tracks" and not _are_tracks(path) else found
+        found = "" if found == "npy_tracks" and not _are_tracks(path) else found
+        header = read_header(path) if found == "deeplabcut_csv" else None
     except Exception:  # neither text nor a known array; damaged arrays raise whatever their bytes lead to
         return ""
+    if header is not None:
+        require_video_poses(path, header)
+    return found
 
 
 def _are_tracks(path: Path) -> bool:
