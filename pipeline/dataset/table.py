@@ -15,7 +15,7 @@ from common.errors import InputError, shown
 from common.files import is_file, is_folder
 from common.names import invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import AnnotationChoice, is_project, require_format, tells_animals_apart
+from pipeline.annotations import AnnotationChoice, is_project, require_format, require_spans, tells_animals_apart
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side
 
@@ -30,7 +30,7 @@ _POOLED = "pooled"
 BLOB = "blob"
 _FORMAT = re.compile(r"([a-z][a-z_0-9]+):(.+)")  # one letter is a Windows drive
 _PART = re.compile(r"#([a-z]+)=")
-_PARTS = ("observation", "media", "subject")
+_PARTS = ("observation", "media", "subject", "scored")
 
 
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
@@ -93,7 +93,7 @@ class _Uses:
             # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
             # export of several observations or subjects serves several recordings, each with its part.
             choice = recording.annotation_choices[annotator]
-            part = replace(choice, format="", animal="")
+            part = replace(choice, format="", scored="", animal="")
             if part != AnnotationChoice():
                 self._add_file(fields, recording, "annotations", path, f" {part}")
             elif (
@@ -234,8 +234,8 @@ def _recording(fields: _Row) -> Recording:
 def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, AnnotationChoice]]:
     """`annotator=path` joined by `;`, or one path alone; around a path what its file leaves open.
 
-    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME``; only the path is needed
-    (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
+    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``; only the path
+    is needed (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
     """
     paths: dict[str, Path] = {}
     choices: dict[str, AnnotationChoice] = {}
@@ -269,14 +269,17 @@ def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
         if name not in _PARTS or name in named or not value.strip():
             raise fields.error(
                 "annotations",
-                f"expected #observation=NAME, #media=NAME or #subject=NAME after the path, each once, found {text!r}."
+                "expected #observation=NAME, #media=NAME, #subject=NAME or #scored=FROM-TO after the path, each once, "
+                f"found {text!r}."
                 f"{did_you_mean(name, _PARTS) if name not in _PARTS else ''}",
             )
         named[name] = value.strip()
     found = None if is_file(_resolve(fields.csv_path, path)) else _FORMAT.fullmatch(path)
-    if found is None:
-        return path.strip(), AnnotationChoice(**named)
     try:
+        if "scored" in named:
+            require_spans(named["scored"])
+        if found is None:
+            return path.strip(), AnnotationChoice(**named)
         require_format(found[1])
     except InputError as error:
         raise fields.error("annotations", str(error)) from error

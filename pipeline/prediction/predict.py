@@ -19,7 +19,7 @@ from models.inference import TrainedHead
 from models.threads import load_tensorflow
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.schema import ExperimentConfig, dump_config
-from pipeline.dataset.load import CheckedRecording, load_recordings, summarise
+from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
 from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
@@ -154,7 +154,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     notes = write_results(config, run, checked, timelines, choices, stage_two.history)
     notes += cut_film_strips(run, checked, [*map(_as_scored, timelines.head)], config.crop.size_px)
     record.finish(
-        [*trained.version_notes(), *(note for item in checked for note in item.notes), *outcome.notes, *notes],
+        [*trained.version_notes(), *notes_on(checked), *outcome.notes, *notes],
         uncalibrated=choices.uncalibrated(),
     )
     write_report(run.path)
