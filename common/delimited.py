@@ -18,7 +18,8 @@ from common.files import is_file, is_folder
 DELIMITERS = (",", ";", "\t")
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel or zip file; save it as CSV",
-    b"\xd0\xcf\x11\xe0": "an old Excel file; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of 97-2003 (.xls); save or export it as CSV, .xlsx or .ods",
+    b"MATLAB": "a MATLAB file (.mat); in MATLAB, write what it holds as a table: writetable(T, 'name.csv')",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF",
 }
@@ -64,7 +65,7 @@ def find_dialect(path: Path) -> Dialect:
     InputError
         The file is not text, or in no encoding that is known here.
     """
-    encoding = _find_encoding(path)
+    encoding = find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         line = ""
         for line in file:
@@ -109,7 +110,14 @@ def _one_line(cell: str) -> str:
     return " ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip()
 
 
-def _find_encoding(path: Path) -> str:
+def find_encoding(path: Path) -> str:
+    """Find the encoding of a text.
+
+    Raises
+    ------
+    InputError
+        The file is not text, or in no encoding that is known here.
+    """
     with path.open("rb") as file:
         start = file.read(4096)
     for signature, what in _SIGNATURES.items():

@@ -15,7 +15,7 @@ from common.errors import InputError, shown
 from common.files import is_file, is_folder
 from common.names import invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import AnnotationChoice, is_project, require_format, require_spans, tells_animals_apart
+from pipeline.annotations import AnnotationChoice, names_videos, require_format, require_spans, tells_animals_apart
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side
 
@@ -90,14 +90,14 @@ class _Uses:
         self.ids[recording.id.casefold()] = fields.row
         self._add_file(fields, recording, "video", recording.video_path)
         for annotator, path in recording.annotation_paths.items():
-            # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
-            # export of several observations or subjects serves several recordings, each with its part.
+            # The thesis' form keeps labels in the pose file: the two columns may name one file. A project, an export
+            # of several observations or subjects, or a table of many recordings serves several, each with its part.
             choice = recording.annotation_choices[annotator]
             part = replace(choice, format="", scored="", animal="")
             if part != AnnotationChoice():
                 self._add_file(fields, recording, "annotations", path, f" {part}")
             elif (
-                not is_project(path)
+                not (str(path) in self.files and names_videos(path))
                 and self._add_file(fields, recording, "annotations", path)
                 and not tells_animals_apart(path, choice.format)
             ):
