@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
+from common.files import is_file, is_folder
 
 DELIMITERS = (",", ";", "\t")
 _SIGNATURES = {
@@ -35,8 +36,8 @@ class Dialect:
 
 def require_file(path: Path, what: str) -> None:
     """Raise `InputError` unless `path` is a readable file that holds something; `what` is e.g. "pose file"."""
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
+    if not is_file(path):
+        found = "a folder" if is_folder(path) else "nothing"
         raise InputError(f"Expected the {what} {path}, found {found} there. Check the path's spelling.")
     try:
         with path.open("rb") as file:

@@ -7,7 +7,7 @@ probabilities of every frame -> post-processing -> scores, predictions, bouts ->
 import logging
 
 from pipeline.config.schema import ExperimentConfig, dump_config
-from pipeline.dataset.load import input_fingerprints, load_dataset, summarise
+from pipeline.dataset.load import input_fingerprints, load_dataset, notes_on, summarise
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.report.html import write_report
 from pipeline.run_folder.finished import Stage, is_done_already
@@ -66,7 +66,7 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
     record.stage_done("scores and tables", n_frames, uncalibrated=choices.uncalibrated())
 
-    notes = [note for item in recordings for note in item.notes] + stage_two.notes + result_notes
+    notes = notes_on(recordings) + stage_two.notes + result_notes
     record.finish(notes, n_workers=stage_two.n_workers, n_fits=stage_two.n_fits, n_fits_resumed=stage_two.n_resumed)
     write_report(run.path)
     record.stage_done("report")

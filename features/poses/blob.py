@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from features.tracks import PoseTrack
+from features.tracks import BLOB, PoseTrack
 from features.video.foreground import LARGEST, SMALLEST, BlobModel, FrameSampler, learn_blob, pieces, shrink
 from features.video.reading import iter_bgr_frames
 
-KEYPOINT = "blob"
 BLOB_VERSION = 1
 """Raised when the same video gives another track."""
 
@@ -60,7 +59,7 @@ def track_blob(video_path: Path, progress: Callable[[int, int], None] | None = N
             progress(n_frames + number, 2 * n_frames)
     if progress is not None:
         progress(2 * n_frames, 2 * n_frames)
-    return PoseTrack((KEYPOINT,), xy_px, likelihood, video_path)
+    return PoseTrack((BLOB,), xy_px, likelihood, video_path)
 
 
 def measure_length_px(sampler: FrameSampler, name: str) -> float:

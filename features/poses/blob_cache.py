@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from common.files import replace_bytes
-from features.poses.blob import BLOB_VERSION, KEYPOINT, track_blob
-from features.tracks import PoseTrack
+from features.poses.blob import BLOB_VERSION, track_blob
+from features.tracks import BLOB, PoseTrack
 from features.video.inspection import VideoInfo
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def _read(path: Path, made_from: str, video: VideoInfo) -> PoseTrack | None:
         return None
     if xy_px.shape != (video.n_frames, 1, 2) or likelihood.shape != (video.n_frames, 1):
         return None
-    return PoseTrack((KEYPOINT,), xy_px, likelihood, video.path)
+    return PoseTrack((BLOB,), xy_px, likelihood, video.path)
 
 
 def _write(path: Path, made_from: str, track: PoseTrack) -> None:

@@ -14,15 +14,10 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from common.files import replace_bytes, sha256_of
+from features.video.files import UnreadableVideoError, check_video_file
+from features.video.opening import opened_capture
 from features.video.quality import QUALITY_VERSION, QualityMeter, VideoQuality
-from features.video.reading import (
-    MAX_FPS,
-    UnreadableVideoError,
-    check_video_file,
-    opened_video,
-    read_header,
-    undecodable,
-)
+from features.video.reading import MAX_FPS, read_header, undecodable
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +86,7 @@ def inspect_video(
 def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
     """Decode all frames once, measure them, and hash the file."""
     meter = QualityMeter()
-    with opened_video(path) as capture:
+    with opened_capture(path) as capture:
         fps, n_frames_header, codec = read_header(capture)
         height_px, width_px = 0, 0
         while capture.grab():

@@ -26,6 +26,7 @@ from pipeline.annotations.boris import tabular as boris_tabular
 from pipeline.annotations.bout_tables import frames as bout_csv
 from pipeline.annotations.bout_tables import seconds as bout_csv_seconds
 from pipeline.annotations.opening import AnnotationFile, is_project, open_annotation_file
+from pipeline.annotations.scored_spans import require_spans, within_spans
 
 __all__ = [
     "FORMATS",
@@ -38,6 +39,7 @@ __all__ = [
     "names_videos",
     "read_annotation",
     "require_format",
+    "require_spans",
     "tells_animals_apart",
 ]
 
@@ -78,10 +80,10 @@ def read_annotation(
     again when labels are made of it.
 
     `n_frames` and `fps` are the decoded video's. What `choice` (what the user named: format, observation, media file,
-    subject) leaves open is recognised from the content, or is an error that says how to name it. By `video_name` the
-    video is found among the media of a BORIS file ("" = unknown), by `behaviors` (the annotators' names for those of
-    the experiment) a subject may be told. By `tolerance_frames` the video may differ in length from the one that was
-    scored (BORIS writes its length down).
+    subject, scored frames) leaves open is recognised from the content, or is an error that says how to name it. By
+    `video_name` the video is found among the media of a BORIS file ("" = unknown), by `behaviors` (the annotators'
+    names for those of the experiment) a subject may be told. By `tolerance_frames` the video may differ in length from
+    the one that was scored (BORIS writes its length down).
 
     Raises
     ------
@@ -93,7 +95,7 @@ def read_annotation(
     file = open_annotation_file(path)
     if choice.format:
         require_format(choice.format)
-    return FORMATS[choice.format or _recognise(file)].read(file, wanted)
+    return within_spans(FORMATS[choice.format or _recognise(file)].read(file, wanted), wanted)
 
 
 def _recognise(file: AnnotationFile) -> str:

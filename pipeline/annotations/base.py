@@ -6,7 +6,7 @@ Ends become half-open frames in the readers and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -17,7 +17,10 @@ from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.opening import AnnotationFile
-from pipeline.scoring.bouts.bouts import Bout, frames_from_runs
+from pipeline.scoring.bouts.bouts import Bout, frames_from_runs, runs_of_true
+
+Frames = tuple[int, int]
+"""Frames one after the other, half-open."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,13 @@ class FrameTable:
             return np.zeros(len(self.active), dtype=bool), np.asarray(self.scored.any(axis=1))
         return None
 
+    def within(self, spans: Sequence[Frames], reason: str) -> "FrameTable":
+        """Only what lies in these frames; the rest is unscored. What is left out is noted, `reason` says why."""
+        inside = _mask(spans, len(self.active))
+        outside = [run for column in (self.active & ~inside[:, None]).T for run in runs_of_true(column)]
+        notes = (*self.notes, *_left_out(self.path, outside, reason))
+        return replace(self, active=self.active & inside[:, None], scored=self.scored & inside[:, None], notes=notes)
+
 
 @dataclass(frozen=True)
 class EventList:
@@ -79,9 +89,11 @@ class EventList:
 
     `behaviors` names all state events, as in the file; the bouts of one may be shorter than a frame and cover none.
     `bouts` are half-open, in the file's order, and those of one behavior don't overlap. `span` reaches to the end of
-    the last bout, with its row. `faults`: behaviors that have no duration (point events) → what is wrong, an error only
-    if asked for. `notes`: what the user should know of how the file was read. `watched`: frames that were watched,
-    half-open, where the file says so; None = the whole video.
+    the last bout, with its row. `faults`: behaviors that can't be told (point events have no duration) → what is wrong,
+    an error only if asked for. `notes`: what the user should know of how the file was read. `watched`: frames that were
+    watched, in order, where file or user say so; None = the whole video. `streams`: where a file keeps behaviors that
+    go on at the same time in streams, the behaviors of each that was read; one of no stream is unscored (see
+    `pipeline.dataset.streams`).
     """
 
     path: Path
@@ -91,18 +103,54 @@ class EventList:
     span: LabelSpan
     faults: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    watched: tuple[int, int] | None = None
+    watched: tuple[Frames, ...] | None = None
+    streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def frames_of(self, behavior: str, n_frames: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-        """(active, scored), each (n_frames,); a behavior that isn't listed never happened."""
+        """(active, scored), each (n_frames,); a behavior that isn't listed never happened, but in a stream."""
+        if self.streams and not any(behavior in names for names in self.streams.values()):
+            return None
         runs = [(bout.start_frame, bout.stop_frame) for bout in self.bouts if bout.behavior == behavior]
         active = frames_from_runs(runs, n_frames)
-        scored = active.copy()
-        scored[slice(*self.watched) if self.watched else slice(None)] = True
-        return active, scored
+        return active, active | _mask([(0, n_frames)] if self.watched is None else self.watched, n_frames)
+
+    def within(self, spans: Sequence[Frames], reason: str) -> "EventList":
+        """Only what lies in these frames; the rest is unscored. What is left out is noted, `reason` says why."""
+        # With its modifiers a bout is there once more.
+        ends = {(bout.behavior.partition(" (")[0], bout.start_frame, bout.stop_frame) for bout in self.bouts}
+        outside = [(start, stop) for _, start, stop in ends if (start, stop) not in overlaps((start, stop), spans)]
+        watched = spans if self.watched is None else [part for own in self.watched for part in overlaps(own, spans)]
+        bouts = tuple(
+            Bout(bout.behavior, *part)
+            for bout in self.bouts
+            for part in overlaps((bout.start_frame, bout.stop_frame), spans)
+        )
+        notes = (*self.notes, *_left_out(self.path, outside, reason))
+        return replace(self, bouts=bouts, watched=tuple(watched), notes=notes)
 
 
 RawAnnotation = FrameTable | EventList
+
+
+def overlaps(frames: Frames, spans: Iterable[Frames]) -> list[Frames]:
+    """What of some frames lies in each of several spans, where anything does."""
+    found = ((max(frames[0], start), min(frames[1], stop)) for start, stop in spans)
+    return [(start, stop) for start, stop in found if start < stop]
+
+
+def _mask(spans: Iterable[Frames], n_frames: int) -> NDArray[np.bool_]:
+    return frames_from_runs([part for span in spans for part in overlaps(span, [(0, n_frames)])], n_frames)
+
+
+def _left_out(path: Path, outside: Sequence[Frames], reason: str) -> tuple[str, ...]:
+    if not outside:
+        return ()
+    n_bouts = f"{len(outside)} bouts lie" if len(outside) > 1 else "a bout lies"
+    first = min(outside)
+    return (
+        f"In {path.name}, {n_bouts} outside of {reason} and count for nothing there, the first in frames "
+        f"{first[0]:,} to {first[1] - 1:,}.",
+    )
 
 
 @dataclass(frozen=True)
@@ -110,18 +158,20 @@ class AnnotationChoice:
     """What the user names where a file leaves a choice; "" = not named.
 
     In the table of recordings it is written around the path, each part only where it is needed:
-    ``format:path#observation=NAME#media=NAME#subject=NAME``.
+    ``format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``.
 
     `format` is a name in `FORMATS`, for a file whose content fits several; `observation` one of a BORIS file; `media`
     the video of an observation of several, where it isn't named as the recording's video is; `subject` whose behaviors
-    (a subject in BORIS, a channel or stream in Caltech files). `animal` is the one that the row is of: the subject
-    where none is named. Formats of one animal per file don't ask.
+    (a subject in BORIS, a channel or stream in Caltech files, several of these joined by ``+``); `scored` from where to
+    where the video was scored (see `scored_spans`). `animal` is the one that the row is of: the subject where none is
+    named. Formats of one animal per file don't ask.
     """
 
     format: str = ""
     observation: str = ""
     media: str = ""
     subject: str = ""
+    scored: str = ""
     animal: str = ""
 
     @property
@@ -191,9 +241,9 @@ def collect_bouts(
     found: list[FoundBout],
     faults: Mapping[str, str],
     notes: tuple[str, ...] = (),
-    watched: tuple[int, int] | None = None,
+    watched: Frames | None = None,
 ) -> EventList:
-    """Unite intervals that overlap and make them an `EventList`.
+    """Unite intervals that overlap and make them an `EventList`; bouts outside of what was `watched` are left out.
 
     A behavior with modifiers is known twice: by its name alone (any modifier) and as ``behavior (modifiers)``. Bouts of
     one name that overlap are one, which is noted where their modifiers are the same. Bouts shorter than a frame cover
@@ -209,7 +259,8 @@ def collect_bouts(
     parts = [bout for name in modified for bout in _united(bout for bout in covering if bout.full_name == name)]
     bouts += [Bout(bout.full_name, *bout[2:4]) for bout in sorted(parts)]
     span = LabelSpan(end, False, file.at(row))
-    return EventList(file.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes, watched)
+    found_all = EventList(file.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes)
+    return found_all if watched is None else found_all.within([watched], "what was watched by the file itself")
 
 
 _Item = TypeVar("_Item")

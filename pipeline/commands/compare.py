@@ -81,7 +81,7 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
     # Drawing takes a second to import: errors in the arguments come before it.
     from pipeline.report.comparison.page import write_comparison
     from pipeline.report.comparison.pairs import name_runs
-    from pipeline.report.comparison.runs import compare_runs
+    from pipeline.report.comparison.runs import compare_runs, share_anything
     from pipeline.report.terminal import print_comparison
     from pipeline.run_folder.reading import read_run
 
@@ -97,7 +97,7 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
             f"The runs {names} have no behavior in common, so that there is nothing to compare. Behaviors are the same "
             "when their names under `behaviors:` are."
         )
-    if not any(item.n_recordings for item in comparison.differences):
+    if not share_anything(comparison):
         raise InputError(
             f"The runs {names} have no recording in common that two of them scored against the same human labels, so "
             "that there is nothing to compare. Recordings are the same when their ids, their subset (cross-validation "

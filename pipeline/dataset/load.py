@@ -16,6 +16,9 @@ from features.video.inspection import VideoInfo
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
+from pipeline.dataset.equal_findings import equal_findings, equal_notes, names_of
+from pipeline.dataset.findings import Finding
+from pipeline.dataset.label_findings import label_findings
 from pipeline.dataset.labels import LabelTrack, label_tracks
 from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
 from pipeline.dataset.recording import Recording
@@ -127,23 +130,30 @@ def check_recordings(
     InputError
         A behavior that no file has, or that can't be read; copies of one video for train and for test.
     """
-    sources = {_Source(item.id, name): item for item in loaded for name in item.labels}
+    annotations = {_Source(item.id, name): found.annotation for item in loaded for name, found in item.labels.items()}
     n_frames = {item.id: item.measured.n_frames for item in loaded if item.measured is not None}
     tracks = label_tracks(
-        {str(source): item.labels[source.annotator].annotation for source, item in sources.items()},
+        {str(source): annotation for source, annotation in annotations.items()},
         config.their_names(),
-        {str(source): n_frames[source.recording] for source in sources},
+        {str(source): n_frames[source.recording] for source in annotations},
         are_behaviors_known,
     )
     by_recording: dict[str, dict[str, LabelTrack]] = {}
-    for source in sources:
+    for source in annotations:
         by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
     chosen = {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
     sha256 = {item.id: item.video.sha256 for item in loaded if item.video is not None}
     recordings = [item.recording for item in loaded]
     require_one_side(Path(config.recordings), recordings, sha256)
     groups = split_groups(recordings, sha256)
-    return [_checked(item, chosen.get(item.id), groups[item.id]) for item in loaded]
+    told = {item.id: _told(item) for item in loaded}
+    for finding in label_findings(annotations, config.their_names(), n_frames):
+        if finding.severity == "warning":
+            told[finding.recording].append(finding)
+    for equal in equal_findings((finding for found in told.values() for finding in found), recordings):
+        more = f" (Likewise {equal.n_findings - 1} more: {equal.where}.)" if equal.n_findings > 1 else ""
+        log.warning("%s%s", equal.first.note, more)
+    return [_checked(item, chosen.get(item.id), groups[item.id], told[item.id]) for item in loaded]
 
 
 class _Source(NamedTuple):
@@ -156,7 +166,9 @@ class _Source(NamedTuple):
         return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
 
 
-def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: str) -> CheckedRecording:
+def _checked(
+    loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: str, told: Sequence[Finding]
+) -> CheckedRecording:
     assert loaded.measured is not None
     return CheckedRecording(
         loaded.recording,
@@ -166,24 +178,31 @@ def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: 
         loaded.measured.file_hashes,
         loaded.measured.n_frames,
         loaded.measured.fps,
-        tuple(_notes(loaded)),
+        (*(finding.note for finding in told), *_notes_of_readers(loaded)),
         chosen.disagreement if chosen else None,
         chosen.annotators if chosen else {},
         split_group,
     )
 
 
-def _notes(loaded: LoadedRecording) -> Iterator[str]:
-    """Yield what a reader of the report must know: nothing is moved, left out or doubtful in silence."""
+def _told(loaded: LoadedRecording) -> list[Finding]:
+    """What a reader of the report must know: nothing is moved, left out or doubtful in silence."""
     findings = [*loaded.findings, *(finding for found in loaded.labels.values() for finding in found.findings)]
     told = [finding for finding in findings if finding.is_change or finding.severity == "warning"]
-    for finding in sorted(told, key=lambda finding: not finding.is_change):
-        log.warning("%s", finding.note)
-        yield finding.note
+    return sorted(told, key=lambda finding: not finding.is_change)
+
+
+def _notes_of_readers(loaded: LoadedRecording) -> Iterator[str]:
     for name, found in loaded.labels.items():
         for note in found.annotation.notes:
             # What makes labels doubtful stays marked as such.
             yield type(note)(f"{_Source(loaded.id, name)}: {note}")
+
+
+def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
+    """All that is to be known of the recordings' files; what is the same for several of them, once."""
+    names = {item.id: names_of(item.recording) for item in recordings}
+    return equal_notes({item.id: item.notes for item in recordings}, names)
 
 
 def recordings_csv(config: ExperimentConfig) -> Path:

@@ -22,7 +22,7 @@ from pipeline.dataset.findings import Finding, change_finding, error_finding, vi
 from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
 from pipeline.dataset.label_findings import seconds_findings
-from pipeline.dataset.pose_findings import pose_findings
+from pipeline.dataset.pose_findings import pose_findings, reading_findings
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.progress import Bar
 
@@ -248,6 +248,7 @@ def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     pose = loaded.pose if loaded.poses is None else loaded.poses.pose
     if pose is None:
         return
+    loaded.findings += reading_findings(loaded.id, pose)
     centers = track_center(pose, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
     if loaded.poses is not None:
         centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered)

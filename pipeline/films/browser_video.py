@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.files import replacing
-from features.video.reading import MAX_FPS, UnreadableVideoError, check_video_file, iter_bgr_frames
+from features.video.files import UnreadableVideoError, check_video_file
+from features.video.opening import opened_container
+from features.video.reading import MAX_FPS, iter_bgr_frames
 from pipeline.films.originals import MADE_BY, require_no_original
 
 ENCODERS: dict[str, dict[str, str]] = {
@@ -240,14 +242,14 @@ def plays_in_browsers(video_path: Path) -> bool:
     check_video_file(video_path)
     codecs = _PLAYED.get(video_path.suffix.lower(), ())
     try:
-        with av.open(str(video_path)) as container:
+        with opened_container(video_path) as container:
             streams = container.streams.video
             return (
                 len(streams) == 1
                 and _is_played(streams[0], codecs)
                 and _is_steady(list(container.demux(streams[0])), streams[0])
             )
-    except (OSError, ValueError, FFmpegError):
+    except (UnreadableVideoError, OSError, ValueError, FFmpegError):
         return False
 
 

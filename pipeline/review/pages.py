@@ -16,7 +16,7 @@ from common.colors import behavior_colors
 from common.errors import InputError
 from common.files import write_text
 from common.templates import fill_template
-from features.video.reading import is_there
+from features.video.files import is_there
 from pipeline.films.browser_video import exact_rate
 from pipeline.review.corrections import boris_tree, corrections_folder, saved_state
 from pipeline.review.ranking import BUDGET_S, gain_s

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from common.errors import InputError
 from common.suggestions import did_you_mean
 from common.tables import Row
+from pipeline.config.yaml_tree import parse_yaml
 from pipeline.dataset.labels import names_in_annotations
 from pipeline.run_folder.contents import BASELINE_SCORES, RECORDINGS, SCORES, TRAINING
 from pipeline.run_folder.frame_tables import read_baseline, read_timeline
@@ -210,7 +209,7 @@ def _require_run(folder: RunDir) -> None:
 
 
 def _parse_yaml(text: str) -> Mapping[str, Any]:
-    tree = YAML(typ="safe", pure=True).load(text)
+    tree = parse_yaml(text)
     if not isinstance(tree, Mapping):
         raise ValueError("it holds no `key: value` lines")
     return tree

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.errors import InputError
 from common.tables import Row
-from features.video.reading import MAX_FPS
+from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.dataset.load import CheckedRecording
 from pipeline.run_folder.contents import RECORDINGS
 from pipeline.run_folder.run_dir import RunDir
@@ -76,8 +76,8 @@ def read_recordings(run: RunDir) -> tuple[RecordingRow, ...]:
 
 def _read_row(path: Path, number: int, cells: Row) -> RecordingRow:
     fps, n_frames = (_number(path, number, cells, name) for name in ("fps", "n_frames"))
-    if not 0 < fps <= MAX_FPS:
-        raise _no_number(path, number, cells, "fps", f"more than 0 and at most {MAX_FPS:g}")
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise _no_number(path, number, cells, "fps", f"from {MIN_FPS:g} to {MAX_FPS:g}")
     if n_frames < 1 or n_frames != int(n_frames):
         raise _no_number(path, number, cells, "n_frames", "a whole number, at least 1")
     video_path = Path(str(cells["video_path"])) if cells["video_path"] else None

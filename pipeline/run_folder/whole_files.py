@@ -1,10 +1,9 @@
 """Reading a file of a run folder, with errors that say what to do."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-
-from ruamel.yaml.error import YAMLError
 
 from common.errors import InputError
 
@@ -20,9 +19,9 @@ def read_required(path: Path, read: Callable[[Path], Content]) -> Content:
             f"A run folder holds {path.name}, but {path} does not exist. Give the folder of a run "
             "(for example runs/exp1) whose heads were trained, or run the experiment again."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, RecursionError) as error:
         raise InputError(
-            f"{path} cannot be read as a run's {path.name}: {str(error).splitlines()[0]}. "
+            f"{path} cannot be read as a run's {path.name}: {error}. "
             "It may have been edited or cut short; restore it or run the experiment again with --overwrite."
         ) from None
 

@@ -16,7 +16,7 @@ import numpy as np
 from common.errors import InputError
 from common.suggestions import listing
 from features.poses import READERS
-from features.poses.deeplabcut import read_header
+from features.poses.deeplabcut import read_header, require_video_poses
 from pipeline.annotations import FORMATS, media_by_observation
 from pipeline.annotations.frame_table import index_position, parse_cell
 from pipeline.annotations.opening import AnnotationFile, cell, open_annotation_file
@@ -27,6 +27,7 @@ from pipeline.dataset.table import COLUMNS
 MOST_FILES = 50_000
 MOST_LEVELS = 12
 _MOST_TEXT_BYTES = 1_000_000_000
+_UNPRINTABLE = "its name has a line break or another sign that a table can't hold; rename it"
 _TABLES = (
     ".csv", ".tsv", ".txt", ".xlsx", ".ods", ".xls", ".html", ".htm", ".annot", ".boris", ".boris_gz", ".json", ".mat",
 )  # fmt: skip
@@ -37,6 +38,7 @@ _DEEPLABCUT_FOLDERS = {
     "labeled-data", "training-datasets", "dlc-models", "dlc-models-pytorch", "evaluation-results",
     "evaluation-results-pytorch", "unaugmented-data-set",
 }  # fmt: skip
+_POSES_ALONE = ("sleap_csv", "xy_csv", "movement")
 _DEEPLABCUT_TRAINING = "collecteddata_"
 _OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages", "$recycle.bin", "system volume information"}
 
@@ -111,7 +113,7 @@ def recognise(path: Path) -> frozenset[str]:
         raise InputError("it is larger than 1 GB, which no table of one video is")
     is_table = path.suffix.casefold() in _TABLES
     pose_format = "" if path.suffix.casefold() in (*_NO_TEXT, *_BORIS_NAMES) else _pose_format(path)
-    has_labels = is_table and pose_format not in ("xy_csv", "movement") and _holds_labels(path, pose_format)
+    has_labels = is_table and pose_format not in _POSES_ALONE and _holds_labels(path, pose_format)
     return frozenset(["poses"] * bool(pose_format) + ["annotations"] * has_labels)
 
 
@@ -142,11 +144,16 @@ def sources_of(path: Path) -> list[AnnotationSource]:
 
 
 def _pose_format(path: Path) -> str:
+    """Name of the reader; "" = none. Raises `InputError` for points that are not of a video."""
     try:
         found = next((name for name, reader in READERS.items() if reader.matches(path)), "")
-        return "" if found == "npy_tracks" and not _are_tracks(path) else found
-    except (InputError, OSError, ValueError, zipfile.BadZipFile):
-        return ""  # neither text nor a known array: no file of ours
+        found = "" if found == "npy_tracks" and not _are_tracks(path) else found
+        header = read_header(path) if found == "deeplabcut_csv" else None
+    except Exception:  # neither text nor a known array; damaged arrays raise whatever their bytes lead to
+        return ""
+    if header is not None:
+        require_video_poses(path, header)
+    return found
 
 
 def _are_tracks(path: Path) -> bool:
@@ -216,8 +223,7 @@ def _files(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
                 folders.remove(name)
         for path in (here / name for name in sorted(names) if not name.startswith((".", "~$"))):
             if not path.name.isprintable():
-                reason = "its name has a line break or another sign that a table can't hold; rename it"
-                skipped.append(Skipped(path, reason))
+                skipped.append(Skipped(path, _UNPRINTABLE))
             elif path.is_file():
                 n_files += 1
                 if n_files > MOST_FILES:
@@ -236,6 +242,8 @@ def _is_none_of_a_lab(folder: Path) -> bool:
 
 def _not_entered(folder: Path) -> str:
     """Why a folder is left aside; "" = it isn't."""
+    if not folder.name.isprintable():
+        return _UNPRINTABLE
     if folder.name.casefold() in _DEEPLABCUT_FOLDERS:
         return "DeepLabCut's own training images or networks"
     if (folder / "provenance.json").is_file() or ((folder / "config.yaml").is_file() and (folder / "fits").is_dir()):

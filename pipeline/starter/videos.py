@@ -8,7 +8,8 @@ from pathlib import Path
 from common.errors import InputError
 from features.poses.blob import measure_length_px
 from features.video.foreground import N_SAMPLES, FrameSampler
-from features.video.reading import MAX_FPS, iter_bgr_frames, opened_video, read_header
+from features.video.opening import opened_capture
+from features.video.reading import MAX_FPS, iter_bgr_frames, read_header
 
 _LOOKED_AT_S = 120.0  # enough for an animal to walk about
 
@@ -34,7 +35,7 @@ def read_video_header(path: Path) -> VideoHeader:
     frame = next(iter_bgr_frames(path), None)
     if frame is None:
         raise InputError(f"no frame of {path.name} can be decoded. Does it play in a video player?")
-    with opened_video(path) as capture:
+    with opened_capture(path) as capture:
         fps, n_frames, _ = read_header(capture)
     if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
         raise InputError(f"the header of {path.name} gives {fps:g} frames per second. Re-encode it with its true rate.")

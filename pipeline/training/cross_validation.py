@@ -81,7 +81,9 @@ def run_stage_two(
     """
     started = time.monotonic()
     plan = FitPlan(config, recordings, folds, head_path)
-    outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), n_fits=plan.n_fits)
+    outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), notes=plan.notes(), n_fits=plan.n_fits)
+    for note in outcome.notes:
+        log.warning("%s", note)
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
     sources = {r.id: r.source for r in recordings}
     with progress_bars() as bars:

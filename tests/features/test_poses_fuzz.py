@@ -54,6 +54,7 @@ def seeds() -> dict[str, bytes]:
         "multi.csv": "\n".join(MULTI).encode("utf-16"),
         "flat.csv": b"frame;nose_x;nose_y;nose_likelihood\n0;1,5;2;0,5\n1;2;3;1\n",
         "plain.csv": b"frame,x,y,likelihood,id\n0,1,2,0.5,0\n3,4,5,1.0,0\n2,,,,0\n",
+        "sleap.csv": b"track,frame_idx,instance.score,nose.x,nose.y,nose.score\na,0,1.0,1,2,0.9\na,3,1.0,2,3,1.01\n",
         "via.csv": b"filename,region_shape_attributes,region_attributes\n00.png,{},{}\n",
         "sleap.h5": (folder / "sleap_analysis.h5").read_bytes(),
         "project.slp": (folder / "sleap_project.slp").read_bytes(),

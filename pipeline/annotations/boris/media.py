@@ -7,7 +7,8 @@ all times. The video is told by its file name, since only that stands in BORIS' 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -146,6 +147,15 @@ def other_video_doubts(file: AnnotationFile, names: Sequence[str], wanted: Wante
             "of another one."
         ),
     )
+
+
+@contextmanager
+def true_cause_first(doubts: Sequence[str]) -> Iterator[None]:
+    """What is wrong with labels that seem to be of another video begins with that."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(" ".join([*doubts, str(error)])) if doubts else error from None
 
 
 def _pure(path: str) -> PurePosixPath:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from common.errors import InputError
-from pipeline.annotations.base import EventList, Wanted, collect_bouts, model_doubts
+from pipeline.annotations.base import EventList, Frames, Wanted, collect_bouts, model_doubts
 from pipeline.annotations.boris.events import (
     Event,
     choose_observation,
@@ -27,7 +27,7 @@ from pipeline.annotations.boris.events import (
 )
 from pipeline.annotations.boris.media import Media, MediaPart, Player, choose_media
 from pipeline.annotations.boris.pairs import Press, pair_presses, unpaired
-from pipeline.annotations.cells import number
+from pipeline.annotations.cells import nearest_frame, number
 from pipeline.annotations.opening import AnnotationFile
 
 DESCRIPTION = "BORIS project (.boris)"
@@ -135,6 +135,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     if not players:
         raise InputError(f"Observation {name!r} of {file.path.name} names no media file, so its times are no video's.")
     part = choose_media(file, file.path.name, players, wanted)
+    watched = part.watched or _watched(observation.interval_s, part, wanted)
     part = replace(part, start_s=part.start_s + observation.time_offset)
     events = [_event(row, found) for row, found in enumerate(observation.events, start=1)]
     events = choose_subject(file, events, wanted, [subject.name for subject in project.subjects_conf.values()])
@@ -147,7 +148,6 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     if left_open:
         raise unpaired(file, left_open[0], "START", "after it")
     faults = {**point_faults(file, points), **faults}
-    watched = part.watched or _watched(observation.interval_s, part, wanted)
     # As the review writes it; what was changed in BORIS since isn't known.
     origins = _ORIGINS.search(str(observation.description))
     doubts = model_doubts(file, int(origins["model"]), int(origins["all"])) if origins else ()
@@ -177,12 +177,18 @@ def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], l
     return states, points, faults
 
 
-def _watched(interval_s: tuple[float, float], part: MediaPart, wanted: Wanted) -> tuple[int, int] | None:
-    """Frames within the observation's time interval; None where BORIS has no limits ([0, 0])."""
-    if not 0 <= interval_s[0] < interval_s[1] or part.has_neighbours:
+def _watched(interval_s: tuple[float, float], part: MediaPart, wanted: Wanted) -> Frames | None:
+    """Frames within the observation's time interval, which BORIS counts without the time offset; None = no limits.
+
+    An end of 0 is that of the observation.
+    """
+    first_s, last_s = interval_s
+    if interval_s == (0, 0) or first_s < 0 or 0 < last_s <= first_s:
         return None
-    start, stop = (round(min(time_s * wanted.fps, wanted.n_frames)) for time_s in interval_s)
-    return start, stop
+    own_s = wanted.n_frames / wanted.fps
+    ends_s = (min(max(end_s - part.start_s, 0.0), own_s) for end_s in (first_s, last_s or part.start_s + own_s))
+    start, stop = (nearest_frame(end_s, wanted.fps) for end_s in ends_s)
+    return None if (start, stop) == (0, wanted.n_frames) else (start, stop)
 
 
 def _event(row: int, found: list[Any]) -> Event:

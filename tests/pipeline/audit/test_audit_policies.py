@@ -135,7 +135,7 @@ def test_bouts_of_a_video_whose_beginning_was_cut_fit_it_to_the_end():
 
 @pytest.mark.parametrize(("shift", "watched"), [(0, range(2, 6)), (1, range(3, 6)), (-4, range(4)), (9, range(0))])
 def test_what_was_watched_moves_with_the_labels(shift: int, watched: range):
-    events = replace(events_of(np.zeros(10, dtype=bool)), watched=(2, 8))
+    events = replace(events_of(np.zeros(10, dtype=bool)), watched=((2, 8),))
     fitted, _ = fit_annotation(events, 10, FrameAllowance(0, shift), 6)
     _, known = frames_of(fitted, 10)
     assert np.flatnonzero(known).tolist() == list(watched)
@@ -294,6 +294,17 @@ def test_a_boris_file_of_the_uncut_video_is_read_under_a_policy(tmp_path: Path):
     assert np.flatnonzero(item.labels.active[:, 0]).tolist() == list(range(10, 20))
     assert np.flatnonzero(item.labels.active[:, 1]).tolist() == list(range(110, 120))
     assert any("2 frames after the video's end are dropped" in note for note in item.notes)
+
+
+def test_what_readers_found_odd_is_in_the_notes_of_a_run(tmp_path: Path):
+    config_path = make_video_lab(tmp_path, n_train=1)
+    path = tmp_path / "v0_dlc.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line.replace("0.99", "3.99") for line in lines) + "\n", encoding="utf-8")
+    item = checked(config_path)
+    assert item.observed.all() and any("Likelihoods in v0_dlc.csv reach 3.99" in note for note in item.notes)
+    path.write_text("\n".join([*lines[:9], "6,0,0,0.99", *lines[10:]]) + "\n", encoding="utf-8")
+    assert any("1 of 120 positions in v0_dlc.csv are exactly (0, 0)" in note for note in checked(config_path).notes)
 
 
 def write_sleap(path: Path, n_frames: int) -> None:

@@ -89,6 +89,13 @@ def test_poses_of_another_video_are_told(tmp_path: Path):
         assert "lie on or near anything that stands out from the background of mouse.avi" in found
 
 
+@pytest.mark.parametrize("scale", [1 / 200, 50 / 640])
+def test_positions_that_are_no_pixels_are_told(tmp_path: Path, scale: float):
+    video = inspect_video(write(tmp_path / "mouse.avi", arena(wander(N_FRAMES), 180, 40)))
+    (found,) = findings(video, wander(N_FRAMES) * scale, tmp_path)
+    assert "of the picture's size of its top left corner" in found
+
+
 def test_where_nothing_moves_or_stands_out_nothing_is_said(tmp_path: Path):
     still = inspect_video(write(tmp_path / "still.avi", arena(np.full((N_FRAMES, 2), 60.0), 180, 40)))
     assert findings(still, wander(N_FRAMES), tmp_path) == []

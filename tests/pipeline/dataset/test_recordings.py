@@ -78,6 +78,15 @@ def test_a_format_before_and_a_part_after_the_path(folder):
     assert read(folder, ROW)[0].annotation_choices == {"A": AnnotationChoice(), "B": AnnotationChoice()}
 
 
+def test_from_where_to_where_it_was_scored(folder):
+    (recording,) = read(folder, 'm1,videos/m1.mp4,,"m1_A.csv#scored=0-300s,600-900s#subject=Ch1",,,train')
+    assert recording.annotation_choices == {"": AnnotationChoice(subject="Ch1", scored="0-300s,600-900s")}
+    with pytest.raises(InputError, match=r"row 2, column 'annotations': expected #scored=FROM-TO.*'5h-6h' in '5h-6h'"):
+        read(folder, "m1,videos/m1.mp4,,m1_A.csv#scored=5h-6h,,,train")
+    with pytest.raises(InputError, match=r"'m1_A.csv' already stands in row 2"):  # a span makes no part of its own
+        read(folder, *(f"m{i},videos/m{i}.mp4,,m1_A.csv#scored={i}-9s,,,train" for i in (1, 2)))
+
+
 @pytest.mark.parametrize("name", ["frame_csv:x.csv", "x#subject=y.csv", "a=frame_csv:x#subject=y.csv"])
 def test_a_file_that_is_called_so_is_taken_as_it_is(folder, name):
     (folder / name).touch()
@@ -127,9 +136,12 @@ def test_as_excel_saves_it(folder, encoding, delimiter):
         (["m1,videos/m1.mp4,,A=m1_A.csv;A=m1_B.csv,,,"], "annotator 'A' has two files"),
         (["m1,videos/m1.mp4,,A=,,,"], "expected annotator=path, found 'A='"),
         (["m1,videos/m1.mp4,,bout_cvs:m1_A.csv,,,"], "'annotations': Unknown annotation format 'bout_cvs'.*'bout_csv'"),
-        (["m1,videos/m1.mp4,,m1_A.csv#subjet=a,,,"], "#subject=NAME after the path.*Did you mean 'subject'"),
-        (["m1,videos/m1.mp4,,m1_A.csv#subject=,,,"], "#subject=NAME after the path, each once, found"),
-        (["m1,videos/m1.mp4,,m1_A.csv#media=a#media=b,,,"], "#media=NAME or #subject=NAME after the path, each once"),
+        (["m1,videos/m1.mp4,,m1_A.csv#subjet=a,,,"], "#scored=FROM-TO after the path.*Did you mean 'subject'"),
+        (["m1,videos/m1.mp4,,m1_A.csv#subject=,,,"], "#scored=FROM-TO after the path, each once, found"),
+        (
+            ["m1,videos/m1.mp4,,m1_A.csv#media=a#media=b,,,"],
+            "#subject=NAME or #scored=FROM-TO after the path, each",
+        ),
         (["m1,videos/m1.mp4,,bout_csv:no.csv#media=a,,,"], "no file 'no.csv'"),
         (["m1,videos/m1.mp4,,,,,trian"], "column 'split'.*'trian'. Did you mean 'train'"),
         (["m1,videos/m1.mp4,,,,,train"], "column 'annotations'.*needs annotations"),

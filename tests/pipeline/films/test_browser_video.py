@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from features.video.reading import UnreadableVideoError, iter_bgr_frames
+from features.video.files import UnreadableVideoError
+from features.video.reading import iter_bgr_frames
 from pipeline.films import browser_video
 from pipeline.films.browser_video import BrowserVideoWriter, exact_rate, make_browser_video, plays_in_browsers
 from tests.browser import BROWSER, needs_browser

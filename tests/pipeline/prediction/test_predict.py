@@ -152,17 +152,35 @@ def write_wandering(path: Path) -> None:
 def test_the_report_says_what_the_heads_were_worth_when_they_were_trained(lab, tmp_path):
     assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
     page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
-    cards = summarize(read_run(lab / "runs" / "tiny", only=()))
+    run = read_run(lab / "runs" / "tiny", only=())
+    cards = summarize(run)
     assert [card.behavior for card in cards] == list(BEHAVIORS)
     # Nobody scored anything here, so nothing is said of humans and scores.
     assert "Pooled means" not in page
     drawn = draw_figures(read_run(tmp_path / "new"), tmp_path / "figures")
     assert {"overview", "raster_neu_ü"} <= set(drawn)
     assert not any("human" in figure.caption for figure in drawn.values())
-    found = page[page.index('id="found"') : page.index("</table>")]
+    found = page[page.index('id="found"') : page.index("</section>", page.index('id="found"'))]
     for card in cards:
         assert f'<span class="verdict {card.verdict.level}">' in found
         assert f"<b>{card.verdict.headline}</b>" in found
+        for subset in ("cross_validation", "test"):
+            row = run.score(card.behavior, subset, "raw")
+            assert row is not None
+            assert f"<td>{row['average_precision']:.3f}</td>" in found
+
+
+def test_predicted_bouts_are_shown_as_film_strips(lab, tmp_path):
+    assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
+    strips = rows_of(tmp_path / "new" / "film_strips.csv")
+    bouts = rows_of(tmp_path / "new" / "bouts" / "neu_ü.csv")
+    assert strips
+    for strip in strips:
+        assert strip["kind"] == ("sure" if float(strip["mean_probability"]) >= 0.75 else "unsure")
+        span = (strip["behavior"], strip["start_frame"], strip["stop_frame"])
+        assert span in [(bout["behavior"], bout["start_frame"], bout["stop_frame"]) for bout in bouts]
+    page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    assert page.count('<figure class="strip">') == len(strips)
 
 
 def test_the_summary_is_the_predictions_summed_up(lab, tmp_path):

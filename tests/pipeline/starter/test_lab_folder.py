@@ -42,6 +42,7 @@ def write(path: Path, text: str) -> Path:
         ("a.boris", json.dumps(PROJECT), {"annotations"}),
         ("a.json", '{"observations": 3}', set()),
         ("a.csv", "recording,video,poses\nm1,m1.mp4,m1.csv\n", set()),
+        ("a.csv", "track,frame_idx,instance.score,nose.x,nose.y,nose.score\n,0,1,0,1,1\n", {"poses"}),
         ("CollectedData_Anna.csv", "scorer,s,s\nbodyparts,nose,nose\ncoords,x,y\nimg0.png,1,2\n", set()),
         ("notes.txt", "Mouse 480A was lively today.\nSo was 481A.\n", set()),
         ("a.csv", "", set()),
@@ -49,6 +50,20 @@ def write(path: Path, text: str) -> Path:
 )
 def test_a_file_is_told_by_what_is_in_it(tmp_path: Path, name: str, text: str, kinds: set[str]):
     assert recognise(write(tmp_path / name, text)) == kinds
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("scorer,s,s\nbodyparts,nose,nose\ncoords,x,y\nlabeled-data/a/img0.png,1,2\n", "labeled data set"),
+        ("scorer,s,s,s\nbodyparts,nose,nose,nose\ncoords,x,y,z\n0,1,2,3\n", "is 3-D"),
+    ],
+)
+def test_points_that_are_not_of_a_video_are_said_and_not_taken(tmp_path: Path, text: str, says: str):
+    with pytest.raises(InputError, match=says):
+        recognise(write(tmp_path / "a.csv", text))
+    assert [says in skipped.reason for skipped in scan_folder(tmp_path).skipped] == [True]
+    assert not scan_folder(tmp_path).poses
 
 
 def test_arrays_of_poses_are_told_from_embeddings(tmp_path: Path):
