@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
-FRAMES = "frames"
+FRAMES, MIXED = "frames", "mixed"
 _STARTS = ("start", "from", "onset", "begin", "beginning")
 _STOPS = ("stop", "end", "to", "offset", "until", "finish")
 _UNITS = {
@@ -48,7 +48,7 @@ _GLUED = re.compile(f"({_LONG})?({'|'.join((*_STARTS, *_STOPS))})({_LONG})?")
 
 
 class Ends(NamedTuple):
-    """Positions of a start and a stop; `unit` is `FRAMES`, one of `SECONDS_OF`, or "" = not told by the names."""
+    """Positions of a start and a stop; `unit` is `FRAMES`, one of `SECONDS_OF`, `MIXED`, or "" = not told by names."""
 
     start: int
     stop: int
@@ -116,6 +116,7 @@ def _ends(starts: Mapping[int, str], stops: Mapping[int, str]) -> tuple[Ends, ..
     pairs = [pair for pair, first, last in both if first == last]
     # One of the two may leave the unit to the other: `Start (s), End`.
     pairs = pairs or [pair for pair, first, last in both if "" in (first, last)]
+    pairs = pairs or [pair._replace(unit=MIXED) for pair, _, _ in both]
     return tuple(sorted(pairs, key=lambda pair: (pair.unit != FRAMES, pair.unit == "", pair[:2])))
 
 
