@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import did_you_mean, listing
+from pipeline.annotations.cells import says_background
 from pipeline.annotations.opening import AnnotationFile
 from pipeline.scoring.bouts.bouts import Bout, frames_from_runs, runs_of_true
 
@@ -78,7 +79,12 @@ class FrameTable:
     def within(self, spans: Sequence[Frames], reason: str) -> "FrameTable":
         """Only what lies in these frames; the rest is unscored. What is left out is noted, `reason` says why."""
         inside = _mask(spans, len(self.active))
-        outside = [run for column in (self.active & ~inside[:, None]).T for run in runs_of_true(column)]
+        outside = [
+            run
+            for name, column in zip(self.behaviors, (self.active & ~inside[:, None]).T, strict=True)
+            if not says_background(name)
+            for run in runs_of_true(column)
+        ]
         notes = (*self.notes, *_left_out(self.path, outside, reason))
         return replace(self, active=self.active & inside[:, None], scored=self.scored & inside[:, None], notes=notes)
 
