@@ -2,15 +2,16 @@
 
 What a word means depends on the column:
 
-==================  ===========================================  ==================================
-word                one class per frame (``Frame,Action``)       a column of 0 and 1 per behavior
-==================  ===========================================  ==================================
-empty, NA, nan      not scored                                   not scored
-unknown, unlabeled  not scored                                   not scored
-none                a class: watched, and no behavior was seen   not scored (Python writes it there)
-background, other   a class: watched, and no behavior was seen   no label: the column is refused
-true, yes; false    a class of that name                         1; 0 (``no`` as well)
-==================  ===========================================  ==================================
+==================  ==================================  ==================================  ===================
+word                one class per frame (Frame,Action)  a column of 0 and 1 per behavior    behavior of a bout
+==================  ==================================  ==================================  ===================
+empty, NA, nan      not scored                          not scored                          refused
+unknown, unlabeled  not scored                          not scored                          frames not scored
+none                a class: no behavior was seen       not scored (Python's missing)       a behavior, no
+                                                                                            behavior was seen
+background, other   a class: no behavior was seen       no label: the column is refused     the same
+true, yes; false    a class of that name                1; 0 (``no`` as well)               a behavior
+==================  ==================================  ==================================  ===================
 """
 
 import math

@@ -25,7 +25,7 @@ _TOLERANCE_FRAMES = 1.0
 
 
 def matches(file: AnnotationFile) -> bool:
-    """True where the header names a behavior and its ends, and these are frames, or may be; `read` says what is open."""
+    """True where the header names a behavior and its ends, and these are frames, or may be (see `read`)."""
     return unit_of(file) in (FRAMES, "", MIXED)
 
 
@@ -63,7 +63,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
             )
         _require_same_times(file, row.row, row.cells, columns, (start, stop), wanted.fps)
         bouts.append(row.bout(start, stop))
-    return to_events(file, _FORMAT, bouts, (*notes, *frames_note(file, ends)), n_model)
+    return to_events(file, wanted, _FORMAT, bouts, (*notes, *frames_note(file, ends)), n_model)
 
 
 def _open_unit(file: AnnotationFile, names: list[str]) -> InputError:

@@ -122,6 +122,18 @@ def test_one_list_of_words_for_readers_and_init():
     assert not any(says_background(word) or says_unknown(word) for word in ("rest", "0", "immobile", "groom"))
 
 
+def test_what_words_mean_as_the_behavior_of_a_bout(tmp_path):
+    found = events(
+        tmp_path, ["behavior,start_frame,stop_frame", "groom,2,5", "unknown,4,8", "none,8,20", "Not scored,18,30"]
+    )
+    assert found.behaviors == ("groom", "none")
+    assert column(found, "groom", 20) == [0, 0, 1, 1, 1, *[-1] * 3, *[0] * 10, -1, -1]
+    (note,) = found.notes
+    assert "2 bouts" in note and "their 6 frames are not scored" in note
+    with pytest.raises(InputError, match="row 2, names no behavior"):
+        read(tmp_path, ["behavior,start_frame,stop_frame", "nan,2,5"])
+
+
 # ---- frames counted from 1
 
 
@@ -176,6 +188,15 @@ def test_whole_numbers_without_a_unit_are_refused(tmp_path, header):
     ):
         read(tmp_path, [header, row])
     assert events(tmp_path, [header, row], format="bout_csv").bouts == (Bout("groom", 5, 9),)
+
+
+@pytest.mark.parametrize("choice", [{}, {"format": "bout_csv"}])
+def test_ends_in_two_units_are_refused(tmp_path, choice):
+    lines = ["behavior,start_frame,stop_s", "groom,5,0.9"]
+    with pytest.raises(InputError, match="'start_frame' and 'stop_s' are not in the same unit"):
+        read(tmp_path, lines, **choice)
+    with pytest.raises(InputError, match="Expected a bout CSV in seconds"):
+        read(tmp_path, lines, format="bout_csv_seconds")
 
 
 @pytest.mark.parametrize("header", ["start_frame,stop_frame,rear", "agent_id,start,end,rear"])
