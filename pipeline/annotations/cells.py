@@ -23,6 +23,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}(\.0+)?")
 _LONGEST_S = 1e8  # three years
 _HALF_SLACK = 1e-6
 _MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "null"))
+_NOT_GIVEN = _MISSING | {"none"}
 _UNKNOWN = frozenset(
     (
         "unknown", "undefined", "unscored", "notscored", "unlabeled", "unlabelled", "notlabeled", "notlabelled",
@@ -36,7 +37,7 @@ _SEPARATORS = re.compile(r"[\s_.-]+")
 
 def is_given(text: str) -> bool:
     """False for what stands for a missing number or name: blank, NA, nan, null, None."""
-    return not is_missing(text) and text.casefold() != "none"
+    return text.casefold() not in _NOT_GIVEN
 
 
 def is_missing(text: str) -> bool:

@@ -72,7 +72,7 @@ class _Source(NamedTuple):
 
 def columns_of(file: AnnotationFile) -> BoutColumns | None:
     """Columns of a bout table that names behaviors; None for other files."""
-    columns = find_columns(file.names)
+    columns = find_columns(tuple(file.names))
     return columns if columns is not None and columns.behavior is not None else None
 
 

@@ -111,6 +111,11 @@ def test_what_words_mean_in_a_column_of_0_and_1(tmp_path, cells):
     assert recognise(tmp_path / "labels.csv") == {"annotations"}
 
 
+def test_times_and_ids_beside_a_class_are_no_classes(tmp_path):
+    found = table(tmp_path, ["Frame,Time (s),video_id,Action", "0,0.0,m1,none", "1,0.1,m1,groom"])
+    assert found.format == "class_csv" and found.behaviors == ("groom", "none")
+
+
 def test_background_is_no_label_in_a_column_of_0_and_1(tmp_path):
     found = table(tmp_path, ["frame,groom,rear", "0,1,0", "1,background,1", "2,0,0"])
     assert "'background'" in found.faults["groom"]
