@@ -74,7 +74,10 @@ def find_dialect(path: Path) -> Dialect:
     first = line.strip().lower()
     if first in ("sep=", "sep=,", "sep=;"):
         return Dialect(encoding, first[4:] or "\t", 1)
-    most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
+    try:
+        most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
+    except csv.Error as error:
+        raise InputError(f"{path.name} can't be read as a table ({error}). Is it another kind of file?") from error
     return Dialect(encoding, most, 0)
 
 

@@ -2,15 +2,16 @@
 
 What a word means depends on the column:
 
-==================  ===========================================  ==================================
-word                one class per frame (``Frame,Action``)       a column of 0 and 1 per behavior
-==================  ===========================================  ==================================
-empty, NA, nan      not scored                                   not scored
-unknown, unlabeled  not scored                                   not scored
-none                a class: watched, and no behavior was seen   not scored (Python writes it there)
-background, other   a class: watched, and no behavior was seen   no label: the column is refused
-true, yes; false    a class of that name                         1; 0 (``no`` as well)
-==================  ===========================================  ==================================
+==================  ==================================  ==================================  ===================
+word                one class per frame (Frame,Action)  a column of 0 and 1 per behavior    behavior of a bout
+==================  ==================================  ==================================  ===================
+empty, NA, nan      not scored                          not scored                          refused
+unknown, unlabeled  not scored                          not scored                          frames not scored
+none                a class: no behavior was seen       not scored (Python's missing)       a behavior, no
+                                                                                            behavior was seen
+background, other   a class: no behavior was seen       no label: the column is refused     the same
+true, yes; false    a class of that name                1; 0 (``no`` as well)               a behavior
+==================  ==================================  ==================================  ===================
 """
 
 import math
@@ -22,6 +23,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}(\.0+)?")
 _LONGEST_S = 1e8  # three years
 _HALF_SLACK = 1e-6
 _MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "null"))
+_NOT_GIVEN = _MISSING | {"none"}
 _UNKNOWN = frozenset(
     (
         "unknown", "undefined", "unscored", "notscored", "unlabeled", "unlabelled", "notlabeled", "notlabelled",
@@ -35,7 +37,7 @@ _SEPARATORS = re.compile(r"[\s_.-]+")
 
 def is_given(text: str) -> bool:
     """False for what stands for a missing number or name: blank, NA, nan, null, None."""
-    return not is_missing(text) and text.casefold() != "none"
+    return text.casefold() not in _NOT_GIVEN
 
 
 def is_missing(text: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from common.errors import InputError
 from pipeline.annotations.base import FrameTable, Wanted
-from pipeline.annotations.bout_tables.columns import is_id
+from pipeline.annotations.bout_tables.columns import is_id, is_time
 from pipeline.annotations.cells import is_missing, number, says_unknown
 from pipeline.annotations.frame_table import frame_rows, index_position, one_based_notes
 from pipeline.annotations.opening import AnnotationFile, cell
@@ -22,7 +22,7 @@ _MOST_CLASSES = 200
 
 
 def matches(file: AnnotationFile) -> bool:
-    """True where the only column beside the frame numbers has one of the names above."""
+    """True where the only column beside frame numbers, times and ids has one of the names above."""
     return _class_position(file) is not None and len(file.rows) > 1
 
 
@@ -55,7 +55,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
 
 def _class_position(file: AnnotationFile) -> int | None:
     index = index_position(file.names)
-    others = [i for i, name in enumerate(file.folded) if i != index and name and not is_id(name)]
+    others = [i for i, name in enumerate(file.folded) if i != index and name and not is_id(name) and not is_time(name)]
     return others[0] if len(others) == 1 and file.folded[others[0]] in _CLASS_NAMES else None
 
 

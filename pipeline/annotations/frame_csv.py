@@ -36,7 +36,7 @@ def matches(file: AnnotationFile) -> bool:
         return False
     given = [text for text in cells if is_given(text)]
     n_numbers = sum(number(text) is not None or parse_cell(text) is not None for text in given)
-    bouts = find_columns(file.names)
+    bouts = find_columns(tuple(file.names))
     if n_numbers < _LEAST_SHARE_OF_NUMBERS * len(given) or (bouts is not None and bouts.behavior is not None):
         return False
     return file.dialect is None or read_header(file.path, file.dialect) is None
@@ -56,7 +56,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
 
 def all_columns(file: AnnotationFile, n_frames_video: int) -> tuple[dict[str, LabelColumn], tuple[str, ...]]:
     """All columns but the frame numbers, by name, and notes; raises as `read` does."""
-    if bouts := find_columns(file.names):
+    if bouts := find_columns(tuple(file.names)):
         start, stop = (file.names[i] for i in bouts.ends[0][:2])
         raise InputError(
             f"{file.path.name} has a start and a stop in each row ({start}, {stop}), so it is a table of bouts and "

@@ -173,6 +173,7 @@ def _code(text: str) -> int | None:
     return parse_cell(text)
 
 
+@lru_cache(maxsize=10_000)
 def parse_cell(text: str) -> int | None:
     """1, 0, -1 for not scored; None for anything else."""
     if not is_given(text) or says_unknown(text):

@@ -8,10 +8,11 @@ pair that says neither time nor frame is open (`Ends.unit` ""), and its cells ma
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-FRAMES = "frames"
+FRAMES, MIXED = "frames", "mixed"
 _STARTS = ("start", "from", "onset", "begin", "beginning")
 _STOPS = ("stop", "end", "to", "offset", "until", "finish")
 _UNITS = {
@@ -48,7 +49,7 @@ _GLUED = re.compile(f"({_LONG})?({'|'.join((*_STARTS, *_STOPS))})({_LONG})?")
 
 
 class Ends(NamedTuple):
-    """Positions of a start and a stop; `unit` is `FRAMES`, one of `SECONDS_OF`, or "" = not told by the names."""
+    """Positions of a start and a stop; `unit` is `FRAMES`, one of `SECONDS_OF`, `MIXED`, or "" = not told by names."""
 
     start: int
     stop: int
@@ -73,14 +74,15 @@ class BoutColumns:
     target: int | None = None
 
 
-def find_columns(names: Sequence[str]) -> BoutColumns | None:
+@lru_cache(maxsize=32)  # Several formats ask for those of one file.
+def find_columns(names: tuple[str, ...]) -> BoutColumns | None:
     """Columns of a bout table; None where no two are a start and a stop, or BORIS wrote them (it has readers)."""
-    keys = [_key(name) for name in names]
     starts, stops = (
         {i: unit for i, name in enumerate(names) if (unit := _unit(name, words)) is not None}
         for words in (_STARTS, _STOPS)
     )
     ends = _ends(starts, stops)
+    keys = [_key(name) for name in names] if ends else []
     if not ends or _BORIS in keys:
         return None
     media = tuple(i for i, key in enumerate(keys) if key in _MEDIA)
@@ -101,6 +103,12 @@ def is_id(name: str) -> bool:
     return _key(name) in _IDS or _WORD.findall(_CAMEL.sub(" ", name).casefold())[-1:] == ["id"]
 
 
+def is_time(name: str) -> bool:
+    """True for the name of a column of times, such as ``Time (s)``."""
+    words = _WORD.findall(_CAMEL.sub(" ", name).casefold())
+    return bool(words) and all(word in _TIME or _UNITS.get(word, FRAMES) != FRAMES for word in words)
+
+
 def _key(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
@@ -116,11 +124,15 @@ def _ends(starts: Mapping[int, str], stops: Mapping[int, str]) -> tuple[Ends, ..
     pairs = [pair for pair, first, last in both if first == last]
     # One of the two may leave the unit to the other: `Start (s), End`.
     pairs = pairs or [pair for pair, first, last in both if "" in (first, last)]
+    pairs = pairs or [pair._replace(unit=MIXED) for pair, _, _ in both]
     return tuple(sorted(pairs, key=lambda pair: (pair.unit != FRAMES, pair.unit == "", pair[:2])))
 
 
 def _unit(name: str, ends: Sequence[str]) -> str | None:
     """The unit ("" = not told) of a column that is such an end; None for other columns."""
+    folded = name.casefold()
+    if not any(word in folded for word in ends):
+        return None
     words = [word for text in _WORD.findall(_CAMEL.sub(" ", name).casefold()) for word in _apart(text)]
     others = [word for word in words if word not in ends]
     if len(words) != len(others) + 1 or not all(word in _UNITS or word in _TIME for word in others):

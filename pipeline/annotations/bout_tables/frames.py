@@ -10,7 +10,7 @@ frames or seconds: whole numbers could be either, so the format must be named.
 
 from common.errors import InputError
 from pipeline.annotations.base import EventList, Wanted
-from pipeline.annotations.bout_tables.columns import FRAMES, SECONDS_OF, BoutColumns
+from pipeline.annotations.bout_tables.columns import FRAMES, MIXED, SECONDS_OF, BoutColumns
 from pipeline.annotations.bout_tables.rows import columns_of, frames_note, rows_of, to_events, unit_of
 from pipeline.annotations.bout_tables.rows import media_by_observation as media_by_observation
 from pipeline.annotations.bout_tables.rows import names_videos as names_videos
@@ -25,8 +25,8 @@ _TOLERANCE_FRAMES = 1.0
 
 
 def matches(file: AnnotationFile) -> bool:
-    """True where the header names a behavior and its ends, and these are frames, or whole numbers that may be."""
-    return unit_of(file) in (FRAMES, "")
+    """True where the header names a behavior and its ends, and these are frames, or may be (see `read`)."""
+    return unit_of(file) in (FRAMES, "", MIXED)
 
 
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:
@@ -39,10 +39,15 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         bout, times that disagree with the frames, or a recording, rater or animal that the user must name.
     """
     columns = columns_of(file)
-    if columns is None or columns.ends[0].unit not in (FRAMES, ""):
+    if columns is None or columns.ends[0].unit not in (FRAMES, "", MIXED):
         raise file.other_than(DESCRIPTION)
     ends = columns.ends[0]
     names = [file.names[i] for i in ends[:2]]
+    if ends.unit == MIXED:
+        raise InputError(
+            f"In {file.path.name} the columns {names[0]!r} and {names[1]!r} are not in the same unit. Give both in "
+            "frames (start_frame, stop_frame) or both in seconds (start_s, stop_s)."
+        )
     if not ends.unit and wanted.choice.format != _FORMAT and unit_of(file) == "":
         raise _open_unit(file, names)
     rows, notes, n_model = rows_of(file, wanted, columns, ends)
@@ -58,7 +63,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
             )
         _require_same_times(file, row.row, row.cells, columns, (start, stop), wanted.fps)
         bouts.append(row.bout(start, stop))
-    return to_events(file, _FORMAT, bouts, (*notes, *frames_note(file, ends)), n_model)
+    return to_events(file, wanted, _FORMAT, bouts, (*notes, *frames_note(file, ends)), n_model)
 
 
 def _open_unit(file: AnnotationFile, names: list[str]) -> InputError:

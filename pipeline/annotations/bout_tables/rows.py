@@ -8,16 +8,20 @@ animals apart; towards whom an animal behaves (``target_id``) becomes a modifier
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
+
+import numpy as np
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts, model_doubts
 from pipeline.annotations.boris.media import other_video_doubts
 from pipeline.annotations.bout_tables.columns import FRAMES, BoutColumns, Ends, find_columns
-from pipeline.annotations.cells import is_given, is_missing, whole_number
+from pipeline.annotations.cells import is_given, is_missing, says_unknown, whole_number
 from pipeline.annotations.opening import AnnotationFile, Row, cell
+from pipeline.scoring.bouts.bouts import runs_of_true
 
 _SELF = "self"
 _POSE_FILE = re.compile(r"(DLC_|DeepCut_).*")
@@ -68,7 +72,7 @@ class _Source(NamedTuple):
 
 def columns_of(file: AnnotationFile) -> BoutColumns | None:
     """Columns of a bout table that names behaviors; None for other files."""
-    columns = find_columns(file.names)
+    columns = find_columns(tuple(file.names))
     return columns if columns is not None and columns.behavior is not None else None
 
 
@@ -135,10 +139,28 @@ def rows_of(
 
 
 def to_events(
-    file: AnnotationFile, format_name: str, bouts: list[FoundBout], notes: tuple[str, ...], n_model: int
+    file: AnnotationFile,
+    wanted: Wanted,
+    format_name: str,
+    bouts: list[FoundBout],
+    notes: tuple[str, ...],
+    n_model: int,
 ) -> EventList:
-    """Bouts of one recording as an `EventList`."""
-    return collect_bouts(file, format_name, bouts, {}, (*notes, *model_doubts(file, n_model, len(bouts))))
+    """Bouts of one recording as an `EventList`; those of ``unknown`` and its like say where nobody judged."""
+    known = [bout for bout in bouts if not says_unknown(bout.behavior)]
+    notes = (*notes, *model_doubts(file, n_model, len(bouts)))
+    if len(known) == len(bouts):
+        return collect_bouts(file, format_name, bouts, {}, notes)
+    is_judged = np.ones(wanted.n_frames, dtype=bool)
+    for bout in bouts:
+        if says_unknown(bout.behavior):
+            is_judged[bout.start_frame : bout.stop_frame] = False
+    note = (
+        f"{file.path.name} has {len(bouts) - len(known)} bouts whose behavior is a word for not scored: their "
+        f"{int((~is_judged).sum()):,} frames are not scored, but for bouts of other behaviors in them."
+    )
+    watched = tuple(runs_of_true(is_judged))
+    return replace(collect_bouts(file, format_name, known, {}, (*notes, note)), watched=watched)
 
 
 def _bout_row(file: AnnotationFile, row: int, cells: list[str], columns: BoutColumns) -> BoutRow:

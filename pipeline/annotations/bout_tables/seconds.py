@@ -7,7 +7,7 @@ half-open already. A bout shorter than a frame covers none. A header without row
 
 from common.errors import InputError
 from pipeline.annotations.base import EventList, Wanted
-from pipeline.annotations.bout_tables.columns import FRAMES, SECONDS_OF
+from pipeline.annotations.bout_tables.columns import SECONDS_OF
 from pipeline.annotations.bout_tables.rows import columns_of, rows_of, to_events, unit_of
 from pipeline.annotations.bout_tables.rows import media_by_observation as media_by_observation
 from pipeline.annotations.bout_tables.rows import names_videos as names_videos
@@ -33,7 +33,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         that the user must name.
     """
     columns = columns_of(file)
-    ends = next((ends for ends in columns.ends if ends.unit != FRAMES), None) if columns else None
+    ends = next((ends for ends in columns.ends if ends.unit in ("", *SECONDS_OF)), None) if columns else None
     if columns is None or ends is None:
         raise file.other_than(DESCRIPTION)
     rows, notes, n_model = rows_of(file, wanted, columns, ends)
@@ -46,7 +46,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
                 f"{start_s:g} to {stop_s:g} s ({row.behavior!r})."
             )
         bouts.append(row.bout(nearest_frame(start_s, wanted.fps), nearest_frame(stop_s, wanted.fps)))
-    return to_events(file, "bout_csv_seconds", bouts, notes, n_model)
+    return to_events(file, wanted, "bout_csv_seconds", bouts, notes, n_model)
 
 
 def seconds_of(where: str, name: str, text: str, unit: str) -> float:

@@ -1,7 +1,12 @@
-"""Tables of a web page, as BORIS exports them and Excel saves them: the text of each cell."""
+"""Tables of a web page, as BORIS exports them and Excel saves them: the text of each cell.
 
+Only tags of tables are looked at, one after the other. (The standard library's `HTMLParser` takes minutes for a
+megabyte of comments that are never closed.)
+"""
+
+import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import Path
 
 from common.delimited import find_encoding
@@ -9,6 +14,9 @@ from pipeline.annotations.sheets.base import Sheet, filled_rows, one_line
 
 _MOST_BYTES = 50_000_000  # a day of key presses is a hundredth of it
 _MOST_COLUMNS = 16_384
+_TAG = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
+_SPAN = re.compile(r"\b(row|col)span\s*=\s*[\"']?\s*([0-9]{1,9})", re.IGNORECASE)
+_ROW_ENDS = ("td", "th", "tr", "table", "/td", "/th", "/tr", "/table")
 
 
 def is_html(start: bytes) -> bool:
@@ -30,59 +38,41 @@ def tables(path: Path) -> Iterator[tuple[str, Sheet]]:
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("more than 50 MB")
-    reader = _Reader()
-    reader.feed(path.read_text(encoding=find_encoding(path)))
-    reader.close()
-    for number, rows in enumerate(reader.tables, start=1):
+    first, *rest = path.read_text(encoding=find_encoding(path)).split("<!--")
+    text = first + "".join(part.partition("-->")[2] for part in rest)
+    for number, rows in enumerate(_tables(text), start=1):
         yield f"table {number}", tuple(filled_rows(enumerate(rows, start=1)))
 
 
-class _Reader(HTMLParser):
-    """What the parser has come to: tables of rows of texts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tables: list[list[list[str]]] = []
-        self._is_inside = False
-        self._cell: list[str] | None = None
-        self._n_blank = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """See `HTMLParser`."""
-        given = dict(attrs)
-        if tag == "table":
-            if self._is_inside:
+def _tables(text: str) -> list[list[list[str]]]:
+    """Rows of texts of each table."""
+    found: list[list[list[str]]] = []
+    is_inside, cell, n_blank, at = False, None, 0, 0
+    for tag in _TAG.finditer(text):
+        name = tag[1].lower()
+        if cell is not None:
+            cell += unescape(text[at : tag.start()])
+        at = tag.end()
+        if name in _ROW_ENDS and cell is not None:
+            found[-1][-1] += [one_line(cell), *[""] * n_blank]
+            cell = None
+        elif name in ("br", "p", "div") and cell is not None:
+            cell += " "
+        if name == "table":
+            if is_inside:
                 raise ValueError("a table within a table")
-            self.tables.append([])
-            self._is_inside = True
-        elif tag == "tr" and self._is_inside:
-            self._end_cell()
-            self.tables[-1].append([])
-        elif tag in ("td", "th") and self._is_inside and self.tables[-1]:
-            self._end_cell()
-            if (given.get("rowspan") or "1") != "1":
-                raise ValueError("a cell over several rows")
-            wide = given.get("colspan") or "1"
-            self._cell = []
-            self._n_blank = (
-                min(int(wide) - 1, _MOST_COLUMNS) if wide.isascii() and wide.isdigit() and len(wide) < 9 else 0
-            )
-        elif tag in ("br", "p", "div"):
-            self.handle_data(" ")
+            found.append([])
+        is_inside = (is_inside or name == "table") and name != "/table"
+        if name == "tr" and is_inside:
+            found[-1].append([])
+        elif name in ("td", "th") and is_inside and found[-1]:
+            cell, n_blank = "", _n_blank(tag[2])
+    return found
 
-    def handle_endtag(self, tag: str) -> None:
-        """See `HTMLParser`."""
-        if tag in ("td", "th", "tr", "table"):
-            self._end_cell()
-        if tag == "table":
-            self._is_inside = False
 
-    def handle_data(self, data: str) -> None:
-        """See `HTMLParser`."""
-        if self._cell is not None:
-            self._cell.append(data)
-
-    def _end_cell(self) -> None:
-        if self._cell is not None:
-            self.tables[-1][-1] += [one_line("".join(self._cell)), *[""] * self._n_blank]
-            self._cell = None
+def _n_blank(attributes: str) -> int:
+    """How many blank cells stand for the rest of a wide one."""
+    spans = {word.lower(): int(count) for word, count in _SPAN.findall(attributes)}
+    if spans.get("row", 1) > 1:
+        raise ValueError("a cell over several rows")
+    return min(max(spans.get("col", 1) - 1, 0), _MOST_COLUMNS)

@@ -40,7 +40,7 @@ EXAMPLES = {
     "boris_tabular": TABULAR,
     "boris_aggregated": AGGREGATED,
     "boris_binary": ["time,groom", "0.0,0", "0.1,1", "0.2,0"],
-    "feral": ['{"class_names": {"0": "other", "1": "groom"}, "labels": {"v.mp4": [0, 0, 1, 1]}}'],
+    "feral": ['{"class_names": {"0": "other", "1": "groom"}, "labels": {"v.mp4": [1, 0, 1, 0]}}'],
     "boris_project": PROJECT,
     "bout_csv": BOUTS,
     "bout_csv_seconds": ["behavior,start_s,stop_s", "groom,0.5,0.9"],

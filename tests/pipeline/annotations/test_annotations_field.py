@@ -111,6 +111,11 @@ def test_what_words_mean_in_a_column_of_0_and_1(tmp_path, cells):
     assert recognise(tmp_path / "labels.csv") == {"annotations"}
 
 
+def test_times_and_ids_beside_a_class_are_no_classes(tmp_path):
+    found = table(tmp_path, ["Frame,Time (s),video_id,Action", "0,0.0,m1,none", "1,0.1,m1,groom"])
+    assert found.format == "class_csv" and found.behaviors == ("groom", "none")
+
+
 def test_background_is_no_label_in_a_column_of_0_and_1(tmp_path):
     found = table(tmp_path, ["frame,groom,rear", "0,1,0", "1,background,1", "2,0,0"])
     assert "'background'" in found.faults["groom"]
@@ -120,6 +125,18 @@ def test_one_list_of_words_for_readers_and_init():
     assert all(map(says_background, ("none", "None", "background", "Other", "no behavior", "No_Behaviour", "nothing")))
     assert all(map(says_unknown, ("unknown", "Not scored", "un-labelled", "UNLABELED")))
     assert not any(says_background(word) or says_unknown(word) for word in ("rest", "0", "immobile", "groom"))
+
+
+def test_what_words_mean_as_the_behavior_of_a_bout(tmp_path):
+    found = events(
+        tmp_path, ["behavior,start_frame,stop_frame", "groom,2,5", "unknown,4,8", "none,8,20", "Not scored,18,30"]
+    )
+    assert found.behaviors == ("groom", "none")
+    assert column(found, "groom", 20) == [0, 0, 1, 1, 1, *[-1] * 3, *[0] * 10, -1, -1]
+    (note,) = found.notes
+    assert "2 bouts" in note and "their 6 frames are not scored" in note
+    with pytest.raises(InputError, match="row 2, names no behavior"):
+        read(tmp_path, ["behavior,start_frame,stop_frame", "nan,2,5"])
 
 
 # ---- frames counted from 1
@@ -176,6 +193,15 @@ def test_whole_numbers_without_a_unit_are_refused(tmp_path, header):
     ):
         read(tmp_path, [header, row])
     assert events(tmp_path, [header, row], format="bout_csv").bouts == (Bout("groom", 5, 9),)
+
+
+@pytest.mark.parametrize("choice", [{}, {"format": "bout_csv"}])
+def test_ends_in_two_units_are_refused(tmp_path, choice):
+    lines = ["behavior,start_frame,stop_s", "groom,5,0.9"]
+    with pytest.raises(InputError, match="'start_frame' and 'stop_s' are not in the same unit"):
+        read(tmp_path, lines, **choice)
+    with pytest.raises(InputError, match="Expected a bout CSV in seconds"):
+        read(tmp_path, lines, format="bout_csv_seconds")
 
 
 @pytest.mark.parametrize("header", ["start_frame,stop_frame,rear", "agent_id,start,end,rear"])

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from pipeline.annotations import FORMATS, AnnotationChoice, read_annotation
 from tests.pipeline.annotations.test_annotations import EXAMPLES
+from tests.pipeline.annotations.test_annotations_programs import HTML, ODS, write_ods
 from tests.pipeline.annotations.test_annotations_tables import ANNOT, ROWS, TEXTS, TXT, workbook
 
 FPS = 10.0
@@ -39,13 +40,20 @@ CELLS = st.sampled_from(
         "1_0",
         "𝟏",
         "0.5",
+        "none",
+        "unknown",
+        "TRUE",
+        "self",
+        "a\\v.mp4",
     ]
 )
 NAMES = st.sampled_from(
     [
         "time", "frame", "", "behavior", "start", "stop", "start_s", "stop_s", "start_frame", "stop_frame", "Action",
         "background", "a_x", "a_y", "a_p", "subject", "Behavior type", "Status", "Start (s)", "Stop (s)", "FPS",
-        "Source", "Media duration (s)", "Time offset (s)",
+        "Source", "Media duration (s)", "Time offset (s)", "from", "to", "End (s)", "onset_ms", "offset[ms]",
+        "end_frame", "start_time", "end_time", "agent_id", "target_id", "video_id", "file", "id", "annotator",
+        "label", "type",
     ]
 )  # fmt: skip
 EDITS = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 4), st.binary(max_size=4)), max_size=6)
@@ -196,6 +204,43 @@ def test_damaged_workbooks(tmp_path, edits, part):
             for name, content in parts.items():
                 archive.writestr(name, content)
     check(path)
+
+
+@FEW
+@given(edits=EDITS, is_whole=st.booleans())
+def test_damaged_open_document_sheets(tmp_path, edits, is_whole):
+    path = tmp_path / "labels.ods"
+    if is_whole:
+        path.write_bytes(damaged(write_ods(path, ODS).read_bytes(), edits))
+    else:
+        write_ods(path, damaged(ODS.encode(), edits))
+    check(path)
+
+
+@FEW
+@given(edits=EDITS)
+def test_damaged_web_pages(tmp_path, edits):
+    path = tmp_path / "labels.html"
+    path.write_bytes(damaged(HTML.encode(), edits))
+    check(path)
+
+
+@SETTINGS
+@given(
+    names=st.one_of(st.dictionaries(st.sampled_from(["0", "1", "x"]), st.sampled_from(["groom", "s"])), JSON),
+    labels=st.dictionaries(
+        st.sampled_from(["v.mp4", "a/v.avi", ""]),
+        st.lists(
+            st.one_of(st.sampled_from([0, 1, -1, 2, None, 2**70, 0.5, True]), st.lists(st.integers(-1, 2), max_size=3))
+        ),
+    )
+    | JSON,
+    choice=CHOICES,
+)
+def test_random_feral_labels(tmp_path, names, labels, choice):
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"class_names": names, "labels": labels}), encoding="utf-8")
+    check(path, choice=choice)
 
 
 @FEW

@@ -84,7 +84,7 @@ HTML = (
 )
 
 
-def write_ods(path: Path, content: str) -> Path:
+def write_ods(path: Path, content: str | bytes) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr("content.xml", content)
