@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from common.errors import InputError
-from pipeline.annotations.base import EventList, Frames, Wanted, collect_bouts, model_doubts
+from pipeline.annotations.base import EventList, FoundBout, Frames, Wanted, collect_bouts, model_doubts
 from pipeline.annotations.boris.events import (
     Event,
     choose_observation,
@@ -25,7 +25,15 @@ from pipeline.annotations.boris.events import (
     require_recorded,
     to_frame,
 )
-from pipeline.annotations.boris.media import Media, MediaPart, Player, choose_media
+from pipeline.annotations.boris.media import (
+    Media,
+    MediaPart,
+    Player,
+    choose_media,
+    other_video_doubts,
+    signs_of_another_video,
+    true_cause_first,
+)
 from pipeline.annotations.boris.pairs import Press, pair_presses, unpaired
 from pipeline.annotations.cells import nearest_frame, number
 from pipeline.annotations.opening import AnnotationFile
@@ -134,19 +142,15 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     players = observation.players
     if not players:
         raise InputError(f"Observation {name!r} of {file.path.name} names no media file, so its times are no video's.")
-    part = choose_media(file, file.path.name, players, wanted)
+    with true_cause_first(other_video_doubts(file, media[name], wanted)):
+        part = choose_media(file, file.path.name, players, wanted)
     watched = part.watched or _watched(observation.interval_s, part, wanted)
     part = replace(part, start_s=part.start_s + observation.time_offset)
     events = [_event(row, found) for row, found in enumerate(observation.events, start=1)]
     events = choose_subject(file, events, wanted, [subject.name for subject in project.subjects_conf.values()])
     states, points, faults = _by_kind(events, project)
-    presses = [
-        Press(event, to_frame(file.at(event.row), ("time", event["time"]), event["image index"], wanted, part), "")
-        for event in sorted(states, key=lambda event: number(event["time"]) or 0.0)
-    ]
-    found, left_open = pair_presses(file, presses)
-    if left_open:
-        raise unpaired(file, left_open[0], "START", "after it")
+    with true_cause_first(signs_of_another_video(file, part, (event["time"] for event in states), wanted)):
+        found = _pair(file, states, part, wanted)
     faults = {**point_faults(file, points), **faults}
     # As the review writes it; what was changed in BORIS since isn't known.
     origins = _ORIGINS.search(str(observation.description))
@@ -156,6 +160,17 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     codes = [behavior.code for behavior in project.behaviors_conf.values() if behavior.is_state]
     never = [code for code in codes if code not in (*scored.behaviors, *faults)]
     return replace(scored, behaviors=(*scored.behaviors, *never))
+
+
+def _pair(file: AnnotationFile, states: Iterable[Event], part: MediaPart, wanted: Wanted) -> list[FoundBout]:
+    presses = [
+        Press(event, to_frame(file.at(event.row), ("time", event["time"]), event["image index"], wanted, part), "")
+        for event in sorted(states, key=lambda event: number(event["time"]) or 0.0)
+    ]
+    found, left_open = pair_presses(file, presses)
+    if left_open:
+        raise unpaired(file, left_open[0], "START", "after it")
+    return found
 
 
 def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], list[Event], dict[str, str]]:
