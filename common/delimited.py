@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
+from common.names import canonical
 
 DELIMITERS = (",", ";", "\t")
 _SIGNATURES = {
@@ -105,7 +106,7 @@ def head_rows(path: Path, n_rows: int, dialect: Dialect) -> list[tuple[int, list
 
 def _one_line(cell: str) -> str:
     # A line break inside a cell would break errors that quote it; names are compared without it.
-    return " ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip()
+    return canonical(" ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip())
 
 
 def _find_encoding(path: Path) -> str:

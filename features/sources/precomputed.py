@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from common.errors import InputError
+from common.names import find_path
 from common.suggestions import did_you_mean, listing
 from features.backbones.base import BackboneConfig
 from features.cache.store import CACHE_VERSION
@@ -178,6 +179,7 @@ def _found(path: Path) -> tuple[Path, str | None]:
     """Separate ``file.npz#key``; a file whose name really has a # in it is taken as it is."""
     match = _WITH_KEY.match(path.as_posix())
     file_path, key = (path, None) if match is None or path.is_file() else (Path(match["file"]), match["key"])
+    file_path = find_path(file_path)
     if not file_path.is_file():
         raise InputError(
             f"There is no file of precomputed features at {file_path}. Check backbone.files ({{recording}} in it "

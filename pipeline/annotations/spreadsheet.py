@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from openpyxl import load_workbook
 
 from common.errors import InputError
+from common.names import canonical
 
 _MOST_BYTES = 200_000_000  # unpacked: an hour of labels is a hundredth of it, a zip bomb far more
 _MOST_ROWS, _MOST_CELLS = 1_048_576, 5_000_000
@@ -103,4 +104,4 @@ def _text(value: Any) -> str:
         return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{seconds:09.6f}"
     if isinstance(value, datetime.date):
         return value.isoformat()
-    return " ".join(str(value).split())
+    return canonical(" ".join(str(value).split()))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError
-from common.names import unsafe_name_reason
+from common.names import find_path, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations import AnnotationChoice, is_project, require_format, require_spans, tells_animals_apart
 from pipeline.dataset.recording import Recording
@@ -280,9 +280,10 @@ def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
 def _path(fields: _Row, column: str, text: str) -> Path:
     path = _resolve(fields.csv_path, text)
     # "features.h5#dataset" names a part of a file; a plain file whose name has a # is taken as it is.
-    file_path = path if path.is_file() else _resolve(fields.csv_path, text.rsplit("#", 1)[0])
+    front, sign, part = text.rpartition("#")
+    file_path = _resolve(fields.csv_path, front) if sign and not path.is_file() else path
     if file_path.is_file():
-        return path
+        return path if file_path == path else Path(f"{file_path}#{part}")
     folder = file_path.parent
     if not folder.is_dir():
         raise fields.error(
@@ -298,7 +299,7 @@ def _resolve(csv_path: Path, text: str) -> Path:
     path = csv_path.parent / text
     if "\\" in text and not path.exists():
         path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
-    return path
+    return find_path(path)
 
 
 def _require_safe_id(fields: _Row, name: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from common.errors import InputError
+from common.names import canonical
 from common.notes import Doubt
 from common.suggestions import listing
 from pipeline.annotations.base import Wanted
@@ -186,7 +187,7 @@ def true_cause_first(doubts: Sequence[str]) -> Iterator[None]:
 
 
 def _pure(path: str) -> PurePosixPath:
-    return PurePosixPath(path.replace("\\", "/"))
+    return PurePosixPath(canonical(path).replace("\\", "/"))
 
 
 def require_same_rate(where: str, rates: Iterable[float | None], fps: float) -> None:

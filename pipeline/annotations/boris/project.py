@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from common.errors import InputError
+from common.names import canonical, canonical_names
 from pipeline.annotations.base import EventList, FoundBout, Frames, Wanted, collect_bouts, model_doubts
 from pipeline.annotations.boris.events import (
     Event,
@@ -86,6 +87,8 @@ class _Behavior(BaseModel):
     code: str
     type: str
 
+    _names = field_validator("code", mode="before")(canonical_names)
+
     @property
     def is_state(self) -> bool:
         """True for a state event, with or without a coding map."""
@@ -94,6 +97,8 @@ class _Behavior(BaseModel):
 
 class _Subject(BaseModel):
     name: str
+
+    _names = field_validator("name", mode="before")(canonical_names)
 
 
 class _Project(BaseModel):
@@ -115,7 +120,7 @@ def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
     InputError
         No project of BORIS.
     """
-    return {name: _media_names(found) for name, found in _load(file.path).observations.items()}
+    return {canonical(name): _media_names(found) for name, found in _load(file.path).observations.items()}
 
 
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:
@@ -130,12 +135,13 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     if not matches(file):
         raise file.other_than(DESCRIPTION)
     project = _load(file.path)
-    media = {name: _media_names(found) for name, found in project.observations.items()}
+    observations = {canonical(name): found for name, found in project.observations.items()}
+    media = {name: _media_names(found) for name, found in observations.items()}
     if not media:
         raise InputError(f"The BORIS project {file.path.name} has no observations. Was it saved after scoring?")
     name = choose_observation(file, media, wanted)
     try:
-        observation = _Observation.model_validate(project.observations[name])
+        observation = _Observation.model_validate(observations[name])
     except ValidationError as error:
         raise _refused(file.path, error, f"observation {name!r}") from error
     require_recorded(file.path.name, observation.type)
@@ -207,7 +213,7 @@ def _watched(interval_s: tuple[float, float], part: MediaPart, wanted: Wanted) -
 
 
 def _event(row: int, found: list[Any]) -> Event:
-    texts = ["" if value is None else str(value).strip() for value in found]
+    texts = ["" if value is None else canonical(str(value).strip()) for value in found]
     return Event(row, dict(zip(_FIELDS, texts, strict=False)))
 
 
