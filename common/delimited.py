@@ -14,6 +14,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.files import is_file, is_folder
+from common.names import canonical
 
 DELIMITERS = (",", ";", "\t")
 _SIGNATURES = {
@@ -110,7 +111,7 @@ def head_rows(path: Path, n_rows: int, dialect: Dialect) -> list[tuple[int, list
 
 def _one_line(cell: str) -> str:
     # A line break inside a cell would break errors that quote it; names are compared without it.
-    return " ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip()
+    return canonical(" ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip())
 
 
 def find_encoding(path: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.names import find_path
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 from pipeline.config.frame_policy import require_known_recordings
@@ -208,7 +209,7 @@ def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
 def recordings_csv(config: ExperimentConfig) -> Path:
     """The table of recordings; the demo's is made on first use."""
     if config.recordings != "demo":
-        return Path(config.recordings)
+        return find_path(Path(config.recordings))
     with progress_bars() as bars:
         return make_demo(Path("demo"), config.demo, bars.add("Simulating the demo's open field"))
 
