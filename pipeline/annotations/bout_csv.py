@@ -6,7 +6,10 @@ rows says: watched, and nothing happened. Columns ``start`` and ``stop`` may be 
 numbers could be either, so the format must be named.
 """
 
+from collections import Counter
+
 from common.errors import InputError
+from common.seals import read_seal
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts, model_doubts
 from pipeline.annotations.bout_table import find_ends, iter_bouts
 from pipeline.annotations.cells import frame_number, is_given, seconds, whole_number
@@ -38,6 +41,9 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     """
     found = []
     n_model = 0
+    # A review's own file knows also where the model saw nothing.
+    stretches = read_seal(file.path).get("from_model")
+    frames = Counter({name: sum(stop - start for start, stop in own) for name, own in (stretches or {}).items()})
     for row, ends, cells in iter_bouts(file, _ENDS, DESCRIPTION):
         start, stop = (frame_number(file.at(row), name, cells[name]) for name in ends)
         if stop <= start:
@@ -48,8 +54,11 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         for name, frame in zip(_TIMES, (start, stop), strict=True):
             _require_same_time(file.at(row), name, cells.get(name, ""), frame, wanted.fps)
         found.append(FoundBout(row, cells["behavior"], start, stop))
-        n_model += cells.get("origin", "").casefold() == "model"
-    return collect_bouts(file, "bout_csv", found, {}, model_doubts(file, n_model, len(found)))
+        is_model = cells.get("origin", "").casefold() == "model"
+        n_model += is_model
+        if stretches is None:
+            frames[cells["behavior"]] += whole_number(cells.get("model_frames", "")) or is_model * (stop - start)
+    return collect_bouts(file, "bout_csv", found, {}, model_doubts(file, wanted, (n_model, len(found)), frames))
 
 
 def _require_same_time(where: str, name: str, text: str, frame: int, fps: float) -> None:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import sys
+import threading
 import webbrowser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,14 +25,15 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
 from common.errors import InputError
-from common.files import write_text
 from pipeline.review.corrections import (
+    FROM_MODEL,
     annotations_cell,
     corrections_folder,
-    draft_path,
     parse_corrections,
+    parse_from_model,
     read_drafts,
     write_corrections,
+    write_draft,
 )
 from pipeline.review.pages import INDEX_PAGE, media_name, original_video, page_name
 from pipeline.review.run_reading import Review
@@ -61,6 +63,7 @@ class Offer:
     reviews: Mapping[str, Review]
     corrections: Path
     token: str = field(default_factory=partial(secrets.token_urlsafe, 24))
+    saving: threading.Lock = field(default_factory=threading.Lock)
 
 
 def make_offer(run: Run, reviews: Sequence[Review], folder: Path, corrections: Path) -> Offer:
@@ -138,6 +141,11 @@ def requested_range(header: str, size: int) -> tuple[int, int] | None:
     return start, min(size, int(last) + 1) if last else size
 
 
+def _refuse_constant(name: str) -> Any:
+    """No number of a page is infinite or none; JSON that says so would stop the page that is given it back."""
+    raise ValueError(f"Expected numbers. Received: {name}")
+
+
 class _Server(ThreadingHTTPServer):
     """Ends with the command, whatever a browser still waits for."""
 
@@ -208,13 +216,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         row, folder = review.row, self.offer.corrections
         try:
-            content = json.loads(self.rfile.read(int(size)))
-            corrected = parse_corrections(content["bouts"], self.offer.run.behaviors, row.n_frames)
-            if what == "draft":
-                write_text(draft_path(folder, review), json.dumps(content, ensure_ascii=False) + "\n")
-                self._send_json({"saved": []})
-                return
-            paths = write_corrections(folder, self.offer.run, row, original_video(review), corrected)
+            content = json.loads(self.rfile.read(int(size)), parse_constant=_refuse_constant)
+            behaviors = self.offer.run.behaviors
+            corrected = parse_corrections(content["bouts"], behaviors, row.n_frames)
+            from_model = parse_from_model(content.get(FROM_MODEL), corrected, behaviors, row.n_frames)
+            # Of two saves at once, one comes after the other with all its files.
+            with self.offer.saving:
+                if what == "draft":
+                    write_draft(folder, review, content)
+                    self._send_json({"saved": []})
+                    return
+                paths = write_corrections(folder, self.offer.run, row, original_video(review), corrected, from_model)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._refuse(HTTPStatus.BAD_REQUEST, f"These are no corrections: {error}", keep=True)
         except InputError as error:

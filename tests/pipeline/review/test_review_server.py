@@ -174,7 +174,7 @@ def test_saved_corrections_read_back(place):
         assert isinstance(found, EventList)
         assert sorted((b.behavior, b.start_frame, b.stop_frame) for b in found.bouts) == expected
     text = (folder / "run" / "corrections" / "mouse 1.csv").read_text(encoding="utf-8")
-    assert text.splitlines()[1] == "grooming,0,5,0.000000,0.200000,0.200000,model"
+    assert text.splitlines()[1] == "grooming,0,5,0.000000,0.200000,0.200000,model,5"
     assert client.post("save/mouse%201", {"bouts": []})[0] == 200
     found = read_annotation(folder / "run" / "corrections" / "mouse 1.csv", N_FRAMES, FPS)
     assert isinstance(found, EventList)
