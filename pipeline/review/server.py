@@ -46,7 +46,8 @@ TOKEN_HEADER = "X-Rearview-Token"
 MOST_BYTES = 20_000_000
 _CHUNK_BYTES = 1 << 18
 _TYPES = {".html": "text/html; charset=utf-8", ".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+# No more digits than Python reads; nothing is as long as that.
+_RANGE = re.compile(r"bytes=([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
 
@@ -127,9 +128,9 @@ def requested_range(header: str, size: int) -> tuple[int, int] | None:
     -------
     (int, int) or None
         Half-open. None where nothing of the range is in the file. What isn't understood (several ranges, other
-        units) is answered with the whole file, as HTTP allows.
+        units, spaces within it) is answered with the whole file, as HTTP allows (RFC 9110, 14.2).
     """
-    match = _RANGE.fullmatch(header.replace(" ", ""))
+    match = _RANGE.fullmatch(header.strip(" \t"))
     if match is None or match.groups() == ("", ""):
         return 0, size
     first, last = match.groups()
@@ -150,6 +151,8 @@ class _Server(ThreadingHTTPServer):
     """Ends with the command, whatever a browser still waits for."""
 
     daemon_threads = True
+    # Of more callers at once than wait here, some systems turn the rest away.
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing where a browser went away; the rest is ours to mend."""
@@ -258,7 +261,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         with file:
             size = os.fstat(file.fileno()).st_size
-            found = requested_range(self.headers.get("Range", ""), size)
+            header = self._range()
+            found = requested_range(header, size)
             if found is None:
                 extra = {"Content-Range": f"bytes */{size}"}
                 self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain", 0, extra)
@@ -266,12 +270,21 @@ class _Handler(BaseHTTPRequestHandler):
             start, stop = found
             extra = {"Accept-Ranges": "bytes"}
             status = HTTPStatus.OK
-            if self.headers.get("Range") and (start, stop) != (0, size):
+            if header and (start, stop) != (0, size):
                 status = HTTPStatus.PARTIAL_CONTENT
                 extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
             self._begin(status, _TYPES.get(path.suffix.lower(), "application/octet-stream"), stop - start, extra)
             if self.command != "HEAD":
                 self._copy(file, start, stop, path)
+
+    def _range(self) -> str:
+        """The range that is asked for; "" where HTTP says that none counts: of a HEAD, and of a version that is past.
+
+        Files have no versions here, so that If-Range, which names one, never holds.
+        """
+        if self.command != "GET" or "If-Range" in self.headers:
+            return ""
+        return ", ".join(self.headers.get_all("Range", []))
 
     def _copy(self, file: BinaryIO, start: int, stop: int, path: Path) -> None:
         """Send a part of a file whose size was promised: whatever goes wrong now, there is no second answer."""
