@@ -102,7 +102,18 @@ def _with_lines_moved(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _with_other_line_ends(draw: st.DrawFn, content: bytes) -> bytes:
-    return content.replace(b"\n", draw(st.sampled_from((b"\r\n", b"\r", b"\n\n", b"\0\n", b"\x85"))), draw(st.integers(1, 9)))
+    return content.replace(
+        b"\n", draw(st.sampled_from((b"\r\n", b"\r", b"\n\n", b"\0\n", b"\x85"))), draw(st.integers(1, 9))
+    )
 
 
-_KINDS = (_overwritten, _flipped, _flipped, _cut, _with_another_cell, _with_another_cell, _with_lines_moved, _with_other_line_ends)
+_KINDS = (
+    _overwritten,
+    _flipped,
+    _flipped,
+    _cut,
+    _with_another_cell,
+    _with_another_cell,
+    _with_lines_moved,
+    _with_other_line_ends,
+)
