@@ -75,10 +75,9 @@ def find_dialect(path: Path) -> Dialect:
     first = line.strip().lower()
     if first in ("sep=", "sep=,", "sep=;"):
         return Dialect(encoding, first[4:] or "\t", 1)
-    try:
-        most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
-    except csv.Error as error:
-        raise InputError(f"{path.name} can't be read as a table ({error}). Is it another kind of file?") from error
+    # A cell that is longer than any table's is refused where rows are read.
+    line = line[: csv.field_size_limit()]
+    most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
     return Dialect(encoding, most, 0)
 
 
