@@ -14,6 +14,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.files import is_file, is_folder
+from common.names import canonical
 
 DELIMITERS = (",", ";", "\t")
 _SIGNATURES = {
@@ -74,10 +75,9 @@ def find_dialect(path: Path) -> Dialect:
     first = line.strip().lower()
     if first in ("sep=", "sep=,", "sep=;"):
         return Dialect(encoding, first[4:] or "\t", 1)
-    try:
-        most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
-    except csv.Error as error:
-        raise InputError(f"{path.name} can't be read as a table ({error}). Is it another kind of file?") from error
+    # A cell that is longer than any table's is refused where rows are read.
+    line = line[: csv.field_size_limit()]
+    most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
     return Dialect(encoding, most, 0)
 
 
@@ -110,7 +110,7 @@ def head_rows(path: Path, n_rows: int, dialect: Dialect) -> list[tuple[int, list
 
 def _one_line(cell: str) -> str:
     # A line break inside a cell would break errors that quote it; names are compared without it.
-    return " ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip()
+    return canonical(" ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip())
 
 
 def find_encoding(path: Path) -> str:

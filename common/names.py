@@ -1,8 +1,15 @@
-"""Names that become file names: of runs, recordings and behaviors."""
+"""Names: which can be file names everywhere, and what is the same name.
+
+An accent may be stored as one sign with its letter (NFC, as keyboards give it) or as a sign of its own (NFD, as macOS
+gave it to files): people see no difference. Names that are read become NFC; files keep theirs and are looked up.
+"""
 
 import unicodedata
+from pathlib import Path
+from typing import Any
 
 from common.errors import INVISIBLE, shown
+from common.files import is_file, is_folder
 
 _RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"
@@ -43,3 +50,41 @@ def unsafe_name_reason(name: str) -> str:
     if name.split(".")[0].strip().casefold() in _RESERVED:
         return f"{name!r} is reserved on Windows"
     return unreadable_name_reason(name)
+
+
+def canonical(text: str) -> str:
+    """The name in the one form in which names are compared (NFC)."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def canonical_names(found: Any) -> Any:
+    """Settings with every name in that form, keys included; for validators.
+
+    Raises
+    ------
+    ValueError
+        Two keys are one name.
+    """
+    if isinstance(found, str):
+        return canonical(found)
+    if isinstance(found, list):
+        return [canonical_names(item) for item in found]
+    if not isinstance(found, dict):
+        return found
+    named = {canonical_names(key): canonical_names(value) for key, value in found.items()}
+    if len(named) < len(found):
+        raise ValueError("names one thing twice: the names differ only in how their accents are stored")
+    return named
+
+
+def find_path(path: Path) -> Path:
+    """The path as the file system has it, where only the form of its accents differs; else as it is."""
+    if str(path).isascii() or is_file(path) or is_folder(path):
+        return path
+    found = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        place = found / part
+        if not part.isascii() and not (is_file(place) or is_folder(place)) and is_folder(found):
+            place = next((own for own in found.iterdir() if canonical(own.name) == canonical(part)), place)
+        found = place
+    return found

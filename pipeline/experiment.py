@@ -5,9 +5,11 @@ probabilities of every frame -> post-processing -> scores, predictions, bouts ->
 """
 
 import logging
+from collections.abc import Sequence
 
+from common.notes import Doubt
 from pipeline.config.schema import ExperimentConfig, dump_config
-from pipeline.dataset.load import input_fingerprints, load_dataset, notes_on, summarise
+from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, summarise
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.report.html import write_report
 from pipeline.run_folder.finished import Stage, is_done_already
@@ -22,6 +24,8 @@ from pipeline.training.plan import plan_folds
 from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
+
+_MOST_DOUBTS = 3
 
 
 def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = None, overwrite: bool = False) -> None:
@@ -66,9 +70,18 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
     record.stage_done("scores and tables", n_frames, uncalibrated=choices.uncalibrated())
 
-    notes = notes_on(recordings) + stage_two.notes + result_notes
+    notes = [*model_labels(recordings), *notes_on(recordings), *stage_two.notes, *result_notes]
     record.finish(notes, n_workers=stage_two.n_workers, n_fits=stage_two.n_fits, n_fits_resumed=stage_two.n_resumed)
     write_report(run.path)
     record.stage_done("report")
     run.drop_set_aside()
+    _tell_doubts(notes)
     log.info("Finished. Report: %s", run.report_path)
+
+
+def _tell_doubts(notes: Sequence[str]) -> None:
+    doubts = [note for note in notes if isinstance(note, Doubt)]
+    for doubt in doubts[:_MOST_DOUBTS]:
+        log.warning("Look at this first: %s", doubt)
+    if len(doubts) > _MOST_DOUBTS:
+        log.warning("%d more doubts are in the report.", len(doubts) - _MOST_DOUBTS)

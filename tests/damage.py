@@ -23,7 +23,8 @@ NASTY = (
     "", " ", "NA", "nan", "inf", "-inf", "1e999", "1e300", "1e9", "-0", "-1", "1e-400", "0", "1", "0.5", "0,5", "1_0",
     "0x10", "9" * 5000, "9" * 400, "½", "²", "٣", "𝟏", "TRUE", "x", "x" * 300, "y" * 140_000, "\0", "\ufeff", "\u202e",
     "\u2028", "\x1b[31m", "\x85", '"', "'", "<script>alert(1)</script>", "../../x", "C:\\x", "con", "=1+1", "a\nb",
-    "a\rb", "#", "#observ=o", "train", "1:2:3", "START", "STOP", "{}", "[", "2001-99-99", "!!int x", "&a [*a]",
+    "a\rb", "#", "#observ=o", "train", "1:2:3", "START", "STOP", "POINT", "none", "unknown", "self",
+    "{}", "[", "2001-99-99", "!!int x", "&a [*a]",
 )  # fmt: skip
 CELLS = st.sampled_from(NASTY)
 _BETWEEN_CELLS = re.compile(rb"([,;\t\r\n:=])")

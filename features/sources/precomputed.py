@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 
 from common.errors import InputError
 from common.files import is_file
+from common.names import find_path
 from common.suggestions import did_you_mean, listing
 from features.backbones.base import BackboneConfig
 from features.cache.store import CACHE_VERSION
@@ -179,6 +180,7 @@ def _found(path: Path) -> tuple[Path, str | None]:
     """Separate ``file.npz#key``; a file whose name really has a # in it is taken as it is."""
     match = _WITH_KEY.match(path.as_posix())
     file_path, key = (path, None) if match is None or is_file(path) else (Path(match["file"]), match["key"])
+    file_path = find_path(file_path)
     if not is_file(file_path):
         raise InputError(
             f"There is no file of precomputed features at {file_path}. Check backbone.files ({{recording}} in it "

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from common.errors import InputError
+from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations import caltech, class_csv, deepethogram, deeplabcut_columns, feral, frame_csv, simba
 from pipeline.annotations.base import (
@@ -88,8 +89,10 @@ def read_annotation(
     Raises
     ------
     InputError
-        Missing, empty or damaged file, unknown or ambiguous format, and whatever a reader finds wrong.
+        Missing, empty or damaged file, corrections that were changed and not accepted, unknown or ambiguous format,
+        and whatever a reader finds wrong.
     """
+    read_seal(path)
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
     file = open_annotation_file(path)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.notes import Doubt
+from common.notes import ModelLabels
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.cells import says_background
 from pipeline.annotations.opening import AnnotationFile
@@ -311,14 +311,23 @@ def choose_animal(
     return [item for _, _, item in items]
 
 
-def model_doubts(file: AnnotationFile, n_model: int, n_bouts: int) -> tuple[str, ...]:
-    """A doubt where some of the bouts are a model's: corrected ones are labels, those that nobody changed are not."""
+def model_doubts(
+    file: AnnotationFile, wanted: Wanted, bouts: tuple[int, int], frames: Mapping[str, int]
+) -> tuple[str, ...]:
+    """A doubt where some of the labels are a model's: what a human set is a label, what was left or accepted is not.
+
+    `bouts`: how many are the model's, of how many; `frames`: how many have the model's label, by behavior.
+    """
+    known = {name: n for name, n in frames.items() if n and (not wanted.behaviors or name in wanted.behaviors)}
+    if not bouts[0] and not known:
+        return ()
+    listed = listing([f"{n:,} of {wanted.n_frames:,} frames of {name}" for name, n in known.items()])
     text = (
-        f"{n_model} of {n_bouts} bouts in {file.path.name} are a model's, left as they were when Rearview wrote the "
-        "file. As far as nobody looked at them, what learns from them, or is scored against them, is compared with a "
-        "model."
+        f"{bouts[0]} of {bouts[1]} bouts in {file.path.name} are a model's, left as they were or accepted in a review"
+        f"{f', and so are the labels of {listed}' if listed else ''}. As far as nobody looked at them, what learns "
+        "from them, or is scored against them, is compared with a model."
     )
-    return (Doubt(text),) if n_model else ()
+    return (ModelLabels(text, sum(known.values())),)
 
 
 def _overlap_notes(file: AnnotationFile, found: Sequence[FoundBout]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from common.errors import InputError
+from common.names import canonical
 from common.notes import Doubt
 from common.suggestions import listing
 from pipeline.annotations.base import EventList, FoundBout, LabelSpan, Wanted, choose_animal, collect_bouts
@@ -172,7 +173,7 @@ def _other_video(file: AnnotationFile, fields: dict[str, tuple[int, str]], wante
 def _text_lines(file: AnnotationFile) -> Iterator[tuple[int, str]]:
     if file.dialect is not None:
         with file.path.open(encoding=file.dialect.encoding) as lines:
-            yield from enumerate((text.strip() for text in lines), start=1)
+            yield from enumerate((canonical(text.strip()) for text in lines), start=1)
 
 
 def _fields(lines: list[tuple[int, str]]) -> dict[str, tuple[int, str]]:

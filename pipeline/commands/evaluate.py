@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError
 from common.files import write_text
-from common.names import unsafe_name_reason
+from common.names import canonical, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
 from common.yaml_text import dump_yaml
 from features.video.reading import MAX_FPS, MIN_FPS
@@ -61,7 +61,7 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
             f"--fps expects the frames per second of the video, from {MIN_FPS:g} to {MAX_FPS:g}; found {options.fps:g}."
         )
     settings = _settings(options)
-    columns = [_behavior_columns(text) for text in options.behavior]
+    columns = [_behavior_columns(canonical(text)) for text in options.behavior]
     _require_distinct([c.behavior for c in columns], "--behavior names")
     _require_distinct([path.stem for path in options.files], "The files have the names")
     individuals = options.individual or [path.stem for path in options.files]
@@ -101,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a behavior and the two columns it stands in (given once for each behavior)",
     )
     parser.add_argument("--fps", type=float, required=True, help="frames per second of the video")
-    parser.add_argument("--frame", metavar="COLUMN", help="column of frame numbers, to check that none is missing")
+    parser.add_argument(
+        "--frame", type=canonical, metavar="COLUMN", help="column of frame numbers, to check that none is missing"
+    )
     parser.add_argument(
         "--individual",
         action="append",

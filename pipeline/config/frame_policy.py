@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from common.errors import InputError
+from common.names import canonical_names
 from common.suggestions import did_you_mean, listing
 
 _MOST_FRAMES = 1_000_000
@@ -37,6 +38,8 @@ class FramesConfig(BaseModel):
         "all recordings, or a number for each recording that is off, such as `{m1: 3}`.",
     )
     of: Literal["labels", "poses"] = Field(default="labels", description="Shift only: what is moved.")
+
+    _names = field_validator("by_frames", mode="before")(canonical_names)
 
     @field_validator("by_frames", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from common.errors import InputError
-from common.names import invisible_letters, unsafe_name_reason
+from common.names import canonical_names, invisible_letters, unsafe_name_reason
 from common.yaml_text import dump_yaml
 from features.backbones import BackboneConfig
 from features.backbones.base import NetworkConfig
@@ -160,6 +160,8 @@ class ExperimentConfig(BaseModel):
     execution: ExecutionConfig = Field(
         default_factory=lambda: ExecutionConfig(), description="How and where a run is carried out. Changes no result."
     )
+
+    _names = field_validator("behaviors", "annotations", mode="before")(canonical_names)
 
     @field_validator("name")
     @classmethod

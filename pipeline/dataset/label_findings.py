@@ -138,11 +138,10 @@ def label_findings(
     for (recording, annotator), annotation in settled.items():
         named = {name for theirs in behaviors.values() for name in theirs} - set(annotation.faults)
         length = n_frames[recording]
-        for name in sorted(named):
-            frames = annotation.frames_of(name, length)
-            if frames is None:
-                yield _untold(recording, annotation, name, counts)
-            elif name not in annotation.behaviors and frames[1].any():
+        frames_of = {name: annotation.frames_of(name, length) for name in sorted(named)}
+        yield from _untold(recording, annotation, [name for name, told in frames_of.items() if told is None], counts)
+        for name, told in frames_of.items():
+            if told is not None and name not in annotation.behaviors and told[1].any():
                 found = f"{annotation.path.name} never names {name!r}."
                 consequence = "It is taken to be watched for, and not to have happened."
                 yield Finding("note", recording, found, consequence, "Nothing, if that is so.")
@@ -205,25 +204,35 @@ def _where(file: str, annotator: str) -> str:
     return file + (f" by {annotator}" if annotator else "")
 
 
-def _untold(recording: str, annotation: RawAnnotation, name: str, counts: Mapping[str, Mapping[str, int]]) -> Finding:
-    """A behavior that a file can't tell: it lacks the column, or the stream."""
+def _untold(
+    recording: str, annotation: RawAnnotation, names: Sequence[str], counts: Mapping[str, Mapping[str, int]]
+) -> Iterator[Finding]:
+    """Yield behaviors that a file can't tell: it lacks the column, or the stream."""
     file = annotation.path.name
-    unscored = "That behavior is unscored in this recording: nothing is learned from it, and it is not scored."
+    unscored = "in this recording: nothing is learned from it, and it is not scored."
     if not isinstance(annotation, EventList):
-        found = f"{file} has no column {name!r}."
-        return Finding("warning", recording, found, unscored, "Add the column, or correct its name in the file.")
-    homes = listing(counts.get(name, ()))
-    streams = f"the stream{'s' * (len(annotation.streams) > 1)} {listing(annotation.streams)}"
-    holds = f"{name!r} is in {homes} of other files" if name in counts else f"no file tells which stream holds {name!r}"
-    found = f"Of {file}, {streams} can be read, while {holds}."
-    return Finding(
-        "warning",
-        recording,
-        found,
-        unscored,
-        "Nothing, if it was not watched for. If it was, and never happened, add its stream to the file, with one line "
-        "over all frames.",
-    )
+        for name in names:
+            remedy = "Add the column, or correct its name in the file."
+            yield Finding(
+                "warning", recording, f"{file} has no column {name!r}.", f"That behavior is unscored {unscored}", remedy
+            )
+        return
+    of_homes: dict[str, list[str]] = {}
+    for name in names:
+        of_homes.setdefault(listing(counts.get(name, ())), []).append(name)
+    read = f"the stream{'s' * (len(annotation.streams) > 1)} {listing(annotation.streams)}"
+    for homes, own in of_homes.items():
+        shown = listing(map(repr, own))
+        are = "is" if len(own) == 1 else "are"
+        holds = f"{shown} {are} in {homes} of other files" if own[0] in counts else f"no file tells which holds {shown}"
+        yield Finding(
+            "warning",
+            recording,
+            f"Of {file}, {read} can be read, while {holds}.",
+            f"What a stream that isn't there would hold is unscored {unscored}",
+            "Nothing, if it was not watched for. If it was, and never happened, add its stream to the file, with one "
+            "line over all frames.",
+        )
 
 
 def _of_several_streams(name: str, counts: Mapping[str, int]) -> Iterator[Finding]:

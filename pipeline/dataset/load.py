@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.names import find_path
+from common.notes import Doubt, ModelLabels
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 from pipeline.config.frame_policy import require_known_recordings
@@ -196,7 +198,24 @@ def _notes_of_readers(loaded: LoadedRecording) -> Iterator[str]:
     for name, found in loaded.labels.items():
         for note in found.annotation.notes:
             # What makes labels doubtful stays marked as such.
-            yield type(note)(f"{_Source(loaded.id, name)}: {note}")
+            source = str(_Source(loaded.id, name))
+            yield note.about(source) if isinstance(note, Doubt) else f"{source}: {note}"
+
+
+def model_labels(recordings: Sequence[CheckedRecording]) -> tuple[Doubt, ...]:
+    """A doubt where some of what heads learn from was said by a model: how much of all, and in how many recordings."""
+    learned = [item for item in recordings if item.subset == CROSS_VALIDATION and item.labels is not None]
+    counts = {item.id: sum(n.n_labels for n in item.notes if isinstance(n, ModelLabels)) for item in learned}
+    n_model, n_all = sum(counts.values()), sum(item.labels.scored.sum() for item in learned if item.labels is not None)
+    if not n_model:
+        return ()
+    text = (
+        f"Labels of a model: of {n_all:,} labels (a behavior in a frame) that this run learned from, {n_model:,} "
+        f"({n_model / max(1, n_all):.1%}) are a model's, left or accepted in a review, in "
+        f"{sum(map(bool, counts.values()))} of {len(learned)} recordings. Scores tell how well the heads agree with "
+        "these, too."
+    )
+    return (ModelLabels(text, n_model),)
 
 
 def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
@@ -208,7 +227,7 @@ def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
 def recordings_csv(config: ExperimentConfig) -> Path:
     """The table of recordings; the demo's is made on first use."""
     if config.recordings != "demo":
-        return Path(config.recordings)
+        return find_path(Path(config.recordings))
     with progress_bars() as bars:
         return make_demo(Path("demo"), config.demo, bars.add("Simulating the demo's open field"))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from common.notes import Doubt
 from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.poses.blob_cache import cached_blob_track
@@ -224,12 +225,18 @@ def _fit_poses(
     if loaded.pose is not None and loaded.pose.ends_with_last_seen:  # which may be before the video's end
         n_pose_rows = max(loaded.pose.n_frames, n_frames)
     do_poses_agree = _agrees(loaded.id, n_frames, n_pose_rows, None, allowed)
-    spans: list[LabelSpan | None] = [annotation.span for annotation in annotations.values()]
-    for number, span in enumerate(spans or [None]):
+    labels: list[RawAnnotation | None] = list(annotations.values())
+    for number, annotation in enumerate(labels or [None]):
         # What is wrong with the poses is said once, not with every annotator.
         rows = n_pose_rows if do_poses_agree or number == 0 else None
+        span, notes = (None, ()) if annotation is None else (annotation.span, annotation.notes)
         with listed():
-            check_frames_agree(loaded.id, n_frames, rows, span, allowed)
+            try:
+                check_frames_agree(loaded.id, n_frames, rows, span, allowed)
+            except FramesDisagreeError as error:
+                # That labels are of another video explains the rest.
+                doubts = [note for note in notes if isinstance(note, Doubt)]
+                raise FramesDisagreeError(" ".join([*doubts, error.found]), error.remedy) from None
     if loaded.pose is not None and do_poses_agree:
         loaded.poses = fit_poses(loaded.pose, n_frames, allowed)
         loaded.findings += [change_finding(loaded.id, note) for note in loaded.poses.notes]

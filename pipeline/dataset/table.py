@@ -13,7 +13,7 @@ from pathlib import Path
 from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError, shown
 from common.files import is_file, is_folder
-from common.names import invisible_letters, unreadable_name_reason, unsafe_name_reason
+from common.names import find_path, invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations import AnnotationChoice, names_videos, require_format, require_spans, tells_animals_apart
 from pipeline.dataset.recording import Recording
@@ -286,12 +286,13 @@ def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
 
 def _path(fields: _Row, column: str, text: str) -> Path:
     path = _resolve(fields.csv_path, text)
-    if is_file(path):
-        return path
     # "features.h5#dataset" names a part of a file; a plain file whose name has a # is taken as it is.
-    file_path = _resolve(fields.csv_path, text.rsplit("#", 1)[0])
-    if is_file(file_path) and column == "video":
+    front, sign, part = text.rpartition("#")
+    file_path = _resolve(fields.csv_path, front) if sign and not is_file(path) else path
+    if is_file(file_path) and file_path == path:
         return path
+    if is_file(file_path) and column == "video":
+        return Path(f"{file_path}#{part}")
     if is_file(file_path):
         raise fields.error(
             column, f"no file {text!r}. There is {file_path.name!r}: what follows the # can't be read.{_after(column)}"
@@ -316,7 +317,7 @@ def _resolve(csv_path: Path, text: str) -> Path:
     path = csv_path.parent / text
     if "\\" in text and not is_file(path):
         path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
-    return path
+    return find_path(path)
 
 
 def _require_safe_id(fields: _Row, name: str) -> None:

@@ -149,7 +149,7 @@ def tally_behaviors(
 
 
 def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str]]:
-    """Behaviors that are point events only, and columns of tables that hold no labels."""
+    """Behaviors that are point events or in several streams, and columns of tables that hold no labels."""
     points: dict[str, None] = {}
     columns: dict[str, None] = {}
     for annotation in labels:

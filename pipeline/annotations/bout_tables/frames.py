@@ -50,7 +50,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         )
     if not ends.unit and wanted.choice.format != _FORMAT and unit_of(file) == "":
         raise _open_unit(file, names)
-    rows, notes, n_model = rows_of(file, wanted, columns, ends)
+    rows, notes = rows_of(file, wanted, columns, ends)
     bouts = []
     for row in rows:
         where = file.at(row.row)
@@ -63,7 +63,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
             )
         _require_same_times(file, row.row, row.cells, columns, (start, stop), wanted.fps)
         bouts.append(row.bout(start, stop))
-    return to_events(file, wanted, _FORMAT, bouts, (*notes, *frames_note(file, ends)), n_model)
+    return to_events(file, wanted, _FORMAT, rows, bouts, (*notes, *frames_note(file, ends)))
 
 
 def _open_unit(file: AnnotationFile, names: list[str]) -> InputError:

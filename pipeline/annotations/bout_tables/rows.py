@@ -7,6 +7,7 @@ animals apart; towards whom an animal behaves (``target_id``) becomes a modifier
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import InputError
+from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts, model_doubts
 from pipeline.annotations.boris.media import other_video_doubts
@@ -117,8 +119,8 @@ def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
 
 def rows_of(
     file: AnnotationFile, wanted: Wanted, columns: BoutColumns, ends: Ends
-) -> tuple[list[BoutRow], tuple[str, ...], int]:
-    """Rows of one recording, rater and animal; notes; how many of the bouts are a model's, left as they were.
+) -> tuple[list[BoutRow], tuple[str, ...]]:
+    """Rows of one recording, rater and animal, and notes.
 
     Raises
     ------
@@ -133,22 +135,20 @@ def rows_of(
         others = sorted({row.target for row in chosen if row.target})
         items = [(cell(row.cells, columns.animal), _is_of(row, wanted.behaviors), row) for row in chosen]
         chosen = choose_animal(file, "animal", items, wanted, others)
-    origin = file.folded.index("origin") if "origin" in file.folded else None
-    n_model = sum(cell(row.cells, origin).casefold() == "model" for row in chosen)
-    return chosen, notes, n_model
+    return chosen, notes
 
 
 def to_events(
     file: AnnotationFile,
     wanted: Wanted,
     format_name: str,
+    rows: list[BoutRow],
     bouts: list[FoundBout],
     notes: tuple[str, ...],
-    n_model: int,
 ) -> EventList:
     """Bouts of one recording as an `EventList`; those of ``unknown`` and its like say where nobody judged."""
     known = [bout for bout in bouts if not says_unknown(bout.behavior)]
-    notes = (*notes, *model_doubts(file, n_model, len(bouts)))
+    notes = (*notes, *_of_a_model(file, wanted, rows, bouts))
     if len(known) == len(bouts):
         return collect_bouts(file, format_name, bouts, {}, notes)
     is_judged = np.ones(wanted.n_frames, dtype=bool)
@@ -161,6 +161,19 @@ def to_events(
     )
     watched = tuple(runs_of_true(is_judged))
     return replace(collect_bouts(file, format_name, known, {}, (*notes, note)), watched=watched)
+
+
+def _of_a_model(file: AnnotationFile, wanted: Wanted, rows: list[BoutRow], bouts: list[FoundBout]) -> tuple[str, ...]:
+    """A doubt where bouts are a model's; a review's own file knows also where the model saw nothing."""
+    origin, part = (file.folded.index(name) if name in file.folded else None for name in ("origin", "model_frames"))
+    is_model = [cell(row.cells, origin).casefold() == "model" for row in rows]
+    stretches = read_seal(file.path).get("from_model")
+    frames = Counter({name: sum(stop - start for start, stop in own) for name, own in (stretches or {}).items()})
+    if stretches is None:
+        for row, bout, is_whole in zip(rows, bouts, is_model, strict=True):
+            n_frames = is_whole * (bout.stop_frame - bout.start_frame)
+            frames[bout.behavior] += whole_number(cell(row.cells, part)) or n_frames
+    return model_doubts(file, wanted, (sum(is_model), len(bouts)), frames)
 
 
 def _bout_row(file: AnnotationFile, row: int, cells: list[str], columns: BoutColumns) -> BoutRow:

@@ -36,7 +36,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     ends = next((ends for ends in columns.ends if ends.unit in ("", *SECONDS_OF)), None) if columns else None
     if columns is None or ends is None:
         raise file.other_than(DESCRIPTION)
-    rows, notes, n_model = rows_of(file, wanted, columns, ends)
+    rows, notes = rows_of(file, wanted, columns, ends)
     bouts = []
     for row in rows:
         start_s, stop_s = (seconds_of(file.at(row.row), file.names[i], cell(row.cells, i), ends.unit) for i in ends[:2])
@@ -46,7 +46,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
                 f"{start_s:g} to {stop_s:g} s ({row.behavior!r})."
             )
         bouts.append(row.bout(nearest_frame(start_s, wanted.fps), nearest_frame(stop_s, wanted.fps)))
-    return to_events(file, wanted, "bout_csv_seconds", bouts, notes, n_model)
+    return to_events(file, wanted, "bout_csv_seconds", rows, bouts, notes)
 
 
 def seconds_of(where: str, name: str, text: str, unit: str) -> float:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from common.names import canonical
+
 MOST_BYTES = 200_000_000  # unpacked: an hour of labels is a hundredth of it, a zip bomb far more
 _MOST_ROWS, MOST_CELLS = 1_048_576, 5_000_000
 
@@ -32,5 +34,5 @@ def clock(total_s: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """Without outer blanks and line breaks."""
-    return " ".join(text.split())
+    """Without outer blanks and line breaks, accents in one form."""
+    return canonical(" ".join(text.split()))

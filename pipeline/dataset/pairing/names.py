@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from common.names import canonical
+
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg")
 # Signs that stand for something (480A+, ♂) are words of their own, those that only separate are not.
 _WORD = re.compile(r"[^\W_]+|[^\w\s.,;:!?'\"()\[\]{}&@#$%^~=`´-]")
@@ -57,7 +59,7 @@ _DLC_DERIVED = re.compile(r"(?:DLC|DeepCut)[_.\- ].*|[_ ](?:labeled|labelled)$")
 @lru_cache(maxsize=50_000)  # every file is compared with every video
 def raw_words(text: str) -> tuple[str, ...]:
     """Words as they are written: runs of letters and digits, and signs such as +."""
-    return tuple(_WORD.findall(unicodedata.normalize("NFC", text)))
+    return tuple(_WORD.findall(canonical(text)))
 
 
 @lru_cache(maxsize=50_000)
@@ -71,11 +73,6 @@ def fold(word: str) -> str:
 def words_of(text: str) -> tuple[str, ...]:
     """The folded words of a name."""
     return tuple(fold(word) for word in raw_words(text))
-
-
-def literal(text: str) -> str:
-    """A name as it is written, whichever way its accents are stored."""
-    return unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=50_000)
@@ -115,7 +112,7 @@ def pose_preference(path: Path) -> tuple[object, ...]:
     suffix = path.suffix.casefold()
     is_role = words_of(stem)[-1:] in (("boxes",), ("ids",))
     kind = kinds.index(suffix) if suffix in kinds else len(kinds)
-    return (not marked, is_role, not filtered, len(plain), numbers, kind, literal(path.name), path.as_posix())
+    return (not marked, is_role, not filtered, len(plain), numbers, kind, canonical(path.name), path.as_posix())
 
 
 def is_label_word(word: str) -> bool:

@@ -58,12 +58,12 @@ export class Saving {
   }
 
   takeEarlier(state) {
-    const { bouts, startedFrom } = this.doc;
+    const { bouts, startedFrom, fromModel } = this.doc;
     if (!fromState(this.doc, state, this.names, this.content.n_frames)) {
       notify("earlier", "These corrections don't fit this recording: it has other behaviors or fewer frames now.", [], "warning");
       return;
     }
-    this.doc.past = [{ bouts, startedFrom, words: "took earlier corrections" }];
+    this.doc.past = [{ bouts, startedFrom, fromModel, words: "took earlier corrections" }];
     this.doc.unsaved = true;
     this.doc.tell("bouts");
   }
@@ -95,13 +95,13 @@ export class Saving {
   }
 
   downloadCsv() {
-    download(`${this.content.recording}.csv`, csvText(this.content, this.doc.bouts), "text/csv");
+    download(`${this.content.recording}.csv`, csvText(this.content, this.doc), "text/csv");
     this.doc.saved();
     say(`Downloaded ${this.content.recording}.csv.${this.lookedAt()}`);
   }
 
   downloadBoris() {
-    download(`${this.content.recording}.boris`, borisText(this.content, this.doc.bouts), "application/json");
+    download(`${this.content.recording}.boris`, borisText(this.content, this.doc), "application/json");
     this.doc.saved();
     say(`Downloaded ${this.content.recording}.boris.${this.lookedAt()}`);
   }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from common.errors import InputError
+from common.notes import Doubt
 from pipeline.annotations import AnnotationChoice, EventList, FrameTable, RawAnnotation, read_annotation
 from pipeline.annotations.sheets import read_sheet
 from pipeline.dataset.labels import label_tracks
@@ -251,6 +252,18 @@ def test_a_channel_is_named_or_told_by_the_behaviors(tmp_path):
     assert events(tmp_path, lines, behaviors=["mount"]).bouts == (Bout("mount", 8, 20),)
     with pytest.raises(InputError, match=r"no channel 'Ch3' here. Did you mean 'Ch"):
         read(tmp_path, lines, subject="Ch3")
+
+
+def test_an_annot_file_of_another_movie(tmp_path):
+    path = tmp_path / "m.annot"
+    path.write_text("\n".join(ANNOT), encoding="utf-8")
+    assert read_annotation(path, 20, FPS, video_name="mouse.mp4").notes == ()
+    (name,) = read_annotation(path, 20, FPS, video_name="cage 7.mp4").notes
+    assert isinstance(name, Doubt) and "was scored on mouse.seq" in name
+    with pytest.raises(InputError, match=r"^m.annot was scored on mouse.seq.*10.0 frames per second"):
+        read_annotation(path, 20, 30.0, video_name="cage 7.mp4")
+    path.write_text("\n".join(ANNOT).replace("stop frame: 20", "stop frame: 90"), encoding="utf-8")
+    assert "until frame 90, but the video has 20 frames" in read_annotation(path, 20, FPS).notes[0]
 
 
 def test_the_older_txt_with_streams(tmp_path):

@@ -1,5 +1,7 @@
 """What the trunk makes of a table of recordings before anything long begins."""
 
+import itertools
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -63,3 +65,41 @@ def test_a_video_without_poses_is_refused_with_a_way_out(tmp_path: Path, cell: s
     write_table(tmp_path, [f"v0,v0.avi,{cell},v0 labels.csv,mouse0,,train"])
     with pytest.raises(InputError, match="blob" if not cell else "no file"):
         load_dataset(load_config(config_path))
+
+
+@pytest.mark.parametrize("forms", list(itertools.product(["NFC", "NFD"], repeat=4)), ids="-".join)
+def test_names_are_the_same_however_their_accents_are_stored(tmp_path: Path, forms: tuple[str, ...]):
+    """Names of files, and in the table, in the labels and poses, in the YAML."""
+    files, table, inside, settings = (lambda text, form=form: unicodedata.normalize(form, text) for form in forms)
+    folder = tmp_path / files("día")
+    folder.mkdir()
+    np.save(folder / files("ratón.npy"), np.zeros((N_FRAMES, 5), dtype=np.float32))
+    lines = ["frame," + inside("olfateó"), *(f"{i},{int(i < 30)}" for i in range(N_FRAMES))]
+    (folder / files("ratón José.csv")).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_table(tmp_path, [table("ratón,día/ratón.npy,,José=día/ratón José.csv,Ñu,,train")])
+    (tmp_path / "x.yaml").write_text(
+        settings(
+            f"{{name: x, recordings: '{tmp_path.as_posix()}/recordings.csv', behaviors: {{olfateó: olfateó}}, "
+            "annotations: José, backbone: {name: precomputed, fps: 10}, head: {name: lstm}}"
+        ),
+        encoding="utf-8",
+    )
+    (item,) = load_dataset(load_config(tmp_path / "x.yaml"))
+    assert (item.id, item.recording.individual) == ("ratón", "Ñu")
+    assert item.labels is not None and item.labels.behaviors == ("olfateó",) and item.labels.active.sum() == 30
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_keypoints_and_individuals_too(tmp_path: Path, form: str):
+    from features.centers import CenterConfig, track_center
+    from features.poses import read_poses
+
+    head = ["scorer" + ",s" * 6, "individuals" + ",Niño" * 3 + ",Otro" * 3, "bodyparts" + ",mitad-é" * 6,
+            "coords" + ",x,y,likelihood" * 2]  # fmt: skip
+    text = "\n".join([*head, *(f"{i},1,2,1,3,4,1" for i in range(5))]) + "\n"
+    (tmp_path / "p.csv").write_text(unicodedata.normalize(form, text), encoding="utf-8")
+    config = CenterConfig(
+        keypoints=unicodedata.normalize("NFD", "mitad-é"), individual=unicodedata.normalize("NFD", "Niño")
+    )
+    centers = track_center(read_poses(tmp_path / "p.csv", config.individual), config, 10.0)
+    assert centers.xy_px.tolist() == [[1, 2]] * 5
