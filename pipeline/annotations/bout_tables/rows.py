@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import InputError
+from common.names import canonical
 from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts, model_doubts
@@ -63,13 +64,14 @@ class _Source(NamedTuple):
 
     def fits(self, name: str) -> bool:
         """True where this is the recording, or the video, of that name."""
+        name = canonical(name)
         pure = PurePosixPath(name.replace("\\", "/"))
         return bool({text.casefold() for text in self.recording} & {t.casefold() for t in (name, pure.name, pure.stem)})
 
     def is_observation(self, name: str) -> bool:
         """True where the name is the recording's, the rater's, or both."""
         both = [self.rater, *(f"{recording} {self.rater}" for recording in self.recording)] if self.rater else []
-        return name.casefold() in (text.casefold() for text in (*self.recording, *both))
+        return canonical(name).casefold() in (text.casefold() for text in (*self.recording, *both))
 
 
 def columns_of(file: AnnotationFile) -> BoutColumns | None:
