@@ -138,10 +138,14 @@ def tells_animals_apart(path: Path, format: str = "") -> bool:
     return name in _OF_SEVERAL_ANIMALS or (tells is not None and tells(file))
 
 
-def names_videos(path: Path) -> bool:
-    """Whether a file says of which video each of its labels is, so that several recordings may name it."""
+def names_videos(path: Path, observation: str = "") -> bool:
+    """Whether a file says of which video each label is, and the observation leaves that open (a rater's name does).
+
+    Then several recordings may name it.
+    """
     try:
-        return is_project(path) or bool(media_by_observation(open_annotation_file(path)))
+        media = {"": [""]} if is_project(path) and not observation else media_by_observation(open_annotation_file(path))
+        return bool(media) and (not observation or observation not in media)
     except InputError:
         return False
 

@@ -93,14 +93,12 @@ class _Uses:
             # The thesis' form keeps labels in the pose file: the two columns may name one file. A project, an export
             # of several observations or subjects, or a table of many recordings serves several, each with its part.
             choice = recording.annotation_choices[annotator]
-            part = replace(choice, format="", scored="", animal="")
-            if part != AnnotationChoice():
-                self._add_file(fields, recording, "annotations", path, f" {part}")
-            elif (
-                not (str(path) in self.files and names_videos(path))
-                and self._add_file(fields, recording, "annotations", path)
-                and not tells_animals_apart(path, choice.format)
-            ):
+            named = replace(choice, format="", scored="", animal="")
+            part = f" {named}" if named != AnnotationChoice() else ""
+            if f"{path}{part}" in self.files and not choice.media and names_videos(path, choice.observation):
+                continue  # its video tells which labels are meant
+            is_shared = self._add_file(fields, recording, "annotations", path, part)
+            if is_shared and not part and not tells_animals_apart(path, choice.format):
                 raise fields.error(
                     "annotations",
                     f"{path.name} does not say which animal a behavior is of, but several rows name it, so that all "

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from common.names import canonical
 
 MOST_BYTES = 200_000_000  # unpacked: an hour of labels is a hundredth of it, a zip bomb far more
-_MOST_ROWS, _MOST_CELLS = 1_048_576, 5_000_000
+_MOST_ROWS, MOST_CELLS = 1_048_576, 5_000_000
 
 Sheet = tuple[tuple[int, list[str]], ...]
 
@@ -21,7 +21,7 @@ def filled_rows(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, li
     n_cells = 0
     for number, cells in rows:
         n_cells += len(cells)
-        if number > _MOST_ROWS or n_cells > _MOST_CELLS:
+        if number > _MOST_ROWS or n_cells > MOST_CELLS:
             raise ValueError("too many cells")
         if any(cells):
             yield number, cells

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.parsers import expat
 
-from pipeline.annotations.sheets.base import MOST_BYTES, Sheet, clock, filled_rows, one_line
+from pipeline.annotations.sheets.base import MOST_BYTES, MOST_CELLS, Sheet, clock, filled_rows, one_line
 
 PART = "content.xml"
 _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
@@ -43,7 +43,7 @@ class _Reader:
     def __init__(self) -> None:
         self.tables: list[tuple[str, list[tuple[int, list[str]]]]] = []
         self._row: list[str] = []
-        self._n_rows = self._n_cells = self._row_repeats = self._repeats = 0
+        self._n_rows = self._n_cells = self._row_repeats = self._repeats = self._n_blank = 0
         self._cell: list[str] | None = None
         self._value = ""
         self._n_notes = 0  # inside of comments, whose text is none of the cell's
@@ -62,7 +62,8 @@ class _Reader:
             self.tables.append((given.get(_TABLE + "name", ""), []))
             self._n_rows = 0
         elif tag == _TABLE + "table-row":
-            self._row, self._row_repeats = [], _count(given, "number-rows-repeated")
+            self._row, self._n_blank = [], 0
+            self._row_repeats = _count(given, "number-rows-repeated")
         elif tag in _CELLS:
             self._cell, self._value = [], _value(given)
             self._repeats = _count(given, "number-columns-repeated")
@@ -78,20 +79,24 @@ class _Reader:
             self._data(" ")
         elif tag in _CELLS and self._cell is not None:
             text = self._value or one_line("".join(self._cell))
-            # Up to a million empty cells stand for the rest of a row.
-            if text and len(self._row) + self._repeats > _MOST_COLUMNS:
-                raise ValueError("too many cells")
-            self._row += [text] * min(self._repeats, _MOST_COLUMNS - len(self._row))
+            self._add_cells(text)
             self._cell = None
         elif tag == _TABLE + "table-row" and self.tables:
             self._end_row()
 
+    def _add_cells(self, text: str) -> None:
+        if not text:
+            self._n_blank += self._repeats  # up to a million of them stand for the rest of a row, and come to nothing
+            return
+        if len(self._row) + self._n_blank + self._repeats > _MOST_COLUMNS:
+            raise ValueError("too many cells")
+        self._row += [*[""] * self._n_blank, *[text] * self._repeats]
+        self._n_blank = 0
+
     def _end_row(self) -> None:
-        while self._row and not self._row[-1]:
-            self._row.pop()
         if self._row:
             self._n_cells += len(self._row) * self._row_repeats
-            if self._n_cells > 5_000_000:
+            if self._n_cells > MOST_CELLS:
                 raise ValueError("too many cells")
             rows = self.tables[-1][1]
             rows += ((self._n_rows + i, self._row) for i in range(1, self._row_repeats + 1))

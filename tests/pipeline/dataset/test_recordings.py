@@ -105,6 +105,16 @@ def test_one_file_may_serve_several_recordings_each_with_its_part(folder):
     assert len(read(folder, *rows)) == 2
 
 
+def test_a_table_of_many_recordings_serves_them_all(folder):
+    lines = ["video,rater,behavior,start_s,stop_s", *(f"m{i},{who},groom,0,1" for i in (1, 2) for who in "AB")]
+    (folder / "all.csv").write_text("\n".join(lines), encoding="utf-8")
+    for part in ("all.csv", "all.csv#observation=A", "A=all.csv#observation=A;B=all.csv#observation=B"):
+        assert len(read(folder, *(f"m{i},videos/m{i}.mp4,,{part},,,train" for i in (1, 2)))) == 2
+    for part in ("all.csv#observation=m1 A", "all.csv#media=m1"):
+        with pytest.raises(InputError, match=r"'all.csv' already stands in row 2"):
+            read(folder, *(f"m{i},videos/m{i}.mp4,,{part},,,train" for i in (1, 2)))
+
+
 def test_a_part_of_a_file_after_a_hash(folder):
     first, second = read(folder, "m1,m1.h5#a/b,,,,,", "m2,m1.h5#c,,,,,")
     assert first.video_path == folder / "m1.h5#a/b" and second.video_path == folder / "m1.h5#c"
