@@ -98,11 +98,15 @@ def load_dataset(config: ExperimentConfig) -> list[CheckedRecording]:
 
 
 def load_recordings(
-    config: ExperimentConfig, recordings: Sequence[Recording], are_behaviors_known: bool = False
+    config: ExperimentConfig,
+    recordings: Sequence[Recording],
+    are_behaviors_known: bool = False,
+    beside: Sequence[Recording] = (),
 ) -> list[CheckedRecording]:
     """The same for recordings that need not be of the experiment's own table.
 
     With `are_behaviors_known` the names are known from elsewhere, so that one may be in none of these annotations.
+    `beside`: all recordings of which these are some.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def load_recordings(
     """
     for recording in recordings:
         check_annotators(recording, config.annotations)
-    settings = ReadingSettings.of(config)
+    settings = ReadingSettings.of(config).among(beside or recordings)
     loaded = []
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
