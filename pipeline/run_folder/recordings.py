@@ -84,6 +84,11 @@ def _read_row(path: Path, number: int, cells: Row) -> RecordingRow:
         raise _no_number(path, number, cells, "fps", f"from {MIN_FPS:g} to {MAX_FPS:g}")
     if n_frames < 1 or n_frames != int(n_frames):
         raise _no_number(path, number, cells, "n_frames", "a whole number, at least 1")
+    if reason := unsafe_name_reason(str(cells["recording"])):
+        raise InputError(
+            f"{path}, row {number}: the recording {str(cells['recording'])[:80]!r} can be no file name: {reason}. "
+            "Files of a run are named by its recordings. Was the file edited by hand, or is it damaged? Restore it."
+        )
     video_path = Path(str(cells["video_path"])) if cells["video_path"] else None
     known: dict[str, Any] = cells | {"fps": fps, "n_frames": int(n_frames), "video_path": video_path}
     return RecordingRow(**known)
