@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg")
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg", ".flv", ".ogv", ".ts", ".mts",
+    ".m2ts", ".3gp", ".3g2", ".gif", ".h264", ".264", ".h265", ".hevc", ".asf", ".mxf", ".vob", ".dav", ".cine",
+)  # fmt: skip
 # Signs that stand for something (480A+, ♂) are words of their own, those that only separate are not.
 _WORD = re.compile(r"[^\W_]+|[^\w\s.,;:!?'\"()\[\]{}&@#$%^~=`´-]")
 _SEPARATORS = " _.-"
@@ -22,7 +25,8 @@ _DLC_MARK = re.compile(r"(?:DLC|DeepCut)(?=[_.\- ]|$)")
 _POSE_PROGRAM = re.compile(r"[ _.\-](?:dlc|deeplabcut|deepcut|sleap|superanimal)(?=[_.\- ]|$)", re.IGNORECASE)
 _POSE_WORD = re.compile(
     r"[ _.\-](?:analysis|predictions?|poses?|tracks?|tracking|tracked|trajectory|trajectories|centroids?|xy|coords|"
-    r"coordinates|positions?|keypoints?|boxes|ids|filtered|proofread|mp4|avi|mov|mkv|m4v|wmv|mpg|mpeg|webm)$",
+    r"coordinates|positions?|keypoints?|boxes|ids|filtered|proofread|"
+    rf"{'|'.join(suffix[1:] for suffix in VIDEO_SUFFIXES)})$",
     re.IGNORECASE,
 )
 # SLEAP writes labels.v001.000_<video>.analysis.h5.
