@@ -138,8 +138,8 @@ class FrameRows(FeatureRows):
         self._engine = engine
 
     def made_by(self) -> str:
-        """The engine and what decodes; builds the engine."""
-        return f"{self._engine().description}, av {av.__version__}"
+        """The engine, what crops and what decodes; builds the engine."""
+        return f"{self._engine().description}, opencv {cv2.__version__}, av {av.__version__}"
 
     def batches(self, first_row: int) -> Generator[NDArray[np.float32], None, None]:
         """Embed from a given row on, a call of the network at a time.
