@@ -259,6 +259,29 @@ def test_what_is_lost_is_said_with_its_places(tmp_path: Path) -> None:
     assert inspect_video(video.path, tmp_path / "videos.json") == video
 
 
+@pytest.mark.parametrize(
+    ("suffix", "given", "severity", "says"),
+    [
+        ("mp4", 60.0, "warning", "For m1.mp4 are given 60 frames/s, but by its time stamps the video has 25"),
+        ("mp4", 25.0, None, ""),
+        ("avi", 60.0, "note", "60 frames/s are given for m1.avi, whose header says 25"),
+        ("h264", 60.0, None, ""),
+    ],
+)
+def test_a_given_rate_is_compared_with_true_times(
+    tmp_path: Path, suffix: str, given: float, severity: str | None, says: str
+) -> None:
+    path = make(tmp_path / f"m1.{suffix}", "libx264" if suffix == "h264" else "mpeg4")
+    index = tmp_path / "videos.json"
+    assert inspect_video(path, index).fps == 25.0
+    video = inspect_video(path, index, fps=given)
+    assert (video.fps, video.fps_header) == (given, 25.0)
+    assert inspect_video(path, index).fps == 25.0
+    found = [(f.severity, f.found) for f in video_findings("m1", video) if "frames/s" in f.found]
+    assert [one[0] for one in found] == ([severity] if severity else [])
+    assert all(says in one[1] for one in found)
+
+
 def test_a_first_look_reads_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "m1.avi", 40, fps=12.5)
     survey = survey_video(path)
