@@ -74,8 +74,10 @@ class CheckedRecording:
 
     @property
     def observed(self) -> NDArray[np.bool_]:
-        """Whether the animal was seen, per frame; all True where its position is not asked for."""
-        return np.ones(self.n_frames, dtype=bool) if self.centers is None else self.centers.observed
+        """Whether the animal was seen, per frame; True where its position is not asked for, if the frame is there."""
+        if self.centers is not None:
+            return self.centers.observed
+        return np.ones(self.n_frames, dtype=bool) if self.video is None else self.video.seen
 
     def analysed_frames(self, frame_step: int) -> NDArray[np.int64]:
         """Numbers of the frames that are embedded, shape (n_analysed,)."""
