@@ -90,7 +90,8 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
                 )
             run.set_aside()
         _write(run, options, settings, columns, timelines)
-        write_report(run.path)
+        write_report(run.path, is_being_written=True)
+        run.manifest.write()
         run.drop_set_aside()
     print(f"Scores: {SCORES.path(run)}\nReport: {run.report_path}")
     return 0

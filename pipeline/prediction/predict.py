@@ -105,6 +105,7 @@ def predict_recordings(
             run.set_aside()
         with log_file(run.log_path):
             _carry_out(trained, recordings, options, outcome)
+        run.manifest.write()
         run.drop_set_aside()
     return outcome
 
@@ -157,7 +158,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
         [*trained.version_notes(), *notes_on(checked), *outcome.notes, *notes],
         uncalibrated=choices.uncalibrated(),
     )
-    write_report(run.path)
+    write_report(run.path, is_being_written=True)
     record.stage_done("tables and report")
 
 

@@ -43,7 +43,7 @@ def read_film_strips(run: RunDir) -> list[FilmStrip]:
     InputError
         When a column is missing or a cell can't be read.
     """
-    rows = read_optional(FILM_STRIPS.path(run), lambda path: [_strip(row) for row in FILM_STRIPS.read_file(path)])
+    rows = read_optional(run, FILM_STRIPS.path(run), lambda path: [_strip(row) for row in FILM_STRIPS.read_file(path)])
     return [strip for strip in rows or [] if (run.path / strip.file).is_file()]
 
 
