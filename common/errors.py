@@ -1,5 +1,6 @@
 """The one exception that means: something the user gave is wrong."""
 
+import re
 import unicodedata
 
 _LONGEST, _KEPT_END = 2000, 600
@@ -22,7 +23,7 @@ def _paragraph(text: str) -> str:
     if len(text) > _LONGEST:
         # What to do stands at the end.
         text = f"{text[: _LONGEST - _KEPT_END]} […] {text[-_KEPT_END:]}"
-    return "".join(map(shown, " ".join(text.split()) if "\n" in text or "\r" in text else text))
+    return "".join(map(shown, re.sub(r"\s*[\r\n]\s*", " ", text)))
 
 
 def shown(letter: str) -> str:

@@ -6,6 +6,7 @@ center of the top-left pixel at (0, 0) as in OpenCV and DeepLabCut.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,14 @@ BLOB = "blob"
 class PoseOddity:
     """What is odd about a pose file, what it does to the results and what to do, in whole sentences.
 
-    `is_change`: values were taken otherwise than they stand in the file, which is to be known, but no warning.
-    `is_doubt`: results may mean nothing at all.
+    A `note` is good to know; with `is_change` it is told with a run's results too, since values were taken otherwise
+    than they stand in the file. `is_doubt`: results may mean nothing at all.
     """
 
     found: str
     consequence: str
     remedy: str
+    severity: Literal["warning", "note"] = "warning"
     is_change: bool = False
     is_doubt: bool = False
 

@@ -39,10 +39,14 @@ def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = 
     with run.claimed():
         if not is_done_already(run, config, overwrite):
             with log_file(run.log_path):
-                _carry_out(config, run, stage)
+                is_whole = _carry_out(config, run, stage)
+            if is_whole:
+                run.manifest.write()
+                run.drop_set_aside()
 
 
-def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> None:
+def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bool:
+    """Do what is to be done; whether that was the whole run."""
     record = RunRecord(run, dump_config(config), begin_provenance(config))
 
     recordings = load_dataset(config)
@@ -56,7 +60,7 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
     record.stage_done("features", stage_one.n_frames_computed, backbone=backbone)
     if stage == "features":
         log.info("Stage one is done; the embeddings lie in %s.", config.execution.cache_dir)
-        return
+        return False
 
     metadata = bundle_metadata(config, backbone)
     stage_two = run_stage_two(config, stage_one.recordings, folds, run.fits_path, run.head_path, metadata)
@@ -72,11 +76,11 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
 
     notes = [*model_labels(recordings), *notes_on(recordings), *stage_two.notes, *result_notes]
     record.finish(notes, n_workers=stage_two.n_workers, n_fits=stage_two.n_fits, n_fits_resumed=stage_two.n_resumed)
-    write_report(run.path)
+    write_report(run.path, is_being_written=True)
     record.stage_done("report")
-    run.drop_set_aside()
     _tell_doubts(notes)
     log.info("Finished. Report: %s", run.report_path)
+    return True
 
 
 def _tell_doubts(notes: Sequence[str]) -> None:

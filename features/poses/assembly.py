@@ -183,7 +183,7 @@ def _absent_oddity(
         f"{n_called_likely:,} of {likelihood.size:,} positions in {path.name} are exactly (0, 0) or (-1, -1), far from "
         "where these keypoints are otherwise: they are taken as missing."
     )
-    return [PoseOddity(found, "", "Check that this is what you want.", is_change=True)]
+    return [PoseOddity(found, "", "Check that this is what you want.", "note", is_change=True)]
 
 
 def _bring_to_one(path: Path, keypoints: tuple[str, ...], likelihood: NDArray[np.float64]) -> list[PoseOddity]:

@@ -44,7 +44,10 @@ class _Header:
 
 def matches(path: Path) -> bool:
     """True where the first row has `frame_idx`, what is said of an instance, and nodes' `.x` and `.y`."""
-    return is_text(path) and _read_header(path) is not None
+    with path.open("rb") as file:
+        start = file.read(4096).replace(b"\0", b"")
+    # Finding the dialect reads the whole file: only where it is worth it.
+    return _FRAME.encode() in start and is_text(path) and _read_header(path) is not None
 
 
 def read(path: Path, individual: str | None) -> PoseTrack:

@@ -81,14 +81,17 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
         """Decode the video once, or count the rows where no video is named."""
         path = self.config.file_of(files)
         if self.config.files is not None:
-            video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress)
-            return Measured(video.n_frames, self.config.fps or video.fps, (video.sha256, hash_precomputed(path)), video)
-        if self.config.fps is None:
+            video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps)
+            hashes = video.sha256, hash_precomputed(path)
+            return Measured(video.n_frames, files.fps or self.config.fps or video.fps, hashes, video)
+        fps = files.fps or self.config.fps
+        if fps is None:
             raise InputError(
                 "backbone.name: precomputed takes the embeddings from the files in the column `video` of the "
-                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`."
+                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`, or a "
+                "column `fps` to the table."
             )
-        return Measured(count_precomputed_frames(path), self.config.fps, (hash_precomputed(path),))
+        return Measured(count_precomputed_frames(path), fps, (hash_precomputed(path),))
 
     def rows_of(
         self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None

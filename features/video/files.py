@@ -39,7 +39,9 @@ class Container:
 
     `demuxers`: FFmpeg's names of what reads it. `begins`: whether a file's first bytes are of this kind.
     `has_rate`: False where nothing but the codec may tell how fast the frames follow each other. `has_times`: whether
-    each frame has a time stamp of its own, other than its number by the header's rate.
+    each frame has a time stamp of its own, other than its number by the header's rate. `has_index`: the place of each
+    frame's bytes is told, also of frames that are damaged. `has_table`: each frame's time is, so that no time without
+    a frame was one that is lost. `is_stream`: it may be cut anywhere and still be read.
     """
 
     name: str
@@ -47,6 +49,9 @@ class Container:
     begins: Callable[[bytes], bool]
     has_rate: bool = True
     has_times: bool = True
+    has_index: bool = False
+    has_table: bool = False
+    is_stream: bool = False
 
 
 def _magic(*beginnings: bytes) -> Callable[[bytes], bool]:
@@ -70,11 +75,12 @@ def _is_raw(head: bytes) -> bool:
 
 
 CONTAINERS = (
-    Container("MP4 or MOV", ("mov",), lambda head: head[4:8] in _MOV_PARTS),
+    Container("MP4 or MOV", ("mov",), lambda head: head[4:8] in _MOV_PARTS, has_table=True),
     Container("Matroska or WebM", ("matroska",), _magic(b"\x1a\x45\xdf\xa3")),
-    Container("AVI", ("avi",), lambda head: head[:4] == b"RIFF" and head[8:11] == b"AVI", has_times=False),
-    Container("MPEG transport stream", ("mpegts",), _is_transport_stream),
-    Container("MPEG program stream", ("mpeg",), _magic(_START_CODE + b"\xba")),
+    Container("AVI", ("avi",), lambda head: head[:4] == b"RIFF" and head[8:11] == b"AVI", has_times=False,
+              has_index=True),
+    Container("MPEG transport stream", ("mpegts",), _is_transport_stream, is_stream=True),
+    Container("MPEG program stream", ("mpeg",), _magic(_START_CODE + b"\xba"), is_stream=True),
     Container("Windows Media", ("asf",), _magic(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
     Container("Flash", ("flv",), _magic(b"FLV")),
     Container("Ogg", ("ogg",), _magic(b"OggS")),
@@ -86,11 +92,17 @@ CONTAINERS = (
     Container("YUV4MPEG", ("yuv4mpegpipe",), _magic(b"YUV4MPEG2"), has_times=False),
     Container("Phantom Cine", ("cine",), _magic(b"CI\x2c\x00"), has_times=False),
     Container("DHAV", ("dhav",), _magic(b"DAHUA", b"DHAV")),
-    Container("raw video", ("h264", "hevc", "m4v", "mpegvideo"), _is_raw, has_rate=False, has_times=False),
+    Container("raw video", ("h264", "hevc", "m4v", "mpegvideo"), _is_raw, has_rate=False, has_times=False,
+              is_stream=True),
     Container("raw AV1", ("obu",), _magic(b"\x12\x00\x0a"), has_rate=False, has_times=False),
     Container("raw MJPEG", ("mjpeg",), _magic(b"\xff\xd8\xff"), has_rate=False, has_times=False),
 )  # fmt: skip
 """Kinds of video files that are opened; none of them has FFmpeg open another file."""
+
+
+def container_named(name: str) -> Container:
+    """One of ``CONTAINERS`` by its name."""
+    return next(container for container in CONTAINERS if container.name == name)
 
 
 def container_of(path: Path) -> Container:

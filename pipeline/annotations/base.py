@@ -185,6 +185,12 @@ class AnnotationChoice:
         """The subject or channel to read; "" = not named."""
         return self.subject or self.animal
 
+    @property
+    def part(self) -> str:
+        """What stands behind the path; "" = nothing."""
+        named = {name: getattr(self, name) for name in ("observation", "media", "subject", "scored")}
+        return "".join(f"#{name}={value}" for name, value in named.items() if value)
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -277,13 +283,18 @@ _Item = TypeVar("_Item")
 
 
 def choose_animal(
-    file: AnnotationFile, what: str, items: Sequence[tuple[str, bool, _Item]], wanted: Wanted, known: Iterable[str] = ()
+    file: AnnotationFile,
+    what: str,
+    items: Sequence[tuple[str, bool, _Item]],
+    wanted: Wanted,
+    known: Iterable[str] = (),
+    may_join: bool = False,
 ) -> list[_Item]:
     """What a file of several subjects says of the one that is meant.
 
     Meant is the one that is named, else the only one, else the only one that shows a behavior of the experiment. `what`
     is what a subject is called there; each item stands with its subject and whether the experiment uses its behavior;
-    `known` subjects may be named though there is no item of them.
+    `known` subjects may be named though there is no item of them; `may_join`: several may be named as one.
 
     Raises
     ------
@@ -310,7 +321,8 @@ def choose_animal(
     if len(names) > 1:
         raise InputError(
             f"{file.path.name} holds {len(names)} {what}s: {listing(names, 8)}. Name the one whose behaviors are "
-            f"meant: {file.path.name}#subject={names[0]}."
+            f"meant: {file.path.name}#subject={names[0]}"
+            + (f", or several that are one animal's: {file.path.name}#subject={'+'.join(names)}." if may_join else ".")
         )
     return [item for _, _, item in items]
 

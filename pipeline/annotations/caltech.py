@@ -74,7 +74,11 @@ def _read_annot(file: AnnotationFile, lines: list[tuple[int, str]], wanted: Want
         in_seconds = any("." in text for line in found for text in (line.start, line.stop))
         read = _named(wanted, found) if len(_parts(wanted)) > 1 else []
         chosen = [line for line in found if line.channel in read] or choose_animal(
-            file, "channel", [(line.channel, line.behavior in wanted.behaviors, line) for line in found], wanted
+            file,
+            "channel",
+            [(line.channel, line.behavior in wanted.behaviors, line) for line in found],
+            wanted,
+            may_join=True,
         )
         bouts = [_bout(file, line, rate if in_seconds else None) for line in chosen]
         events = collect_bouts(file, "caltech", bouts, {}, doubts, _watched(file, fields, wanted))

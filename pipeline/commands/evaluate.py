@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError
 from common.files import write_text
-from common.names import canonical, unsafe_name_reason
+from common.names import canonical, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
 from common.yaml_text import dump_yaml
 from features.video.reading import MAX_FPS, MIN_FPS
@@ -64,6 +64,12 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
     columns = [_behavior_columns(canonical(text)) for text in options.behavior]
     _require_distinct([c.behavior for c in columns], "--behavior names")
     _require_distinct([path.stem for path in options.files], "The files have the names")
+    for name in (path.stem for path in options.files):
+        if reason := unsafe_name_reason(name):
+            raise InputError(f"Results of {name!r} can't be kept in files of that name: {reason}. Rename its table.")
+    for name in options.individual or ():
+        if reason := unreadable_name_reason(name):
+            raise InputError(f"--individual {name!r:.200} can't be used: {reason}.")
     individuals = options.individual or [path.stem for path in options.files]
     if len(individuals) != len(options.files):
         raise InputError(
@@ -84,7 +90,8 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
                 )
             run.set_aside()
         _write(run, options, settings, columns, timelines)
-        write_report(run.path)
+        write_report(run.path, is_being_written=True)
+        run.manifest.write()
         run.drop_set_aside()
     print(f"Scores: {SCORES.path(run)}\nReport: {run.report_path}")
     return 0

@@ -19,6 +19,7 @@ from features.backbones.base import NetworkConfig
 from features.centers import CenterConfig
 from features.sources import backbone_configs, open_source, source_class
 from features.sources.base import ExtractionSettings, FeatureSource
+from features.video.reading import MAX_FPS
 from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
 from pipeline.config.complaints import complaints
@@ -104,6 +105,13 @@ class ExperimentConfig(BaseModel):
         "strict",
         description="What to do where video, poses and labels of a recording are not of the same frames: `strict` (an "
         "error), or a policy.",
+    )
+    fps: float | None = Field(
+        None,
+        gt=0,
+        le=MAX_FPS,
+        description="Frames per second of videos whose row has nothing in the column `fps`, where they don't say their "
+        "true rate themselves (raw .h264). Empty: each video's own.",
     )
     center: CenterConfig = Field(
         default_factory=lambda: CenterConfig(), description="Around which point of the animal the crop is cut."

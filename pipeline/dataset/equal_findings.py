@@ -9,7 +9,7 @@ from common.suggestions import listing
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.recording import Recording
 
-_N_NAMED = 12
+_N_NAMED = 6
 _Item = TypeVar("_Item")
 
 
@@ -32,7 +32,7 @@ class EqualFindings:
     def found(self) -> str:
         """What was found in the first of them."""
         others = self.n_findings - 1
-        return f"{self.first.found} (Likewise {others} more.)" if others else self.first.found
+        return f"{self.first.found} (Likewise of the other {others}.)" if others else self.first.found
 
 
 def names_of(recording: Recording) -> list[str]:

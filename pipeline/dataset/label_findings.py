@@ -174,10 +174,14 @@ def _coverage(
         of_worst = (
             f" ({percent(unscored[worst])} of those of {worst!r})" if percent(unscored[worst]) != percent(share) else ""
         )
+        is_much = unscored[worst] > MANY_UNSCORED
+        much = f"{percent(share)} of the labels in {where} are unscored{of_worst}."
+        # How little it is, audit.csv says.
+        little = f"Some of the labels in {where} are unscored, at most {percent(MANY_UNSCORED)} of each behavior."
         yield Finding(
-            "warning" if unscored[worst] > MANY_UNSCORED else "note",
+            "warning" if is_much else "note",
             recording,
-            f"{percent(share)} of the labels in {where} are unscored{of_worst}.",
+            much if is_much else little,
             "Unscored frames are neither trained on nor scored; they are not taken for negative.",
             "Nothing, if they were left out on purpose.",
         )

@@ -74,8 +74,10 @@ class CheckedRecording:
 
     @property
     def observed(self) -> NDArray[np.bool_]:
-        """Whether the animal was seen, per frame; all True where its position is not asked for."""
-        return np.ones(self.n_frames, dtype=bool) if self.centers is None else self.centers.observed
+        """Whether the animal was seen, per frame; True where its position is not asked for, if the frame is there."""
+        if self.centers is not None:
+            return self.centers.observed
+        return np.ones(self.n_frames, dtype=bool) if self.video is None else self.video.seen
 
     def analysed_frames(self, frame_step: int) -> NDArray[np.int64]:
         """Numbers of the frames that are embedded, shape (n_analysed,)."""
@@ -98,11 +100,15 @@ def load_dataset(config: ExperimentConfig) -> list[CheckedRecording]:
 
 
 def load_recordings(
-    config: ExperimentConfig, recordings: Sequence[Recording], are_behaviors_known: bool = False
+    config: ExperimentConfig,
+    recordings: Sequence[Recording],
+    are_behaviors_known: bool = False,
+    beside: Sequence[Recording] = (),
 ) -> list[CheckedRecording]:
     """The same for recordings that need not be of the experiment's own table.
 
     With `are_behaviors_known` the names are known from elsewhere, so that one may be in none of these annotations.
+    `beside`: all recordings of which these are some.
 
     Raises
     ------
@@ -111,7 +117,7 @@ def load_recordings(
     """
     for recording in recordings:
         check_annotators(recording, config.annotations)
-    settings = ReadingSettings.of(config)
+    settings = ReadingSettings.of(config).among(beside or recordings)
     loaded = []
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))

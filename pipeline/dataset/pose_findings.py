@@ -13,6 +13,7 @@ from features.video.inspection import VideoInfo
 from pipeline.dataset.findings import Finding
 
 MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
+MOSTLY_UNSURE = 0.5
 NEAR_ORIGIN = 0.1
 """An arena of 50 cm in a picture of 640 px that is tracked in cm; in parts of the picture it would be 1 px."""
 FEW_ON_ANIMAL, FEWEST_FRAMES, NEAR_SHARE = 0.6, 15, 0.08
@@ -24,7 +25,7 @@ def reading_findings(recording: str, pose: PoseTrack) -> list[Finding]:
     """What whoever read or made the poses found odd."""
     return [
         Finding(
-            "note" if odd.is_change else "warning",
+            odd.severity,
             recording,
             odd.found,
             odd.consequence,
@@ -76,7 +77,7 @@ def _oddities(
             f"{unsure:.0%} of the positions of {whose} are missing or below the likelihood {config.min_likelihood:g}.",
             "The crop's place is guessed there from the frames around.",
             remedy_for(pose),
-            False,
+            pose.is_blob and unsure > MOSTLY_UNSURE,
         )
     unobserved = float((~centers.observed).mean()) if centers.n_frames else 0.0
     if unobserved > MANY_UNOBSERVED:

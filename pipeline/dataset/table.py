@@ -5,6 +5,7 @@ spaces are accepted. Pairing is by this table, never by sort order.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from common.errors import InputError, shown
 from common.files import is_file, is_folder
 from common.names import find_path, invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
+from features.video.reading import MAX_FPS
 from pipeline.annotations import AnnotationChoice, names_videos, require_format, require_spans, tells_animals_apart
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side
@@ -22,7 +24,9 @@ from pipeline.dataset.split_groups import require_one_side
 COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 # Only for videos of several animals.
 ANIMAL = "animal"
-_KNOWN = (*COLUMNS, ANIMAL)
+# Only for videos that don't say their true frame rate.
+FPS = "fps"
+_KNOWN = (*COLUMNS, ANIMAL, FPS)
 _REQUIRED = ("recording", "video")
 _SPLITS = ("train", "test", "")
 _POOLED = "pooled"
@@ -36,10 +40,10 @@ _PARTS = ("observation", "media", "subject", "scored")
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
     """Read the table of recordings, in its order.
 
-    It is a CSV with the columns in `COLUMNS` (and `animal`), in any order; `recording` and `video` are needed, the
-    others may be left out. Paths are relative to the CSV. Rows of several animals may share a video. `on_bad_row` is
-    called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then left out;
-    without it the first such row is the end.
+    It is a CSV with the columns in `COLUMNS` (and `animal`, `fps`), in any order; `recording` and `video` are needed,
+    the others may be left out. Paths are relative to the CSV. Rows of several animals may share a video. `on_bad_row`
+    is called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then left
+    out; without it the first such row is the end.
 
     Raises
     ------
@@ -114,6 +118,8 @@ class _Uses:
             animals = {recording.animal.casefold(), other.animal.casefold()}
             if other.video_path != recording.video_path or "" in animals or len(animals) == 1:
                 raise fields.error(column, _already(path.name, row))
+            if column == "video" and other.fps != recording.fps:
+                raise fields.error(FPS, f"row {row} gives {path.name} another rate. Write one for all rows of a video.")
         uses.append((fields.row, recording))
         return len(uses) > 1
 
@@ -226,7 +232,26 @@ def _recording(fields: _Row) -> Recording:
         annotation_choices={a: replace(choice, animal=fields[ANIMAL]) for a, choice in annotation_choices.items()},
         has_blob_poses=has_blob_poses,
         animal=fields[ANIMAL],
+        fps=_fps(fields),
     )
+
+
+def _fps(fields: _Row) -> float | None:
+    """Frames per second; a decimal comma is one where semicolons stand between cells."""
+    text = fields[FPS]
+    if not text:
+        return None
+    try:
+        fps = float(text.replace(",", "."))
+    except ValueError:
+        fps = math.nan
+    if not 0 < fps <= MAX_FPS:
+        raise fields.error(
+            FPS,
+            f"expected frames per second, a number above 0 and at most {MAX_FPS:g}, found {text[:40]!r}. Leave it "
+            "empty where the video's own rate is right.",
+        )
+    return fps
 
 
 def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, AnnotationChoice]]:

@@ -167,7 +167,7 @@ class BrowserVideoWriter:
             raise InputError(
                 f"The installed PyAV ({av.__version__}) has none of the video encoders {', '.join(ENCODERS)}, so no "
                 "video for browsers can be written. Install the package from PyPI: python -m pip install "
-                '--force-reinstall "av>=14,<19".'
+                '--force-reinstall "av>=17,<19".'
             )
         stream = cast(VideoStream, self._container.add_stream(encoder, rate=self.rate, options=ENCODERS[encoder]))
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"

@@ -8,6 +8,7 @@ run's folder as `film_strips/<behavior>_<kind>_<rank>.jpg`, with `film_strips.cs
 
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from common.colors import GRID, INK, MUTED, behavior_colors
 from features.crops import crop_square, resize_crop
 from features.video.files import UnreadableVideoError
-from features.video.opening import opened_capture
+from features.video.reading import iter_frames
 from pipeline.dataset.load import CheckedRecording
 from pipeline.run_folder.film_strips import write_film_strips
 from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
@@ -226,19 +227,14 @@ def _frames_in_order(
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Frames with their numbers, blue, green, red; nothing seeks, and nothing after the last one is read.
 
-    A grabbed frame is decoded all the same (later ones build on it) but isn't converted or copied, which
+    A frame that isn't wanted is decoded all the same (later ones build on it) but isn't converted or copied, which
     costs more than decoding.
     """
-    with opened_capture(path) as capture:
-        for number in range(max(frames, default=-1) + 1):
-            if not capture.grab():
-                return
-            if number in frames:
-                decoded, frame = capture.retrieve()
-                if decoded:
-                    yield number, frame.astype(np.uint8, copy=False)
-            if number % _REPORT_EVERY_FRAMES == 0:
-                progress(number)
+    for frame in islice(iter_frames(path), max(frames, default=-1) + 1):
+        if frame.number in frames:
+            yield frame.number, frame.picture()
+        if frame.number % _REPORT_EVERY_FRAMES == 0:
+            progress(frame.number)
 
 
 def _thumbnail(frame: NDArray[np.uint8], center_xy_px: NDArray[np.float64], crop_size_px: int) -> NDArray[np.uint8]:

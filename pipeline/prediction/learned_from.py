@@ -7,7 +7,6 @@ from pathlib import Path
 
 from common.notes import Doubt
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
-from pipeline.run_folder.contents import RECORDINGS
 from pipeline.run_folder.recordings import read_recordings
 from pipeline.run_folder.run_dir import RunDir
 
@@ -72,14 +71,12 @@ def read_learned_from(run_path: Path) -> LearnedFrom:
     Raises
     ------
     InputError
-        When the file is there and can't be read.
+        If the table is missing, damaged or cannot be read.
     """
-    run = RunDir(run_path)
-    rows = read_recordings(run) if RECORDINGS.path(run).is_file() else ()
-    learned = [row for row in rows if row.subset == CROSS_VALIDATION]
+    rows = [row for row in read_recordings(RunDir(run_path)) if row.subset == CROSS_VALIDATION]
     return LearnedFrom(
-        {row.video_sha256: row.recording for row in learned if row.video_sha256},
-        frozenset(row.individual.casefold() for row in learned if row.individual),
-        statistics.median(row.fps for row in learned) if learned else None,
-        tuple(row.width_px for row in learned if row.width_px),
+        {row.video_sha256: row.recording for row in rows if row.video_sha256},
+        frozenset(row.individual.casefold() for row in rows if row.individual),
+        statistics.median(row.fps for row in rows) if rows else None,
+        tuple(row.width_px for row in rows if row.width_px),
     )

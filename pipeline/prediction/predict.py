@@ -105,6 +105,7 @@ def predict_recordings(
             run.set_aside()
         with log_file(run.log_path):
             _carry_out(trained, recordings, options, outcome)
+        run.manifest.write()
         run.drop_set_aside()
     return outcome
 
@@ -157,7 +158,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
         [*trained.version_notes(), *notes_on(checked), *outcome.notes, *notes],
         uncalibrated=choices.uncalibrated(),
     )
-    write_report(run.path)
+    write_report(run.path, is_being_written=True)
     record.stage_done("tables and report")
 
 
@@ -207,7 +208,7 @@ def _load_all(
     checked = []
     for number, recording in enumerate(recordings, start=1):
         log.debug("Checking %s (%d of %d)", recording.id, number, len(recordings))
-        found = _attempt(recording, outcome, partial(_load, config, recording, outcome))
+        found = _attempt(recording, outcome, partial(_load, config, recording, recordings, outcome))
         for item in found or ():
             # What was learned from is predicted, but never compared with its labels.
             is_test = recording.split == "test" and not learned_from.knows(item)
@@ -217,14 +218,17 @@ def _load_all(
     return checked
 
 
-def _load(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[CheckedRecording]:
+def _load(
+    config: ExperimentConfig, recording: Recording, beside: Sequence[Recording], outcome: Outcome
+) -> list[CheckedRecording]:
     """Read one recording's files; labels that are wrong cost it its labels only."""
     try:
-        return load_recordings(config, [recording], are_behaviors_known=True)
+        return load_recordings(config, [recording], are_behaviors_known=True, beside=beside)
     except InputError as error:
         if not recording.annotation_paths:
             raise
-        found = load_recordings(config, [replace(recording, annotation_paths={}, annotation_choices={})])
+        alone = replace(recording, annotation_paths={}, annotation_choices={})
+        found = load_recordings(config, [alone], beside=beside)
         note = f"{recording.id} is predicted without its labels, which cannot be used: {error}"
         log.warning("%s", note)
         outcome.notes.append(note)

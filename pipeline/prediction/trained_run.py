@@ -14,7 +14,7 @@ from models.inference import TrainedHead
 from pipeline.config.schema import CropConfig, ExperimentConfig, load_config
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, evidence_of, score_value
 from pipeline.run_folder.reading import Run, read_run
-from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.run_dir import HEADS, RunDir
 from pipeline.run_folder.verdict import judge
 from pipeline.runtime.machine import package_versions
 from pipeline.scoring.postprocessing.calibration import calibration_from_json
@@ -166,6 +166,9 @@ def open_trained_run(path: Path) -> TrainedRun:
             f"{path} holds no trained heads (it has no folder heads), so it can predict nothing. Give the folder "
             "of a finished experiment, such as runs/exp1; one that was cut off goes on when it is started again."
         )
+    run.require_finished([HEADS])
+    for read in (run.config_path, run.provenance_path):
+        run.manifest.require(read)
     config = load_config(run.config_path)
     bundles = {behavior: run.head_path(behavior) for behavior in config.behavior_names()}
     missing = [behavior for behavior, folder in bundles.items() if not folder.is_dir()]
@@ -174,13 +177,20 @@ def open_trained_run(path: Path) -> TrainedRun:
         raise InputError(
             f"The run {path} {what}. Start the experiment again (it goes on where it stopped), then predict."
         )
-    trained = TrainedRun(path, config, bundles, {b: read_metadata(folder) for b, folder in bundles.items()})
+    trained = TrainedRun(path, config, bundles, {b: _metadata(run, folder) for b, folder in bundles.items()})
     _require_whole_recipes(trained)
     said = config.model_dump(mode="json", include={"center", "crop", "frame_step"})
     differing = list(_differences(said, _settings_of_then(trained.recipe)))
     if differing:
         raise _recipe_error(trained, differing, f"{run.config_path.name} says")
     return trained
+
+
+def _metadata(run: RunDir, bundle: Path) -> dict[str, Any]:
+    for path in sorted(bundle.iterdir()):
+        if not path.name.startswith("."):
+            run.manifest.require(path)
+    return read_metadata(bundle)
 
 
 def source_as_trained(trained: TrainedRun) -> FeatureSource[Any]:

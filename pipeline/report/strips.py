@@ -41,7 +41,7 @@ def strip_groups(run: Run) -> list[Row]:
 
 def _picture(run: Run, strip: FilmStrip) -> Row:
     """What a strip shows in words (`caption`), its picture as a data URI (`image`), and its `file`."""
-    content = read_required(run.path / strip.file, lambda path: path.read_bytes())
+    content = read_required(RunDir(run.path), run.path / strip.file, lambda path: path.read_bytes())
     words = f"{strip.recording}, {strip.start_s:.1f}–{strip.stop_s:.1f} s"
     words += f", mean probability {ratio(strip.mean_probability)}"
     if strip.iou is not None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from common.errors import InputError
+from pipeline.run_folder.run_dir import RunDir
 
 Content = TypeVar("Content")
 
 
-def read_required(path: Path, read: Callable[[Path], Content]) -> Content:
-    """Read a file that must be there, and say which one is missing or broken."""
+def read_required(run: RunDir, path: Path, read: Callable[[Path], Content]) -> Content:
+    """Read a file of a run that must be there and as it was written; say which one is missing or broken."""
+    run.manifest.require(path)
     try:
         return read(path)
     except FileNotFoundError:
@@ -26,6 +28,6 @@ def read_required(path: Path, read: Callable[[Path], Content]) -> Content:
         ) from None
 
 
-def read_optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
-    """Read a file that may be absent; None where it is."""
-    return read_required(path, read) if path.exists() else None
+def read_optional(run: RunDir, path: Path, read: Callable[[Path], Content]) -> Content | None:
+    """Read a file that a run may be without; None where this one never had it."""
+    return read_required(run, path, read) if path.exists() or run.manifest.lists(path) else None

@@ -70,7 +70,7 @@ def advise_on_poses(paths: Sequence[Path], shortest_side_px: int | None = None) 
         except (InputError, OSError) as error:
             notes.append(str(error))
     for track in tracks:
-        notes += [f"{odd.found} {odd.remedy}" for odd in track.oddities if not odd.is_change]
+        notes += [f"{odd.found} {odd.remedy}" for odd in track.oddities if odd.severity == "warning"]
     if not tracks:
         return PoseAdvice(individuals=individuals, notes=tuple(notes))
     available = tuple(name for name in tracks[0].keypoints if all(name in track.keypoints for track in tracks))

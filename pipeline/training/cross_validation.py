@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from models.bundle import is_bundle_of
 from pipeline.config.schema import ExperimentConfig
 from pipeline.runtime.progress import progress_bars
 from pipeline.training.embed import EmbeddedRecording
@@ -137,7 +138,8 @@ class _Runner:
         results: dict[str, FitResult] = {}
         for job in jobs:
             stored = read_fit(job.path, job.fingerprint)
-            if stored is not None and (job.fit.bundle_path is None or job.fit.bundle_path.is_dir()):
+            bundle = job.fit.bundle_path
+            if stored is not None and (bundle is None or is_bundle_of(bundle, {"fit": job.fingerprint})):
                 results[job.fit.key] = stored
                 self.outcome.n_resumed += 1
                 self.display.finished(job.fit, stored, resumed=True)

@@ -15,7 +15,7 @@ import pytest
 from features.video import opening
 from features.video.files import CONTAINERS, UnreadableVideoError, container_of
 from features.video.inspection import inspect_video
-from features.video.opening import opened_capture, opened_container
+from features.video.opening import opened_container
 from features.video.reading import iter_bgr_frames
 from pipeline.films.browser_video import make_browser_video, plays_in_browsers
 from pipeline.films.film_strips import FilmedRecording, cut_thumbnails
@@ -110,16 +110,15 @@ def test_lists_are_refused_by_everything_that_opens_videos(
 def test_ffmpeg_refuses_them_also_where_the_first_bytes_are_not_looked_at(
     tmp_path: Path, server: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
 ) -> None:
-    """Both walls stand alone: content that passes for a video and is a list to FFmpeg opens nothing."""
+    """Each of the two walls stands alone: content that passes for a video and is a list to FFmpeg opens nothing."""
     address, asked = server
     write_video(tmp_path / "other.mp4", N_FRAMES, codec="mp4v")
     monkeypatch.setattr(opening, "container_of", lambda path: CONTAINERS[0])
     for number, target in enumerate(("other.mp4", f"{address}/other.mp4")):
         path = tmp_path / f"m{number}{suffix}"
         path.write_text(LISTS[kind].format(target), encoding="utf-8")
-        for opened in (opened_capture, opened_container):
-            with pytest.raises(UnreadableVideoError), opened(path):
-                pass
+        with pytest.raises(UnreadableVideoError), opened_container(path):
+            pass
     assert asked == []
 
 

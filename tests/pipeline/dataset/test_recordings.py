@@ -261,3 +261,25 @@ def test_one_animal_stays_on_one_side(tmp_path: Path, rows: list[str], said: str
     table.write_text("\n".join(["recording,video,annotations,individual,split", *rows]) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=said):
         read_recordings(table)
+
+
+def test_the_rate_of_a_video_that_does_not_tell_it(folder):
+    header = f"{HEADER},fps"
+    first, second = read(folder, "m1,videos/m1.mp4,,,,,,59.94", "m2,videos/m2.mp4,,,,,,", header=header)
+    assert (first.fps, second.fps) == (59.94, None)
+    (first,) = read(folder, "m1;videos/m1.mp4;;;;;;59,94", header=header.replace(",", ";"))
+    assert first.fps == 59.94
+
+
+@pytest.mark.parametrize("cell", ["0", "-25", "nan", "inf", "1e9", "fast", "25 fps", "9" * 5000])
+def test_a_rate_that_is_none_is_refused(folder, cell):
+    with pytest.raises(InputError, match="row 2, column 'fps': expected frames per second") as caught:
+        read(folder, f"m1,videos/m1.mp4,,,,,,{cell}", header=f"{HEADER},fps")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_video_has_one_rate(folder):
+    header = f"{HEADER},animal,fps"
+    rows = ["m1,videos/m1.mp4,m1.csv,,,,,black,30", "m2,videos/m1.mp4,m1.csv,,,,,white,60"]
+    with pytest.raises(InputError, match=r"row 3, column .fps.: row 2 gives m1\.mp4 another rate"):
+        read(folder, *rows, header=header)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from common.names import unreadable_name_reason, unsafe_name_reason
 from pipeline.dataset.table import COLUMNS, read_recordings
 from pipeline.run_folder.contents import RECORDINGS
@@ -97,3 +98,41 @@ def test_damaged_tables_of_a_run(run: tuple[RunDir, bytes], data: st.DataObject)
     RECORDINGS.path(folder).write_bytes(data.draw(damaged(sound)))
     for row in read_or_refused(lambda: read_run_recordings(folder)) or ():
         assert row.n_frames >= 1 and row.fps > 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            "v0,v0.mp4,,x.boris#observ,,,train",
+            r"column 'annotations': no file 'x.boris#observ'. There is 'x.boris': .*#observation=…",
+        ),
+        ("v0,v0.mp4,,x.boris#observ=o,,,train", r"expected #observation=NAME.*Did you mean 'observation'"),
+        ("v0,v0.mp4,,gone.boris#observ,,,train", "column 'annotations': no file 'gone.boris#observ'"),
+        ("v0,v0.mp4,p0.csv#a,,,,", "column 'poses': no file 'p0.csv#a'. There is 'p0.csv'.*Leave it out"),
+        (f"v0,{'x' * 300}.mp4,,,,,", "column 'video': no file 'xxx"),
+        (f"v0,{'x/' * 3000}.mp4,,,,,", "column 'video': no file 'x/x"),
+        (f"v0,v0.mp4,,{'A' * 200}=bouts.csv;{'B' * 200}=bouts.csv#observation=o,,,train", None),
+        ("v0\u202e,v0.mp4,,,,,", r"row 2, column 1: .* holds \\u202e"),
+        ("v0,v0.mp4,,,m\x1b[31m,,", r"row 2, column 5: .* holds \\x1b"),
+        (f"v0,v0.mp4,,,,{'g' * 300},", "column 'group': .*longer than 120 bytes"),
+        ("<script>,v0.mp4,,,,,", "column 'recording': .*it contains '<' '>'"),
+        ("../v0,v0.mp4,,,,,", "column 'recording': .*it contains '/'"),
+        ("v0,v0.mp4,,,<script>alert(1)</script>,wt/ko,", None),
+    ],
+    ids=range(13),
+)
+def test_odd_names_are_refused_by_their_cell_or_harmless(lab: Path, cells: str, said: str | None):
+    (lab / "recordings.csv").write_text(f"{','.join(COLUMNS)}\n{cells}\n", encoding="utf-8")
+    if said is None:
+        assert [recording.id for recording in read_recordings(lab / "recordings.csv")] == ["v0"]
+        return
+    with pytest.raises(InputError, match=said):
+        read_recordings(lab / "recordings.csv")
+
+
+def test_a_run_does_not_name_files_of_others(run: tuple[RunDir, bytes]):
+    folder, sound = run
+    RECORDINGS.path(folder).write_bytes(sound.replace(b"v0,", b"../v0,"))
+    with pytest.raises(InputError, match=r"row 2 .*`recording` should be a name that a file can have"):
+        read_run_recordings(folder)

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.errors import InputError
 from pipeline.starter import lab_folder
 from pipeline.starter.lab_folder import recognise, scan_folder, sources_of
+from tests.damage import damaged, fuzzed, read_or_refused
 from tests.lab import known_labels, write_labels, write_poses, write_video
 
 PROJECT = {
@@ -165,3 +168,30 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_no_folder(tmp_path: Path):
     with pytest.raises(InputError, match="found nothing"):
         scan_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x_boxes.npy", "x.csv", "x.boris"])
+@fuzzed(30)
+@given(data=st.data())
+def test_whatever_is_damaged_it_is_told_what_a_file_is(tmp_path: Path, name: str, data: st.DataObject):
+    path = tmp_path / name
+    if name.endswith(".npy"):
+        np.save(path, np.ones((3, 2, 4)))
+    elif name.endswith(".npz"):
+        np.savez(path, keypoints=np.ones((3, 2, 2)))
+    else:
+        path.write_text(
+            '{"observations": {}, "behaviors_conf": {}}' if name == "x.boris" else "frame,groom\n0,1\n1,0\n"
+        )
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    read_or_refused(lambda: recognise(path))
+
+
+def test_names_that_a_table_cannot_hold_are_left_aside_with_a_word(tmp_path: Path):
+    (tmp_path / "a\u202eb").mkdir()
+    write_video(tmp_path / "a\u202eb" / "v.avi", known_labels(0))
+    write_video(tmp_path / "v\x1b.avi", known_labels(0))
+    write_video(tmp_path / "v.avi", known_labels(0))
+    lab = scan_folder(tmp_path)
+    assert [path.name for path in lab.videos] == ["v.avi"]
+    assert len(lab.skipped) == 2 and all("can't hold" in skipped.reason for skipped in lab.skipped)
