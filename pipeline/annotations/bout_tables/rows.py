@@ -26,7 +26,7 @@ from pipeline.annotations.cells import is_given, is_missing, says_unknown, whole
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 from pipeline.scoring.bouts.bouts import runs_of_true
 
-_SELF = "self"
+_SELF, _NO_ANIMAL = "self", "(no animal)"
 _POSE_FILE = re.compile(r"(DLC_|DeepCut_).*")
 
 
@@ -135,7 +135,7 @@ def rows_of(
     chosen = [_bout_row(file, row, cells, columns) for row, cells in rows]
     if any(cell(row.cells, columns.animal) for row in chosen):
         others = sorted({row.target for row in chosen if row.target})
-        items = [(cell(row.cells, columns.animal), _is_of(row, wanted.behaviors), row) for row in chosen]
+        items = [(cell(row.cells, columns.animal) or _NO_ANIMAL, _is_of(row, wanted.behaviors), row) for row in chosen]
         chosen = choose_animal(file, "animal", items, wanted, others)
     return chosen, notes
 

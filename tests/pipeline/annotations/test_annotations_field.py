@@ -273,6 +273,14 @@ def test_an_agent_is_an_animal_and_a_target_a_modifier(tmp_path):
         read(tmp_path, MABE)
 
 
+def test_a_bout_of_no_animal_is_nobody_s(tmp_path):
+    lines = ["subject,behavior,start_s,stop_s", "a,groom,0,1", ",groom,1.2,1.5"]
+    assert events(tmp_path, lines, animal="a").bouts == (Bout("groom", 0, 10),)
+    with pytest.raises(InputError, match=r"2 animals: \(no animal\), a"):
+        read(tmp_path, lines)
+    assert len(events(tmp_path, [lines[0], lines[2]]).bouts) == 1  # an empty column tells nobody apart
+
+
 OFT = [
     ";from;to;file;animal;experimenter;CSVname;type",
     "1;0.2;0.4;OFT_1_Ann.json;OFT_1;Ann;OFT_1DeepCut_resnet50_Blockmay9.csv;Supported",
