@@ -17,10 +17,13 @@ from common.files import is_file, is_folder
 from common.names import canonical
 
 DELIMITERS = (",", ";", "\t")
+_MATLAB = "a MATLAB file (.mat); in MATLAB, write what it holds as a table: writetable(T, 'name.csv')"
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel or zip file; save it as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook of 97-2003 (.xls); save or export it as CSV, .xlsx or .ods",
-    b"MATLAB": "a MATLAB file (.mat); in MATLAB, write what it holds as a table: writetable(T, 'name.csv')",
+    b"MATLAB 5.0 MAT-file": _MATLAB,
+    b"MATLAB 7.3 MAT-file": _MATLAB,
+    b"PAR1": "a Parquet file; save it as CSV, as by pandas.read_parquet(file).to_csv('name.csv', index=False)",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF",
 }

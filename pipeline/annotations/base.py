@@ -215,7 +215,11 @@ class Wanted:
 
 
 class AnnotationReader(Protocol):
-    """What each module in `FORMATS` offers."""
+    """What each module in `FORMATS` offers.
+
+    One whose files name videos also has ``media_by_observation(file)`` (what `#observation=` can name → names of its
+    videos), one whose files may tell animals apart ``tells_animals_apart(file)``.
+    """
 
     DESCRIPTION: str
 

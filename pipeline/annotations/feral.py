@@ -6,10 +6,13 @@
 Source: FERAL (Skovorodnikov, Razzauti; github.com/Skovorp/feral, its ``dataset.py`` and example labels).
 """
 
+from typing import Any
+
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from common.errors import InputError
+from common.names import canonical, canonical_names
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.boris.media import same_media
@@ -24,6 +27,12 @@ _NOT_SCORED = (None, -1)
 class _Labels(BaseModel):
     class_names: dict[str, str] = Field(min_length=1)
     labels: dict[str, list[int | None] | list[list[int | None]]]
+    _names = field_validator("class_names", mode="before")(canonical_names)
+
+    @field_validator("labels")
+    @classmethod
+    def _videos(cls, found: dict[str, Any]) -> dict[str, Any]:
+        return {canonical(name): frames for name, frames in found.items()}
 
 
 def matches(file: AnnotationFile) -> bool:

@@ -3,6 +3,7 @@
 From what is found here the readers tell whether a file is theirs. Nothing is guessed from the file's name.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from common.errors import InputError
 from pipeline.annotations.sheets import is_sheet, read_sheet
 
 _N_FIRST_ROWS = 60
+_MATLAB = re.compile(rb"MATLAB [57]\.\d MAT-file")
 _GZIP = b"\x1f\x8b"
 
 Row = tuple[int, list[str]]
@@ -103,7 +105,7 @@ def open_annotation_file(path: Path) -> AnnotationFile:
     if is_sheet(_first_bytes(path)):
         sheet = read_sheet(path)
         return AnnotationFile(path, rows=tuple(row for row in sheet if any(row[1]))[:_N_FIRST_ROWS], sheet=sheet)
-    if _first_bytes(path).startswith(b"MATLAB"):
+    if _MATLAB.match(_first_bytes(path)):
         raise _matlab(path)
     dialect = find_dialect(path)
     rows = tuple(head_rows(path, _N_FIRST_ROWS, dialect))

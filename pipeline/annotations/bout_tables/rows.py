@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import InputError
+from common.names import canonical
 from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts, model_doubts
@@ -25,7 +26,7 @@ from pipeline.annotations.cells import is_given, is_missing, says_unknown, whole
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 from pipeline.scoring.bouts.bouts import runs_of_true
 
-_SELF = "self"
+_SELF, _NO_ANIMAL = "self", "(no animal)"
 _POSE_FILE = re.compile(r"(DLC_|DeepCut_).*")
 
 
@@ -63,13 +64,14 @@ class _Source(NamedTuple):
 
     def fits(self, name: str) -> bool:
         """True where this is the recording, or the video, of that name."""
+        name = canonical(name)
         pure = PurePosixPath(name.replace("\\", "/"))
         return bool({text.casefold() for text in self.recording} & {t.casefold() for t in (name, pure.name, pure.stem)})
 
     def is_observation(self, name: str) -> bool:
         """True where the name is the recording's, the rater's, or both."""
         both = [self.rater, *(f"{recording} {self.rater}" for recording in self.recording)] if self.rater else []
-        return name.casefold() in (text.casefold() for text in (*self.recording, *both))
+        return canonical(name).casefold() in (text.casefold() for text in (*self.recording, *both))
 
 
 def columns_of(file: AnnotationFile) -> BoutColumns | None:
@@ -133,7 +135,7 @@ def rows_of(
     chosen = [_bout_row(file, row, cells, columns) for row, cells in rows]
     if any(cell(row.cells, columns.animal) for row in chosen):
         others = sorted({row.target for row in chosen if row.target})
-        items = [(cell(row.cells, columns.animal), _is_of(row, wanted.behaviors), row) for row in chosen]
+        items = [(cell(row.cells, columns.animal) or _NO_ANIMAL, _is_of(row, wanted.behaviors), row) for row in chosen]
         chosen = choose_animal(file, "animal", items, wanted, others)
     return chosen, notes
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common.errors import InputError
 from pipeline.annotations import AnnotationChoice, EventList, names_videos, read_annotation
 from pipeline.annotations.cells import says_background, says_unknown
-from pipeline.scoring.bouts.bouts import Bout
+from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
 from pipeline.starter.lab_folder import recognise, sources_of
 from tests.pipeline.annotations.test_annotations_tables import column, events, read, table
 
@@ -185,6 +187,33 @@ def test_a_bout_table_is_known_by_its_pair_of_ends(tmp_path, header, row, format
     assert found.format == format_name and found.bouts == (Bout("groom", 5, 9),)
 
 
+STARTS, STOPS = ("start", "Start", "from", "onset", "begin"), ("stop", "End", "to", "offset", "finish")
+UNITS = [
+    ("{}_frame", 1.0), ("{} (frames)", 1.0), ("frame_{}", 1.0), ("{}_s", 0.1), ("{} (s)", 0.1), ("{} [sec]", 0.1),
+    ("{}_time", 0.1), ("time_{}", 0.1), ("{}_ms", 100.0), ("{} time (ms)", 100.0), ("{}_min", 0.1 / 60),
+]  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    active=st.lists(st.booleans(), min_size=3, max_size=60),
+    behavior=st.sampled_from(["behavior", "Behaviour", "action", "label", "Event", "class", "type", "behavior name"]),
+    ends=st.tuples(st.sampled_from(STARTS), st.sampled_from(STOPS), st.sampled_from(UNITS)),
+    others=st.lists(st.sampled_from(["duration", "comment", "probability", "row", "video_id", "rater"]), unique=True),
+    data=st.data(),
+)
+def test_the_same_bouts_whatever_the_columns_are_called(tmp_path, active, behavior, ends, others, data):
+    start, stop, (form, per_frame) = ends
+    bouts = bouts_from_frames(np.array(active), "groom")
+    columns = {behavior: "groom", form.format(start): 0, form.format(stop): 1, **dict.fromkeys(others, "7")}
+    names = data.draw(st.permutations(list(columns)))
+    lines = [",".join(names)]
+    for bout in bouts:
+        at = [f"{frame * per_frame:.10g}" for frame in (bout.start_frame, bout.stop_frame)]
+        lines.append(",".join(str(at[v]) if isinstance(v := columns[name], int) else v for name in names))
+    assert list(events(tmp_path, lines, n_frames=60).bouts) == bouts
+
+
 @pytest.mark.parametrize("header", ["behavior,start,end", "label,from,to", "type;onset;offset"])
 def test_whole_numbers_without_a_unit_are_refused(tmp_path, header):
     row = "groom,5,9" if "," in header else "groom;5;9"
@@ -242,6 +271,14 @@ def test_an_agent_is_an_animal_and_a_target_a_modifier(tmp_path):
     assert events(tmp_path, MABE, behaviors=["chase"]).bouts[0] == Bout("chase", 2, 5)
     with pytest.raises(InputError, match=r"2 animals: mouse1, mouse2.*#subject=mouse1"):
         read(tmp_path, MABE)
+
+
+def test_a_bout_of_no_animal_is_nobody_s(tmp_path):
+    lines = ["subject,behavior,start_s,stop_s", "a,groom,0,1", ",groom,1.2,1.5"]
+    assert events(tmp_path, lines, animal="a").bouts == (Bout("groom", 0, 10),)
+    with pytest.raises(InputError, match=r"2 animals: \(no animal\), a"):
+        read(tmp_path, lines)
+    assert len(events(tmp_path, [lines[0], lines[2]]).bouts) == 1  # an empty column tells nobody apart
 
 
 OFT = [

@@ -34,6 +34,16 @@ def test_feral_one_class_a_frame_or_several(tmp_path):
     assert [source.media for source in sources_of(tmp_path / "labels.json")] == [("m1.avi",)]
 
 
+def test_names_whose_accents_are_stored_in_another_way(tmp_path):
+    apart, joined = "Ma\u0308use", "M\u00e4use"
+    found = feral(tmp_path, {f"{apart}.mp4": [1] * 4, "m2.mp4": [0] * 4}, ("other", f"{apart}n"), media=f"{joined}.mp4")
+    assert column(found, f"{joined}n", 4) == [1] * 4
+    path = tmp_path / "all.csv"
+    path.write_text(f"video,behavior,start_s,stop_s\n{joined},groom,0,1\nm2,groom,0,2\n", encoding="utf-8")
+    events = read_annotation(path, 20, 10.0, video_name=f"{apart}.mp4")
+    assert isinstance(events, EventList) and events.bouts == (Bout("groom", 0, 10),)
+
+
 @pytest.mark.parametrize(
     ("labels", "says"),
     [

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from pipeline.starter import lab_folder
+from pipeline.starter.findings import Findings
 from pipeline.starter.lab_folder import recognise, scan_folder, sources_of
+from pipeline.starter.printing import print_findings
+from pipeline.starter.starter_yaml import StarterFacts
 from tests.damage import damaged, fuzzed, read_or_refused
 from tests.lab import known_labels, write_labels, write_poses, write_video
 
@@ -67,6 +70,22 @@ def test_points_that_are_not_of_a_video_are_said_and_not_taken(tmp_path: Path, t
         recognise(write(tmp_path / "a.csv", text))
     assert [says in skipped.reason for skipped in scan_folder(tmp_path).skipped] == [True]
     assert not scan_folder(tmp_path).poses
+
+
+def test_files_that_no_reader_takes_are_left_aside_by_their_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("m1.mat", "b/m2.mat"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"MATLAB 5.0 MAT-file, Platform: PCWIN64" + bytes(200))
+    (tmp_path / "m1.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(200))
+    write(tmp_path / "report.html", "<html><body><p>Nothing of ours.</p></body></html>")
+    lab = scan_folder(tmp_path)
+    facts = StarterFacts("x", "t.csv", (), n_annotated=0, n_individuals=0, fps=25.0)
+    findings = Findings(lab.root, tmp_path / "t.csv", tmp_path / "x.yaml", (), (), lab.skipped, facts, False)
+    print_findings(findings)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "m1.mat: Expected a table of annotations in m1.mat, found a MATLAB file" in said
+    assert said.count("writetable") == 1 and "(Likewise b/m2.mat.)" in said
+    assert "m1.xls: " in said and "97-2003 (.xls)" in said and "report.html" not in said
 
 
 def test_arrays_of_poses_are_told_from_embeddings(tmp_path: Path):
