@@ -38,11 +38,11 @@ def write_sealed(texts: Mapping[Path, str], facts: Mapping[str, Any]) -> None:
     Raises
     ------
     InputError
-        When the folder cannot be written.
+        When the folder cannot be written, or one of the files is held by another program.
     """
     first, *others = texts
     earlier = [save for save in _known_saves(first) or [] if save.files.get(first.name) == _sha256(first)]
-    if not earlier and first.is_file():
+    if not earlier and _is_file(first):
         # Of a version without seals: until the new files are in place, the old ones are right.
         earlier = [_Save({path.name: _sha256(path) for path in texts}, {})]
     sums = {path.name: hashlib.sha256(text.encode("utf-8")).hexdigest() for path, text in texts.items()}
@@ -51,6 +51,12 @@ def write_sealed(texts: Mapping[Path, str], facts: Mapping[str, Any]) -> None:
     _write(first, [_Save(dict(sums), dict(facts)), *earlier[:1]])
     write_text(first, texts[first])
     _finish(first)
+    for path in others:
+        if _sha256(path) != sums[path.name]:
+            raise InputError(
+                f"{first} is written, but {path.name} beside it can't be replaced. Is it open in another program? "
+                "Close it and save again."
+            )
 
 
 def read_seal(path: Path) -> dict[str, Any]:
@@ -104,7 +110,7 @@ def accept_changed(path: Path) -> bool:
         When the file is not there, or the seal can't be written.
     """
     seal, found = seal_path(path), _sha256(path)
-    if not seal.is_file():
+    if not _is_file(seal):
         return False
     if found is None:
         raise InputError(f"There is no file {path} to accept.")
@@ -125,7 +131,7 @@ def keep_changed(paths: Iterable[Path]) -> list[Path]:
     kept = []
     for path in paths:
         saves = _known_saves(path)
-        if path.is_file() and saves != [] and not _is_known(path, saves or []):
+        if _is_file(path) and saves != [] and not _is_known(path, saves or []):
             names = (path.with_name(f"{path.stem} (changed {n}){path.suffix}") for n in count(1))
             kept.append(path.replace(next(name for name in names if not name.exists())))
     return kept
@@ -158,8 +164,8 @@ def _finish(first: Path) -> None:
     for name, expected in saves[0].files.items():
         path = first.with_name(name)
         if expected is not None and _sha256(_pending(path)) == expected:
-            # Another process may be quicker.
-            with contextlib.suppress(FileNotFoundError):
+            # Another process may be quicker, and who reads need not be allowed to write.
+            with contextlib.suppress(OSError):
                 _pending(path).replace(path)
 
 
@@ -182,17 +188,25 @@ def _pending(path: Path) -> Path:
 
 
 def _sha256(path: Path) -> str | None:
-    return sha256_of(path) if path.is_file() else None
+    return sha256_of(path) if _is_file(path) else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # Such as a name longer than the system takes.
+        return False
 
 
 def _saves(path: Path) -> list[_Save]:
     """The saves that the seal of a file knows, the last one first; none without a seal."""
     seal = seal_path(path)
+    if not _is_file(seal):
+        return []
     try:
         found = json.loads(read_checked_text(seal))
         return [_Save(dict(save["files"]), dict(save["facts"])) for save in found]
-    except FileNotFoundError:
-        return []
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise InputError(
             f"{seal} is damaged: it holds the checksums of the files beside it, so that nobody knows whether {path} is "

@@ -15,8 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Mapping
 from importlib import metadata as package_metadata
 from pathlib import Path
@@ -176,7 +178,7 @@ def _checksum(header: Mapping[str, Any]) -> str:
 
 def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> None:
     """The three files, header last."""
-    head.model.save(folder / _MODEL)
+    _save_model(folder / _MODEL, head.model)
     np.savez(folder / _SCALER, mean=head.scaler.mean, std=head.scaler.std)
     header = {
         "format_version": FORMAT_VERSION,
@@ -190,6 +192,29 @@ def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> N
         "metadata": metadata,
     }
     (folder / _HEADER).write_text(_header_text(header), encoding="utf-8")
+
+
+def _save_model(path: Path, model: Any) -> None:
+    """Save a network as Keras does, but for what is not of the network: equal ones give equal bytes.
+
+    Keras puts down the moment, and where objects lay in memory.
+    """
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["metadata.json"] = json.dumps(json.loads(parts["metadata.json"]) | {"date_saved": ""}).encode("utf-8")
+    parts["config.json"] = _with_numbered_objects(parts["config.json"].decode("utf-8")).encode("utf-8")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            # Dated 1980 unless told otherwise.
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _with_numbered_objects(config: str) -> str:
+    numbers: dict[str, int] = {}
+    return re.sub(
+        r'(?<="shared_object_id": )\d+', lambda found: str(numbers.setdefault(found[0], len(numbers) + 1)), config
+    )
 
 
 def _replace_folder(temporary: Path, folder: Path) -> None:

@@ -194,7 +194,8 @@ def _is_overwritten(file: BinaryIO, place: int, n_bytes: int) -> bool:
 def lost_steps(stamps_s: NDArray[np.float64]) -> NDArray[np.int64]:
     """Frames that are missing after each but the last, where time goes in equal steps or whole multiples of them.
 
-    None where it doesn't: cameras that take frames when there is light enough lose none.
+    None where it doesn't: cameras that take frames when there is light enough lose none. None either where more would
+    be missing than there are, as after a time stamp that is wrong itself.
     """
     steps = np.diff(stamps_s)
     if not len(steps) or np.median(steps) <= 0:
@@ -202,4 +203,5 @@ def lost_steps(stamps_s: NDArray[np.float64]) -> NDArray[np.int64]:
     ratios = steps / np.median(steps)
     whole = np.round(ratios)
     is_even = bool((np.abs(ratios - whole) < STEP_TOLERANCE).all())
-    return np.where(is_even, np.maximum(whole - 1, 0), 0).astype(np.int64)
+    missing = np.maximum(whole - 1, 0)
+    return (missing * (is_even and missing.sum() <= len(stamps_s))).astype(np.int64)

@@ -92,10 +92,10 @@ def read_annotation(
         Missing, empty or damaged file, corrections that were changed and not accepted, unknown or ambiguous format,
         and whatever a reader finds wrong.
     """
-    read_seal(path)
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
     file = open_annotation_file(path)
+    read_seal(path)
     if choice.format:
         require_format(choice.format)
     return within_spans(FORMATS[choice.format or _recognise(file)].read(file, wanted), wanted)

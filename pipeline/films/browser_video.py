@@ -227,8 +227,10 @@ def make_browser_video(
     progress(writer.n_frames, writer.n_frames)
 
 
-def plays_in_browsers(video_path: Path) -> bool:
+def plays_in_browsers(video_path: Path, fps: float | None = None) -> bool:
     """Tell whether a video plays in today's browsers as it is, with frame i shown from i/fps on.
+
+    `fps` are frames per second; by default, those that its header gives.
 
     Its container, codec and pixels must be such as browsers decode (H.264 with 8 bits and halved colors in an
     mp4, VP8, VP9, AV1 in a webm), its pixels square, its frame rate constant from time 0, and its key frames
@@ -247,7 +249,7 @@ def plays_in_browsers(video_path: Path) -> bool:
             return (
                 len(streams) == 1
                 and _is_played(streams[0], codecs)
-                and _is_steady(list(container.demux(streams[0])), streams[0])
+                and _is_steady(list(container.demux(streams[0])), fps or float(streams[0].average_rate or 0))
             )
     except (UnreadableVideoError, OSError, ValueError, FFmpegError):
         return False
@@ -261,13 +263,13 @@ def _is_played(stream: VideoStream, codecs: tuple[str, ...]) -> bool:
     return context.name.removeprefix("lib") in codecs and context.pix_fmt in _PIXEL_FORMATS and aspect in (None, 0, 1)
 
 
-def _is_steady(packets: list[Any], stream: VideoStream) -> bool:
+def _is_steady(packets: list[Any], fps: float) -> bool:
     """Whether frames come at a constant rate from time 0 on, and key frames often enough."""
     frames = [packet for packet in packets if packet.size and packet.pts is not None]
-    if not frames or not stream.average_rate or any(packet.is_corrupt or packet.is_discard for packet in frames):
+    if not frames or not fps or any(packet.is_corrupt or packet.is_discard for packet in frames):
         return False
     seconds = np.sort([float(packet.pts * packet.time_base) for packet in frames])
-    shift_frames = seconds * float(stream.average_rate) - np.arange(len(frames))
+    shift_frames = seconds * fps - np.arange(len(frames))
     keys = [number for number, packet in enumerate(frames) if packet.is_keyframe]
     distances = [later - earlier for earlier, later in pairwise([*keys, len(frames)])]
     return (

@@ -66,7 +66,7 @@ def page_video(
             )
         check_video_file(source)
         note = _note(source, video, row.video_sha256)
-        if plays_in_browsers(source):
+        if plays_in_browsers(source, row.fps):
             return PageVideo(source, note)
         require_no_original(copy, [source, *originals])
         require_made_here(copy)

@@ -184,3 +184,30 @@ def test_a_text_with_its_checksum_is_the_text_or_an_error(tmp_path):
         assert place == len(whole) - 1
     path.write_text(text + "\n", encoding="utf-8")
     assert read_checked_text(path) == text
+
+
+def test_a_name_too_long_for_a_seal_has_none(tmp_path):
+    path = tmp_path / ("x" * 250 + ".csv")
+    path.write_text("x", encoding="utf-8")
+    assert read_seal(path) == {}
+    assert not accept_changed(path)
+
+
+def test_a_file_that_is_held_by_another_program_is_said_and_replaced_by_the_next_save(paths, monkeypatch):
+    save(paths, 1)
+    replace = Path.replace
+
+    def hold(self: Path, target: Path) -> Path:
+        if target == paths[1]:
+            raise PermissionError("it is open")
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", hold)
+        with pytest.raises(InputError, match="Is it open in another program"):
+            save(paths, 2)
+        assert read(paths[0]) == 2
+        with pytest.raises(InputError, match="older than"):
+            read_seal(paths[1])
+    # Once it is free, whoever reads finds what was to be there.
+    assert [read(path) for path in reversed(paths)] == [2, 2]

@@ -14,6 +14,7 @@ from common.files import sha256_of
 from models import bundle
 from models.bundle import is_bundle_of, load_bundle, read_metadata, save_bundle, update_metadata
 from models.heads import HeadConfig
+from models.network import shared_network
 from models.training import TrainedHead, TrainingConfig, train_head
 from tests.models.conftest import BINARY, SMALL_HEADS, MakeRecording
 
@@ -121,6 +122,20 @@ def test_no_flipped_byte_of_the_header_is_used(saved: Path) -> None:
         except InputError:
             n_refused += 1
     assert n_refused > 0.5 * len(whole) / 3
+
+
+@pytest.mark.parametrize("name", SMALL_HEADS)
+def test_equal_heads_are_equal_bytes(name: str, tmp_path: Path, make_recording: MakeRecording) -> None:
+    """Whatever the process built before: after a kill it starts somewhere else."""
+    first, again = tmp_path / "first", tmp_path / "again"
+    save_bundle(first, trained(SMALL_HEADS[name], make_recording), METADATA)
+    for other in SMALL_HEADS.values():
+        other.build(3, 8, BINARY, ())
+    shared_network.cache_clear()
+    save_bundle(again, trained(SMALL_HEADS[name], make_recording), METADATA)
+    for path in first.iterdir():
+        assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+    assert load_bundle(again)[1] == METADATA
 
 
 def test_a_bundle_is_known_by_what_it_was_made_from(saved: Path) -> None:

@@ -69,7 +69,10 @@ def headline(comparison: Comparison, behavior: str) -> str:
     if not known:
         return "no run has a score"
     if len(known) > 1:
-        return f"none is called the best: no recording was scored by all of them against the same labels, in {where}"
+        return (
+            f"none is called the best: no recording was scored by all of them against the same labels, in {where}. "
+            "Compare those that share their labels"
+        )
     (name,) = known
     return f"only {name} has a score: AP {ratio(known[name])} in {where}"
 

@@ -186,6 +186,7 @@ def test_what_plays_as_it_is(tmp_path):
     rare = write_with_pyav(tmp_path / "rare.mp4", "libx264", "yuv420p", 25, numbered(700),
                            options={"g": "100000", "sc_threshold": "0"})  # fmt: skip
     assert not plays_in_browsers(rare), "jumping takes too long"
+    assert not plays_in_browsers(DATA / "numbered_h264_250.mp4", 125.0), "frames would not be where the run's rate says"
     (tmp_path / "text.mp4").write_text("no video at all", encoding="utf-8")
     assert not plays_in_browsers(tmp_path / "text.mp4")
     with pytest.raises(UnreadableVideoError, match="no video at"):

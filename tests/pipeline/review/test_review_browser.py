@@ -465,7 +465,7 @@ def test_a_download_says_how_much_was_looked_at(human_page, tmp_path):
         page.click("#download-boris")
     said = page.locator("#said").text_content()
     assert said.startswith(f"Downloaded mouse 1.boris. {n_places - 1} of {n_places} places were not looked at; ")
-    assert said.endswith("there stays as the human had it.")
+    assert said.endswith("there stays as the human had it. 30 labels (a behavior in a frame) are the model's.")
     observation = json.loads(Path(download.value.path()).read_bytes())["observations"]["mouse 1"]
     assert "Of 4 bouts: 1 the model's; 3 a human's, unchanged; 0 edited." in observation["description"]
     press(page, *["Enter"] * (n_places - 1))

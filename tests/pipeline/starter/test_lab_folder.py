@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from pipeline.starter import lab_folder
-from pipeline.starter.findings import Findings
+from pipeline.starter.findings import Findings, find_recordings
 from pipeline.starter.lab_folder import recognise, scan_folder, sources_of
 from pipeline.starter.printing import print_findings
 from pipeline.starter.starter_yaml import StarterFacts
 from tests.damage import damaged, fuzzed, read_or_refused
+from tests.features.test_video_damage import make
 from tests.lab import known_labels, write_labels, write_poses, write_video
 
 PROJECT = {
@@ -214,3 +215,18 @@ def test_names_that_a_table_cannot_hold_are_left_aside_with_a_word(tmp_path: Pat
     lab = scan_folder(tmp_path)
     assert [path.name for path in lab.videos] == ["v.avi"]
     assert len(lab.skipped) == 2 and all("can't hold" in skipped.reason for skipped in lab.skipped)
+
+
+def test_videos_of_any_camera_are_found(tmp_path: Path):
+    names = ["a.flv", "b.ts", "c.3gp", "d.gif", "e.h264", "f.MTS", "g.m2ts", "h.mkv"]
+    for name in names:
+        made = tmp_path / ("made.m2ts" if name == "f.MTS" else f"made{Path(name).suffix}")
+        codec, pixels = ("gif", "rgb8") if name == "d.gif" else ("libx264", "yuv420p")
+        make(made, codec, pixels=pixels).rename(tmp_path / name)
+    write(tmp_path / "code.ts", "export const x = 1;\n")
+    lab = scan_folder(tmp_path)
+    assert [path.name for path in lab.videos] == sorted([*names, "code.ts"])
+    found = find_recordings(lab, tmp_path / "recordings.csv", tmp_path / "x.yaml", "x", has_blob=True)
+    assert len(found.recordings) == len(names)
+    (skipped,) = [one for one in found.skipped if one.path.name == "code.ts"]
+    assert "can't be opened as a video" in skipped.reason
