@@ -1,7 +1,6 @@
 """FERAL's labels, and the sheets and web pages that BORIS, LibreOffice and Excel write."""
 
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from pipeline.annotations import AnnotationChoice, EventList, FrameTable, read_a
 from pipeline.annotations.sheets import read_sheet
 from pipeline.scoring.bouts.bouts import Bout
 from pipeline.starter.lab_folder import recognise, sources_of
-from tests.pipeline.annotations.test_annotations_tables import column
+from tests.pipeline.annotations.test_annotations_tables import column, write_zip
 
 # ---- FERAL
 
@@ -95,10 +94,7 @@ HTML = (
 
 
 def write_ods(path: Path, content: str | bytes) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", content)
-    return path
+    return write_zip(path, {"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": content})
 
 
 def test_an_open_document_sheet(tmp_path):

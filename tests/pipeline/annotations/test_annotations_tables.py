@@ -2,6 +2,7 @@
 
 import datetime
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -291,6 +292,14 @@ def test_bad_annot_files(tmp_path, old, new, says):
 # ---- Excel
 
 
+def write_zip(path: Path, parts: Mapping[str, str | bytes]) -> Path:
+    """Without the time of day, so that a fuzz sees the same bytes again."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return path
+
+
 def workbook(path: Path, sheets: dict[str, str], shared: str = "") -> Path:
     """A workbook of the parts that none can do without; `sheets` are the XML of rows, `shared` of texts."""
     main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -305,14 +314,16 @@ def workbook(path: Path, sheets: dict[str, str], shared: str = "") -> Path:
         f'<Relationship Id="r{i}" Type="{office}/worksheet" Target="worksheets/s{i}.xml"/>' for i in range(len(sheets))
     )
     targets += f'<Relationship Id="texts" Type="{office}/sharedStrings" Target="sharedStrings.xml"/>'
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("[Content_Types].xml", f'<Types xmlns="{package}/content-types">{types}</Types>')
-        archive.writestr("xl/workbook.xml", f'<workbook {main} xmlns:r="{office}"><sheets>{names}</sheets></workbook>')
-        links = f'<Relationships xmlns="{package}/relationships">{targets}</Relationships>'
-        archive.writestr("xl/_rels/workbook.xml.rels", links)
-        archive.writestr("xl/sharedStrings.xml", f"<sst {main}>{shared}</sst>")
-        for i, rows in enumerate(sheets.values()):
-            archive.writestr(f"xl/worksheets/s{i}.xml", f"<worksheet {main}><sheetData>{rows}</sheetData></worksheet>")
+    links = f'<Relationships xmlns="{package}/relationships">{targets}</Relationships>'
+    parts_of = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">{types}</Types>',
+        "xl/workbook.xml": f'<workbook {main} xmlns:r="{office}"><sheets>{names}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": links,
+        "xl/sharedStrings.xml": f"<sst {main}>{shared}</sst>",
+    }
+    for i, rows in enumerate(sheets.values()):
+        parts_of[f"xl/worksheets/s{i}.xml"] = f"<worksheet {main}><sheetData>{rows}</sheetData></worksheet>"
+    write_zip(path, parts_of)
     return path
 
 
