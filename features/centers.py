@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from common.errors import InputError
 from common.names import canonical_names
 from common.suggestions import did_you_mean, listing
-from features.tracks import CenterTrack, PoseTrack
+from features.tracks import BLOB, CenterTrack, PoseTrack
 
-WHOLE_ANIMAL = ("blob", "center", "box")
+WHOLE_ANIMAL = (BLOB, "center", "box")
 """Points that stand for the animal as a whole, from trackers that know no keypoints."""
 
 
@@ -22,9 +22,14 @@ class CenterConfig(BaseModel):
 
     keypoints: str | list[str] = Field(default="midbody", description="one keypoint, or several to average")
     individual: str | None = Field(default=None, description="whose keypoints, where the file holds several animals")
-    min_likelihood: float = Field(default=0.6, ge=0, le=1, description="a keypoint below this is taken as not seen")
+    min_likelihood: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="a keypoint below this is taken as not seen (of scores that pass 1: of the highest)",
+    )
     max_gap_s: float = Field(
-        default=1.0, ge=0, allow_inf_nan=False, description="longer gaps are held, not interpolated, and marked"
+        default=1.0, ge=0, le=3600, description="longer gaps are held, not interpolated, and marked"
     )
 
     _names = field_validator("keypoints", "individual", mode="before")(canonical_names)
@@ -90,11 +95,32 @@ def _named_points(pose: PoseTrack, config: CenterConfig) -> tuple[NDArray[np.flo
             continue
         best = f"its highest likelihood is {np.nanmax(column):.2f}" if np.isfinite(column).any() else "no value at all"
         raise InputError(
-            f"Keypoint {name!r} of {pose.source_path.name} is seen in none of its {pose.n_frames} frames "
-            f"({best}, min_likelihood is {config.min_likelihood:g}). Choose another keypoint, lower "
-            "min_likelihood, or track the video again."
+            f"{_called(pose, name)} is seen in none of its {pose.n_frames} frames "
+            f"({best}, min_likelihood is {config.min_likelihood:g}). {remedy_for(pose)}"
         )
     return points, seen
+
+
+def _called(pose: PoseTrack, keypoint: str) -> str:
+    if pose.is_blob:
+        return f"The animal of {pose.source_path.name}, tracked as a blob,"
+    return f"Keypoint {keypoint!r} of {pose.source_path.name}"
+
+
+def remedy_for(pose: PoseTrack) -> str:
+    """What can be done where the center is rarely seen; a blob has no other keypoint, and no labeled frames."""
+    if pose.is_blob:
+        return (
+            "A blob is one animal, alone in the picture, that differs from the ground and leaves its place: look at "
+            "the video for a second animal, a hand, a cable or deep shadows. Or track it with DeepLabCut or SLEAP, and "
+            "name that file in the column `poses` instead of `blob`."
+        )
+    if len(pose.keypoints) == 1:
+        return "Lower center.min_likelihood, or track the video again."
+    return (
+        "Name other keypoints in center.keypoints (several are averaged), lower center.min_likelihood, or label more "
+        "frames of this kind for the tracker and track the video again."
+    )
 
 
 def _mean_of_points(

@@ -6,9 +6,29 @@ center of the top-left pixel at (0, 0) as in OpenCV and DeepLabCut.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+BLOB = "blob"
+"""The keypoint of an animal that was tracked in the video itself, by how it differs from the background."""
+
+
+@dataclass(frozen=True)
+class PoseOddity:
+    """What is odd about a pose file, what it does to the results and what to do, in whole sentences.
+
+    A `note` is good to know; with `is_change` it is told with a run's results too, since values were taken otherwise
+    than they stand in the file. `is_doubt`: results may mean nothing at all.
+    """
+
+    found: str
+    consequence: str
+    remedy: str
+    severity: Literal["warning", "note"] = "warning"
+    is_change: bool = False
+    is_doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,11 +44,18 @@ class PoseTrack:
     ends_with_last_seen: bool = False
     """True for formats that write nothing after the last frame in which the animal was found, so that the file may
     have fewer frames than the video."""
+    oddities: tuple[PoseOddity, ...] = ()
+    """What whoever made the track found odd about it."""
 
     @property
     def n_frames(self) -> int:
         """Number of rows, one per video frame."""
         return int(self.xy_px.shape[0])
+
+    @property
+    def is_blob(self) -> bool:
+        """Whether the animal was tracked in the video itself, and not read from a pose file."""
+        return self.keypoints == (BLOB,)
 
 
 @dataclass(frozen=True)

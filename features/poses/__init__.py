@@ -6,10 +6,11 @@ from types import ModuleType
 from common.delimited import require_file
 from common.errors import InputError
 from common.suggestions import listing
-from features.poses import deeplabcut, deeplabcut_h5, npy_tracks, sleap_h5, through_movement, xy_csv
+from features.poses import deeplabcut, deeplabcut_h5, npy_tracks, sleap_csv, sleap_h5, through_movement, xy_csv
 from features.tracks import PoseTrack
 
 READERS: dict[str, ModuleType] = {
+    "sleap_csv": sleap_csv,
     "deeplabcut_csv": deeplabcut,
     "deeplabcut_h5": deeplabcut_h5,
     "sleap_h5": sleap_h5,
@@ -18,7 +19,8 @@ READERS: dict[str, ModuleType] = {
     "movement": through_movement,
 }
 """Each has a `DESCRIPTION`, `matches(path)`, which looks at the content and never at the name, and
-`read(path, individual)`, which gives the `PoseTrack` of one."""
+`read(path, individual)`, which gives the `PoseTrack` of one. The first that matches reads the file: SLEAP's CSV looks
+like DeepLabCut's with a flat header."""
 
 
 def read_poses(path: Path, individual: str | None = None) -> PoseTrack:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.suggestions import listing
-from features.poses.assembly import COORDINATES, PoseColumn, assemble, require_frame_numbers, select_columns
+from features.poses.assembly import (
+    PoseColumn,
+    assemble,
+    coordinate_of,
+    labeled_data_error,
+    require_frame_numbers,
+    require_plane,
+    select_columns,
+    unordered_oddity,
+)
 from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.poses.pickled_names import RefusedPickleError, plain_objects
 from features.tracks import PoseTrack
@@ -45,17 +54,20 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         with h5py.File(path, "r") as file:
             tables = _tables(file)
             if len(tables) != 1:
-                names = listing([table.name for table in tables])
-                raise InputError(f"Expected one pandas table in {path.name}, found {len(tables)}: {names}.")
-            columns, values, index = _read_table(path, tables[0])
+                found = listing([table.name for table in tables])
+                raise InputError(f"Expected one pandas table in {path.name}, found {len(tables)}: {found}.")
+            names, values, index = _read_table(path, tables[0])
     except DAMAGE as error:
         raise InputError(
             f"{path.name} is no DeepLabCut h5 that can be read here ({' '.join(str(error).split())}). "
             "Use DeepLabCut's CSV of the same analysis instead."
         ) from error
     require_frame_numbers(path, index, first_row=0)
-    chosen = select_columns(path, columns, individual)
-    return assemble(path, list(chosen), values[:, list(chosen.values())])
+    positions, columns = _columns(path, names)
+    scorers = [str(name[0]) for name in names]
+    oddities = unordered_oddity(path, scorers, list(dict.fromkeys(column.individual for column in columns)))
+    chosen = select_columns(path, columns, individual, " ".join(oddity.found for oddity in oddities))
+    return assemble(path, list(chosen), values[:, [positions[place] for place in chosen.values()]], oddities)
 
 
 def _tables(file: h5py.File) -> list[h5py.Group]:
@@ -63,20 +75,16 @@ def _tables(file: h5py.File) -> list[h5py.Group]:
     return [group for group in found if text(group.attrs.get("pandas_type")) in _LAYOUTS]
 
 
-def _read_table(path: Path, group: h5py.Group) -> tuple[list[PoseColumn], NDArray[np.float64], NDArray[np.float64]]:
-    """Columns, values (n_frames, n_columns) and index (n_frames,) of either layout."""
+def _read_table(path: Path, group: h5py.Group) -> tuple[list, NDArray[np.float64], NDArray[np.float64]]:
+    """Names of columns, values (n_frames, n_columns) and index (n_frames,) of either layout."""
     table_layout = text(group.attrs["pandas_type"]) == "frame_table"
     names, blocks, index = _read_table_layout(group) if table_layout else _read_fixed_layout(group)
     if not np.issubdtype(index.dtype, np.number):
-        raise InputError(
-            f"The rows of {path.name} are named by images, not by frame numbers: this is a labeled data set, "
-            "not the analysis of a video. Use the h5 or CSV that DeepLabCut's analyze_videos wrote."
-        )
-    columns = [_column(path, name) for name in names]
+        raise labeled_data_error(path)
     values = as_floats(np.concatenate(blocks, axis=1))
     if index.shape != (len(values),):
         raise ValueError(f"{len(values)} rows with frame numbers of shape {index.shape}")
-    return columns, values, as_floats(index)
+    return names, values, as_floats(index)
 
 
 def _read_table_layout(group: h5py.Group) -> tuple[list, list[NDArray], NDArray]:
@@ -130,13 +138,28 @@ def _names(pickled: object) -> list:
     return names
 
 
-def _column(path: Path, name: object) -> PoseColumn:
-    """(scorer, bodypart, coord) or (scorer, individual, bodypart, coord)."""
-    if isinstance(name, tuple) and len(name) in (3, 4) and all(isinstance(word, str) for word in name):
-        individual = text(name[1]) if len(name) == 4 else ""
-        if name[-1] in COORDINATES:
-            return PoseColumn(individual, text(name[-2]), name[-1])
-    raise InputError(
+def _columns(path: Path, names: list) -> tuple[list[int], list[PoseColumn]]:
+    """Places and meanings of the columns that hold coordinates or likelihoods.
+
+    Names are (scorer, bodypart, coord) or (scorer, individual, bodypart, coord). What else there is of a keypoint is
+    left out, as long as it is no third coordinate.
+    """
+    for name in names:
+        if not (isinstance(name, tuple) and len(name) in (3, 4) and all(isinstance(word, str) for word in name)):
+            raise _wrong_name(path, name)
+    require_plane(path, next((f"{text(name[-2])} z" for name in names if name[-1].casefold() == "z"), None))
+    positions = [place for place, name in enumerate(names) if coordinate_of(name[-1]) is not None]
+    if not positions:
+        raise _wrong_name(path, names[0] if names else None)
+    individuals = [text(names[place][1]) if len(names[place]) == 4 else "" for place in positions]
+    return positions, [
+        PoseColumn(individual, text(names[place][-2]), coordinate_of(names[place][-1]) or "")
+        for place, individual in zip(positions, individuals, strict=True)
+    ]
+
+
+def _wrong_name(path: Path, name: object) -> InputError:
+    return InputError(
         f"Expected columns named by scorer, bodypart and coordinate (x, y, likelihood) in {path.name}, "
         f"found {name!r}. Use the h5 that DeepLabCut wrote, or its CSV."
     )

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from features.poses.assembly import choose_individual, make_track, require_sane_length
+from features.poses.assembly import ABSENT, choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import MAX_VALUES, text
 from features.tracks import PoseTrack
 
@@ -124,6 +124,7 @@ def _points(path: Path, arrays: Arrays) -> tuple[tuple[str, ...], NDArray[np.flo
         keypoints = keypoints[:, None] if keypoints.ndim == 3 else keypoints
         if keypoints.ndim != 4 or keypoints.shape[3] not in (2, 3) or not keypoints.shape[2]:
             raise _wrong_shape(path, "keypoints", arrays["keypoints"], "(n_frames, n_animals, n_keypoints, 2 or 3)")
+        _require_likelihoods(path, keypoints)
         parts.append(keypoints)
         names += _names(path, arrays, keypoints.shape[2])
     if "boxes" in arrays:
@@ -138,7 +139,6 @@ def _points(path: Path, arrays: Arrays) -> tuple[tuple[str, ...], NDArray[np.flo
         raise InputError(f"The keypoints and boxes of {path.name} don't fit together: {found}.")
     likelihood = [part[..., 2] if part.shape[3] == 3 else np.ones(part.shape[:3]) for part in parts]
     xy_px = np.concatenate([part[..., :2] for part in parts], axis=2)
-    xy_px[(xy_px == 0).all(axis=3)] = np.nan
     return tuple(names), xy_px, np.concatenate(likelihood, axis=2)
 
 
@@ -147,6 +147,19 @@ def _numbers(path: Path, role: str, array: NDArray) -> NDArray[np.float64]:
         raise _wrong_shape(path, role, array, "an array of numbers")
     require_sane_length(path, array.shape[0])
     return np.array(array, dtype=np.float64)
+
+
+def _require_likelihoods(path: Path, keypoints: NDArray[np.float64]) -> None:
+    """Raise `InputError` unless the third number is a likelihood: no name tells it from a third coordinate."""
+    thirds = keypoints[..., 2:]
+    wrong = np.argwhere((thirds < -1e-6) & (thirds != ABSENT[1]) | (thirds > 1 + 1e-6))
+    if len(wrong):
+        frame, _, k, _ = (int(number) for number in wrong[0])
+        found = f"{thirds[tuple(wrong[0])]:g} in frame {frame}, keypoint {k}"
+        raise InputError(
+            f"Expected likelihoods between 0 and 1 as third number in {path.name}, found {found}. Are these positions "
+            "in space (x, y, z)? Save x and y in pixels of the video, with a likelihood or without."
+        )
 
 
 def _wrong_shape(path: Path, role: str, array: NDArray, expected: str) -> InputError:

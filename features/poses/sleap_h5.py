@@ -60,7 +60,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
                 scores = _one_track(file["point_scores"], tuple(d for d in dims if d != "xy"), slot, ("frame", "node"))
                 if scores.shape != likelihood.shape:
                     raise ValueError(f"point_scores of shape {file['point_scores'].shape}")
-                likelihood = np.where(np.isnan(scores), 1.0, np.clip(scores, 0, 1))
+                likelihood = sleap_likelihood(scores)
     except DAMAGE as error:
         raise InputError(
             f"{path.name} is no SLEAP analysis HDF5 that can be read here ({' '.join(str(error).split())}). "
@@ -69,6 +69,11 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     if not all(nodes):
         raise InputError(f"{path.name} has a node without a name. Name all nodes of the skeleton in SLEAP.")
     return replace(make_track(path, nodes, xy_px, likelihood), ends_with_last_seen=True)
+
+
+def sleap_likelihood(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Likelihoods by SLEAP's scores, which may pass 1 a little; 1 for a point without score, which a human placed."""
+    return np.where(np.isnan(scores), 1.0, np.clip(scores, 0, 1))
 
 
 def _dims(tracks: h5py.Dataset, n_nodes: int) -> tuple[str, ...]:

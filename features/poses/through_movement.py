@@ -17,6 +17,7 @@ from common.errors import InputError
 from common.names import canonical
 from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import DAMAGE
+from features.poses.sleap_h5 import sleap_likelihood
 from features.tracks import PoseTrack
 
 DESCRIPTION = "SLEAP project, NWB, VIA tracks or movement's netCDF (with the package movement)"
@@ -66,7 +67,8 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         ) from error
     try:
         # A SLEAP project ends with the last frame in which anything was found.
-        return replace(_track(path, dataset, individual), ends_with_last_seen=source == "SLEAP")
+        is_sleap = source == "SLEAP"
+        return replace(_track(path, dataset, individual, is_sleap), ends_with_last_seen=is_sleap)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"What movement reads from {path.name} is no track of keypoints ({' '.join(str(error).split())})."
@@ -92,8 +94,8 @@ def _source(path: Path) -> str | None:
     return "VIA-tracks" if rows and via <= set(rows[0][1]) else None
 
 
-def _track(path: Path, dataset: Any, individual: str | None) -> PoseTrack:
-    """One individual out of a `movement` dataset (time, space, keypoints, individuals)."""
+def _track(path: Path, dataset: Any, individual: str | None, is_sleap: bool) -> PoseTrack:
+    """One individual out of a `movement` dataset (time, space, keypoints, individuals); SLEAP's scores may pass 1."""
     dims = dataset["position"].dims
     # Singular or plural as versions of `movement` have it.
     keypoint_dim = next((dim for dim in dims if dim in ("keypoint", "keypoints")), None)
@@ -118,5 +120,5 @@ def _track(path: Path, dataset: Any, individual: str | None) -> PoseTrack:
     xy_px = np.array(dataset["position"].transpose(*order).values, dtype=np.float64)
     require_sane_length(path, len(xy_px))
     confidence = np.array(dataset["confidence"].transpose(*order[:-1]).values, dtype=np.float64)
-    likelihood = np.where(np.isnan(confidence), 1.0, np.clip(confidence, 0, 1))
+    likelihood = sleap_likelihood(confidence) if is_sleap else np.where(np.isnan(confidence), 1.0, confidence)
     return make_track(path, keypoints, xy_px.reshape(len(xy_px), -1, 2), likelihood.reshape(len(xy_px), -1))

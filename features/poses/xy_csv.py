@@ -2,7 +2,7 @@
 
 For trackers that follow the animal as a whole. Frames are counted from 0 and may stand in any order;
 those that have no row are missing. The point is called `center` (see `features.centers`). Other columns
-are left out. How many frames of the video follow the last row, the file can't tell.
+are left out, but for `z`, which is refused. How many frames of the video follow the last row, the file can't tell.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ import numpy as np
 
 from common.delimited import Dialect, find_dialect, head_rows, is_text, iter_rows
 from common.errors import InputError
-from features.poses.assembly import make_track, require_sane_length
+from features.poses.assembly import LIKELIHOOD_NAMES, make_track, require_plane, require_sane_length
 from features.tracks import PoseTrack
 
 DESCRIPTION = "plain CSV (frame, x, y)"
@@ -20,8 +20,9 @@ _NAMES = {
     "frame": ("frame", "frames", "frame_number", "frame number", "frame_index", "frame index", "frame_id"),
     "x": ("x", "x_px", "x (px)"),
     "y": ("y", "y_px", "y (px)"),
-    "likelihood": ("likelihood", "confidence"),
+    "likelihood": LIKELIHOOD_NAMES,
 }
+_DEPTH = ("z", "z_px", "z (px)")
 _TOLD_APART = ("individual", "id", "track", "track_id", "animal", "identity")
 _MISSING = ("", "nan", "na", "none", "null")
 
@@ -32,6 +33,7 @@ class _Header:
     row: int
     positions: dict[str, int]
     individual_position: int | None
+    depth: str | None
 
 
 def matches(path: Path) -> bool:
@@ -50,6 +52,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     header = _read_header(path)
     if header is None:
         raise InputError(f"Expected {DESCRIPTION} in {path.name}, found no such header. Export it again.")
+    require_plane(path, header.depth)
     if individual is not None:
         raise InputError(
             f"{path.name} is a plain CSV of one animal, so individual {individual!r} is not in it. "
@@ -82,7 +85,8 @@ def _read_header(path: Path) -> _Header | None:
     if not {"frame", "x", "y"} <= set(positions):
         return None
     told_apart = next((position for position, name in enumerate(names) if name in _TOLD_APART), None)
-    return _Header(dialect, row, positions, told_apart)
+    depth = next((name for name in names if name in _DEPTH), None)
+    return _Header(dialect, row, positions, told_apart, depth)
 
 
 def _read_rows(path: Path, header: _Header) -> tuple[dict[int, int], list[list[float]]]:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.notes import Doubt
+from common.notes import ModelLabels
 from common.suggestions import did_you_mean, listing
+from pipeline.annotations.cells import says_background
 from pipeline.annotations.opening import AnnotationFile
 from pipeline.scoring.bouts.bouts import Bout, frames_from_runs, runs_of_true
 
@@ -78,7 +79,12 @@ class FrameTable:
     def within(self, spans: Sequence[Frames], reason: str) -> "FrameTable":
         """Only what lies in these frames; the rest is unscored. What is left out is noted, `reason` says why."""
         inside = _mask(spans, len(self.active))
-        outside = [run for column in (self.active & ~inside[:, None]).T for run in runs_of_true(column)]
+        outside = [
+            run
+            for name, column in zip(self.behaviors, (self.active & ~inside[:, None]).T, strict=True)
+            if not says_background(name)
+            for run in runs_of_true(column)
+        ]
         notes = (*self.notes, *_left_out(self.path, outside, reason))
         return replace(self, active=self.active & inside[:, None], scored=self.scored & inside[:, None], notes=notes)
 
@@ -209,7 +215,11 @@ class Wanted:
 
 
 class AnnotationReader(Protocol):
-    """What each module in `FORMATS` offers."""
+    """What each module in `FORMATS` offers.
+
+    One whose files name videos also has ``media_by_observation(file)`` (what `#observation=` can name → names of its
+    videos), one whose files may tell animals apart ``tells_animals_apart(file)``.
+    """
 
     DESCRIPTION: str
 
@@ -249,25 +259,21 @@ def collect_bouts(
     notes: tuple[str, ...] = (),
     watched: Frames | None = None,
 ) -> EventList:
-    """Check intervals and make them an `EventList`; bouts outside of what was `watched` by the file are left out.
+    """Unite intervals that overlap and make them an `EventList`; bouts outside of what was `watched` are left out.
 
-    A behavior with modifiers is known twice: by its name alone (any modifier; where two modifiers overlap, their bouts
-    are one) and as ``behavior (modifiers)``. Bouts shorter than a frame cover nothing and are left out; their behavior
-    is known all the same.
-
-    Raises
-    ------
-    InputError
-        Two bouts of one behavior with the same modifiers overlap (naming both rows).
+    A behavior with modifiers is known twice: by its name alone (any modifier) and as ``behavior (modifiers)``. Bouts of
+    one name that overlap are one, which is noted where their modifiers are the same. Bouts shorter than a frame cover
+    nothing and are left out; their behavior is known all the same.
     """
-    _require_apart(file, found)
+    notes = (*notes, *_overlap_notes(file, found))
     end, row = max(((bout.stop_frame, bout.row) for bout in found), default=(0, 0))
     behaviors = tuple(dict.fromkeys(bout.behavior for bout in found))
     modified = tuple(name for name in dict.fromkeys(bout.full_name for bout in found) if name not in behaviors)
     covering = [bout for bout in found if bout.stop_frame > bout.start_frame]
     united = [bout for name in behaviors for bout in _united(bout for bout in covering if bout.behavior == name)]
     bouts = [Bout(bout.behavior, *bout[2:4]) for bout in sorted(united)]
-    bouts += [Bout(bout.full_name, *bout[2:4]) for bout in covering if bout.full_name in modified]
+    parts = [bout for name in modified for bout in _united(bout for bout in covering if bout.full_name == name)]
+    bouts += [Bout(bout.full_name, *bout[2:4]) for bout in sorted(parts)]
     span = LabelSpan(end, False, file.at(row))
     found_all = EventList(file.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes)
     return found_all if watched is None else found_all.within([watched], "what was watched by the file itself")
@@ -321,28 +327,45 @@ def choose_animal(
     return [item for _, _, item in items]
 
 
-def model_doubts(file: AnnotationFile, n_model: int, n_bouts: int) -> tuple[str, ...]:
-    """A doubt where some of the bouts are a model's: corrected ones are labels, those that nobody changed are not."""
+def model_doubts(
+    file: AnnotationFile, wanted: Wanted, bouts: tuple[int, int], frames: Mapping[str, int]
+) -> tuple[str, ...]:
+    """A doubt where some of the labels are a model's: what a human set is a label, what was left or accepted is not.
+
+    `bouts`: how many are the model's, of how many; `frames`: how many have the model's label, by behavior.
+    """
+    known = {name: n for name, n in frames.items() if n and (not wanted.behaviors or name in wanted.behaviors)}
+    if not bouts[0] and not known:
+        return ()
+    listed = listing([f"{n:,} of {wanted.n_frames:,} frames of {name}" for name, n in known.items()])
     text = (
-        f"{n_model} of {n_bouts} bouts in {file.path.name} are a model's, left as they were when Rearview wrote the "
-        "file. As far as nobody looked at them, what learns from them, or is scored against them, is compared with a "
-        "model."
+        f"{bouts[0]} of {bouts[1]} bouts in {file.path.name} are a model's, left as they were or accepted in a review"
+        f"{f', and so are the labels of {listed}' if listed else ''}. As far as nobody looked at them, what learns "
+        "from them, or is scored against them, is compared with a model."
     )
-    return (Doubt(text),) if n_model else ()
+    return (ModelLabels(text, sum(known.values())),)
 
 
-def _require_apart(file: AnnotationFile, found: Iterable[FoundBout]) -> None:
+def _overlap_notes(file: AnnotationFile, found: Sequence[FoundBout]) -> tuple[str, ...]:
+    """One note of all bouts that overlap an earlier one of the same behavior and modifiers."""
+    overlaps: list[tuple[int, FoundBout, FoundBout]] = []
     last: dict[str, FoundBout] = {}
     for bout in sorted(found, key=lambda bout: bout[2:4]):
-        previous = last.get(bout.full_name)
-        if previous is not None and bout.start_frame < previous.stop_frame:
-            raise InputError(
-                f"Bouts of one behavior must not overlap, but in {file.path.name} the bouts of {bout.full_name!r} "
-                f"in {file.unit} {previous.row} (until frame {previous.stop_frame}) and {file.unit} {bout.row} "
-                f"(from frame {bout.start_frame}) do. Correct one of them, or remove the duplicate."
-            )
-        if bout.stop_frame > bout.start_frame:
+        previous = last.get(bout.full_name, bout)
+        n_frames = min(previous.stop_frame, bout.stop_frame) - bout.start_frame
+        if previous is not bout and n_frames > 0:
+            overlaps.append((n_frames, previous, bout))
+        if previous.stop_frame <= bout.stop_frame:
             last[bout.full_name] = bout
+    if not overlaps:
+        return ()
+    n_frames, first, second = max(overlaps, key=lambda overlap: overlap[0])
+    where = f"{file.unit} {first.row} (until frame {first.stop_frame}) and {file.unit} {second.row} (from frame "
+    return (
+        f"{len(overlaps)} of {len(found)} bouts in {file.path.name} overlap an earlier one of the same behavior and "
+        f"are read as one with it; the longest overlap is {n_frames} frames of {first.full_name!r} in {where}"
+        f"{second.start_frame}).",
+    )
 
 
 def _united(found: Iterable[FoundBout]) -> list[FoundBout]:

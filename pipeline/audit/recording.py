@@ -97,6 +97,7 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
     general: list[Finding] = []
     recordings = read_recordings(table_path, lambda name, error: general.append(error_finding(name, error)))
     unread = [finding.recording for finding in general if finding.recording]
+    settings = settings.among(recordings)
     audited: list[AuditedRecording] = []
     with progress_bars() as bars:
         bar, frames = bars.add("Auditing", total=len(recordings)), bars.add("")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.names import find_path
+from common.notes import Doubt, ModelLabels
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 from pipeline.config.frame_policy import require_known_recordings
@@ -73,8 +74,10 @@ class CheckedRecording:
 
     @property
     def observed(self) -> NDArray[np.bool_]:
-        """Whether the animal was seen, per frame; all True where its position is not asked for."""
-        return np.ones(self.n_frames, dtype=bool) if self.centers is None else self.centers.observed
+        """Whether the animal was seen, per frame; True where its position is not asked for, if the frame is there."""
+        if self.centers is not None:
+            return self.centers.observed
+        return np.ones(self.n_frames, dtype=bool) if self.video is None else self.video.seen
 
     def analysed_frames(self, frame_step: int) -> NDArray[np.int64]:
         """Numbers of the frames that are embedded, shape (n_analysed,)."""
@@ -97,11 +100,15 @@ def load_dataset(config: ExperimentConfig) -> list[CheckedRecording]:
 
 
 def load_recordings(
-    config: ExperimentConfig, recordings: Sequence[Recording], are_behaviors_known: bool = False
+    config: ExperimentConfig,
+    recordings: Sequence[Recording],
+    are_behaviors_known: bool = False,
+    beside: Sequence[Recording] = (),
 ) -> list[CheckedRecording]:
     """The same for recordings that need not be of the experiment's own table.
 
     With `are_behaviors_known` the names are known from elsewhere, so that one may be in none of these annotations.
+    `beside`: all recordings of which these are some.
 
     Raises
     ------
@@ -110,7 +117,7 @@ def load_recordings(
     """
     for recording in recordings:
         check_annotators(recording, config.annotations)
-    settings = ReadingSettings.of(config)
+    settings = ReadingSettings.of(config).among(beside or recordings)
     loaded = []
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
@@ -197,7 +204,24 @@ def _notes_of_readers(loaded: LoadedRecording) -> Iterator[str]:
     for name, found in loaded.labels.items():
         for note in found.annotation.notes:
             # What makes labels doubtful stays marked as such.
-            yield type(note)(f"{_Source(loaded.id, name)}: {note}")
+            source = str(_Source(loaded.id, name))
+            yield note.about(source) if isinstance(note, Doubt) else f"{source}: {note}"
+
+
+def model_labels(recordings: Sequence[CheckedRecording]) -> tuple[Doubt, ...]:
+    """A doubt where some of what heads learn from was said by a model: how much of all, and in how many recordings."""
+    learned = [item for item in recordings if item.subset == CROSS_VALIDATION and item.labels is not None]
+    counts = {item.id: sum(n.n_labels for n in item.notes if isinstance(n, ModelLabels)) for item in learned}
+    n_model, n_all = sum(counts.values()), sum(item.labels.scored.sum() for item in learned if item.labels is not None)
+    if not n_model:
+        return ()
+    text = (
+        f"Labels of a model: of {n_all:,} labels (a behavior in a frame) that this run learned from, {n_model:,} "
+        f"({n_model / max(1, n_all):.1%}) are a model's, left or accepted in a review, in "
+        f"{sum(map(bool, counts.values()))} of {len(learned)} recordings. Scores tell how well the heads agree with "
+        "these, too."
+    )
+    return (ModelLabels(text, n_model),)
 
 
 def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:

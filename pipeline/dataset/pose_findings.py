@@ -1,21 +1,40 @@
 """What is odd about a recording's poses."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.suggestions import listing
-from features.centers import WHOLE_ANIMAL, CenterConfig
-from features.poses.blob import KEYPOINT
+from features.centers import WHOLE_ANIMAL, CenterConfig, remedy_for
 from features.tracks import CenterTrack, PoseTrack
 from features.video.inspection import VideoInfo
 from pipeline.dataset.findings import Finding
 
 MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
+MOSTLY_UNSURE = 0.5
+NEAR_ORIGIN = 0.1
+"""An arena of 50 cm in a picture of 640 px that is tracked in cm; in parts of the picture it would be 1 px."""
 FEW_ON_ANIMAL, FEWEST_FRAMES, NEAR_SHARE = 0.6, 15, 0.08
 """Poses of the video itself reach 0.98 and more, those of another video 0.4 at most (see benchmarks/README.md)."""
 _MOST_IN_ONE_PLACE, _N_PLACES = 0.35, 300
+
+
+def reading_findings(recording: str, pose: PoseTrack) -> list[Finding]:
+    """What whoever read or made the poses found odd."""
+    return [
+        Finding(
+            odd.severity,
+            recording,
+            odd.found,
+            odd.consequence,
+            odd.remedy,
+            odd.is_doubt,
+            odd.is_change,
+        )
+        for odd in pose.oddities
+    ]
 
 
 def pose_findings(
@@ -33,7 +52,17 @@ def _oddities(
     """Yield what was found, what it does to the results, what to do, and whether results may mean nothing."""
     name = pose.source_path.name
     outside = 0.0 if video is None else outside_share(pose, config, video)
-    if video is not None and outside > MANY_OUTSIDE:
+    farthest = math.inf if video is None else farthest_share(pose, config, video)
+    if farthest < NEAR_ORIGIN:
+        yield (
+            f"All positions in {name} lie within {farthest:.1%} of the picture's size of its top left corner.",
+            "They are perhaps centimeters or parts of the picture, not pixels: crops are then cut beside the animal, "
+            "and nothing can be learned from them.",
+            "Export positions in pixels of this very video. If the animal never left that corner, this finding is "
+            "mistaken.",
+            True,
+        )
+    elif video is not None and outside > MANY_OUTSIDE:
         yield (
             f"{outside:.1%} of the positions in {name} lie outside the picture of {video.width_px} x "
             f"{video.height_px} px.",
@@ -43,13 +72,12 @@ def _oddities(
         )
     unsure = low_likelihood_share(pose, config)
     if unsure > MANY_UNSURE:
+        whose = f"the blob in {name}" if pose.is_blob else f"{listing(center_keypoints(pose, config))} in {name}"
         yield (
-            f"{unsure:.0%} of the positions of {listing(center_keypoints(pose, config))} in {name} are missing or "
-            f"below the likelihood {config.min_likelihood:g}.",
+            f"{unsure:.0%} of the positions of {whose} are missing or below the likelihood {config.min_likelihood:g}.",
             "The crop's place is guessed there from the frames around.",
-            "Name other keypoints in center.keypoints (several are averaged), or label more frames of this kind "
-            "for the tracker.",
-            False,
+            remedy_for(pose),
+            pose.is_blob and unsure > MOSTLY_UNSURE,
         )
     unobserved = float((~centers.observed).mean()) if centers.n_frames else 0.0
     if unobserved > MANY_UNOBSERVED:
@@ -57,11 +85,10 @@ def _oddities(
             f"In {unobserved:.0%} of the frames the animal is not observed: no good pose for more than "
             f"{config.max_gap_s:g} s.",
             "The crop is held where the animal was last seen. These frames are not trained on, but scored.",
-            "Look at the video there: is the animal hidden or out of the picture? If not, name other keypoints in "
-            "center.keypoints.",
+            f"Look at the video there: is the animal hidden or out of the picture? If not: {remedy_for(pose)}",
             False,
         )
-    if video is None or outside > MANY_OUTSIDE or pose.keypoints == (KEYPOINT,):
+    if video is None or farthest < NEAR_ORIGIN or outside > MANY_OUTSIDE or pose.is_blob:
         return
     share = on_animal_share(centers, video)
     if share is not None and share < FEW_ON_ANIMAL:
@@ -127,7 +154,17 @@ def low_likelihood_share(pose: PoseTrack, config: CenterConfig) -> float:
 
 def outside_share(pose: PoseTrack, config: CenterConfig, video: VideoInfo) -> float:
     """Share of positions that are seen, and not in the picture; in [0, 1]."""
+    seen_px = pose.xy_px[_is_seen(pose, config)]
+    outside = ((seen_px < -1) | (seen_px > (video.width_px, video.height_px))).any(axis=1)
+    return float(outside.mean()) if len(seen_px) else 0.0
+
+
+def farthest_share(pose: PoseTrack, config: CenterConfig, video: VideoInfo) -> float:
+    """How far from the picture's top left corner positions that are seen get, in parts of its width or height."""
+    seen_px = pose.xy_px[_is_seen(pose, config)]
+    return float(np.abs(seen_px / (video.width_px, video.height_px)).max()) if len(seen_px) else math.inf
+
+
+def _is_seen(pose: PoseTrack, config: CenterConfig) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
-        seen = (pose.likelihood >= config.min_likelihood) & np.isfinite(pose.xy_px).all(axis=2)
-        outside = ((pose.xy_px < -1) | (pose.xy_px > (video.width_px, video.height_px))).any(axis=2)
-    return float((outside & seen).sum() / seen.sum()) if seen.any() else 0.0
+        return (pose.likelihood >= config.min_likelihood) & np.isfinite(pose.xy_px).all(axis=2)

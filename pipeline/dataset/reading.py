@@ -1,11 +1,16 @@
 """How the files of one recording are read and checked: once, for a run and for `audit`, so that both see the same."""
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.notes import Doubt
@@ -15,7 +20,7 @@ from features.poses.blob_cache import cached_blob_track
 from features.sources import default_source
 from features.sources.base import FeatureSource, Measured, RecordingFiles
 from features.tracks import CenterTrack, PoseTrack
-from features.video.inspection import VideoInfo
+from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
 from pipeline.config.frame_policy import FrameAllowance, FramesSetting, allowance
 from pipeline.config.schema import ExperimentConfig
@@ -23,7 +28,7 @@ from pipeline.dataset.findings import Finding, change_finding, error_finding, vi
 from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
 from pipeline.dataset.label_findings import seconds_findings
-from pipeline.dataset.pose_findings import pose_findings
+from pipeline.dataset.pose_findings import pose_findings, reading_findings
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.progress import Bar
 
@@ -44,7 +49,8 @@ class ReadingSettings:
 
     `behaviors`: our name of each and its names in the annotations; empty where no experiment is given. `annotations`:
     whose labels are used. `source`: where features come from; by default the frames of videos. `table_folder`: of the
-    table of recordings.
+    table of recordings. `videos`: of all recordings that are read together, well mixed. `fps`: of videos whose
+    row says nothing, where their headers are not to be believed.
     """
 
     center: CenterConfig = field(default_factory=CenterConfig)
@@ -54,6 +60,8 @@ class ReadingSettings:
     annotations: str | None = None
     source: FeatureSource[Any] = field(default_factory=default_source)
     table_folder: Path = Path()
+    videos: tuple[Path, ...] = ()
+    fps: float | None = None
 
     @classmethod
     def of(cls, config: ExperimentConfig) -> "ReadingSettings":
@@ -66,7 +74,15 @@ class ReadingSettings:
             config.annotations,
             config.feature_source(),
             Path(config.recordings).parent,
+            fps=config.fps,
         )
+
+    def among(self, recordings: Sequence[Recording]) -> "ReadingSettings":
+        """Those for recordings that are read together."""
+        # Neighbors in a table are often of one session, with the animal in one place: the order is by chance, but the
+        # same each time, and hardly another when a row is added.
+        paths = {recording.video_path for recording in recordings}
+        return replace(self, videos=tuple(sorted(paths, key=lambda path: (crc32(os.fsencode(path.name)), path))))
 
     def allowance(self, recording: str) -> FrameAllowance:
         """What the frame policy means for a recording."""
@@ -84,7 +100,7 @@ def read_recording_poses(
         No pose file, one that can't be read or lacks the animal, or `center.individual` names another.
     """
     if recording.has_blob_poses and video is not None:
-        return cached_blob_track(video, settings.cache_dir, progress)
+        return cached_blob_track(video, settings.cache_dir, progress, _other_videos(recording, settings))
     if recording.pose_path is None:
         raise InputError(
             f"Recording {recording.id} has no pose file, but its frames are cropped around the animal. Name the file "
@@ -103,6 +119,16 @@ def read_recording_poses(
         return read_poses(recording.pose_path, recording.animal)
     except InputError as error:
         raise InputError(f"{error} The column `animal` of {recording.id} asks for {recording.animal!r}.") from None
+
+
+def _other_videos(recording: Recording, settings: ReadingSettings) -> Iterator[VideoInfo]:
+    """Yield what is known of the videos that are read too, without those that can't be; a run needs it anyway."""
+    for path in settings.videos:
+        if path != recording.video_path:
+            try:
+                yield inspect_video(path, settings.cache_dir / VIDEO_INDEX)
+            except InputError:
+                continue
 
 
 def read_recording_labels(
@@ -182,7 +208,7 @@ def load_recording(
     loaded = LoadedRecording(recording)
     listed = partial(_listed, loaded) if lists_errors else nullcontext
     with listed():
-        files = RecordingFiles(recording.id, recording.video_path, settings.table_folder)
+        files = RecordingFiles(recording.id, recording.video_path, settings.table_folder, recording.fps or settings.fps)
         decoding = under_title(bar, f"Decoding {loaded.id}")
         loaded.measured = settings.source.measure(files, settings.cache_dir, decoding)
         if loaded.video is not None:
@@ -255,11 +281,18 @@ def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     pose = loaded.pose if loaded.poses is None else loaded.poses.pose
     if pose is None:
         return
+    loaded.findings += reading_findings(loaded.id, pose)
     centers = track_center(pose, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
     if loaded.poses is not None:
-        centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered)
+        centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered & _seen(loaded))
     loaded.centers = centers
     loaded.findings += pose_findings(loaded.id, pose, centers, settings.center, loaded.video)
+
+
+def _seen(loaded: LoadedRecording) -> NDArray[np.bool_]:
+    """Frames whose own picture is known, shape (n_frames,): of a damaged video, not all."""
+    assert loaded.measured is not None
+    return np.ones(loaded.measured.n_frames, dtype=bool) if loaded.video is None else loaded.video.seen
 
 
 def _fit_labels(loaded: LoadedRecording, annotations: Mapping[str, RawAnnotation], settings: ReadingSettings) -> None:

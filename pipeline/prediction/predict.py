@@ -32,6 +32,7 @@ from pipeline.run_folder.run_dir import PREDICTION, RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.runtime.quiet import quiet_native_output
+from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording, Embedder
@@ -104,6 +105,7 @@ def predict_recordings(
             run.set_aside()
         with log_file(run.log_path):
             _carry_out(trained, recordings, options, outcome)
+        run.manifest.write()
         run.drop_set_aside()
     return outcome
 
@@ -151,13 +153,18 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     timelines = make_timelines(config, outcome.embedded, stage_two, choices)
     checked = [item.checked for item in outcome.embedded]
     notes = write_results(config, run, checked, timelines, choices, stage_two.history)
-    notes += cut_film_strips(run, checked, scorable(timelines.head), config.crop.size_px)
+    notes += cut_film_strips(run, checked, [*map(_as_scored, timelines.head)], config.crop.size_px)
     record.finish(
         [*trained.version_notes(), *notes_on(checked), *outcome.notes, *notes],
         uncalibrated=choices.uncalibrated(),
     )
-    write_report(run.path)
+    write_report(run.path, is_being_written=True)
     record.stage_done("tables and report")
+
+
+def _as_scored(timeline: Timeline) -> Timeline:
+    """Labels that are not scored against do not tell right from wrong."""
+    return timeline if scorable([timeline]) else replace(timeline, true=None, scored=None)
 
 
 def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> ExperimentConfig:
@@ -201,7 +208,7 @@ def _load_all(
     checked = []
     for number, recording in enumerate(recordings, start=1):
         log.debug("Checking %s (%d of %d)", recording.id, number, len(recordings))
-        found = _attempt(recording, outcome, partial(_load, config, recording, outcome))
+        found = _attempt(recording, outcome, partial(_load, config, recording, recordings, outcome))
         for item in found or ():
             # What was learned from is predicted, but never compared with its labels.
             is_test = recording.split == "test" and not learned_from.knows(item)
@@ -211,14 +218,17 @@ def _load_all(
     return checked
 
 
-def _load(config: ExperimentConfig, recording: Recording, outcome: Outcome) -> list[CheckedRecording]:
+def _load(
+    config: ExperimentConfig, recording: Recording, beside: Sequence[Recording], outcome: Outcome
+) -> list[CheckedRecording]:
     """Read one recording's files; labels that are wrong cost it its labels only."""
     try:
-        return load_recordings(config, [recording], are_behaviors_known=True)
+        return load_recordings(config, [recording], are_behaviors_known=True, beside=beside)
     except InputError as error:
         if not recording.annotation_paths:
             raise
-        found = load_recordings(config, [replace(recording, annotation_paths={}, annotation_choices={})])
+        alone = replace(recording, annotation_paths={}, annotation_choices={})
+        found = load_recordings(config, [alone], beside=beside)
         note = f"{recording.id} is predicted without its labels, which cannot be used: {error}"
         log.warning("%s", note)
         outcome.notes.append(note)

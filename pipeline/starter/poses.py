@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from features.centers import WHOLE_ANIMAL, CenterConfig
-from features.poses import deeplabcut, read_poses
+from features.poses import read_poses
+from features.poses.assembly import SeveralIndividualsError
 from features.tracks import PoseTrack
 from pipeline.dataset.pairing.names import fold, raw_words
 from pipeline.runtime.progress import progress_bars
@@ -63,11 +64,13 @@ def advise_on_poses(paths: Sequence[Path], shortest_side_px: int | None = None) 
     individuals: tuple[str, ...] = ()
     for path in paths[::step]:
         try:
-            names = _individuals(path)
+            track, names = _first_individual(path)
             individuals = individuals or names
-            tracks.append(read_poses(path, names[0] if names else None))
+            tracks.append(track)
         except (InputError, OSError) as error:
             notes.append(str(error))
+    for track in tracks:
+        notes += [f"{odd.found} {odd.remedy}" for odd in track.oddities if odd.severity == "warning"]
     if not tracks:
         return PoseAdvice(individuals=individuals, notes=tuple(notes))
     available = tuple(name for name in tracks[0].keypoints if all(name in track.keypoints for track in tracks))
@@ -134,14 +137,12 @@ def choose_center(keypoints: Sequence[str]) -> tuple[str, ...]:
     return tuple((body or list(keypoints))[:6])
 
 
-def _individuals(path: Path) -> tuple[str, ...]:
-    """Names of the animals in a DeepLabCut CSV of several; empty for any other file."""
-    if not deeplabcut.matches(path):
-        return ()
-    header = deeplabcut.read_header(path)
-    columns = header.pose_positions.values() if header else ()
-    names = tuple(dict.fromkeys(column.individual for column in columns))
-    return names if len(names) > 1 else ()
+def _first_individual(path: Path) -> tuple[PoseTrack, tuple[str, ...]]:
+    """Poses of the first animal in a file, and the names of all where there are several."""
+    try:
+        return read_poses(path), ()
+    except SeveralIndividualsError as error:
+        return read_poses(path, error.names[0]), error.names
 
 
 def _body_length_px(track: PoseTrack) -> float | None:

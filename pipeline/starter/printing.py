@@ -23,7 +23,7 @@ def print_findings(findings: Findings) -> None:
     console = console if console.is_terminal else Console(width=_WIDTH)
     console.print(_table(findings))
     _print_lines(console, "Not paired", _unpaired(findings))
-    _print_lines(console, "Left aside", [f"{_short(a.path, findings.root)}: {a.reason}" for a in findings.skipped])
+    _print_lines(console, "Left aside", _left_aside(findings))
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "Please check", _checks(findings))
     written = [from_here(path) for path in (findings.table_path, findings.experiment_path)]
@@ -70,6 +70,12 @@ def _unpaired(findings: Findings) -> list[str]:
         observations = f" (observations: {', '.join(names)})" if names else ""
         lines.append(f"{_short(path, findings.root)}{observations}: {reason}")
     return lines
+
+
+def _left_aside(findings: Findings) -> list[str]:
+    names = {_short(aside.path, findings.root): aside for aside in findings.skipped}
+    lines = {name: [f"{name}: {aside.reason}"] for name, aside in names.items()}
+    return equal_notes(lines, {name: [name, aside.path.name] for name, aside in names.items()})
 
 
 def _choices(findings: Findings) -> list[str]:

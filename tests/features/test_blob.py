@@ -12,10 +12,13 @@ import pytest
 from common.errors import InputError
 from features.centers import CenterConfig, track_center
 from features.poses import blob_cache, read_poses
-from features.poses.blob import find_blob, track_blob
+from features.poses.blob import track_blob
 from features.poses.blob_cache import cached_blob_track
+from features.tracks import PoseTrack
+from features.video.blob_learning import neighbors
+from features.video.blobs import find_blob
 from features.video.foreground import MAX_SIDE_PX, N_SAMPLES, FrameSampler, learn_blob, shrink
-from features.video.inspection import inspect_video
+from features.video.inspection import VideoInfo, inspect_video
 from features.video.reading import iter_bgr_frames
 
 N_FRAMES = 120
@@ -203,6 +206,118 @@ def test_a_track_that_is_damaged_or_made_otherwise_is_made_anew(clip, tmp_path, 
 def test_a_cache_that_cannot_be_written_does_not_stop_anything(clip, tmp_path):
     (tmp_path / "file").touch()
     assert cached_blob_track(inspect_video(clip), tmp_path / "file").n_frames == N_FRAMES
+
+
+def still(n_frames: int, x: float, y: float, moves: str = "tail", light: float = 0) -> list[np.ndarray]:
+    """Frames of a mouse that stays where it is and moves its thick tail, or only its head."""
+    rng = np.random.default_rng(n_frames)
+    empty = 180 + 12.0 * np.sin(np.arange(WIDTH_PX) / 20)[None] * np.ones((HEIGHT_PX, 1))
+    cv2.rectangle(empty, (6, 6), (WIDTH_PX - 6, HEIGHT_PX - 6), 130.0, 3)
+    frames = []
+    for number in range(n_frames):
+        frame = empty.copy()
+        turn = 0.6 * np.sin(0.5 * number)
+        tail, head = (turn, 0.0) if moves == "tail" else (0.0, turn)
+        tip = (round(x - 16 - 32 * np.cos(tail)), round(y + 32 * np.sin(tail)))
+        snout = (round(x + 14 * np.cos(head)), round(y + 14 * np.sin(head)))
+        cv2.line(frame, (round(x) - 12, round(y)), tip, 70.0, 4)
+        cv2.ellipse(frame, (round(x), round(y)), (16, 8), 0, 0, 360, 50.0, -1)
+        cv2.circle(frame, snout, 6, 50.0, -1)
+        frame += rng.normal(0, 2, frame.shape) + light
+        frames.append(cv2.cvtColor(np.clip(frame, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR))
+    return frames
+
+
+STILL = {"a": (4, 60, 50), "b": (26, 140, 100), "c": (120, 100, 75), "d": (12, 150, 40), "e": (9, 70, 110)}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> dict[str, VideoInfo]:
+    """Short or still clips of one arena, and one of another arena."""
+    folder = tmp_path_factory.mktemp("clips")
+    videos = {
+        name: inspect_video(
+            write(folder / f"{name}.avi", still(*what, "head" if name in "bd" else "tail", ord(name) % 9))
+        )
+        for name, what in STILL.items()
+    }
+    other = [255 - frame for frame in still(60, 90, 60)]
+    for frame in other:
+        frame[:, ::40] = 0
+        frame[::30] = 200
+    return videos | {"elsewhere": inspect_video(write(folder / "elsewhere.avi", other))}
+
+
+def told(track: PoseTrack) -> list[tuple[str, bool]]:
+    return [(odd.severity, odd.is_doubt) for odd in track.oddities]
+
+
+@pytest.mark.parametrize("name", STILL)
+def test_a_short_or_still_clip_borrows_the_background_of_others(clips, tmp_path, name):
+    for others in (list(clips.values()), list(clips.values())[::-1]):
+        track = cached_blob_track(clips[name], tmp_path / str(others[0].path.stem), others=others)
+        _, x, y = STILL[name]
+        assert apart_px(track.xy_px[:, 0], np.tile((x, y), (track.n_frames, 1))).max() < 4
+        assert told(track) == [("note", False)] and "elsewhere" not in track.oddities[0].found
+        assert track.likelihood.min() >= CenterConfig().min_likelihood
+
+
+def test_what_was_tracked_before_makes_no_difference(clips, tmp_path):
+    others = list(clips.values())
+    alone = cached_blob_track(clips["b"], tmp_path / "alone", others=others)
+    for name in ("d", "a", "b"):
+        after = cached_blob_track(clips[name], tmp_path / "after", others=others)
+    np.testing.assert_array_equal(after.xy_px, alone.xy_px)
+    np.testing.assert_array_equal(after.likelihood, alone.likelihood)
+
+
+@pytest.mark.parametrize("others", [(), ("elsewhere",), ("c",)])
+def test_what_follows_a_tail_is_doubted(clips, others):
+    track = track_blob(clips["c"].path, others=lambda: neighbors(clips["c"], [clips[name] for name in others]))
+    assert np.nanmedian(apart_px(track.xy_px[:, 0], np.array([STILL["c"][1:]]))) > 20, "the tail, not the body"
+    assert told(track) == [("warning", True)]
+    assert "tail" in track.oddities[0].found and "same arena and camera" in track.oddities[0].remedy
+
+
+def test_clips_that_show_the_animal_in_one_place_do_not_help_each_other(clips, tmp_path):
+    twin = inspect_video(write(tmp_path / "twin.avi", still(70, *STILL["c"][1:], "head")))
+    track = track_blob(clips["c"].path, others=lambda: [twin])
+    assert told(track) == [("warning", True)]
+
+
+def test_a_still_clip_that_cannot_borrow_is_refused_with_what_would_help(tmp_path):
+    path = write(tmp_path / "still.avi", still(1, 80, 60) * 20)
+    with pytest.raises(InputError, match=r"No animal can be followed.*background of other recordings"):
+        track_blob(path)
+
+
+def test_an_animal_that_walks_asks_nobody(clip, tmp_path):
+    def others():
+        pytest.fail("asked")
+        yield
+
+    assert cached_blob_track(inspect_video(clip), tmp_path, others=others()).oddities == ()
+
+
+def test_a_track_is_made_anew_when_the_others_are_others(clips, tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(blob_cache, "track_blob", lambda *arguments: called.append(1) or track_blob(*arguments))
+    for n_calls, others in [(1, "bc"), (1, "bc"), (2, "bcd"), (2, "bcd"), (3, "")]:
+        track = cached_blob_track(clips["a"], tmp_path, others=[clips[name] for name in others])
+        assert len(called) == n_calls
+        assert told(track) == [("note", False) if others else ("warning", True)], "told from the cache as well"
+
+
+@pytest.mark.shared
+def test_real_clips_of_four_frames(shared_dir, tmp_path):
+    folder = shared_dir / "data" / "field" / "blob-advice"
+    videos = [inspect_video(path) for path in sorted(folder.glob("*.avi"))]
+    for video, place in zip(videos, [(690, 555), (1030, 185)], strict=True):
+        track = cached_blob_track(video, tmp_path, others=videos)
+        assert apart_px(track.xy_px[:, 0], np.array([place])).max() < 40, "as seen by eye; the mouse is 130 px long"
+        assert told(track) == [("note", False)]
+        assert track_center(track, CenterConfig(), video.fps).observed.all()
+        assert told(track_blob(video.path)) == [("warning", True)]
 
 
 @pytest.mark.shared

@@ -80,7 +80,6 @@ def test_bad_plain_files_are_refused(tmp_path, lines, individual, says):
     "lines",
     [
         ("frame,nose_x,nose_y", "1,1,2", "2,3,4"),
-        ("track,frame_idx,nose.x,nose.y", "mouse,0,1,2", "mouse,2,3,4"),
         ("frame,pos_x,pos_y,id", "0,1,2,0", "0,3,4,1", "1,1,2,0"),
     ],
 )
@@ -182,15 +181,15 @@ def dataset(space=("x", "y"), plural="s") -> Dataset:
 
 @pytest.mark.parametrize("plural", ["", "s"])
 def test_what_movement_gives_becomes_a_track(plural):
-    track = _track(Path("x.slp"), dataset(plural=plural), "b")
+    track = _track(Path("x.slp"), dataset(plural=plural), "b", is_sleap=True)
     position = dataset().arrays["position"].values
     assert track.keypoints == ("nose", "ear", "tail")
     np.testing.assert_array_equal(track.xy_px, position[..., 1].transpose(0, 2, 1))
     np.testing.assert_array_equal(track.likelihood[:, 0], [1, 1, 0.5, 0.5])
     with pytest.raises(InputError, match=r"several individuals .a, b."):
-        _track(Path("x.slp"), dataset(), None)
+        _track(Path("x.slp"), dataset(), None, is_sleap=True)
     with pytest.raises(InputError, match="positions in x, y, z"):
-        _track(Path("x.slp"), dataset(space=("x", "y", "z")), "a")
+        _track(Path("x.slp"), dataset(space=("x", "y", "z")), "a", is_sleap=True)
 
 
 def test_what_movement_refuses_is_told_in_one_paragraph(monkeypatch, tmp_path):

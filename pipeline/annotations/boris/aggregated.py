@@ -10,7 +10,7 @@ before it isn't fixed, so such an export is refused.
 from common.errors import InputError
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
 from pipeline.annotations.boris.events import Event, to_frame
-from pipeline.annotations.boris.exports import select_events
+from pipeline.annotations.boris.exports import media_of, select_events
 from pipeline.annotations.boris.media import MediaPart, signs_of_another_video, true_cause_first
 from pipeline.annotations.cells import number
 from pipeline.annotations.opening import AnnotationFile, Row, cell
@@ -42,6 +42,11 @@ def events_of(file: AnnotationFile) -> list[Event]:
     if header is None:
         raise file.other_than(DESCRIPTION)
     return [Event(row, cells) for row, cells in file.iter_records(*header)]
+
+
+def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
+    """Observation ids → names of their media."""
+    return media_of(events_of(file))
 
 
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:

@@ -33,7 +33,7 @@ from pipeline.annotations.opening import AnnotationFile
 _MEDIA_COLUMNS = ("media file name", "media file path", "media file")
 
 
-def media_by_observation(events: Iterable[Event]) -> dict[str, list[str]]:
+def media_of(events: Iterable[Event]) -> dict[str, list[str]]:
     """Observation ids → names of their media."""
     media: dict[str, list[str]] = {}
     for event in events:
@@ -63,7 +63,7 @@ def select_events(
             "selected? If really nothing happened, use a bout CSV with only its header "
             "behavior,start_frame,stop_frame."
         )
-    media = media_by_observation(events)
+    media = media_of(events)
     chosen = choose_observation(file, media, wanted)
     events = [event for event in events if event["observation id"] == chosen]
     require_recorded(file.at(events[0].row), events[0]["observation type"])

@@ -5,7 +5,9 @@ where BORIS 8 wrote it; a bout is two events of the same subject, code and modif
 state or a point event stands in the ethogram (``behaviors_conf``).
 """
 
+import contextlib
 import gzip
+import json
 import re
 import zlib
 from collections.abc import Iterable
@@ -40,7 +42,8 @@ from pipeline.annotations.cells import nearest_frame, number
 from pipeline.annotations.opening import AnnotationFile
 
 DESCRIPTION = "BORIS project (.boris)"
-_ORIGINS = re.compile(r"Of (?P<all>\d{1,9}) bouts: (?P<model>\d{1,9}) the model's, unchanged")
+_ORIGINS = re.compile(r"Of (?P<all>\d{1,9}) bouts: (?P<model>\d{1,9}) the model's")
+_FRAMES = re.compile(r"Frames of \d{1,9} with the model's label: (?=\{)")
 _MOST_BYTES = 200_000_000
 _FIELDS = ("time", "subject", "behavior", "modifier", "comment", "image index")
 
@@ -158,9 +161,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     with true_cause_first(signs_of_another_video(file, part, (event["time"] for event in states), wanted)):
         found = _pair(file, states, part, wanted)
     faults = {**point_faults(file, points), **faults}
-    # As the review writes it; what was changed in BORIS since isn't known.
-    origins = _ORIGINS.search(str(observation.description))
-    doubts = model_doubts(file, int(origins["model"]), int(origins["all"])) if origins else ()
+    doubts = _model_doubts(file, wanted, str(observation.description))
     scored = collect_bouts(file, "boris_project", found, faults, (*part.notes, *doubts), watched)
     # What the ethogram has and nobody pressed was watched for, and did not happen.
     codes = [behavior.code for behavior in project.behaviors_conf.values() if behavior.is_state]
@@ -177,6 +178,20 @@ def _pair(file: AnnotationFile, states: Iterable[Event], part: MediaPart, wanted
     if left_open:
         raise unpaired(file, left_open[0], "START", "after it")
     return found
+
+
+def _model_doubts(file: AnnotationFile, wanted: Wanted, description: str) -> tuple[str, ...]:
+    """Whose labels these are, as the review wrote it down; what was changed in BORIS since isn't known."""
+    origins, frames = _ORIGINS.search(description), _FRAMES.search(description)
+    if origins is None:
+        return ()
+    counts: dict[str, int] = {}
+    if frames is not None:
+        # Somebody may have written on behind it, or into it.
+        with contextlib.suppress(ValueError, RecursionError):
+            found, _ = json.JSONDecoder().raw_decode(description[frames.end() :])
+            counts = {name: n for name, n in found.items() if type(n) is int}
+    return model_doubts(file, wanted, (int(origins["model"]), int(origins["all"])), counts)
 
 
 def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], list[Event], dict[str, str]]:

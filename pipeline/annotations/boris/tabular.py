@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
 from pipeline.annotations.boris.events import Event, to_frame
-from pipeline.annotations.boris.exports import select_events
+from pipeline.annotations.boris.exports import media_of, select_events
 from pipeline.annotations.boris.media import MediaPart, signs_of_another_video, true_cause_first
 from pipeline.annotations.boris.pairs import Press, pair_presses, unpaired
 from pipeline.annotations.opening import AnnotationFile, Row, cell
@@ -50,6 +50,11 @@ def events_of(file: AnnotationFile) -> list[Event]:
         Event(row, common | cells | {"behavior type": cells.get("behavior type", cells.get("status", ""))})
         for row, cells in file.iter_records(*header)
     ]
+
+
+def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
+    """Observation ids → names of their media."""
+    return media_of(events_of(file))
 
 
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from common.names import canonical
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg")
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg", ".flv", ".ogv", ".ts", ".mts",
+    ".m2ts", ".3gp", ".3g2", ".gif", ".h264", ".264", ".h265", ".hevc", ".asf", ".mxf", ".vob", ".dav", ".cine",
+)  # fmt: skip
 # Signs that stand for something (480A+, ♂) are words of their own, those that only separate are not.
 _WORD = re.compile(r"[^\W_]+|[^\w\s.,;:!?'\"()\[\]{}&@#$%^~=`´-]")
 _SEPARATORS = " _.-"
@@ -24,7 +27,8 @@ _DLC_MARK = re.compile(r"(?:DLC|DeepCut)(?=[_.\- ]|$)")
 _POSE_PROGRAM = re.compile(r"[ _.\-](?:dlc|deeplabcut|deepcut|sleap|superanimal)(?=[_.\- ]|$)", re.IGNORECASE)
 _POSE_WORD = re.compile(
     r"[ _.\-](?:analysis|predictions?|poses?|tracks?|tracking|tracked|trajectory|trajectories|centroids?|xy|coords|"
-    r"coordinates|positions?|keypoints?|boxes|ids|filtered|proofread|mp4|avi|mov|mkv|m4v|wmv|mpg|mpeg|webm)$",
+    r"coordinates|positions?|keypoints?|boxes|ids|filtered|proofread|"
+    rf"{'|'.join(suffix[1:] for suffix in VIDEO_SUFFIXES)})$",
     re.IGNORECASE,
 )
 # SLEAP writes labels.v001.000_<video>.analysis.h5.

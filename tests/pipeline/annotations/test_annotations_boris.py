@@ -186,7 +186,6 @@ def test_aggregated(tmp_path):
     ("rows", "says"),
     [
         ([bout(2, 1)], "row 2, the bout of 'groom' stops .frame 10. before it starts .frame 20."),
-        ([bout(1, 3), bout(2, 4)], "row 2 .until frame 30. and row 3 .from frame 20."),
         ([bout(1, "NA")], "'Stop .s.' of boris.csv, row 2, found 'NA'"),
         ([bout(1, 2, kind="STAT")], "row 2, found 'groom' and 'STAT'"),
         ([], "no events"),

@@ -296,6 +296,17 @@ def test_a_boris_file_of_the_uncut_video_is_read_under_a_policy(tmp_path: Path):
     assert any("2 frames after the video's end are dropped" in note for note in item.notes)
 
 
+def test_what_readers_found_odd_is_in_the_notes_of_a_run(tmp_path: Path):
+    config_path = make_video_lab(tmp_path, n_train=1)
+    path = tmp_path / "v0_dlc.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line.replace("0.99", "3.99") for line in lines) + "\n", encoding="utf-8")
+    item = checked(config_path)
+    assert item.observed.all() and any("Likelihoods in v0_dlc.csv reach 3.99" in note for note in item.notes)
+    path.write_text("\n".join([*lines[:9], "6,0,0,0.99", *lines[10:]]) + "\n", encoding="utf-8")
+    assert any("1 of 120 positions in v0_dlc.csv are exactly (0, 0)" in note for note in checked(config_path).notes)
+
+
 def write_sleap(path: Path, n_frames: int) -> None:
     with h5py.File(path, "w") as file:
         file["tracks"] = np.full((1, 2, 1, n_frames), 32.0)

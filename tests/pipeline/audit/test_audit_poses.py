@@ -11,13 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import InputError
+from common.notes import Doubt
 from features.centers import CenterConfig, track_center
 from features.poses import read_poses
-from features.tracks import CenterTrack
+from features.tracks import CenterTrack, PoseTrack
 from features.video.foreground import FrameSampler, find_foreground
 from features.video.inspection import VideoInfo, inspect_video
+from pipeline.audit.recording import audit_table
+from pipeline.config.schema import load_config
+from pipeline.dataset.load import load_recordings
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL, distance_to_boxes_px, on_animal_share, pose_findings
-from tests.features.test_blob import arena, wander, write
+from pipeline.dataset.reading import ReadingSettings
+from pipeline.dataset.table import read_recordings
+from tests.features.test_blob import STILL, arena, still, wander, write
+from tests.lab import write_experiment, write_table
 
 N_FRAMES = 120
 
@@ -89,6 +97,13 @@ def test_poses_of_another_video_are_told(tmp_path: Path):
         assert "lie on or near anything that stands out from the background of mouse.avi" in found
 
 
+@pytest.mark.parametrize("scale", [1 / 200, 50 / 640])
+def test_positions_that_are_no_pixels_are_told(tmp_path: Path, scale: float):
+    video = inspect_video(write(tmp_path / "mouse.avi", arena(wander(N_FRAMES), 180, 40)))
+    (found,) = findings(video, wander(N_FRAMES) * scale, tmp_path)
+    assert "of the picture's size of its top left corner" in found
+
+
 def test_where_nothing_moves_or_stands_out_nothing_is_said(tmp_path: Path):
     still = inspect_video(write(tmp_path / "still.avi", arena(np.full((N_FRAMES, 2), 60.0), 180, 40)))
     assert findings(still, wander(N_FRAMES), tmp_path) == []
@@ -101,6 +116,38 @@ def test_what_stands_out_is_remembered_with_the_video(tmp_path: Path):
     assert first.quality.foreground is not None and again == first
     for shown in first.quality.foreground.frames:
         assert distance_to_boxes_px(wander(N_FRAMES)[shown.frame], shown.boxes_px) == 0
+
+
+def test_clips_of_one_table_lend_each_other_the_background(tmp_path: Path):
+    rows = []
+    for name in "ab":
+        write(tmp_path / f"{name}.avi", still(*STILL[name]))
+        rows.append(f"{name},{name}.avi,blob,,{name},,")
+    table = write_table(tmp_path, rows)
+    config = load_config(write_experiment(tmp_path, table, "{name: compact}"))
+    recordings = read_recordings(table)
+    audit = audit_table(table, ReadingSettings.of(config), is_experiment=False)
+    assert [finding.severity for item in audit.recordings for finding in item.findings] == ["note", "note"]
+    assert "borrowed from b.avi" in audit.recordings[0].findings[0].found
+    # A run has no note of it; prediction reads one by one.
+    (together,) = load_recordings(config, recordings[:1], are_behaviors_known=True, beside=recordings)
+    assert together.notes == () and together.centers is not None
+    assert np.linalg.norm(together.centers.xy_px - STILL["a"][1:], axis=1).max() < 4
+    (alone,) = load_recordings(config, recordings[:1], are_behaviors_known=True)
+    assert [type(note) for note in alone.notes] == [Doubt] and "the blob is perhaps its tail" in alone.notes[0]
+
+
+def test_what_is_said_of_a_blob_is_of_blobs(tmp_path: Path):
+    video = inspect_video(write(tmp_path / "mouse.avi", arena(wander(N_FRAMES), 180, 40)))
+    pose = PoseTrack(("blob",), wander(N_FRAMES)[:, None], np.full((N_FRAMES, 1), 0.3), video.path)
+    with pytest.raises(InputError, match="tracked as a blob, is seen in none") as caught:
+        track_center(pose, CenterConfig(), video.fps)
+    pose.likelihood[::3] = 0.9
+    centers = track_center(pose, CenterConfig(max_gap_s=0), video.fps)
+    told = pose_findings("m", pose, centers, CenterConfig(), video)
+    assert [finding.is_doubt for finding in told] == [True, False]
+    for text in (str(caught.value), *(finding.remedy for finding in told)):
+        assert "alone in the picture" in text and "keypoint" not in text and "label more" not in text
 
 
 @pytest.mark.shared

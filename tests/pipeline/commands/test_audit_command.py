@@ -75,7 +75,7 @@ def test_a_table_with_nothing_wrong(in_folder: Path, capsys: pytest.CaptureFixtu
     assert (row["n_frames"], row["n_frames_header"], row["n_pose_rows"], row["n_missing_frames"]) == ("120",) * 3 + (
         "0",
     )
-    assert (float(row["fps"]), row["width_px"], row["codec"]) == (10.0, "64", "MJPG")
+    assert (float(row["fps"]), row["width_px"], row["codec"]) == (10.0, "64", "mjpeg")
     assert (row["first_labelled_frame"], row["last_labelled_frame"], float(row["unscored_share"])) == ("0", "119", 0)
     assert [r["n_frames"] for r in audited.behaviors if r["recording"] == "v1"] == list(
         map(str, known_labels(1).sum(axis=0))

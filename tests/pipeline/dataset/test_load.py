@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.config.schema import load_config
 from pipeline.dataset.load import load_dataset
+from tests.features.test_video_damage import N_FRAMES as N_RAW
+from tests.features.test_video_damage import make, spoil
 from tests.lab import known_labels, make_video_lab, write_labels, write_table
 
 N_FRAMES = 120
@@ -103,3 +105,38 @@ def test_keypoints_and_individuals_too(tmp_path: Path, form: str):
     )
     centers = track_center(read_poses(tmp_path / "p.csv", config.individual), config, 10.0)
     assert centers.xy_px.tolist() == [[1, 2]] * 5
+
+
+def test_lost_frames_keep_their_labels_and_are_not_learned_from(tmp_path: Path):
+    config_path = make_video_lab(tmp_path, n_train=2)
+    whole, _ = load_dataset(load_config(config_path))
+    spoil(tmp_path / "v0.avi", [30, 31, 100])
+    damaged, other = load_dataset(load_config(config_path))
+    assert whole.labels is not None and damaged.labels is not None and whole.centers is not None
+    assert damaged.n_frames == whole.n_frames == N_FRAMES
+    assert np.array_equal(damaged.labels.active, whole.labels.active)
+    assert np.flatnonzero(whole.observed & ~damaged.observed).tolist() == [30, 31, 100]
+    assert any("3 of 120 frames of v0.avi can't be decoded: 30-31, 100" in note for note in damaged.notes)
+    assert not any("decoded" in note for note in other.notes)
+
+
+@pytest.mark.parametrize("where", ["table", "yaml"])
+def test_a_raw_videos_rate_is_doubted_unless_it_is_given(tmp_path: Path, where: str):
+    config_path = make_video_lab(tmp_path, n_train=1)
+    make(tmp_path / "v0.h264", "libx264", rate=60)
+    poses = (tmp_path / "v0_dlc.csv").read_text(encoding="utf-8").splitlines()[: 3 + N_RAW]
+    (tmp_path / "v0_dlc.csv").write_text("\n".join(poses) + "\n", encoding="utf-8")
+    bout = "behavior,start_s,stop_s\ngrooming,0.5,0.75\nrearing,0.1,0.2\n"
+    (tmp_path / "v0 labels.csv").write_text(bout, encoding="utf-8")
+    row = "v0,v0.h264,v0_dlc.csv,v0 labels.csv,mouse0,,train"
+    write_table(tmp_path, [row])
+    (assumed,) = load_dataset(load_config(config_path))
+    assert assumed.fps == 25.0 and any("25 frames/s are assumed" in note for note in assumed.notes)
+    if where == "table":
+        header = "recording,video,poses,annotations,individual,group,split,fps"
+        (tmp_path / "recordings.csv").write_text(f"{header}\n{row},60\n", encoding="utf-8")
+    (given,) = load_dataset(load_config(config_path, ["fps=60"] if where == "yaml" else []))
+    assert given.fps == 60.0 and given.video is not None and given.video.fps == 60.0
+    assert not any("assumed" in note for note in given.notes)
+    assert given.labels is not None
+    assert np.flatnonzero(given.labels.active[:, 0]).tolist() == list(range(30, 45))

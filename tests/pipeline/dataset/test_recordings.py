@@ -105,6 +105,16 @@ def test_one_file_may_serve_several_recordings_each_with_its_part(folder):
     assert len(read(folder, *rows)) == 2
 
 
+def test_a_table_of_many_recordings_serves_them_all(folder):
+    lines = ["video,rater,behavior,start_s,stop_s", *(f"m{i},{who},groom,0,1" for i in (1, 2) for who in "AB")]
+    (folder / "all.csv").write_text("\n".join(lines), encoding="utf-8")
+    for part in ("all.csv", "all.csv#observation=A", "A=all.csv#observation=A;B=all.csv#observation=B"):
+        assert len(read(folder, *(f"m{i},videos/m{i}.mp4,,{part},,,train" for i in (1, 2)))) == 2
+    for part in ("all.csv#observation=m1 A", "all.csv#media=m1"):
+        with pytest.raises(InputError, match=r"'all.csv' already stands in row 2"):
+            read(folder, *(f"m{i},videos/m{i}.mp4,,{part},,,train" for i in (1, 2)))
+
+
 def test_a_part_of_a_file_after_a_hash(folder):
     first, second = read(folder, "m1,m1.h5#a/b,,,,,", "m2,m1.h5#c,,,,,")
     assert first.video_path == folder / "m1.h5#a/b" and second.video_path == folder / "m1.h5#c"
@@ -251,3 +261,25 @@ def test_one_animal_stays_on_one_side(tmp_path: Path, rows: list[str], said: str
     table.write_text("\n".join(["recording,video,annotations,individual,split", *rows]) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=said):
         read_recordings(table)
+
+
+def test_the_rate_of_a_video_that_does_not_tell_it(folder):
+    header = f"{HEADER},fps"
+    first, second = read(folder, "m1,videos/m1.mp4,,,,,,59.94", "m2,videos/m2.mp4,,,,,,", header=header)
+    assert (first.fps, second.fps) == (59.94, None)
+    (first,) = read(folder, "m1;videos/m1.mp4;;;;;;59,94", header=header.replace(",", ";"))
+    assert first.fps == 59.94
+
+
+@pytest.mark.parametrize("cell", ["0", "-25", "nan", "inf", "1e9", "fast", "25 fps", "9" * 5000])
+def test_a_rate_that_is_none_is_refused(folder, cell):
+    with pytest.raises(InputError, match="row 2, column 'fps': expected frames per second") as caught:
+        read(folder, f"m1,videos/m1.mp4,,,,,,{cell}", header=f"{HEADER},fps")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_video_has_one_rate(folder):
+    header = f"{HEADER},animal,fps"
+    rows = ["m1,videos/m1.mp4,m1.csv,,,,,black,30", "m2,videos/m1.mp4,m1.csv,,,,,white,60"]
+    with pytest.raises(InputError, match=r"row 3, column .fps.: row 2 gives m1\.mp4 another rate"):
+        read(folder, *rows, header=header)

@@ -70,6 +70,18 @@ def test_an_unreadable_pose_file_is_said(tmp_path: Path):
     assert advice.keypoints == () and "a.csv" in advice.notes[0]
 
 
+def test_animals_of_a_sleap_file_and_slots_of_superanimal_are_named(tmp_path: Path):
+    sleap, slots = tmp_path / "sleap.csv", tmp_path / "slots.csv"
+    header = "track,frame_idx,nose.x,nose.y,midbody.x,midbody.y"
+    sleap.write_text(f"{header}\nblack,0,1,2,3,4\nwhite,0,5,6,7,8\n", encoding="utf-8")
+    advice = advise_on_poses([sleap])
+    assert advice.individuals == ("black", "white") and advice.keypoints == ("midbody",) and not advice.notes
+    rows = ["scorer" + ",net" * 4, "individuals,animal0,animal0,animal1,animal1", "bodyparts" + ",nose" * 4]
+    slots.write_text("\n".join([*rows, "coords,x,y,x,y", "0,1,2,3,4"]) + "\n", encoding="utf-8")
+    advice = advise_on_poses([slots])
+    assert advice.individuals == ("animal0", "animal1") and "not ordered" in advice.notes[0]
+
+
 @pytest.mark.shared
 def test_several_animals_must_be_named(shared_dir: Path):
     advice = advise_on_poses(list((shared_dir / "data" / "social_pair").glob("*multi_animal.csv")))
