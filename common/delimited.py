@@ -17,6 +17,7 @@ from common.files import is_file, is_folder
 from common.names import canonical
 
 DELIMITERS = (",", ";", "\t")
+_PLAIN = "ascii"
 _MATLAB = "a MATLAB file (.mat); in MATLAB, write what it holds as a table: writetable(T, 'name.csv')"
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel or zip file; save it as CSV",
@@ -96,9 +97,13 @@ def iter_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     try:
         with path.open(encoding=dialect.encoding, newline="") as file:
             reader = csv.reader(file, delimiter=dialect.delimiter)
+            n_lines = 0
             for row_number, cells in enumerate(reader, start=1):
+                # Nearly all rows of long tables: one line, and names in one form only.
+                is_plain = dialect.encoding == _PLAIN and reader.line_num == n_lines + 1
+                n_lines = reader.line_num
                 if row_number > dialect.n_skipped_rows:
-                    yield row_number, [_one_line(cell) for cell in cells]
+                    yield row_number, [cell.strip() if is_plain else _one_line(cell) for cell in cells]
     except (csv.Error, UnicodeError) as error:
         raise InputError(
             f"{path.name} can't be read as a table beyond row {row_number} ({error}). "
@@ -129,7 +134,7 @@ def find_encoding(path: Path) -> str:
     for signature, what in _SIGNATURES.items():
         if start.startswith(signature):
             raise InputError(f"Expected a text table (CSV) in {path.name}, found {what}.")
-    candidates: tuple[str, ...] = ("utf-8-sig", "cp1252")
+    candidates: tuple[str, ...] = (_PLAIN, "utf-8-sig", "cp1252")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         candidates = ("utf-16",)
     elif b"\0" in start:

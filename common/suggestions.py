@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`" Did you mean 'x'?"` for the known name closest to `name`, else an empty text."""
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """`" Did you mean 'x'?"` for the known name closest to `name`, of a likeness of `cutoff` or more; else nothing."""
     by_folded = {word.casefold(): word for word in known}
-    closest = difflib.get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=0.6)
+    closest = difflib.get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=cutoff)
     return f" Did you mean {by_folded[closest[0]]!r}?" if closest else ""
 
 

@@ -151,10 +151,10 @@ def _mask(spans: Iterable[Frames], n_frames: int) -> NDArray[np.bool_]:
 def _left_out(path: Path, outside: Sequence[Frames], reason: str) -> tuple[str, ...]:
     if not outside:
         return ()
-    n_bouts = f"{len(outside)} bouts lie" if len(outside) > 1 else "a bout lies"
+    n_bouts, count = (f"{len(outside)} bouts lie", "count") if len(outside) > 1 else ("a bout lies", "counts")
     first = min(outside)
     return (
-        f"In {path.name}, {n_bouts} outside of {reason} and count for nothing there, the first in frames "
+        f"In {path.name}, {n_bouts} outside of {reason} and {count} for nothing there, the first in frames "
         f"{first[0]:,} to {first[1] - 1:,}.",
     )
 

@@ -20,7 +20,16 @@ from common.errors import InputError
 from common.names import canonical
 from common.notes import Doubt
 from common.suggestions import listing
-from pipeline.annotations.base import EventList, FoundBout, LabelSpan, Wanted, choose_animal, collect_bouts
+from pipeline.annotations.base import (
+    EventList,
+    FoundBout,
+    Frames,
+    LabelSpan,
+    Wanted,
+    choose_animal,
+    collect_bouts,
+    overlaps,
+)
 from pipeline.annotations.boris.media import other_video_doubts, require_same_rate, true_cause_first
 from pipeline.annotations.cells import nearest_frame, number, whole_number
 from pipeline.annotations.opening import AnnotationFile
@@ -105,11 +114,23 @@ def _read_txt(file: AnnotationFile, lines: list[tuple[int, str]], wanted: Wanted
     # Of animals' streams each was watched for everything.
     events = events if wanted.choice.animal else replace(events, streams=streams)
     # A stream's lines name what goes on even if that is nothing: where it has none, it was not scored.
-    own = [[bout for bout, line in zip(bouts, chosen, strict=True) if line.channel == stream] for stream in streams]
-    start = max((min(bout.start_frame for bout in found) for found in own), default=0)
-    stop = min((max(bout.stop_frame for bout in found) for found in own), default=0)
-    covers_all = start == 0 and stop >= wanted.n_frames
-    return events if covers_all else events.within([(start, stop)] if start < stop else [], "what each stream covers")
+    covered = [(0, last.stop_frame)] if streams else []
+    for stream in streams:
+        own = [bout[2:4] for bout, line in zip(bouts, chosen, strict=True) if line.channel == stream]
+        covered = [part for span in covered for part in overlaps(span, _joined(own))]
+    covers_all = covered[:1] == [(0, last.stop_frame)] and last.stop_frame >= wanted.n_frames
+    return events if covers_all else events.within(covered, "what each stream covers")
+
+
+def _joined(lines: Iterable[Frames]) -> list[Frames]:
+    """Stretches of lines that touch or overlap."""
+    joined: list[Frames] = []
+    for start, stop in sorted(lines):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(stop, joined[-1][1])
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def _as_one(bouts: Iterable[FoundBout]) -> list[FoundBout]:

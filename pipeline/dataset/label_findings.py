@@ -19,7 +19,7 @@ from pipeline.scoring.bouts.bouts import runs_of_true
 
 FORMATS_IN_SECONDS = ("boris_tabular", "boris_aggregated", "boris_binary", "boris_project", "bout_csv_seconds")
 """Their frames are time × frame rate, or BORIS' own frame index, which is made from the time as well."""
-MANY_UNSCORED = 0.2
+MANY_UNSCORED, _MISSPELT = 0.2, 0.8
 LONG_SILENCE = 0.25
 """An event list whose bouts leave so much of the video's beginning or end empty may have been left unfinished."""
 
@@ -118,8 +118,8 @@ def silence_findings(recording: str, summary: LabelSummary) -> Iterator[Finding]
                 f"The {place} {n_silent:,} of {n_frames:,} frames hold no bout of any behavior in {where}.",
                 "A list of bouts can't say what was watched: these frames count as scored, and as free of every "
                 "behavior.",
-                "If they were not watched, say which were in the table of recordings: "
-                f"{summary.file}#scored=0-{n_frames - n_silent if place == 'last' else n_frames}.",
+                "If they were not watched, say in the table of recordings from where to where it was scored "
+                f"({summary.file}#scored=0-300s).",
             )
 
 
@@ -276,8 +276,8 @@ def behavior_findings(
             elif name not in known:
                 as_ours = "" if ours == name else f" (for {ours!r})"
                 near = did_you_mean(name, known)
-                if n_unread and not near:
-                    continue
+                if n_unread and not did_you_mean(name, known, _MISSPELT):
+                    continue  # the other files may have it
                 unread = f" that could be read ({n_unread} could not)" if n_unread else ""
                 found = (
                     f"Behavior {name!r}{as_ours} is in none of the {len(files)} annotation files{unread}.{near} They "

@@ -407,3 +407,26 @@ def test_real_recordings_would_run(shared_dir: Path, in_folder: Path):
     assert {row["n_frames"] for row in audited.rows.values()} == {"2000"}
     assert {float(row["on_animal_share"]) for row in audited.rows.values()} == {1.0}
     assert "brightness changes abruptly" in audited.said_of("arena_1", "warning")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("behaviors", ["{social: social, bite: bite}", "{chase: chase, bite: bite}"])
+def test_the_rats_with_and_without_a_second_stream(shared_dir: Path, in_folder: Path, behaviors: str):
+    config_path = make_embedded_lab(in_folder, n_train=0, n_test=0)
+    rows = []
+    for name, n_frames in {"rat01": 14734, "rat03": 15283, "rat17": 13984}.items():
+        np.save(in_folder / f"{name}.npy", np.zeros((n_frames, 2), dtype=np.float32))
+        annot = (shared_dir / "data" / "field" / "caltech-streams" / f"{name}_annot.txt").as_posix()
+        rows.append(f"{name},{name}.npy,,{annot},{name},,train")
+    write_table(in_folder, rows)
+    settings = ["--set", f"behaviors={behaviors}", *NO_FOLDS]
+    audited = Audited(in_folder, str(config_path), *settings)
+    assert audited.exit_code == 0
+    assert "the stream S1 can be read, while 'bite'" in audited.said_of("rat17", "warning")
+    assert audited.said_of("rat01", "warning") == ""
+    never = "holds bouts of other behaviors, but none of chase, bite." in audited.said_of("rat03", "warning")
+    assert never == ("chase" in behaviors)
+    # A channel that isn't there stops the run, and nothing is said that only follows from it.
+    write_table(in_folder, [row.replace("rat01_annot.txt", "rat01_annot.txt#subject=black") for row in rows])
+    errors = [row for row in Audited(in_folder, str(config_path), *settings).findings if row["severity"] == "error"]
+    assert [row["recording"] for row in errors] == ["rat01"] and "no stream 'black'" in errors[0]["found"]

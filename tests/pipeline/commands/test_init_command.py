@@ -159,6 +159,24 @@ def test_one_export_for_several_videos_with_point_events(tmp_path: Path, capsys:
     assert "Point events" in capsys.readouterr().out
 
 
+def test_what_labels_lack_is_said_and_what_is_the_same_for_many_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    head = "Caltech Behavior Annotator - Annotation File\n\nConfiguration file:\nbase z\n\n"
+    one = "S1: start end type\n----\n1 60 social\n61 120 base\n"
+    two = "S2: start end type\n----\n1 90 base\n91 120 bite\n"
+    for i in range(6):
+        write_video(tmp_path / f"rat{i}.avi", known_labels(i))
+        (tmp_path / f"rat{i}_annot.txt").write_text(head + one + (two if i < 4 else ""), encoding="utf-8")
+    (tmp_path / "rat3_annot.txt").write_text(head + one.replace("61 120", "61 80") + two, encoding="utf-8")
+    assert main(["init", str(tmp_path), "--name", "x"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert set(load_config(tmp_path / "x.yaml").their_names()) == {"social", "bite"}, "base is in two streams"
+    assert said.count("the stream S1 can be read, while 'bite' is in S2 of other files") == 1
+    assert "(Likewise rat5.)" in said and said.count("Likewise") == 1
+    assert "rat3: 33 % of the labels in rat3_annot.txt are unscored" in said
+
+
 def test_a_video_that_cannot_be_opened_is_left_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     lab = make_messy_lab(tmp_path / "lab")
     (lab / "vidéos" / "broken.mp4").write_bytes(b"no video at all")

@@ -92,7 +92,7 @@ def test_a_run_tells_how_much_of_what_it_learned_from_a_model_said(tmp_path: Pat
     assert f"Look at this first: Labels of a model: {words}" in " ".join(capsys.readouterr().err.split())
     page = (tmp_path / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
     assert words.replace("'", "&#39;") in page
-    assert "1 of 4 bouts in r3 labels.csv are a model" in page
+    assert "1 of 4 bouts in r1 labels.csv are a model" in page and "(Likewise r3.)" in page
 
 
 @pytest.mark.slow

@@ -98,6 +98,9 @@ def test_beyond_its_lines_a_stream_was_not_scored(tmp_path):
     short = [*S1[:3], "\t11\t16\tbase", ""]
     labels = tracks({"short": read(write(tmp_path, "short", short, S2))}, BOTH)["short"]
     assert labels.scored[:16].all() and not labels.scored[16:].any()
+    holed = [*S1[:2], "\t1\t5\tsocial", "\t9\t20\tbase", ""]
+    labels = tracks({"holed": read(write(tmp_path, "holed", holed, S2))}, BOTH)["holed"]
+    assert np.flatnonzero(~labels.scored.all(axis=1)).tolist() == [5, 6, 7]
 
 
 def test_animals_in_streams_of_their_own_were_watched_for_everything(tmp_path):
