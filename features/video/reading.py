@@ -63,29 +63,10 @@ def iter_bgr_frames(path: Path, frame_step: int = 1, first_frame: int = 0) -> It
 
 
 def iter_frames(path: Path) -> Iterator[DecodedFrame]:
-    """All frames of a video in order: every reading of one goes through here. Errors as in `iter_bgr_frames`."""
-    first_size_px: list[tuple[int, int]] = []
-    for frame in _decoded(path):
-        yield frame._replace(picture=partial(_of_one_size, path, frame, first_size_px))
+    """All frames of a video in order: every reading of one goes through here. Errors as in `iter_bgr_frames`.
 
-
-def _of_one_size(path: Path, frame: DecodedFrame, first_size_px: list[tuple[int, int]]) -> NDArray[np.uint8]:
-    picture = frame.picture()
-    size_px = picture.shape[1], picture.shape[0]
-    if not first_size_px:
-        first_size_px.append(size_px)
-    if size_px != first_size_px[0]:
-        (width_px, height_px), (new_width_px, new_height_px) = first_size_px[0], size_px
-        raise UnreadableVideoError(
-            f"The frames of {path} change their size: they are {width_px} x {height_px} px first and {new_width_px} x "
-            f"{new_height_px} px at frame {frame.number:,}, so that no position holds for all of it. Was it joined of "
-            "several recordings? Cut it into one video for each size, with poses and annotations of its own."
-        )
-    return picture
-
-
-def _decoded(path: Path) -> Iterator[DecodedFrame]:
-    """Frames as they come, as long as nothing is damaged; else by plan, from the first that was not given yet."""
+    They are numbered as they come, as long as nothing is damaged; else by plan, from the first that was not given yet.
+    """
     survey = survey_video(path)
     n_done = 0
     if not (survey.is_suspect and place_frames(path).is_damaged):
@@ -99,27 +80,41 @@ def _decoded(path: Path) -> Iterator[DecodedFrame]:
             yield frame
 
 
+def _require_one_size(path: Path, number: int, picture: av.VideoFrame, first_size_px: tuple[int, int]) -> None:
+    if (picture.width, picture.height) != first_size_px:
+        raise UnreadableVideoError(
+            f"The frames of {path} change their size: they are {first_size_px[0]} x {first_size_px[1]} px first and "
+            f"{picture.width} x {picture.height} px at frame {number:,}, so that no position holds for all of it. Was "
+            "it joined of several recordings? Cut it into one video for each size, with poses and annotations of its "
+            "own."
+        )
+
+
 def _as_they_come(path: Path, survey: Survey) -> Iterator[DecodedFrame]:
     """Frames numbered as the decoder gives them; ends before the first that is missed or faulty."""
-    convert = VideoReformatter()
-    stamps_s = survey.stamps_s
+    convert, number, before_s = VideoReformatter(), 0, -math.inf
+    # Times at which frames are due; in files without times of their own, they may begin later than the first.
+    stamps_s = survey.stamps_s.tolist()
     tolerance_s = float(np.median(np.diff(stamps_s))) / 4 if len(stamps_s) > 1 else 0.0
-    number, before_s = 0, -math.inf if survey.container.has_times else math.nan
+    due = 0 if survey.container.has_times else 1
     with opened_container(path) as container:
         stream = film_of(container, survey)
         stream.thread_type = "AUTO"
         start, unit_s = stream.start_time or 0, float(stream.time_base or 0)
         pictures = container.decode(stream)
         while (picture := _next_picture(pictures)) is not None:
+            if number == 0:
+                size_px = picture.width, picture.height
             time_s = 0.0 if picture.pts is None else (picture.pts - start) * unit_s
-            if len(stamps_s) and time_s > before_s:
-                missed = np.searchsorted(stamps_s, (before_s + tolerance_s, time_s - tolerance_s))
-                if missed[0] < missed[1]:
-                    if place_frames(path).is_damaged:
-                        return
-                    stamps_s = stamps_s[:0]  # It is no damage: nothing more is to be learned from them.
+            while due < len(stamps_s) and stamps_s[due] <= before_s + tolerance_s:
+                due += 1
+            if due < len(stamps_s) and before_s < stamps_s[due] < time_s - tolerance_s:
+                if place_frames(path).is_damaged:
+                    return
+                stamps_s = []  # It is no damage: nothing more is to be learned from them.
             if picture.is_corrupt and place_frames(path).is_damaged:
                 return
+            _require_one_size(path, number, picture, size_px)
             yield DecodedFrame(number, time_s, partial(_bgr, convert, picture))
             number, before_s = number + 1, time_s
 
@@ -135,7 +130,7 @@ def _next_picture(pictures: Iterator[Any]) -> av.VideoFrame | None:
 def _by_plan(path: Path, survey: Survey, plan: Plan) -> Iterator[DecodedFrame]:
     """Frames of a damaged video; a lost one has the picture of the one before, or of the first that there is."""
     convert = VideoReformatter()
-    number, before = 0, None
+    number, before, size_px = 0, None, None
 
     def lost(stop: int, picture: av.VideoFrame) -> Iterator[DecodedFrame]:
         for absent in range(number, stop):
@@ -146,6 +141,8 @@ def _by_plan(path: Path, survey: Survey, plan: Plan) -> Iterator[DecodedFrame]:
             if picture is None or plan.numbers.get(place, -1) < number:
                 continue
             own = plan.numbers[place]
+            size_px = size_px or (picture.width, picture.height)
+            _require_one_size(path, own, picture, size_px)
             yield from lost(own, before or picture)
             shown = partial(_bgr, convert, picture)
             yield DecodedFrame(own, plan.times_s[own], shown, is_faulty=bool(plan.is_faulty[own]))
