@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
+from common.files import is_file, is_folder
+from common.names import canonical
 
 DELIMITERS = (",", ";", "\t")
+_MATLAB = "a MATLAB file (.mat); in MATLAB, write what it holds as a table: writetable(T, 'name.csv')"
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel or zip file; save it as CSV",
-    b"\xd0\xcf\x11\xe0": "an old Excel file; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of 97-2003 (.xls); save or export it as CSV, .xlsx or .ods",
+    b"MATLAB 5.0 MAT-file": _MATLAB,
+    b"MATLAB 7.3 MAT-file": _MATLAB,
+    b"PAR1": "a Parquet file; save it as CSV, as by pandas.read_parquet(file).to_csv('name.csv', index=False)",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF",
 }
@@ -34,8 +40,8 @@ class Dialect:
 
 def require_file(path: Path, what: str) -> None:
     """Raise `InputError` unless `path` is a readable file that holds something; `what` is e.g. "pose file"."""
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
+    if not is_file(path):
+        found = "a folder" if is_folder(path) else "nothing"
         raise InputError(f"Expected the {what} {path}, found {found} there. Check the path's spelling.")
     try:
         with path.open("rb") as file:
@@ -63,7 +69,7 @@ def find_dialect(path: Path) -> Dialect:
     InputError
         The file is not text, or in no encoding that is known here.
     """
-    encoding = _find_encoding(path)
+    encoding = find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         line = ""
         for line in file:
@@ -72,6 +78,8 @@ def find_dialect(path: Path) -> Dialect:
     first = line.strip().lower()
     if first in ("sep=", "sep=,", "sep=;"):
         return Dialect(encoding, first[4:] or "\t", 1)
+    # A cell that is longer than any table's is refused where rows are read.
+    line = line[: csv.field_size_limit()]
     most = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([line], delimiter=delimiter), [])))
     return Dialect(encoding, most, 0)
 
@@ -105,10 +113,17 @@ def head_rows(path: Path, n_rows: int, dialect: Dialect) -> list[tuple[int, list
 
 def _one_line(cell: str) -> str:
     # A line break inside a cell would break errors that quote it; names are compared without it.
-    return " ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip()
+    return canonical(" ".join(cell.split()) if "\n" in cell or "\r" in cell else cell.strip())
 
 
-def _find_encoding(path: Path) -> str:
+def find_encoding(path: Path) -> str:
+    """Find the encoding of a text.
+
+    Raises
+    ------
+    InputError
+        The file is not text, or in no encoding that is known here.
+    """
     with path.open("rb") as file:
         start = file.read(4096)
     for signature, what in _SIGNATURES.items():

@@ -6,12 +6,31 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from common.errors import InputError
 
 _ABANDONED_AFTER_S = 3600.0
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False as well where the system takes no such name (too long, a zero byte)."""
+    return _holds(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; as `is_file`."""
+    return _holds(path.is_dir)
+
+
+def _holds(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
+        return False
 
 
 def sha256_of(path: Path) -> str:

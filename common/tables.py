@@ -43,7 +43,12 @@ def cell_text(value: object) -> str:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows under a header, cells as in `cell_text`; a reader sees the old file or the whole new one.
+    """Write rows under a header as `table_text`; a reader sees the old file or the whole new one."""
+    write_text(path, table_text(columns, rows))
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Rows under a header as CSV, cells as in `cell_text`.
 
     Raises
     ------
@@ -55,14 +60,18 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
         if set(row) != set(columns):
             raise ValueError(f"Expected the columns {list(columns)}. Received: {list(row)}")
         lines.append([cell_text(row[column]) for column in columns])
-    write_lines(path, lines)
+    return _csv_text(lines)
 
 
 def write_lines(path: Path, lines: Iterable[Sequence[object]]) -> None:
     """Write lines of cells as CSV, the whole file in one step."""
+    write_text(path, _csv_text(lines))
+
+
+def _csv_text(lines: Iterable[Sequence[object]]) -> str:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(lines)
-    write_text(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from common.errors import InputError
+from common.names import canonical_names
 from common.suggestions import did_you_mean, listing
 from features.tracks import BLOB, CenterTrack, PoseTrack
 
@@ -28,8 +29,10 @@ class CenterConfig(BaseModel):
         description="a keypoint below this is taken as not seen (of scores that pass 1: of the highest)",
     )
     max_gap_s: float = Field(
-        default=1.0, ge=0, allow_inf_nan=False, description="longer gaps are held, not interpolated, and marked"
+        default=1.0, ge=0, le=3600, description="longer gaps are held, not interpolated, and marked"
     )
+
+    _names = field_validator("keypoints", "individual", mode="before")(canonical_names)
 
     @field_validator("keypoints")
     @classmethod

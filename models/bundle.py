@@ -2,7 +2,7 @@
 
 ::
 
-    head.json    settings, shapes, versions, SHA-256 of the other files, and the caller's metadata
+    head.json    settings, shapes, versions, SHA-256 of the other files and of itself, and the caller's metadata
     model.keras  the network with its weights (Keras' own format); it expects scaled embeddings and a mask
     scaler.npz   mean and std, float32
 
@@ -12,10 +12,14 @@ code.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import sys
+import zipfile
+from collections.abc import Mapping
 from importlib import metadata as package_metadata
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,7 @@ from models.tasks import TASKS
 
 FORMAT_VERSION = 1
 _HEADER, _MODEL, _SCALER = "head.json", "model.keras", "scaler.npz"
+_CHECKSUM = "header_sha256"
 _PACKAGES = ("tensorflow", "keras", "keras-tcn", "numpy")
 
 
@@ -101,15 +106,7 @@ def load_bundle(folder: Path) -> tuple[TrainedHead, dict[str, Any]]:
     InputError
         If files are missing, damaged, or from a newer Rearview.
     """
-    header = _read_header(folder)
-    for name, expected in header["sha256"].items():
-        path = folder / name
-        if not path.is_file() or sha256_of(path) != expected:
-            found = "differs from what was written" if path.is_file() else "is missing"
-            raise InputError(
-                f"The trained head in {folder} is damaged: {name} {found} (head.json holds its SHA-256). "
-                "Copy the whole folder again from where it was trained, or train it again."
-            )
+    header = _whole_header(folder)
     try:
         head_config = HEADS[header["head"]["name"]].model_validate(header["head"])
         training = TrainingConfig.model_validate(header["training"])
@@ -139,6 +136,15 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     return metadata
 
 
+def is_bundle_of(folder: Path, metadata: Mapping[str, Any]) -> bool:
+    """Whether a whole, undamaged bundle lies there whose metadata has these entries."""
+    try:
+        found = _whole_header(folder)["metadata"]
+    except InputError:
+        return False
+    return all(found.get(key) == value for key, value in metadata.items())
+
+
 def update_metadata(folder: Path, changes: dict[str, Any]) -> None:
     """Replace entries of a bundle's metadata, for what is only known once other heads are trained.
 
@@ -160,12 +166,19 @@ def update_metadata(folder: Path, changes: dict[str, Any]) -> None:
 
 
 def _header_text(header: dict[str, Any]) -> str:
-    return json.dumps(header, indent=2, ensure_ascii=False) + "\n"
+    guarded = {**header, _CHECKSUM: _checksum(header)}
+    return json.dumps(guarded, indent=2, ensure_ascii=False) + "\n"
+
+
+def _checksum(header: Mapping[str, Any]) -> str:
+    """SHA-256 of a header without its own."""
+    rest = {key: value for key, value in header.items() if key != _CHECKSUM}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> None:
     """The three files, header last."""
-    head.model.save(folder / _MODEL)
+    _save_model(folder / _MODEL, head.model)
     np.savez(folder / _SCALER, mean=head.scaler.mean, std=head.scaler.std)
     header = {
         "format_version": FORMAT_VERSION,
@@ -179,6 +192,29 @@ def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> N
         "metadata": metadata,
     }
     (folder / _HEADER).write_text(_header_text(header), encoding="utf-8")
+
+
+def _save_model(path: Path, model: Any) -> None:
+    """Save a network as Keras does, but for what is not of the network: equal ones give equal bytes.
+
+    Keras puts down the moment, and where objects lay in memory.
+    """
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["metadata.json"] = json.dumps(json.loads(parts["metadata.json"]) | {"date_saved": ""}).encode("utf-8")
+    parts["config.json"] = _with_numbered_objects(parts["config.json"].decode("utf-8")).encode("utf-8")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            # Dated 1980 unless told otherwise.
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _with_numbered_objects(config: str) -> str:
+    numbers: dict[str, int] = {}
+    return re.sub(
+        r'(?<="shared_object_id": )\d+', lambda found: str(numbers.setdefault(found[0], len(numbers) + 1)), config
+    )
 
 
 def _replace_folder(temporary: Path, folder: Path) -> None:
@@ -199,6 +235,20 @@ def _fresh_sibling(folder: Path, suffix: str) -> Path:
     return path
 
 
+def _whole_header(folder: Path) -> dict[str, Any]:
+    """head.json, once the other files are found to be as they were written."""
+    header = _read_header(folder)
+    for name, expected in header["sha256"].items():
+        path = folder / name
+        if not path.is_file() or sha256_of(path) != expected:
+            found = "differs from what was written" if path.is_file() else "is missing"
+            raise InputError(
+                f"The trained head in {folder} is damaged: {name} {found} (head.json holds its SHA-256). "
+                "Copy the whole folder again from where it was trained, or train it again."
+            )
+    return header
+
+
 def _read_header(folder: Path) -> dict[str, Any]:
     """head.json, checked for what the loader needs."""
     path = folder / _HEADER
@@ -216,10 +266,16 @@ def _read_header(folder: Path) -> dict[str, Any]:
         ) from error
     needed = {"format_version", "head", "training", "sha256", "metadata"}
     missing = sorted(needed - set(header)) if isinstance(header, dict) else sorted(needed)
-    if missing or not {_MODEL, _SCALER} <= set(header["sha256"]):
+    if missing or not isinstance(header["sha256"], dict) or not {_MODEL, _SCALER} <= set(header["sha256"]):
         raise InputError(
             f"The trained head in {folder} is damaged: {_HEADER} lacks {', '.join(missing) or 'a checksum'}. "
             "Copy the whole folder again from where it was trained, or train it again."
+        )
+    # Older heads have none.
+    if header.get(_CHECKSUM, _checksum(header)) != _checksum(header):
+        raise InputError(
+            f"The trained head in {folder} is damaged: {_HEADER} differs from what was written (it holds its own "
+            "SHA-256). Copy the whole folder again from where it was trained, or train it again."
         )
     if header["format_version"] != FORMAT_VERSION:
         raise InputError(

@@ -1,5 +1,7 @@
 """How a head is trained: the settings of an experiment's `training` section."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -8,28 +10,37 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    window_frames: int = Field(default=300, ge=1, description="frames in a window")
-    batch_windows: int = Field(default=8, ge=1, description="windows in a batch")
-    epochs: int = Field(default=50, ge=1, description="epochs at most")
+    window_frames: int = Field(
+        default=300, ge=1, le=100_000, description="frames in a window; at most as many as the longest recording has"
+    )
+    batch_windows: int = Field(
+        default=8, ge=1, le=4096, description="windows in a batch; at most as many as all recordings are cut into"
+    )
+    epochs: int = Field(default=50, ge=1, le=10_000, description="epochs at most")
     patience: int = Field(
         default=5,
         ge=1,
+        le=10_000,
         description="epochs without a better validation average precision before training stops",
     )
     min_epochs: int = Field(
         default=3,
         ge=1,
+        le=10_000,
         description="the first epoch that may be kept; patience counts from there. One validation recording can "
         "favor a head that has hardly begun to learn",
     )
-    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's learning rate")
-    clip_norm: float = Field(default=1.0, ge=0, description="length to which longer gradients are cut; 0 = never")
+    learning_rate: float = Field(default=1e-3, gt=0, le=10, description="Adam's learning rate")
+    clip_norm: float = Field(
+        default=1.0, ge=0, le=1_000_000, description="length to which longer gradients are cut; 0 = never"
+    )
     standardize: bool = Field(
         default=True, description="bring each feature to mean 0 and deviation 1 by the training recordings"
     )
     deviation_floor: float = Field(
         default=1.0,
         ge=0,
+        le=1000,
         description="standardize divides no feature by less than this share of the features' root mean square "
         "deviation, so that faint features are not amplified; 0 for features in mixed units",
     )
@@ -38,5 +49,15 @@ class TrainingConfig(BaseModel):
     )
     random_offsets: bool = Field(default=True, description="cut the windows at another place in each pass")
     min_steps_per_epoch: int = Field(
-        default=20, ge=1, description="steps in an epoch at least; few recordings are passed several times"
+        default=20, ge=1, le=10_000, description="steps in an epoch at least; few recordings are passed several times"
     )
+
+    def bounded_by(self, n_frames: Sequence[int]) -> "TrainingConfig":
+        """The same for recordings of so many analysed frames: more than all data would be padding and repetition.
+
+        No window is longer than the longest recording, and no batch has more windows than all are cut into.
+        """
+        window_frames = min(self.window_frames, max([1, *n_frames]))
+        n_windows = sum(-(-n // window_frames) for n in n_frames)
+        batch_windows = min(self.batch_windows, max(1, n_windows))
+        return self.model_copy(update={"window_frames": window_frames, "batch_windows": batch_windows})

@@ -56,6 +56,11 @@ def _plain_words(error: Exception) -> str | None:
             f"{error.filename or 'A file'} may not be read or written ({error.strerror}). Choose a folder that you may "
             "write with --output and `cache_dir:`, or change its permissions."
         )
+    if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP):
+        return (
+            f"The system can't take {str(error.filename or 'a file')[:200]!r} as the name of a file or folder "
+            f"({error.strerror}). Choose a shorter name of letters, digits, `-` and `_`."
+        )
     return None
 
 

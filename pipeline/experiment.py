@@ -5,9 +5,11 @@ probabilities of every frame -> post-processing -> scores, predictions, bouts ->
 """
 
 import logging
+from collections.abc import Sequence
 
+from common.notes import Doubt
 from pipeline.config.schema import ExperimentConfig, dump_config
-from pipeline.dataset.load import input_fingerprints, load_dataset, summarise
+from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, summarise
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.report.html import write_report
 from pipeline.run_folder.finished import Stage, is_done_already
@@ -23,6 +25,8 @@ from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
 
+_MOST_DOUBTS = 3
+
 
 def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = None, overwrite: bool = False) -> None:
     """Carry out one experiment in a folder, or only one stage of it; nothing is done where it is finished already.
@@ -35,10 +39,14 @@ def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = 
     with run.claimed():
         if not is_done_already(run, config, overwrite):
             with log_file(run.log_path):
-                _carry_out(config, run, stage)
+                is_whole = _carry_out(config, run, stage)
+            if is_whole:
+                run.manifest.write()
+                run.drop_set_aside()
 
 
-def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> None:
+def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bool:
+    """Do what is to be done; whether that was the whole run."""
     record = RunRecord(run, dump_config(config), begin_provenance(config))
 
     recordings = load_dataset(config)
@@ -52,7 +60,7 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
     record.stage_done("features", stage_one.n_frames_computed, backbone=backbone)
     if stage == "features":
         log.info("Stage one is done; the embeddings lie in %s.", config.execution.cache_dir)
-        return
+        return False
 
     metadata = bundle_metadata(config, backbone)
     stage_two = run_stage_two(config, stage_one.recordings, folds, run.fits_path, run.head_path, metadata)
@@ -66,9 +74,18 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> No
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
     record.stage_done("scores and tables", n_frames, uncalibrated=choices.uncalibrated())
 
-    notes = [note for item in recordings for note in item.notes] + stage_two.notes + result_notes
+    notes = [*model_labels(recordings), *notes_on(recordings), *stage_two.notes, *result_notes]
     record.finish(notes, n_workers=stage_two.n_workers, n_fits=stage_two.n_fits, n_fits_resumed=stage_two.n_resumed)
-    write_report(run.path)
+    write_report(run.path, is_being_written=True)
     record.stage_done("report")
-    run.drop_set_aside()
+    _tell_doubts(notes)
     log.info("Finished. Report: %s", run.report_path)
+    return True
+
+
+def _tell_doubts(notes: Sequence[str]) -> None:
+    doubts = [note for note in notes if isinstance(note, Doubt)]
+    for doubt in doubts[:_MOST_DOUBTS]:
+        log.warning("Look at this first: %s", doubt)
+    if len(doubts) > _MOST_DOUBTS:
+        log.warning("%d more doubts are in the report.", len(doubts) - _MOST_DOUBTS)

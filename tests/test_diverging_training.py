@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.command_line import main
@@ -14,9 +15,12 @@ from tests.lab import make_embedded_lab
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_experiment_after_one_that_diverges_still_runs(workers: int, tmp_path: Path, capsys):
     good = make_embedded_lab(tmp_path, n_train=3, n_test=0)
-    text = good.read_text(encoding="utf-8").replace("name: tiny", "name: wild")
-    bad = good.with_name("wild.yaml")
-    bad.write_text(text.replace("learning_rate: 0.03", "learning_rate: 1.0e+38, clip_norm: 0"), encoding="utf-8")
+    bad = make_embedded_lab(tmp_path / "wild", n_train=3, n_test=0)
+    for path in bad.parent.glob("*.npy"):
+        np.save(path, np.load(path) * np.float32(1e37))
+    text = bad.read_text(encoding="utf-8").replace("name: tiny", "name: wild").replace("/wild/runs", "/runs")
+    text = text.replace("learning_rate: 0.03", "learning_rate: 10, clip_norm: 0, standardize: false")
+    bad.write_text(text, encoding="utf-8")
     settings = ["head={name: logistic}", "baseline=none", f"workers={workers}"]
     assert main([str(bad), str(good), *(word for setting in settings for word in ("--set", setting))]) == 2
     assert RunDir(tmp_path / "runs" / "tiny").is_finished()

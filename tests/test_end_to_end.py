@@ -128,11 +128,13 @@ def test_a_finished_run_is_the_same_run_with_other_folders_workers_and_words(fin
     for text in (older, None):
         if text is not None:
             (copy / "config.yaml").write_text(text, encoding="utf-8")
+            RunDir(copy).manifest.update(["config.yaml"])
         words = ["--set", "workers=2", "--set", f"cache_dir={tmp_path / 'new'}", "--set", "description=another"]
         assert main([str(config), "--output", str(copy), *words]) == 0
         assert "finished already, with the same settings" in capsys.readouterr().err
         assert main([str(config), "--output", str(copy), "--set", "batch_frames=8"]) == 2
         shutil.copy(run / "config.yaml", copy)
+        RunDir(copy).manifest.update(["config.yaml"])
 
 
 @pytest.mark.usefixtures("no_figures")

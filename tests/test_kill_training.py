@@ -42,3 +42,5 @@ def test_kill_9_during_training_loses_only_the_fit_in_flight(tmp_path: Path):
     assert main([str(config), "--output", str(whole)]) == 0
     for name in ("scores.csv", "baseline_scores.csv", "predictions/r1.csv", "predictions/r3.csv"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    for path in (whole / "heads").glob("*/*"):
+        assert path.read_bytes() == (killed / path.relative_to(whole)).read_bytes(), path.name

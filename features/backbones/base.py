@@ -27,6 +27,7 @@ class NetworkConfig(BackboneConfig):
     weights: str = Field(description="`random` (seeded), or the path of a Keras weights file of this network.")
     input_px: int | None = Field(
         default=None,
+        ge=32,
         le=2048,
         description="Side of the square that the network sees; crops of another size are resized to it. "
         "Empty: the size at which the network was trained. Smaller is faster.",

@@ -14,7 +14,9 @@ class MobileNetV2Config(ImageNetConfig):
     """MobileNetV2 with global average pooling, RGB in [-1, 1]; 1280 features, 1280 * alpha above alpha 1."""
 
     name: Literal["mobilenet_v2"] = "mobilenet_v2"
-    alpha: float = Field(default=1.0, description="Width of the network: 0.35 (fastest), 0.5, 0.75, 1.0, 1.3 or 1.4.")
+    alpha: float = Field(
+        default=1.0, ge=0.35, le=1.4, description="Width of the network: 0.35 (fastest), 0.5, 0.75, 1.0, 1.3 or 1.4."
+    )
 
     application: ClassVar[str] = "MobileNetV2"
     embedding_length: ClassVar[int] = 1280

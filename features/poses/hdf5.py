@@ -4,6 +4,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from common.names import canonical
+
 DAMAGE = (
     OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError,
 )  # fmt: skip
@@ -39,4 +41,4 @@ def as_floats(values: NDArray) -> NDArray[np.float64]:
 def text(word: object) -> str:
     """A name as h5py gives it (bytes or text), without line breaks: they would break errors that quote it."""
     name = word.decode("utf-8", errors="replace") if isinstance(word, bytes) else str(word)
-    return " ".join(name.splitlines()).strip()
+    return canonical(" ".join(name.splitlines()).strip())

@@ -14,6 +14,7 @@ import numpy as np
 
 from common.delimited import find_dialect, head_rows, is_text
 from common.errors import InputError
+from common.names import canonical
 from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import DAMAGE
 from features.poses.sleap_h5 import sleap_likelihood
@@ -107,14 +108,14 @@ def _track(path: Path, dataset: Any, individual: str | None, is_sleap: bool) -> 
         )
     individuals = [""]
     if individual_dim is not None:
-        individuals = [str(name) for name in dataset.coords[individual_dim].values]
+        individuals = [canonical(str(name)) for name in dataset.coords[individual_dim].values]
     chosen = choose_individual(path, individuals, individual)
     if individual_dim is not None:
         dataset = dataset.isel({individual_dim: individuals.index(chosen)})
     keypoints: tuple[str, ...] = ("center",)
     order = ["time", "space"]
     if keypoint_dim is not None:
-        keypoints = tuple(str(name) for name in dataset.coords[keypoint_dim].values)
+        keypoints = tuple(canonical(str(name)) for name in dataset.coords[keypoint_dim].values)
         order.insert(1, keypoint_dim)
     xy_px = np.array(dataset["position"].transpose(*order).values, dtype=np.float64)
     require_sane_length(path, len(xy_px))

@@ -37,11 +37,15 @@ class ExtractionSettings:
 
 @dataclass(frozen=True)
 class RecordingFiles:
-    """A recording's id, what the column `video` of its table names, and that table's folder."""
+    """A recording's id, what the column `video` of its table names, and that table's folder.
+
+    `fps`: frames per second where the user says so; the video's header is not believed then.
+    """
 
     id: str
     video_path: Path
     table_folder: Path
+    fps: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class FrameSource(FeatureSource[NetworkConfig]):
 
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once."""
-        video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress)
+        video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps)
         return Measured(video.n_frames, video.fps, (video.sha256,), video)
 
     def rows_of(
@@ -137,8 +138,8 @@ class FrameRows(FeatureRows):
         self._engine = engine
 
     def made_by(self) -> str:
-        """The engine and what decodes; builds the engine."""
-        return f"{self._engine().description}, opencv {cv2.__version__}"
+        """The engine, what crops and what decodes; builds the engine."""
+        return f"{self._engine().description}, opencv {cv2.__version__}, av {av.__version__}"
 
     def batches(self, first_row: int) -> Generator[NDArray[np.float32], None, None]:
         """Embed from a given row on, a call of the network at a time.

@@ -7,8 +7,6 @@ n is the number of video frames, or of analysed frames.
 
 import hashlib
 import re
-import zipfile
-import zlib
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,12 +17,16 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from common.errors import InputError
+from common.files import is_file
+from common.names import find_path
 from common.suggestions import did_you_mean, listing
 from features.backbones.base import BackboneConfig
 from features.cache.store import CACHE_VERSION
+from features.poses.hdf5 import MAX_VALUES, read_array
 from features.sources.base import FeatureRows, FeatureSource, Measured, Progress, RecordingFiles, single_frames
 from features.tracks import CenterTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
+from features.video.reading import MAX_FPS, MIN_FPS
 
 _WITH_KEY = re.compile(r"^(?P<file>.*\.(?:npz|npy|h5|hdf5))#(?P<key>.+)$", re.IGNORECASE)
 
@@ -41,7 +43,7 @@ class PrecomputedConfig(BackboneConfig):
         "names these files instead of videos (and `fps` is needed).",
     )
     fps: float | None = Field(
-        default=None, gt=0, le=2000, description="Frames per second, where there is no video to tell it."
+        default=None, ge=MIN_FPS, le=MAX_FPS, description="Frames per second, where there is no video to tell it."
     )
     n_categories: int | None = Field(
         default=None,
@@ -79,14 +81,17 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
         """Decode the video once, or count the rows where no video is named."""
         path = self.config.file_of(files)
         if self.config.files is not None:
-            video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress)
-            return Measured(video.n_frames, self.config.fps or video.fps, (video.sha256, hash_precomputed(path)), video)
-        if self.config.fps is None:
+            video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps)
+            hashes = video.sha256, hash_precomputed(path)
+            return Measured(video.n_frames, files.fps or self.config.fps or video.fps, hashes, video)
+        fps = files.fps or self.config.fps
+        if fps is None:
             raise InputError(
                 "backbone.name: precomputed takes the embeddings from the files in the column `video` of the "
-                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`."
+                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`, or a "
+                "column `fps` to the table."
             )
-        return Measured(count_precomputed_frames(path), self.config.fps, (hash_precomputed(path),))
+        return Measured(count_precomputed_frames(path), fps, (hash_precomputed(path),))
 
     def rows_of(
         self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
@@ -177,8 +182,9 @@ def hash_precomputed(path: Path) -> str:
 def _found(path: Path) -> tuple[Path, str | None]:
     """Separate ``file.npz#key``; a file whose name really has a # in it is taken as it is."""
     match = _WITH_KEY.match(path.as_posix())
-    file_path, key = (path, None) if match is None or path.is_file() else (Path(match["file"]), match["key"])
-    if not file_path.is_file():
+    file_path, key = (path, None) if match is None or is_file(path) else (Path(match["file"]), match["key"])
+    file_path = find_path(file_path)
+    if not is_file(file_path):
         raise InputError(
             f"There is no file of precomputed features at {file_path}. Check backbone.files ({{recording}} in it "
             "stands for the recording's id), or the column `video` of recordings.csv where it is not set; relative "
@@ -194,15 +200,21 @@ def _read_array(path: Path, key: str | None) -> NDArray[np.generic]:
             with h5py.File(path, "r") as file:
                 names: list[str] = []
                 file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-                return np.asarray(file[_choose(path, names, key)][()])
-        content = np.load(path, allow_pickle=False)
+                return read_array(file[_choose(path, names, key)])
+        content = np.load(path, allow_pickle=False, mmap_mode="r")
         if isinstance(content, np.ndarray):
             if key is not None:
                 raise InputError(f"{path} holds a single array without a name: leave out '#{key}'.")
-            return content
+            return np.array(content)
         with content:
-            return content[_choose(path, content.files, key)]
-    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            name = _choose(path, content.files, key)
+            # A few compressed bytes can swell beyond the memory.
+            if any(member.file_size > 8 * MAX_VALUES for member in content.zip.infolist()):
+                raise ValueError("it holds more values than features of a recording have")
+            return content[name]
+    except InputError:
+        raise
+    except Exception as error:  # damaged headers raise whatever their bytes lead to
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} can't be read as an .npy, .npz or .h5 file with plain numbers: {reason}. Files with "

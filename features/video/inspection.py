@@ -2,27 +2,23 @@
 
 import json
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from common.files import replace_bytes, sha256_of
+from features.video.files import UnreadableVideoError, check_video_file
 from features.video.quality import QUALITY_VERSION, QualityMeter, VideoQuality
-from features.video.reading import (
-    MAX_FPS,
-    UnreadableVideoError,
-    check_video_file,
-    opened_video,
-    read_header,
-    undecodable,
-)
+from features.video.reading import READING_VERSION, iter_frames, require_rate
+from features.video.survey import survey_video
 
 log = logging.getLogger(__name__)
 
@@ -33,23 +29,46 @@ TOLERATED_HEADER_EXCESS = 3
 _PROGRESS_FRAMES = 25
 
 
+Runs = tuple[tuple[int, int], ...]
+"""Stretches of frames [start, stop), in order."""
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What one video file holds.
 
-    `fps`, the four-letter `codec` and `n_frames_header` (0 when it says nothing) are the header's; `n_frames` can be
-    decoded, each of `width_px` by `height_px` after the rotation that the file asks for; `sha256` is the whole file's.
+    `fps_header`, `codec` and `n_frames_header` (0 when it says nothing) are the header's; `fps` is that too unless the
+    user gave another rate; `fps_codec` is what the codec's own header says (0 = nothing). There are `n_frames`, each of
+    `width_px` by `height_px` after the rotation that the file asks for; of these `lost` can't be decoded and show the
+    picture of another one, `faulty` ones are decoded from spoiled data. `n_hidden` further ones are hidden by an edit
+    list, `n_cut` were cut off from before the last ones. `container` is one of ``features.video.files.CONTAINERS``;
+    `sha256` is the whole file's.
     """
 
     path: Path
     fps: float
+    fps_header: float
+    fps_codec: float
     n_frames: int
     n_frames_header: int
     width_px: int
     height_px: int
     codec: str
+    container: str
+    lost: Runs
+    faulty: Runs
+    n_hidden: int
+    n_cut: int
     sha256: str
     quality: VideoQuality
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Shape (n_frames,): False where the picture is not the frame's own, or spoiled."""
+        seen = np.ones(self.n_frames, dtype=bool)
+        for start, stop in (*self.lost, *self.faulty):
+            seen[start:stop] = False
+        return seen
 
     @property
     def n_missing_frames(self) -> int:
@@ -59,72 +78,94 @@ class VideoInfo:
         the frames' time stamps reach to the promised end, nothing is missing.
         """
         times = self.quality.times
-        n_reached = self.n_frames if times is None else max(self.n_frames, round(times.span_s * self.fps) + 1)
-        n_missing = self.n_frames_header - n_reached
+        n_reached = self.n_frames if times is None else max(self.n_frames, round(times.span_s * self.fps_header) + 1)
+        n_missing = self.n_frames_header - self.n_hidden - n_reached
         return n_missing if n_missing > TOLERATED_HEADER_EXCESS else 0
 
 
 def inspect_video(
-    path: Path, index_path: Path | None = None, progress: Callable[[int, int], None] | None = None
+    path: Path,
+    index_path: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    fps: float | None = None,
 ) -> VideoInfo:
     """Count a video's frames by decoding them, measure what they are like, and hash the file.
 
     In the JSON file `index_path` the outcome is kept, so that an unchanged file (same path, size and time of change)
     is not decoded again; it is made when absent, ignored when damaged. `progress` is called with frames done and
-    frames promised by the header, and not for a video that is remembered.
+    frames promised by the header, and not for a video that is remembered. `fps` is what the user says instead of the
+    header.
 
     Raises
     ------
     InputError
         When the file is missing, empty, no video, without frames, or has no usable frame rate.
     """
-    key = _index_key(path)
+    key = _index_key(path) | {"fps_given": fps}
     remembered = _recall(index_path, key) if index_path is not None else None
     if remembered is not None:
         return replace(remembered, path=path)
-    video = _inspect(path, progress or (lambda done, total: None))
+    video = _inspect(path, progress or (lambda done, total: None), fps)
     if index_path is not None:
         _remember(index_path, key, video)
     return video
 
 
-def _inspect(path: Path, progress: Callable[[int, int], None]) -> VideoInfo:
+def _inspect(path: Path, progress: Callable[[int, int], None], fps_given: float | None) -> VideoInfo:
     """Decode all frames once, measure them, and hash the file."""
     meter = QualityMeter()
-    with opened_video(path) as capture:
-        fps, n_frames_header, codec = read_header(capture)
-        height_px, width_px = 0, 0
-        while capture.grab():
-            decoded, frame = capture.retrieve()
-            if not decoded:
-                if meter.n_frames == 0:
-                    break
-                raise undecodable(path, meter.n_frames)
-            if meter.n_frames == 0:
-                height_px, width_px = frame.shape[:2]
-            meter.add(frame.astype(np.uint8, copy=False), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-            if meter.n_frames % _PROGRESS_FRAMES == 0:
-                progress(meter.n_frames, max(n_frames_header, meter.n_frames))
+    survey = survey_video(path)
+    header = survey.header
+    lost: list[int] = []
+    faulty: list[int] = []
+    height_px, width_px = 0, 0
+    for frame in iter_frames(path):
+        picture = frame.picture()
+        if meter.n_frames == 0:
+            height_px, width_px = picture.shape[:2]
+        meter.add(picture, frame.time_s, is_own=not frame.is_lost)
+        lost += [frame.number] * frame.is_lost
+        faulty += [frame.number] * frame.is_faulty
+        if meter.n_frames % _PROGRESS_FRAMES == 0:
+            progress(meter.n_frames, max(header.n_frames, meter.n_frames))
     if meter.n_frames == 0:
         raise UnreadableVideoError(
-            f"No frame of {path} can be decoded, though it looks like a video (codec {codec}). "
+            f"No frame of {path} can be decoded, though it looks like a video (codec {header.codec}). "
             "Does it play in a video player? If it does, re-encode it, for example as H.264 in an .mp4."
         )
-    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
-        raise UnreadableVideoError(
-            f"The header of {path} gives {fps:g} frames per second; expected more than 0 and at most "
-            f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true "
-            "frame rate."
-        )
-    size_px = (width_px, height_px)
-    return VideoInfo(path, fps, meter.n_frames, n_frames_header, *size_px, codec, sha256_of(path), meter.quality(fps))
+    fps = fps_given or header.fps
+    require_rate(path, fps)
+    return VideoInfo(
+        path=path,
+        fps=fps,
+        fps_header=header.fps,
+        fps_codec=header.fps_codec,
+        n_frames=meter.n_frames,
+        n_frames_header=header.n_frames,
+        width_px=width_px,
+        height_px=height_px,
+        codec=header.codec,
+        container=survey.container.name,
+        lost=_runs(lost),
+        faulty=_runs(faulty),
+        n_hidden=survey.n_hidden,
+        n_cut=survey.n_cut,
+        sha256=sha256_of(path),
+        quality=meter.quality(fps),
+    )
+
+
+def _runs(numbers: list[int]) -> Runs:
+    """Stretches of frames from their numbers, which increase."""
+    edges = np.flatnonzero(np.diff(numbers) != 1) + 1
+    return tuple((int(run[0]), int(run[-1]) + 1) for run in np.split(np.array(numbers, dtype=int), edges) if len(run))
 
 
 _VIDEO = TypeAdapter(VideoInfo)
 
 
 def _index_key(path: Path) -> dict[str, Any]:
-    """What must be equal for a remembered outcome to hold: another OpenCV may decode otherwise."""
+    """What must be equal for a remembered outcome to hold: another PyAV may decode otherwise."""
     check_video_file(path)
     status = path.stat()
     return {
@@ -132,6 +173,8 @@ def _index_key(path: Path) -> dict[str, Any]:
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
         "opencv": cv2.__version__,
+        "av": av.__version__,
+        "reading_version": READING_VERSION,
         "quality_version": QUALITY_VERSION,
     }
 

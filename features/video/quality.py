@@ -135,8 +135,11 @@ class QualityMeter:
         """Frames taken so far."""
         return self._sampler.n_frames
 
-    def add(self, frame: NDArray[np.uint8], time_s: float) -> None:
-        """Take the next frame, (height, width, 3) as OpenCV has it, and its time stamp in seconds."""
+    def add(self, frame: NDArray[np.uint8], time_s: float, is_own: bool = True) -> None:
+        """Take the next frame, (height, width, 3) as OpenCV has it, and its time stamp in seconds.
+
+        One whose picture is not its own repeats none.
+        """
         step = max(1, int((frame.shape[0] * frame.shape[1] / SAMPLED_PIXELS) ** 0.5))
         size_px = max(1, frame.shape[1] // step), max(1, frame.shape[0] // step)
         sampled = cv2.resize(frame, size_px, interpolation=cv2.INTER_NEAREST)
@@ -145,7 +148,7 @@ class QualityMeter:
         mean, saturated = float(histogram @ _LEVELS) / gray.size, float(histogram[SATURATED_LEVEL:].sum()) / gray.size
         median = float(np.searchsorted(histogram.cumsum(), gray.size / 2))
         change = math.inf
-        if self._previous is not None and self._previous.shape == gray.shape:
+        if is_own and self._previous is not None and self._previous.shape == gray.shape:
             change = float(cv2.norm(gray, self._previous, cv2.NORM_INF))
         self._by_frame.extend((time_s, change, mean, median, saturated))
         self._previous = gray

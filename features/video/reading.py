@@ -1,178 +1,194 @@
-"""Video files: what their header says, and their frames in order.
+"""Frames of video files in order, numbered as their packets are.
 
-Frames are decoded from the first to the last and counted; the header's frame count is only
-compared, and nothing ever seeks, since both are inexact. A rotation that the file asks for
-(phones write one) is applied, as OpenCV does by default: sizes and coordinates are those of
-the frames as a player, or DeepLabCut, shows them.
+Frames are decoded from the first to the last and counted; the header's frame count is only compared, and nothing ever
+seeks, since both are inexact. A rotation that the file asks for (phones write one) is applied: sizes and coordinates
+are those of the frames as a player, or DeepLabCut, shows them.
+
+Of a damaged video the lost frames keep their numbers, so that those behind stay with their poses and labels, and show
+the picture before.
+
+PyAV decodes, and its pictures are those that OpenCV gives, to the last bit. But OpenCV ends or miscounts where a packet
+is damaged, reads a cover picture as the film, has no AV1, and leaves half the lines of interlaced pictures empty.
 """
 
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import cv2
+import av
 import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from common.errors import InputError
+from features.video.damage import Plan, decode_packets, place_frames
+from features.video.files import UnreadableVideoError, unopenable
+from features.video.opening import opened_container
+from features.video.survey import Survey, VideoHeader, film_of, header_of, survey_video
 
-# FFmpeg writes its own remarks on damaged files to the terminal, between progress bars; ours say it in words.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-MAX_FPS = 2000.0
-TEXT_CODECS = ("ansi", "bintext", "xbin", "idf")
-"""What FFmpeg makes of text files: a film of the text."""
-
-
-class UnreadableVideoError(InputError):
-    """A video that isn't there, may not be read or can't be decoded; others may be read all the same."""
+MIN_FPS, MAX_FPS = 0.01, 2000.0
+READING_VERSION = 1
+"""Raised when the same video has other frames."""
+_QUARTER_TURNS = {90: 1, 180: 2, -180: 2, -90: 3}
 
 
-class VideoHeader(NamedTuple):
-    """What a video's header promises: `fps` may be no number, `n_frames` off by some, or 0 where it says nothing."""
+class DecodedFrame(NamedTuple):
+    """One frame: its number, its time stamp in seconds, and its picture, which is made when it is asked for.
 
-    fps: float
-    n_frames: int
-    codec: str
+    `picture` gives (height, width, 3) uint8, channels as OpenCV has them: blue, green, red; it may be called until the
+    next frame is taken. `is_lost`: the picture is another frame's. `is_faulty`: it was decoded from spoiled data.
+    """
+
+    number: int
+    time_s: float
+    picture: Callable[[], NDArray[np.uint8]]
+    is_lost: bool = False
+    is_faulty: bool = False
 
 
 def iter_bgr_frames(path: Path, frame_step: int = 1, first_frame: int = 0) -> Iterator[NDArray[np.uint8]]:
-    """Decode a video in order, (height, width, 3) uint8, channels as OpenCV has them: blue, green, red.
+    """Pictures of frames ``first_frame``, ``first_frame + frame_step``, ...; those between are only decoded.
 
-    Frames ``first_frame``, ``first_frame + frame_step``, ... are yielded; those between are decoded and dropped.
-
-    Raises
-    ------
-    UnreadableVideoError
-        When the video can't be opened, or a frame of it can't be decoded.
-    """
-    with opened_video(path) as capture:
-        frame_number = 0
-        while capture.grab():
-            if frame_number >= first_frame and (frame_number - first_frame) % frame_step == 0:
-                decoded, frame = capture.retrieve()
-                if not decoded:
-                    raise undecodable(path, frame_number)
-                yield frame.astype(np.uint8, copy=False)
-            frame_number += 1
-
-
-@contextmanager
-def opened_video(path: Path) -> Iterator[cv2.VideoCapture]:
-    """Open a video for a `with` block; every reading of a video by OpenCV begins here.
+    They are (height, width, 3) uint8, blue, green, red.
 
     Raises
     ------
     UnreadableVideoError
-        When the file is missing, empty, a folder, or no video that FFmpeg reads.
+        When the video can't be opened, a frame of it can't be decoded, or pictures change their size.
     """
-    check_video_file(path)
-    has_ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
-    # Other backends open still images and count differently; they are for builds without FFmpeg alone.
-    # Its warnings on a file that doesn't open say less than the error below.
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    try:
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG if has_ffmpeg else cv2.CAP_ANY)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    try:
-        if not capture.isOpened() or read_header(capture).codec in TEXT_CODECS:
-            if _lacks_index(path):
-                raise UnreadableVideoError(
-                    f"{path} was cut off: it has {path.stat().st_size:,} bytes of an MP4 or MOV, but not the index "
-                    "('moov') that is written last, without which no frame can be found. The camera lost power, its "
-                    "disk was full, or copying was interrupted. Copy it again from its source; if that lacks the index "
-                    "too, a repair program can rebuild it from a whole video of the same camera."
-                )
-            raise UnreadableVideoError(
-                f"{path} can't be opened as a video (it has {path.stat().st_size:,} bytes). Expected a file "
-                "that FFmpeg reads, such as .mp4 or .avi. Does it play in a video player? A recording that "
-                "was cut off while it was written often lacks its index and must be repaired or copied anew."
-            )
-        yield capture
-    finally:
-        capture.release()
+    for frame in iter_frames(path):
+        if frame.number >= first_frame and (frame.number - first_frame) % frame_step == 0:
+            yield frame.picture()
 
 
-def read_header(capture: cv2.VideoCapture) -> VideoHeader:
-    """What the header of an opened video says."""
-    n_frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return VideoHeader(
-        float(capture.get(cv2.CAP_PROP_FPS)),
-        int(n_frames) if math.isfinite(n_frames) and n_frames > 0 else 0,
-        _codec_name(int(capture.get(cv2.CAP_PROP_FOURCC))),
-    )
+def iter_frames(path: Path) -> Iterator[DecodedFrame]:
+    """All frames of a video in order: every reading of one goes through here. Errors as in `iter_bgr_frames`."""
+    first_size_px: list[tuple[int, int]] = []
+    for frame in _decoded(path):
+        yield frame._replace(picture=partial(_of_one_size, path, frame, first_size_px))
 
 
-def _lacks_index(path: Path) -> bool:
-    """Whether this begins as an MP4 or MOV and nowhere has the part `moov`; parts are a size and a name each."""
-    with path.open("rb") as file:
-        place, size = 0, path.stat().st_size
-        if size < 8:  # Too short for even one part: of what kind it was, nobody can tell.
-            return False
-        while place + 8 <= size:
-            file.seek(place)
-            head = file.read(16)
-            length, name = int.from_bytes(head[:4], "big"), head[4:8]
-            if place == 0 and name not in (b"ftyp", b"wide", b"mdat", b"free", b"skip"):
-                return False
-            if name == b"moov":
-                return False
-            if length == 1:
-                length = int.from_bytes(head[8:], "big")
-            if length < 8:  # 0: to the end of the file
-                return place > 0
-            place += length
-    return True
-
-
-def is_there(path: Path) -> bool:
-    """Whether there is such a file, as far as we may look."""
-    try:
-        return path.is_file()
-    except OSError:  # Of a folder that may not be looked into.
-        return False
-
-
-def check_video_file(path: Path) -> None:
-    """Raise unless there is a file that may be read; what is in it is not looked at.
-
-    Raises
-    ------
-    UnreadableVideoError
-        When it is missing, a folder, empty, or the system doesn't let us read it.
-    """
-    try:
-        if not path.exists():
-            raise UnreadableVideoError(
-                f"There is no video at {path}. Check the column `video` of recordings.csv: "
-                "paths are relative to that file's folder."
-            )
-        if not path.is_file():
-            raise UnreadableVideoError(f"{path} is a folder, not a video. Name the video file itself.")
-        with path.open("rb") as file:
-            is_empty = not file.read(1)
-    except OSError as error:
+def _of_one_size(path: Path, frame: DecodedFrame, first_size_px: list[tuple[int, int]]) -> NDArray[np.uint8]:
+    picture = frame.picture()
+    size_px = picture.shape[1], picture.shape[0]
+    if not first_size_px:
+        first_size_px.append(size_px)
+    if size_px != first_size_px[0]:
+        (width_px, height_px), (new_width_px, new_height_px) = first_size_px[0], size_px
         raise UnreadableVideoError(
-            f"The video {path} can't be read: {error.strerror or error}. Check that your user may read the file and "
-            "its folder and that the disk or network share is connected, or copy the file to a place that is yours."
-        ) from None
-    if is_empty:
-        raise UnreadableVideoError(f"The video {path} is empty (0 bytes). Copy it anew from its source.")
+            f"The frames of {path} change their size: they are {width_px} x {height_px} px first and {new_width_px} x "
+            f"{new_height_px} px at frame {frame.number:,}, so that no position holds for all of it. Was it joined of "
+            "several recordings? Cut it into one video for each size, with poses and annotations of its own."
+        )
+    return picture
 
 
-def undecodable(path: Path, frame_number: int) -> UnreadableVideoError:
-    """The error for a frame that can't be decoded."""
-    return UnreadableVideoError(
-        f"Frame {frame_number} of {path} can't be decoded. Does the file play to its end "
-        "in a video player? If not, copy it anew from its source or re-encode it."
-    )
+def _decoded(path: Path) -> Iterator[DecodedFrame]:
+    """Frames as they come, as long as nothing is damaged; else by plan, from the first that was not given yet."""
+    survey = survey_video(path)
+    n_done = 0
+    if not (survey.is_suspect and place_frames(path).is_damaged):
+        for frame in _as_they_come(path, survey):
+            yield frame
+            n_done += 1
+        if n_done >= survey.n_shown or not place_frames(path).is_damaged:
+            return
+    for frame in _by_plan(path, survey, place_frames(path)):
+        if frame.number >= n_done:
+            yield frame
 
 
-def _codec_name(fourcc: int) -> str:
-    letters = "".join(chr((fourcc >> shift) & 0xFF) for shift in (0, 8, 16, 24))
-    return letters.strip() if letters.strip().isprintable() else f"0x{fourcc:08x}"
+def _as_they_come(path: Path, survey: Survey) -> Iterator[DecodedFrame]:
+    """Frames numbered as the decoder gives them; ends before the first that is missed or faulty."""
+    convert = VideoReformatter()
+    stamps_s = survey.stamps_s
+    tolerance_s = float(np.median(np.diff(stamps_s))) / 4 if len(stamps_s) > 1 else 0.0
+    number, before_s = 0, -math.inf if survey.container.has_times else math.nan
+    with opened_container(path) as container:
+        stream = film_of(container, survey)
+        stream.thread_type = "AUTO"
+        start, unit_s = stream.start_time or 0, float(stream.time_base or 0)
+        pictures = container.decode(stream)
+        while (picture := _next_picture(pictures)) is not None:
+            time_s = 0.0 if picture.pts is None else (picture.pts - start) * unit_s
+            if len(stamps_s) and time_s > before_s:
+                missed = np.searchsorted(stamps_s, (before_s + tolerance_s, time_s - tolerance_s))
+                if missed[0] < missed[1]:
+                    if place_frames(path).is_damaged:
+                        return
+                    stamps_s = stamps_s[:0]  # It is no damage: nothing more is to be learned from them.
+            if picture.is_corrupt and place_frames(path).is_damaged:
+                return
+            yield DecodedFrame(number, time_s, partial(_bgr, convert, picture))
+            number, before_s = number + 1, time_s
+
+
+def _next_picture(pictures: Iterator[Any]) -> av.VideoFrame | None:
+    """None at the end, and where decoding fails."""
+    try:
+        return next(pictures, None)
+    except av.FFmpegError:
+        return None
+
+
+def _by_plan(path: Path, survey: Survey, plan: Plan) -> Iterator[DecodedFrame]:
+    """Frames of a damaged video; a lost one has the picture of the one before, or of the first that there is."""
+    convert = VideoReformatter()
+    number, before = 0, None
+
+    def lost(stop: int, picture: av.VideoFrame) -> Iterator[DecodedFrame]:
+        for absent in range(number, stop):
+            yield DecodedFrame(absent, plan.times_s[absent], partial(_bgr, convert, picture), is_lost=True)
+
+    with opened_container(path) as container:
+        for place, picture in decode_packets(container, survey):
+            if picture is None or plan.numbers.get(place, -1) < number:
+                continue
+            own = plan.numbers[place]
+            yield from lost(own, before or picture)
+            shown = partial(_bgr, convert, picture)
+            yield DecodedFrame(own, plan.times_s[own], shown, is_faulty=bool(plan.is_faulty[own]))
+            number, before = own + 1, picture
+        if before is not None:
+            yield from lost(plan.n_frames, before)
+
+
+def _bgr(convert: VideoReformatter, picture: Any) -> NDArray[np.uint8]:
+    """As OpenCV converts and turns it."""
+    converted = convert.reformat(picture, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
+    turns = _QUARTER_TURNS.get(picture.rotation, 0)
+    return np.ascontiguousarray(np.rot90(converted, turns), dtype=np.uint8)
+
+
+def require_rate(path: Path, fps: float) -> None:
+    """Raise `UnreadableVideoError` unless a header's frame rate is one that times can be told by."""
+    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
+        raise UnreadableVideoError(
+            f"The header of {path} gives {fps:g} frames per second; expected more than 0 and at most "
+            f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true "
+            "frame rate, or write it into the column `fps` of the recordings table."
+        )
+
+
+def glance(path: Path) -> Generator[tuple[VideoHeader, Callable[[], NDArray[np.uint8]]], None, None]:
+    """The header and one picture after the other, for a first look: nothing is read ahead, no damage is noticed.
+
+    Raises
+    ------
+    UnreadableVideoError
+        When the video can't be opened.
+    """
+    convert = VideoReformatter()
+    with opened_container(path) as container:
+        streams = container.streams.video
+        if not streams:
+            raise unopenable(path)
+        stream = streams[0] if len(streams) == 1 else film_of(container, survey_video(path))
+        header = header_of(container, stream)
+        stream.thread_type = "AUTO"
+        try:
+            for picture in container.decode(stream):
+                yield header, partial(_bgr, convert, picture)
+        except av.FFmpegError:
+            return

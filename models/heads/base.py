@@ -56,4 +56,5 @@ class HeadConfig(BaseModel):
         embeddings = keras.Input((window_frames, n_features), name="embeddings", dtype="float32")
         mask = keras.Input((window_frames,), name="mask", dtype="bool")
         output = task.close(self.body(embeddings, mask), frame_shape, self.output_l2)
-        return keras.Model([embeddings, mask], output)
+        # Without a name it would be numbered, by what this process has built before.
+        return keras.Model([embeddings, mask], output, name="head")

@@ -13,7 +13,7 @@ class LogisticConfig(HeadConfig):
     """Logistic regression on single frames; it sees no time."""
 
     name: Literal["logistic"] = "logistic"
-    l2: float = Field(default=1e-3, ge=0, description="penalty on the squared weights")
+    l2: float = Field(default=1e-3, ge=0, le=1000, description="penalty on the squared weights")
 
     @property
     def sees_around(self) -> bool:

@@ -14,7 +14,7 @@ class LstmConfig(HeadConfig):
 
     name: Literal["lstm"] = "lstm"
     layers: int = Field(default=3, ge=1, le=8, description="LSTM layers")
-    units: int = Field(default=64, ge=1, description="units of the first layer (of each direction)")
+    units: int = Field(default=64, ge=1, le=1024, description="units of the first layer (of each direction)")
     halving: bool = Field(default=True, description="each next layer has half the units of the one before")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of the input features dropped in training")
     bidirectional: bool = Field(

@@ -43,6 +43,9 @@ def masked_tcn_class() -> type:
             for block in self.residual_blocks:
                 for norm in block.batch_norm_layers:
                     norm.momentum = BATCH_NORM_MOMENTUM
+                # keras-tcn gives them no names, so that they would be numbered by what was built before
+                for number, norm in enumerate((*block.batch_norm_layers, *block.layer_norm_layers)):
+                    norm.name = f"norm_{number}"
                 if self.use_weight_norm:
                     for conv in _convolutions(block):
                         name = f"{block.name}_{conv.name}_length"

@@ -8,17 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from common.errors import InputError
+from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import (
-    bout_csv,
-    bout_csv_seconds,
-    caltech,
-    class_csv,
-    deepethogram,
-    deeplabcut_columns,
-    frame_csv,
-    simba,
-)
+from pipeline.annotations import caltech, class_csv, deepethogram, deeplabcut_columns, feral, frame_csv, simba
 from pipeline.annotations.base import (
     AnnotationChoice,
     AnnotationReader,
@@ -32,7 +24,10 @@ from pipeline.annotations.boris import aggregated as boris_aggregated
 from pipeline.annotations.boris import binary as boris_binary
 from pipeline.annotations.boris import project as boris_project
 from pipeline.annotations.boris import tabular as boris_tabular
+from pipeline.annotations.bout_tables import frames as bout_csv
+from pipeline.annotations.bout_tables import seconds as bout_csv_seconds
 from pipeline.annotations.opening import AnnotationFile, is_project, open_annotation_file
+from pipeline.annotations.scored_spans import require_spans, within_spans
 
 __all__ = [
     "FORMATS",
@@ -41,9 +36,11 @@ __all__ = [
     "FrameTable",
     "LabelSpan",
     "RawAnnotation",
-    "is_project",
+    "media_by_observation",
+    "names_videos",
     "read_annotation",
     "require_format",
+    "require_spans",
     "tells_animals_apart",
 ]
 
@@ -56,12 +53,14 @@ FORMATS: dict[str, AnnotationReader] = {
     "boris_tabular": boris_tabular,
     "boris_aggregated": boris_aggregated,
     "boris_binary": boris_binary,
+    "feral": feral,
     "boris_project": boris_project,
     "bout_csv": bout_csv,
     "bout_csv_seconds": bout_csv_seconds,
     "caltech": caltech,
 }
-_GENERAL = ("frame_csv", "deeplabcut_columns")  # any special form of these goes before them
+# Any special form of these goes before them.
+_GENERAL = ("frame_csv", "deeplabcut_columns", "boris_project")
 _OF_SEVERAL_ANIMALS = ("boris_tabular", "boris_aggregated", "boris_project", "caltech")
 _BORIS_KINDS = {"STATE", "POINT", "START", "STOP"}
 
@@ -82,22 +81,24 @@ def read_annotation(
     again when labels are made of it.
 
     `n_frames` and `fps` are the decoded video's. What `choice` (what the user named: format, observation, media file,
-    subject) leaves open is recognised from the content, or is an error that says how to name it. By `video_name` the
-    video is found among the media of a BORIS file ("" = unknown), by `behaviors` (the annotators' names for those of
-    the experiment) a subject may be told. By `tolerance_frames` the video may differ in length from the one that was
-    scored (BORIS writes its length down).
+    subject, scored frames) leaves open is recognised from the content, or is an error that says how to name it. By
+    `video_name` the video is found among the media of a BORIS file ("" = unknown), by `behaviors` (the annotators'
+    names for those of the experiment) a subject may be told. By `tolerance_frames` the video may differ in length from
+    the one that was scored (BORIS writes its length down).
 
     Raises
     ------
     InputError
-        Missing, empty or damaged file, unknown or ambiguous format, and whatever a reader finds wrong.
+        Missing, empty or damaged file, corrections that were changed and not accepted, unknown or ambiguous format,
+        and whatever a reader finds wrong.
     """
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
     file = open_annotation_file(path)
+    read_seal(path)
     if choice.format:
         require_format(choice.format)
-    return FORMATS[choice.format or _recognise(file)].read(file, wanted)
+    return within_spans(FORMATS[choice.format or _recognise(file)].read(file, wanted), wanted)
 
 
 def _recognise(file: AnnotationFile) -> str:
@@ -129,9 +130,39 @@ def _recognise(file: AnnotationFile) -> str:
 def tells_animals_apart(path: Path, format: str = "") -> bool:
     """Whether a file of this format says whose each behavior is, so that rows of several animals may name it."""
     try:
-        return (format or _recognise(open_annotation_file(path))) in _OF_SEVERAL_ANIMALS
+        file = open_annotation_file(path)
+        name = format or _recognise(file)
     except InputError:
         return True  # Reading it will say what is wrong.
+    tells = getattr(FORMATS[name], "tells_animals_apart", None)
+    return name in _OF_SEVERAL_ANIMALS or (tells is not None and tells(file))
+
+
+def names_videos(path: Path, observation: str = "") -> bool:
+    """Whether a file says of which video each label is, and the observation leaves that open (a rater's name does).
+
+    Then several recordings may name it.
+    """
+    try:
+        media = {"": [""]} if is_project(path) and not observation else media_by_observation(open_annotation_file(path))
+        return bool(media) and (not observation or observation not in media)
+    except InputError:
+        return False
+
+
+def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
+    """What `#observation=` can name in a file → names of its videos; empty where it names none.
+
+    Raises
+    ------
+    InputError
+        JSON that is of no known program.
+    """
+    for reader in FORMATS.values():
+        find = getattr(reader, "media_by_observation", None)
+        if find is not None and reader.matches(file):
+            return dict(find(file))
+    return {}
 
 
 def require_format(name: str) -> None:

@@ -6,7 +6,7 @@ Ends become half-open frames in the readers and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.notes import Doubt
+from common.notes import ModelLabels
 from common.suggestions import did_you_mean, listing
+from pipeline.annotations.cells import says_background
 from pipeline.annotations.opening import AnnotationFile
-from pipeline.scoring.bouts.bouts import Bout, frames_from_runs
+from pipeline.scoring.bouts.bouts import Bout, frames_from_runs, runs_of_true
+
+Frames = tuple[int, int]
+"""Frames one after the other, half-open."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,18 @@ class FrameTable:
             return np.zeros(len(self.active), dtype=bool), np.asarray(self.scored.any(axis=1))
         return None
 
+    def within(self, spans: Sequence[Frames], reason: str) -> "FrameTable":
+        """Only what lies in these frames; the rest is unscored. What is left out is noted, `reason` says why."""
+        inside = _mask(spans, len(self.active))
+        outside = [
+            run
+            for name, column in zip(self.behaviors, (self.active & ~inside[:, None]).T, strict=True)
+            if not says_background(name)
+            for run in runs_of_true(column)
+        ]
+        notes = (*self.notes, *_left_out(self.path, outside, reason))
+        return replace(self, active=self.active & inside[:, None], scored=self.scored & inside[:, None], notes=notes)
+
 
 @dataclass(frozen=True)
 class EventList:
@@ -79,9 +95,11 @@ class EventList:
 
     `behaviors` names all state events, as in the file; the bouts of one may be shorter than a frame and cover none.
     `bouts` are half-open, in the file's order, and those of one behavior don't overlap. `span` reaches to the end of
-    the last bout, with its row. `faults`: behaviors that have no duration (point events) → what is wrong, an error only
-    if asked for. `notes`: what the user should know of how the file was read. `watched`: frames that were watched,
-    half-open, where the file says so; None = the whole video.
+    the last bout, with its row. `faults`: behaviors that can't be told (point events have no duration) → what is wrong,
+    an error only if asked for. `notes`: what the user should know of how the file was read. `watched`: frames that were
+    watched, in order, where file or user say so; None = the whole video. `streams`: where a file keeps behaviors that
+    go on at the same time in streams, the behaviors of each that was read; one of no stream is unscored (see
+    `pipeline.dataset.streams`).
     """
 
     path: Path
@@ -91,18 +109,54 @@ class EventList:
     span: LabelSpan
     faults: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    watched: tuple[int, int] | None = None
+    watched: tuple[Frames, ...] | None = None
+    streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def frames_of(self, behavior: str, n_frames: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-        """(active, scored), each (n_frames,); a behavior that isn't listed never happened."""
+        """(active, scored), each (n_frames,); a behavior that isn't listed never happened, but in a stream."""
+        if self.streams and not any(behavior in names for names in self.streams.values()):
+            return None
         runs = [(bout.start_frame, bout.stop_frame) for bout in self.bouts if bout.behavior == behavior]
         active = frames_from_runs(runs, n_frames)
-        scored = active.copy()
-        scored[slice(*self.watched) if self.watched else slice(None)] = True
-        return active, scored
+        return active, active | _mask([(0, n_frames)] if self.watched is None else self.watched, n_frames)
+
+    def within(self, spans: Sequence[Frames], reason: str) -> "EventList":
+        """Only what lies in these frames; the rest is unscored. What is left out is noted, `reason` says why."""
+        # With its modifiers a bout is there once more.
+        ends = {(bout.behavior.partition(" (")[0], bout.start_frame, bout.stop_frame) for bout in self.bouts}
+        outside = [(start, stop) for _, start, stop in ends if (start, stop) not in overlaps((start, stop), spans)]
+        watched = spans if self.watched is None else [part for own in self.watched for part in overlaps(own, spans)]
+        bouts = tuple(
+            Bout(bout.behavior, *part)
+            for bout in self.bouts
+            for part in overlaps((bout.start_frame, bout.stop_frame), spans)
+        )
+        notes = (*self.notes, *_left_out(self.path, outside, reason))
+        return replace(self, bouts=bouts, watched=tuple(watched), notes=notes)
 
 
 RawAnnotation = FrameTable | EventList
+
+
+def overlaps(frames: Frames, spans: Iterable[Frames]) -> list[Frames]:
+    """What of some frames lies in each of several spans, where anything does."""
+    found = ((max(frames[0], start), min(frames[1], stop)) for start, stop in spans)
+    return [(start, stop) for start, stop in found if start < stop]
+
+
+def _mask(spans: Iterable[Frames], n_frames: int) -> NDArray[np.bool_]:
+    return frames_from_runs([part for span in spans for part in overlaps(span, [(0, n_frames)])], n_frames)
+
+
+def _left_out(path: Path, outside: Sequence[Frames], reason: str) -> tuple[str, ...]:
+    if not outside:
+        return ()
+    n_bouts = f"{len(outside)} bouts lie" if len(outside) > 1 else "a bout lies"
+    first = min(outside)
+    return (
+        f"In {path.name}, {n_bouts} outside of {reason} and count for nothing there, the first in frames "
+        f"{first[0]:,} to {first[1] - 1:,}.",
+    )
 
 
 @dataclass(frozen=True)
@@ -110,24 +164,32 @@ class AnnotationChoice:
     """What the user names where a file leaves a choice; "" = not named.
 
     In the table of recordings it is written around the path, each part only where it is needed:
-    ``format:path#observation=NAME#media=NAME#subject=NAME``.
+    ``format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``.
 
     `format` is a name in `FORMATS`, for a file whose content fits several; `observation` one of a BORIS file; `media`
     the video of an observation of several, where it isn't named as the recording's video is; `subject` whose behaviors
-    (a subject in BORIS, a channel or stream in Caltech files). `animal` is the one that the row is of: the subject
-    where none is named. Formats of one animal per file don't ask.
+    (a subject in BORIS, a channel or stream in Caltech files, several of these joined by ``+``); `scored` from where to
+    where the video was scored (see `scored_spans`). `animal` is the one that the row is of: the subject where none is
+    named. Formats of one animal per file don't ask.
     """
 
     format: str = ""
     observation: str = ""
     media: str = ""
     subject: str = ""
+    scored: str = ""
     animal: str = ""
 
     @property
     def whose(self) -> str:
         """The subject or channel to read; "" = not named."""
         return self.subject or self.animal
+
+    @property
+    def part(self) -> str:
+        """What stands behind the path; "" = nothing."""
+        named = {name: getattr(self, name) for name in ("observation", "media", "subject", "scored")}
+        return "".join(f"#{name}={value}" for name, value in named.items() if value)
 
 
 @dataclass(frozen=True)
@@ -153,7 +215,11 @@ class Wanted:
 
 
 class AnnotationReader(Protocol):
-    """What each module in `FORMATS` offers."""
+    """What each module in `FORMATS` offers.
+
+    One whose files name videos also has ``media_by_observation(file)`` (what `#observation=` can name → names of its
+    videos), one whose files may tell animals apart ``tells_animals_apart(file)``.
+    """
 
     DESCRIPTION: str
 
@@ -191,42 +257,44 @@ def collect_bouts(
     found: list[FoundBout],
     faults: Mapping[str, str],
     notes: tuple[str, ...] = (),
-    watched: tuple[int, int] | None = None,
+    watched: Frames | None = None,
 ) -> EventList:
-    """Check intervals and make them an `EventList`.
+    """Unite intervals that overlap and make them an `EventList`; bouts outside of what was `watched` are left out.
 
-    A behavior with modifiers is known twice: by its name alone (any modifier; where two modifiers overlap, their bouts
-    are one) and as ``behavior (modifiers)``. Bouts shorter than a frame cover nothing and are left out; their behavior
-    is known all the same.
-
-    Raises
-    ------
-    InputError
-        Two bouts of one behavior with the same modifiers overlap (naming both rows).
+    A behavior with modifiers is known twice: by its name alone (any modifier) and as ``behavior (modifiers)``. Bouts of
+    one name that overlap are one, which is noted where their modifiers are the same. Bouts shorter than a frame cover
+    nothing and are left out; their behavior is known all the same.
     """
-    _require_apart(file, found)
+    notes = (*notes, *_overlap_notes(file, found))
     end, row = max(((bout.stop_frame, bout.row) for bout in found), default=(0, 0))
     behaviors = tuple(dict.fromkeys(bout.behavior for bout in found))
     modified = tuple(name for name in dict.fromkeys(bout.full_name for bout in found) if name not in behaviors)
     covering = [bout for bout in found if bout.stop_frame > bout.start_frame]
     united = [bout for name in behaviors for bout in _united(bout for bout in covering if bout.behavior == name)]
     bouts = [Bout(bout.behavior, *bout[2:4]) for bout in sorted(united)]
-    bouts += [Bout(bout.full_name, *bout[2:4]) for bout in covering if bout.full_name in modified]
+    parts = [bout for name in modified for bout in _united(bout for bout in covering if bout.full_name == name)]
+    bouts += [Bout(bout.full_name, *bout[2:4]) for bout in sorted(parts)]
     span = LabelSpan(end, False, file.at(row))
-    return EventList(file.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes, watched)
+    found_all = EventList(file.path, format_name, (*behaviors, *modified), tuple(bouts), span, faults, notes)
+    return found_all if watched is None else found_all.within([watched], "what was watched by the file itself")
 
 
 _Item = TypeVar("_Item")
 
 
 def choose_animal(
-    file: AnnotationFile, what: str, items: Sequence[tuple[str, bool, _Item]], wanted: Wanted, known: Iterable[str] = ()
+    file: AnnotationFile,
+    what: str,
+    items: Sequence[tuple[str, bool, _Item]],
+    wanted: Wanted,
+    known: Iterable[str] = (),
+    may_join: bool = False,
 ) -> list[_Item]:
     """What a file of several subjects says of the one that is meant.
 
     Meant is the one that is named, else the only one, else the only one that shows a behavior of the experiment. `what`
     is what a subject is called there; each item stands with its subject and whether the experiment uses its behavior;
-    `known` subjects may be named though there is no item of them.
+    `known` subjects may be named though there is no item of them; `may_join`: several may be named as one.
 
     Raises
     ------
@@ -253,33 +321,51 @@ def choose_animal(
     if len(names) > 1:
         raise InputError(
             f"{file.path.name} holds {len(names)} {what}s: {listing(names, 8)}. Name the one whose behaviors are "
-            f"meant: {file.path.name}#subject={names[0]}."
+            f"meant: {file.path.name}#subject={names[0]}"
+            + (f", or several that are one animal's: {file.path.name}#subject={'+'.join(names)}." if may_join else ".")
         )
     return [item for _, _, item in items]
 
 
-def model_doubts(file: AnnotationFile, n_model: int, n_bouts: int) -> tuple[str, ...]:
-    """A doubt where some of the bouts are a model's: corrected ones are labels, those that nobody changed are not."""
+def model_doubts(
+    file: AnnotationFile, wanted: Wanted, bouts: tuple[int, int], frames: Mapping[str, int]
+) -> tuple[str, ...]:
+    """A doubt where some of the labels are a model's: what a human set is a label, what was left or accepted is not.
+
+    `bouts`: how many are the model's, of how many; `frames`: how many have the model's label, by behavior.
+    """
+    known = {name: n for name, n in frames.items() if n and (not wanted.behaviors or name in wanted.behaviors)}
+    if not bouts[0] and not known:
+        return ()
+    listed = listing([f"{n:,} of {wanted.n_frames:,} frames of {name}" for name, n in known.items()])
     text = (
-        f"{n_model} of {n_bouts} bouts in {file.path.name} are a model's, left as they were when Rearview wrote the "
-        "file. As far as nobody looked at them, what learns from them, or is scored against them, is compared with a "
-        "model."
+        f"{bouts[0]} of {bouts[1]} bouts in {file.path.name} are a model's, left as they were or accepted in a review"
+        f"{f', and so are the labels of {listed}' if listed else ''}. As far as nobody looked at them, what learns "
+        "from them, or is scored against them, is compared with a model."
     )
-    return (Doubt(text),) if n_model else ()
+    return (ModelLabels(text, sum(known.values())),)
 
 
-def _require_apart(file: AnnotationFile, found: Iterable[FoundBout]) -> None:
+def _overlap_notes(file: AnnotationFile, found: Sequence[FoundBout]) -> tuple[str, ...]:
+    """One note of all bouts that overlap an earlier one of the same behavior and modifiers."""
+    overlaps: list[tuple[int, FoundBout, FoundBout]] = []
     last: dict[str, FoundBout] = {}
     for bout in sorted(found, key=lambda bout: bout[2:4]):
-        previous = last.get(bout.full_name)
-        if previous is not None and bout.start_frame < previous.stop_frame:
-            raise InputError(
-                f"Bouts of one behavior must not overlap, but in {file.path.name} the bouts of {bout.full_name!r} "
-                f"in {file.unit} {previous.row} (until frame {previous.stop_frame}) and {file.unit} {bout.row} "
-                f"(from frame {bout.start_frame}) do. Correct one of them, or remove the duplicate."
-            )
-        if bout.stop_frame > bout.start_frame:
+        previous = last.get(bout.full_name, bout)
+        n_frames = min(previous.stop_frame, bout.stop_frame) - bout.start_frame
+        if previous is not bout and n_frames > 0:
+            overlaps.append((n_frames, previous, bout))
+        if previous.stop_frame <= bout.stop_frame:
             last[bout.full_name] = bout
+    if not overlaps:
+        return ()
+    n_frames, first, second = max(overlaps, key=lambda overlap: overlap[0])
+    where = f"{file.unit} {first.row} (until frame {first.stop_frame}) and {file.unit} {second.row} (from frame "
+    return (
+        f"{len(overlaps)} of {len(found)} bouts in {file.path.name} overlap an earlier one of the same behavior and "
+        f"are read as one with it; the longest overlap is {n_frames} frames of {first.full_name!r} in {where}"
+        f"{second.start_frame}).",
+    )
 
 
 def _united(found: Iterable[FoundBout]) -> list[FoundBout]:

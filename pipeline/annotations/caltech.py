@@ -3,18 +3,25 @@
 Both count frames from 1 and name the last frame of a bout, not the one after it. ``.annot`` has channels, and
 below each the behaviors with Start, Stop, Duration; newer ones in seconds, which × the file's frame rate are
 those same frame numbers. Frames outside of ``Annotation start frame`` … ``stop frame`` were not watched.
-``.txt`` has streams (S1, S2, …) of which each covers the whole video without gaps.
-Channels and streams are told apart like subjects. Sources: Bento (Segalin et al. 2021, eLife 10:e63720) and
+Channels are told apart like subjects.
+
+``.txt`` has streams (S1, S2, …) for what goes on at the same time; each covers what was scored without gaps. Some of a
+set's files may lack one: what it holds elsewhere is unscored there (`pipeline.dataset.streams`). Without
+``#subject=`` all streams are read, each for its behaviors; a behavior of several of them is a fault, since these may
+be two animals'. ``#subject=S1+S2`` reads two as one. Sources: Bento (Segalin et al. 2021, eLife 10:e63720) and
 its MARS reader; Burgos-Artizzu et al. 2012 (CRIM13).
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from common.errors import InputError
-from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts
-from pipeline.annotations.boris.media import require_same_rate
+from common.names import canonical
+from common.notes import Doubt
+from common.suggestions import listing
+from pipeline.annotations.base import EventList, FoundBout, LabelSpan, Wanted, choose_animal, collect_bouts
+from pipeline.annotations.boris.media import other_video_doubts, require_same_rate, true_cause_first
 from pipeline.annotations.cells import nearest_frame, number, whole_number
 from pipeline.annotations.opening import AnnotationFile
 
@@ -22,6 +29,7 @@ DESCRIPTION = "Caltech annotation file (Bento .annot or Caltech Behavior Annotat
 _ANNOT = "bento annotation file"
 _TXT = "caltech behavior annotator"
 _CHANNEL = re.compile(r"(.+?)-{3,}")
+_STREAM_NAME = re.compile(r"S[0-9]+", re.IGNORECASE)
 _STREAM = re.compile(r"(S[0-9]+):\s+start\s+end\s+type", re.IGNORECASE)
 
 
@@ -42,7 +50,7 @@ def matches(file: AnnotationFile) -> bool:
 
 
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:
-    """Read the bouts of one channel or stream.
+    """Read the bouts of one channel, or of all streams or those that are named.
 
     Raises
     ------
@@ -53,23 +61,123 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     if not matches(file):
         raise file.other_than(DESCRIPTION)
     lines = list(_text_lines(file))
-    is_annot = file.folded[0].startswith(_ANNOT)
-    fields = _fields(lines) if is_annot else {}
-    found = list(_annot_bouts(file, lines) if is_annot else _txt_bouts(file, lines))
-    rate = _rate(file, fields, wanted)
-    # As in Bento itself: one point anywhere says that the whole file is in seconds.
-    in_seconds = any("." in text for line in found for text in (line.start, line.stop))
-    lines_of_one = choose_animal(
-        file, "channel", [(line.channel, line.behavior in wanted.behaviors, line) for line in found], wanted
-    )
-    bouts = [_bout(file, line, rate if in_seconds else None) for line in lines_of_one]
-    return collect_bouts(file, "caltech", bouts, {}, watched=_watched(file, fields, wanted))
+    return _read_annot(file, lines, wanted) if file.folded[0].startswith(_ANNOT) else _read_txt(file, lines, wanted)
+
+
+def _read_annot(file: AnnotationFile, lines: list[tuple[int, str]], wanted: Wanted) -> EventList:
+    fields = _fields(lines)
+    doubts = _other_video(file, fields, wanted)
+    with true_cause_first(doubts):
+        found = list(_annot_bouts(file, lines))
+        rate = _rate(file, fields, wanted)
+        # As in Bento itself: one point anywhere says that the whole file is in seconds.
+        in_seconds = any("." in text for line in found for text in (line.start, line.stop))
+        read = _named(wanted, found) if len(_parts(wanted)) > 1 else []
+        chosen = [line for line in found if line.channel in read] or choose_animal(
+            file,
+            "channel",
+            [(line.channel, line.behavior in wanted.behaviors, line) for line in found],
+            wanted,
+            may_join=True,
+        )
+        bouts = [_bout(file, line, rate if in_seconds else None) for line in chosen]
+        events = collect_bouts(file, "caltech", bouts, {}, doubts, _watched(file, fields, wanted))
+    return replace(events, streams=_streams(chosen)) if read else events
+
+
+def _read_txt(file: AnnotationFile, lines: list[tuple[int, str]], wanted: Wanted) -> EventList:
+    found = list(_txt_bouts(file, lines))
+    there, whose = dict.fromkeys(line.channel for line in found), wanted.choice.whose
+    read = _named(wanted, found) if whose else list(there)
+    if not read and there and all(_STREAM_NAME.fullmatch(part) for part in _parts(wanted)):
+        note = f"{file.path.name} has no stream {whose} (it has {listing(there)}), so that nothing in it is scored."
+        return replace(collect_bouts(file, "caltech", [], {}, (note,)), watched=())
+    if not read or (whose and len(_parts(wanted)) == 1):  # which says what is wrong with a name
+        choose_animal(file, "stream", [(line.channel, False, line) for line in found], wanted)
+    chosen = [line for line in found if line.channel in read]
+    streams = _streams(chosen)
+    twice = {} if whose else _in_several(file, streams)
+    bouts = [_bout(file, line, None) for line in chosen]
+    told = [bout for bout in bouts if bout.behavior not in twice]
+    events = collect_bouts(file, "caltech", told if len(streams) < 2 else _as_one(told), twice)
+    last = max(bouts, key=lambda bout: bout.stop_frame, default=FoundBout(0, "", 0, 0))
+    events = replace(events, span=LabelSpan(last.stop_frame, False, file.at(last.row)))
+    # Of animals' streams each was watched for everything.
+    events = events if wanted.choice.animal else replace(events, streams=streams)
+    # A stream's lines name what goes on even if that is nothing: where it has none, it was not scored.
+    own = [[bout for bout, line in zip(bouts, chosen, strict=True) if line.channel == stream] for stream in streams]
+    start = max((min(bout.start_frame for bout in found) for found in own), default=0)
+    stop = min((max(bout.stop_frame for bout in found) for found in own), default=0)
+    covers_all = start == 0 and stop >= wanted.n_frames
+    return events if covers_all else events.within([(start, stop)] if start < stop else [], "what each stream covers")
+
+
+def _as_one(bouts: Iterable[FoundBout]) -> list[FoundBout]:
+    """Bouts of several streams in order, those of one behavior that overlap made one."""
+    found: dict[str, list[FoundBout]] = {}
+    for bout in sorted(bouts, key=lambda bout: bout[2:4]):
+        own = found.setdefault(bout.behavior, [])
+        if own and bout.start_frame < own[-1].stop_frame:
+            own[-1] = own[-1]._replace(stop_frame=max(own[-1].stop_frame, bout.stop_frame))
+        else:
+            own.append(bout)
+    return sorted(bout for own in found.values() for bout in own)
+
+
+def _parts(wanted: Wanted) -> list[str]:
+    return [part.strip() for part in wanted.choice.whose.split("+")]
+
+
+def _named(wanted: Wanted, found: Sequence[_Line]) -> list[str]:
+    """Channels or streams of the file that are named, alone or as ``S1+S2``."""
+    there = dict.fromkeys(line.channel for line in found)
+    as_it_is = [name for name in there if name.casefold() == wanted.choice.whose.casefold()]
+    return as_it_is or [name for name in there if name.casefold() in map(str.casefold, _parts(wanted))]
+
+
+def _streams(chosen: Sequence[_Line]) -> dict[str, tuple[str, ...]]:
+    """Behaviors by stream."""
+    streams: dict[str, dict[str, None]] = {}
+    for line in chosen:
+        streams.setdefault(line.channel, {})[line.behavior] = None
+    return {name: tuple(behaviors) for name, behaviors in streams.items()}
+
+
+def _in_several(file: AnnotationFile, streams: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Behaviors of several streams → what is wrong; an error only where one is asked for."""
+    homes: dict[str, list[str]] = {}
+    for stream, behaviors in streams.items():
+        for behavior in behaviors:
+            homes.setdefault(behavior, []).append(stream)
+    return {
+        behavior: f"it is in the streams {listing(own)}. Say in the table which is meant ({file.path.name}#subject="
+        f"{own[0]}), or that both are one animal's ({file.path.name}#subject={'+'.join(streams)})"
+        for behavior, own in homes.items()
+        if len(own) > 1
+    }
+
+
+def _other_video(file: AnnotationFile, fields: dict[str, tuple[int, str]], wanted: Wanted) -> tuple[str, ...]:
+    """Doubts whether the file is of this video: by the movie's name, and by how many frames it says that there are."""
+    _, movie = fields.get("movie file(s)", (0, ""))
+    _, text = fields.get("annotation stop frame", (0, ""))
+    doubts = other_video_doubts(file, [movie] if movie else [], wanted)
+    stop = whole_number(text) or 0
+    if stop > wanted.n_frames + wanted.tolerance_frames + 1:
+        return (
+            *doubts,
+            Doubt(
+                f"{file.path.name} was scored until frame {stop:,}, but the video has {wanted.n_frames:,} frames. Is "
+                "it of another video, or was the video cut after scoring?"
+            ),
+        )
+    return doubts
 
 
 def _text_lines(file: AnnotationFile) -> Iterator[tuple[int, str]]:
     if file.dialect is not None:
         with file.path.open(encoding=file.dialect.encoding) as lines:
-            yield from enumerate((text.strip() for text in lines), start=1)
+            yield from enumerate((canonical(text.strip()) for text in lines), start=1)
 
 
 def _fields(lines: list[tuple[int, str]]) -> dict[str, tuple[int, str]]:

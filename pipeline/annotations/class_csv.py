@@ -2,16 +2,18 @@
 
 The class column is named ``action``, ``label``, ``class``, ``behavior``, ``state`` or ``category``; its classes
 are the behaviors, by their numbers or words as written (``3.0`` is ``3``). Several of them are made one in the
-experiment: ``behaviors: {paw_withdraw: ["1", "5", "6"]}``. Empty and -1 mean not scored. A class that a file
-doesn't name did not happen there.
+experiment: ``behaviors: {paw_withdraw: ["1", "5", "6"]}``. Empty, NA, nan, -1, ``unknown`` and ``unlabeled`` mean not
+scored; ``none``, ``background`` and ``other`` are classes like any other, of frames in which no behavior was seen. A
+class that a file doesn't name did not happen there.
 """
 
 import numpy as np
 
 from common.errors import InputError
 from pipeline.annotations.base import FrameTable, Wanted
-from pipeline.annotations.cells import is_given, number
-from pipeline.annotations.frame_table import frame_rows, index_position
+from pipeline.annotations.bout_tables.columns import is_id, is_time
+from pipeline.annotations.cells import is_missing, number, says_unknown
+from pipeline.annotations.frame_table import frame_rows, index_position, one_based_notes
 from pipeline.annotations.opening import AnnotationFile, cell
 
 DESCRIPTION = "class per frame (Frame,Action with a number or word in each row)"
@@ -20,7 +22,7 @@ _MOST_CLASSES = 200
 
 
 def matches(file: AnnotationFile) -> bool:
-    """True where the only column beside the frame numbers has one of the names above."""
+    """True where the only column beside frame numbers, times and ids has one of the names above."""
     return _class_position(file) is not None and len(file.rows) > 1
 
 
@@ -35,7 +37,8 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     position = _class_position(file)
     if position is None:
         raise file.other_than(DESCRIPTION)
-    rows = frame_rows(file, index_position(file.names))
+    index = index_position(file.names)
+    rows = frame_rows(file, index, n_frames_video=wanted.n_frames)
     labels = [_label(file, row, cell(cells, position)) for row, cells in rows]
     classes = sorted({*labels} - {""}, key=lambda name: (not name.isdigit(), name.isdigit() and len(name), name))
     if len(classes) > _MOST_CLASSES:
@@ -46,19 +49,20 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     codes = np.array([classes.index(label) if label else -1 for label in labels])
     active = codes[:, None] == np.arange(len(classes))[None, :]
     scored = np.repeat(codes[:, None] >= 0, len(classes), axis=1)
-    return FrameTable(file.path, "class_csv", tuple(classes), active, scored, one_of=True)
+    notes = one_based_notes(file, index)
+    return FrameTable(file.path, "class_csv", tuple(classes), active, scored, notes=notes, one_of=True)
 
 
 def _class_position(file: AnnotationFile) -> int | None:
     index = index_position(file.names)
-    others = [i for i, name in enumerate(file.folded) if i != index and name]
+    others = [i for i, name in enumerate(file.folded) if i != index and name and not is_id(name) and not is_time(name)]
     return others[0] if len(others) == 1 and file.folded[others[0]] in _CLASS_NAMES else None
 
 
 def _label(file: AnnotationFile, row: int, text: str) -> str:
     """The class as text; "" = not scored."""
     value = number(text)
-    if not is_given(text) or value == -1:
+    if is_missing(text) or says_unknown(text) or value == -1:
         return ""
     if value is None:
         return text

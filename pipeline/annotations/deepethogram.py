@@ -31,11 +31,11 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     InputError
         As for a frame CSV, or a frame that is background and a behavior, or neither.
     """
-    columns = frame_csv.all_columns(file)
+    columns, notes = frame_csv.all_columns(file, wanted.n_frames)
     if _BACKGROUND not in columns:
         raise file.other_than(DESCRIPTION)
     _require_agreement(file, columns)
-    return to_table(file, "deepethogram", columns, DESCRIPTION)
+    return to_table(file, "deepethogram", columns, notes, description=DESCRIPTION)
 
 
 def _require_agreement(file: AnnotationFile, columns: Mapping[str, LabelColumn]) -> None:

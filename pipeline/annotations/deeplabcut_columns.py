@@ -35,4 +35,4 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
         )
     rows = frame_rows(file, header.index_position, header.last_row, skips_blank=True)
     columns = read_columns(rows, header.label_positions, has_marks=True)
-    return to_table(file, "deeplabcut_columns", columns, DESCRIPTION)
+    return to_table(file, "deeplabcut_columns", columns, description=DESCRIPTION)

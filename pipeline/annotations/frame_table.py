@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from pipeline.annotations.base import FrameTable
-from pipeline.annotations.cells import is_given, number
+from pipeline.annotations.bout_tables.columns import is_id
+from pipeline.annotations.cells import is_given, number, says_unknown, yes_or_no
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 
 INDEX_NAMES = ("", "frame", "frames", "frame_number", "frame number", "index", "unnamed: 0")
@@ -32,7 +33,7 @@ def index_position(names: list[str]) -> int | None:
 
 
 def label_positions(file: AnnotationFile, other_than: Iterable[int | None]) -> dict[str, int]:
-    """Positions of the named columns beside some others.
+    """Positions of the named columns beside some others, and beside those that say whose or which video's a row is.
 
     Raises
     ------
@@ -43,16 +44,33 @@ def label_positions(file: AnnotationFile, other_than: Iterable[int | None]) -> d
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         raise InputError(f"{file.path.name} has the column {twice[0]!r} twice. Give each behavior one column.")
-    return {name: i for i, name in enumerate(names) if i not in other_than and name}
+    return {name: i for i, name in enumerate(names) if i not in other_than and name and not is_id(name)}
+
+
+def one_based_notes(file: AnnotationFile, index: int | None) -> tuple[str, ...]:
+    """A note where the frame numbers count from 1; `frame_rows` has seen to it that this is sure."""
+    if index is None or len(file.rows) < 2 or number(cell(file.rows[1][1], index)) != 1:
+        return ()
+    return (
+        f"{file.path.name} counts frames from 1 and has as many rows as the video has frames: row k is taken as frame "
+        "k - 1 of the frames from 0 that Rearview and most programs count.",
+    )
 
 
 def frame_rows(
-    file: AnnotationFile, index: int | None, header_row: int | None = None, *, skips_blank: bool = False
+    file: AnnotationFile,
+    index: int | None,
+    header_row: int | None = None,
+    *,
+    skips_blank: bool = False,
+    n_frames_video: int | None = None,
 ) -> Iterator[Row]:
     """Yield the rows under the header, one per frame; blank lines at the end are no frames.
 
     `index` is the column of the frame numbers, `header_row` the last row of the header (by default the first row). With
-    `skips_blank`, blank lines in between are no frames either, and rows may be longer than the first one.
+    `skips_blank`, blank lines in between are no frames either, and rows may be longer than the first one. Frame numbers
+    may count from 1 where there are `n_frames_video` rows, no more and no fewer; else it isn't sure whether frame 0 is
+    missing.
 
     Raises
     ------
@@ -61,6 +79,7 @@ def frame_rows(
     """
     width = len(file.names)
     n_frames = 0
+    first: Row | None = None
     blank: list[Row] = []
     for row, cells in file.iter_rows():
         if row <= (file.header_row if header_row is None else header_row):
@@ -73,21 +92,26 @@ def frame_rows(
                 f"{file.at(row)}, has {len(cells)} cells, its header only {width}. Is a name in the header missing?"
             )
         for frame_row in [(row, cells)] if skips_blank else [*blank, (row, cells)]:
+            if not n_frames and n_frames_video and index is not None and number(cell(frame_row[1], index)) == 1:
+                first = frame_row
             if index is not None:
-                _require_frame(file, *frame_row, index, n_frames)
+                _require_frame(file, *frame_row, index, n_frames + bool(first))
             yield frame_row
             n_frames += 1
         blank.clear()
     if not n_frames:
         raise InputError(f"{file.path.name} has a header but no rows. Export it again.")
+    if first is not None and index is not None and n_frames != n_frames_video:
+        _require_frame(file, *first, index, 0)
 
 
-def _require_frame(file: AnnotationFile, row: int, cells: list[str], index: int, frame: int) -> None:
+def _require_frame(file: AnnotationFile, row: int, cells: list[str], index: int, expected: int) -> None:
     text = cell(cells, index)
-    if number(text) != frame:
+    if number(text) != expected:
         raise InputError(
             f"Expected the frame numbers 0, 1, 2, … in {file.path.name}, one row per frame, found {text!r} instead of "
-            f"{frame} in row {row}. Count frames from 0 and leave none out; a frame that wasn't scored has empty cells."
+            f"{expected} in row {row}. Count frames from 0 and leave none out; a frame that wasn't scored has empty "
+            "cells. (Numbers from 1 are read where there is a row for each frame of the video.)"
         )
 
 
@@ -149,11 +173,13 @@ def _code(text: str) -> int | None:
     return parse_cell(text)
 
 
+@lru_cache(maxsize=10_000)
 def parse_cell(text: str) -> int | None:
     """1, 0, -1 for not scored; None for anything else."""
-    if not is_given(text):
+    if not is_given(text) or says_unknown(text):
         return _NOT_SCORED
-    value = number(text)
+    word = yes_or_no(text)
+    value = number(text) if word is None else float(word)
     return int(value) if value in (0.0, 1.0, -1.0) else None
 
 
@@ -161,8 +187,9 @@ def to_table(
     file: AnnotationFile,
     format_name: str,
     columns: Mapping[str, LabelColumn],
-    description: str,
     notes: tuple[str, ...] = (),
+    *,
+    description: str,
 ) -> FrameTable:
     """Label columns as a `FrameTable`; those with a fault are kept under their name.
 

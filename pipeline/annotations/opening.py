@@ -1,18 +1,19 @@
-"""Opening an annotation file: a text table, the sheet of a workbook, or a project.
+"""Opening an annotation file: a text table, the sheet of a workbook or web page, or a project.
 
 From what is found here the readers tell whether a file is theirs. Nothing is guessed from the file's name.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.delimited import Dialect, find_dialect, head_rows, iter_rows, require_file
 from common.errors import InputError
-from pipeline.annotations.spreadsheet import read_sheet
+from pipeline.annotations.sheets import is_sheet, read_sheet
 
 _N_FIRST_ROWS = 60
-_ZIP = b"PK\x03\x04"
+_MATLAB = re.compile(rb"MATLAB [57]\.\d MAT-file")
 _GZIP = b"\x1f\x8b"
 
 Row = tuple[int, list[str]]
@@ -23,8 +24,8 @@ class AnnotationFile:
     """A file that was opened, and its beginning, from which its format is recognised.
 
     `dialect`: encoding and delimiter of a text table; None for other files. `rows`: row number (from 1) and cells of
-    the first rows that aren't blank; empty for a project. `sheet`: all rows of a workbook's sheet; None for other
-    files.
+    the first rows that aren't blank; empty for a project. `sheet`: all rows of a workbook's sheet or of a table in a
+    web page; None for other files.
     """
 
     path: Path
@@ -101,14 +102,25 @@ def open_annotation_file(path: Path) -> AnnotationFile:
     require_file(path, "annotation file")
     if is_project(path):
         return AnnotationFile(path)
-    if _first_bytes(path).startswith(_ZIP):
+    if is_sheet(_first_bytes(path)):
         sheet = read_sheet(path)
         return AnnotationFile(path, rows=tuple(row for row in sheet if any(row[1]))[:_N_FIRST_ROWS], sheet=sheet)
+    if _MATLAB.match(_first_bytes(path)):
+        raise _matlab(path)
     dialect = find_dialect(path)
     rows = tuple(head_rows(path, _N_FIRST_ROWS, dialect))
     if not rows:
         raise InputError(f"The annotation file {path.name} holds only blank lines. Export it again.")
     return AnnotationFile(path, dialect, rows)
+
+
+def _matlab(path: Path) -> InputError:
+    return InputError(
+        f"Expected a table of annotations in {path.name}, found a MATLAB file (.mat), whose variables every lab calls "
+        "otherwise. In MATLAB, write the labels as a table, writetable(T, 'labels.csv'), with the columns behavior, "
+        "start_frame, stop_frame (frames counted from 0, so 1 less than MATLAB's; the stop is the first frame without "
+        "the behavior), or with a row per frame and a column of 0 and 1 for each behavior."
+    )
 
 
 def is_project(path: Path) -> bool:

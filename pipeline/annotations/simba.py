@@ -6,6 +6,7 @@ Source: Nilsson et al. 2020 (bioRxiv 2020.04.19.049452); columns ``NOSE_x, NOSE_
 """
 
 from pipeline.annotations.base import FrameTable, Wanted
+from pipeline.annotations.bout_tables.columns import is_id
 from pipeline.annotations.frame_table import frame_rows, index_position, read_columns, to_table
 from pipeline.annotations.opening import AnnotationFile
 
@@ -30,9 +31,9 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
         raise file.other_than(DESCRIPTION)
     index = index_position(file.names)
     others = {index, *_pose_columns(file)}
-    positions = {name: i for i, name in enumerate(file.names) if i not in others and name}
+    positions = {name: i for i, name in enumerate(file.names) if i not in others and name and not is_id(name)}
     columns = read_columns(frame_rows(file, index, skips_blank=True), positions)
-    return to_table(file, "simba", columns, DESCRIPTION)
+    return to_table(file, "simba", columns, description=DESCRIPTION)
 
 
 def _pose_columns(file: AnnotationFile) -> set[int]:

@@ -10,8 +10,15 @@ from common.notes import Doubt
 from features.sources.base import Measured
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.dataset.annotators import check_annotators
+from pipeline.dataset.equal_findings import EqualFindings, equal_findings
 from pipeline.dataset.findings import Finding, Severity, change_finding, error_finding
-from pipeline.dataset.label_findings import LabelSummary, behavior_findings, label_findings, summarise_labels
+from pipeline.dataset.label_findings import (
+    LabelSummary,
+    behavior_findings,
+    label_findings,
+    silence_findings,
+    summarise_labels,
+)
 from pipeline.dataset.pose_findings import low_likelihood_share, on_animal_share
 from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
 from pipeline.dataset.recording import Recording
@@ -67,6 +74,11 @@ class Audit:
         """All, the general ones first."""
         return [*self.general, *(finding for item in self.recordings for finding in item.findings)]
 
+    @property
+    def equal_findings(self) -> list[EqualFindings]:
+        """The same, what is true of several recordings once."""
+        return equal_findings(self.findings, [item.loaded.recording for item in self.recordings])
+
     def n_findings(self, severity: Severity) -> int:
         """How many findings there are of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
@@ -84,6 +96,7 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
     """
     general: list[Finding] = []
     recordings = read_recordings(table_path, lambda name, error: general.append(error_finding(name, error)))
+    unread = [finding.recording for finding in general if finding.recording]
     settings = settings.among(recordings)
     audited: list[AuditedRecording] = []
     with progress_bars() as bars:
@@ -99,17 +112,33 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
                 finding = Finding("error", recording.id, found, fault, "Report it, with the file if you can.")
                 audited.append(AuditedRecording(LoadedRecording(recording), findings=[finding]))
     if is_experiment:
-        if not any(recording.split == "train" for recording in recordings):
+        # What only follows from rows that can't be read is not said.
+        if not any(recording.split == "train" for recording in recordings) and not unread:
             general.append(error_finding("", InputError(nothing_to_learn_from(table_path))))
         try:
-            require_known_recordings(settings.frames, [recording.id for recording in recordings])
+            require_known_recordings(settings.frames, [*(recording.id for recording in recordings), *unread])
         except InputError as error:
             general.append(error_finding("", error))
-    annotations = {item.id: [found.annotation for found in item.loaded.labels.values()] for item in audited}
-    for finding in behavior_findings(annotations, settings.behaviors):
-        owner = next((item.findings for item in audited if item.id == finding.recording), general)
-        owner.append(finding)
+    _look_at_labels(audited, general, settings, len(unread))
     return Audit(table_path, audited, [*general, *_differences(audited)])
+
+
+def _look_at_labels(
+    audited: Sequence[AuditedRecording], general: list[Finding], settings: ReadingSettings, n_unread: int
+) -> None:
+    """Add what labels lack of the experiment's behaviors, which only all files together tell."""
+    by_recording = {item.id: [found.annotation for found in item.loaded.labels.values()] for item in audited}
+    n_unread += sum(len(item.loaded.recording.annotation_paths) - len(item.loaded.labels) for item in audited)
+    general.extend(behavior_findings(by_recording, settings.behaviors, n_unread))
+    known = {name for found in by_recording.values() for annotation in found for name in annotation.behaviors}
+    behaviors = {ours: [name for name in theirs if name in known] for ours, theirs in settings.behaviors.items()}
+    annotations = {
+        (item.id, annotator): found.annotation for item in audited for annotator, found in item.loaded.labels.items()
+    }
+    n_frames = {item.id: item.measured.n_frames for item in audited if item.measured is not None}
+    findings = {item.id: item.findings for item in audited}
+    for finding in label_findings(annotations, behaviors, n_frames):
+        findings[finding.recording].append(finding)
 
 
 def audit_recording(recording: Recording, settings: ReadingSettings, bar: Bar, is_experiment: bool) -> AuditedRecording:
@@ -131,7 +160,7 @@ def audit_recording(recording: Recording, settings: ReadingSettings, bar: Bar, i
         for note in found.annotation.notes:  # of how the file was read
             told = change_finding(recording.id, note if note.endswith(".") else f"{note}.")
             item.findings.append(replace(told, severity="warning") if isinstance(note, Doubt) else told)
-        item.findings += label_findings(recording.id, summary)
+        item.findings += silence_findings(recording.id, summary)
     return item
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from common.tables import Row, write_table
+from pipeline.annotations import AnnotationChoice
 from pipeline.audit.recording import Audit, AuditedRecording
 
 FINDING_COLUMNS = ("severity", "recording", "found", "consequence", "remedy")
@@ -75,7 +76,10 @@ def recording_row(item: AuditedRecording) -> Row:
         "low_likelihood_share": item.low_likelihood_share,
         "unobserved_share": item.unobserved_share,
         "on_animal_share": item.on_animal_share,
-        "annotations": "; ".join(path.name for path in recording.annotation_paths.values()),
+        "annotations": "; ".join(
+            path.name + recording.annotation_choices.get(annotator, AnnotationChoice()).part
+            for annotator, path in recording.annotation_paths.items()
+        ),
         "first_labelled_frame": min(firsts, default=None),
         "last_labelled_frame": max(stops) - 1 if stops else None,
         "frames_after_last_label": n_frames - max(stops) if stops and n_frames is not None else None,

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from common.errors import InputError
+from common.names import canonical
 from common.suggestions import did_you_mean, listing
 
 
@@ -28,7 +29,7 @@ def add_run(
 ) -> None:
     """`RUN [RECORDING ...] [--output DIR]`."""
     parser.add_argument("run", type=Path, metavar="RUN", help=f"folder of a run, {such_as} runs/exp1")
-    parser.add_argument("recordings", nargs="*", metavar="RECORDING", help=recordings)
+    parser.add_argument("recordings", nargs="*", type=canonical, metavar="RECORDING", help=recordings)
     parser.add_argument("--output", type=Path, metavar="DIR", help=output)
 
 

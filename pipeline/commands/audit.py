@@ -16,6 +16,7 @@ from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
 from pipeline.commands.arguments import add_overrides, command_parser
 from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.dataset.equal_findings import EqualFindings
 from pipeline.dataset.findings import Finding, error_finding
 from pipeline.dataset.load import check_recordings, recordings_csv
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL
@@ -146,15 +147,16 @@ def print_audit(audit: Audit, console: Console) -> None:
                  row["n_errors"] or "", row["n_warnings"] or "")  # fmt: skip
         table.add_row(escape(item.id), *("" if cell is None else str(cell) for cell in cells))
     console.print(table)
+    findings = audit.equal_findings
     for severity, style in _STYLES.items():
-        for finding in audit.findings:
-            if finding.severity == severity:
-                console.print(_words(finding, style), soft_wrap=True, highlight=False)
+        for equal in findings:
+            if equal.first.severity == severity:
+                console.print(_words(equal, style), soft_wrap=True, highlight=False)
 
 
-def _words(finding: Finding, style: str) -> str:
-    where = escape(finding.recording or "all recordings")
-    lead = f"[{style}]{finding.severity}[/] [bold]{where}[/]: {escape(finding.found)}"
+def _words(equal: EqualFindings, style: str) -> str:
+    finding = equal.first
+    lead = f"[{style}]{finding.severity}[/] [bold]{escape(equal.where)}[/]: {escape(equal.found)}"
     if finding.severity == "note":
         return lead
     return f"{lead} {escape(finding.consequence)}\n    [cyan]{escape(finding.remedy)}[/]"

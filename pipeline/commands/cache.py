@@ -15,6 +15,8 @@ from pipeline.commands.arguments import command_parser
 _DESCRIPTION = """Embeddings are computed once and kept in a folder, one HDF5 file for each recording
 and recipe (network, weights, crop, center, ...). Experiments with the same recipe share them."""
 
+_MOST_DAYS = 100_000
+
 
 def run_cache_command(arguments: Sequence[str]) -> int:
     """Carry out a cache command; returns the exit code (1 when `verify` found damage)."""
@@ -36,6 +38,10 @@ def run_cache_command(arguments: Sequence[str]) -> int:
         rows = list(verify_caches(folder))
         _show(rows, f"Every byte read and checked in {folder}")
         return 1 if any(row.state == "damaged" for row in rows) else 0
+    if options.older_than_days is not None and not 0 <= options.older_than_days <= _MOST_DAYS:
+        raise InputError(
+            f"--older-than-days expects a number of days from 0 to {_MOST_DAYS:,}; found {options.older_than_days:g}."
+        )
     _show(prune_caches(folder, older_than_days=options.older_than_days), f"Deleted from {folder}")
     if options.older_than_days is not None:
         n_deleted = len(prune_blob_tracks(folder, options.older_than_days))

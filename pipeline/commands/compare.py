@@ -11,11 +11,10 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.suggestions import listing
-from common.tables import read_table
+from common.tables import Row
 from pipeline.commands.arguments import command_parser
 from pipeline.run_folder.contents import SCORES
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.run_folder.whole_files import read_required
 
 _DESCRIPTION = """Compares finished runs: per behavior, which one is best, paired over the recordings that both
 scored, with intervals and whether the difference is real; beside the thesis' tables. Writes one page
@@ -81,7 +80,7 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
     # Drawing takes a second to import: errors in the arguments come before it.
     from pipeline.report.comparison.page import write_comparison
     from pipeline.report.comparison.pairs import name_runs
-    from pipeline.report.comparison.runs import compare_runs
+    from pipeline.report.comparison.runs import compare_runs, share_anything
     from pipeline.report.terminal import print_comparison
     from pipeline.run_folder.reading import read_run
 
@@ -97,7 +96,7 @@ def _compare(run_dirs: Sequence[Path], folder: Path, reference: str | None) -> N
             f"The runs {names} have no behavior in common, so that there is nothing to compare. Behaviors are the same "
             "when their names under `behaviors:` are."
         )
-    if not any(item.n_recordings for item in comparison.differences):
+    if not share_anything(comparison):
         raise InputError(
             f"The runs {names} have no recording in common that two of them scored against the same human labels, so "
             "that there is nothing to compare. Recordings are the same when their ids, their subset (cross-validation "
@@ -145,11 +144,11 @@ def _is_run(path: Path) -> bool:
 def _is_finished(path: Path) -> bool:
     """Whether all scores are there; the report of a run may be missing."""
     run = RunDir(path)
-    return bool(run.read_provenance().get("finished")) and SCORES.path(run).is_file()
+    return run.has_all_results() and SCORES.path(run).is_file()
 
 
-def _scores(path: Path) -> list[dict[str, str]]:
-    return read_required(SCORES.path(RunDir(path)), read_table)
+def _scores(path: Path) -> list[Row]:
+    return SCORES.read(RunDir(path))
 
 
 def _require_scores(path: Path) -> None:

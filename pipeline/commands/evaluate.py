@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError
 from common.files import write_text
-from common.names import unsafe_name_reason
+from common.names import canonical, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
 from common.yaml_text import dump_yaml
+from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.commands.arguments import command_parser
 from pipeline.dataset.labels import LabelTrack
 from pipeline.run_folder.contents import CHOICES, SCORES
@@ -27,7 +28,7 @@ from pipeline.run_folder.reading import EVALUATION
 from pipeline.run_folder.recordings import RecordingRow, write_recordings
 from pipeline.run_folder.results import write_scores, write_statistics
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.postprocessing.postprocess import LONGEST_S, PostprocessConfig
 from pipeline.scoring.timeline import Timeline, Variants, postprocess_variants
 from pipeline.training.chosen_settings import Choice, Choices, choice_rows, fixed_variants
 
@@ -55,12 +56,20 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
     from pipeline.report.html import write_report
 
     options = _parser().parse_args(arguments)
-    if not (np.isfinite(options.fps) and options.fps > 0):
-        raise InputError(f"--fps expects the frames per second of the video, above 0; found {options.fps:g}.")
+    if not MIN_FPS <= options.fps <= MAX_FPS:
+        raise InputError(
+            f"--fps expects the frames per second of the video, from {MIN_FPS:g} to {MAX_FPS:g}; found {options.fps:g}."
+        )
     settings = _settings(options)
-    columns = [_behavior_columns(text) for text in options.behavior]
+    columns = [_behavior_columns(canonical(text)) for text in options.behavior]
     _require_distinct([c.behavior for c in columns], "--behavior names")
     _require_distinct([path.stem for path in options.files], "The files have the names")
+    for name in (path.stem for path in options.files):
+        if reason := unsafe_name_reason(name):
+            raise InputError(f"Results of {name!r} can't be kept in files of that name: {reason}. Rename its table.")
+    for name in options.individual or ():
+        if reason := unreadable_name_reason(name):
+            raise InputError(f"--individual {name!r:.200} can't be used: {reason}.")
     individuals = options.individual or [path.stem for path in options.files]
     if len(individuals) != len(options.files):
         raise InputError(
@@ -81,7 +90,8 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
                 )
             run.set_aside()
         _write(run, options, settings, columns, timelines)
-        write_report(run.path)
+        write_report(run.path, is_being_written=True)
+        run.manifest.write()
         run.drop_set_aside()
     print(f"Scores: {SCORES.path(run)}\nReport: {run.report_path}")
     return 0
@@ -98,7 +108,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a behavior and the two columns it stands in (given once for each behavior)",
     )
     parser.add_argument("--fps", type=float, required=True, help="frames per second of the video")
-    parser.add_argument("--frame", metavar="COLUMN", help="column of frame numbers, to check that none is missing")
+    parser.add_argument(
+        "--frame", type=canonical, metavar="COLUMN", help="column of frame numbers, to check that none is missing"
+    )
     parser.add_argument(
         "--individual",
         action="append",
@@ -129,8 +141,8 @@ def _settings(options: argparse.Namespace) -> PostprocessConfig:
     if not 0 <= options.threshold <= 1:
         raise InputError(f"--threshold expects a probability between 0 and 1; found {options.threshold:g}.")
     for flag, seconds in (("--max-gap-s", options.max_gap_s), ("--min-bout-s", options.min_bout_s)):
-        if not (np.isfinite(seconds) and seconds >= 0):
-            raise InputError(f"{flag} expects a number of seconds, 0 or more; found {seconds:g}.")
+        if not 0 <= seconds <= LONGEST_S:
+            raise InputError(f"{flag} expects a number of seconds from 0 to {LONGEST_S:g}; found {seconds:g}.")
     return PostprocessConfig(
         # Probabilities are kept as float32: .7 must reach a threshold of .7 there too.
         threshold=min(1.0, float(np.float32(options.threshold))),

@@ -146,7 +146,8 @@ def _tell(folder: Path, found: Mapping[str, Sequence[ExportedFile]], recordings:
     if partly:
         print(
             f"Not every frame was scored by a human in {listing(partly)}. The frame CSV keeps that; in the other forms "
-            "such a frame may be read as one without the behavior."
+            "such a frame may be read as one without the behavior, unless the table says what was scored "
+            "(file.csv#scored=0-300s)."
         )
 
 

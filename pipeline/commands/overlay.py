@@ -2,14 +2,13 @@
 
 import argparse
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.errors import InputError
 from common.suggestions import listing
-from features.video.reading import check_video_file
+from features.video.files import check_video_file
 from pipeline.commands.arguments import add_run, command_parser, require_recordings
 from pipeline.films.originals import (
     files_by_name,
@@ -39,6 +38,7 @@ _EXAMPLE = """examples:
 """
 _LARGEST_SCALE = 4.0
 _MAX_WINDOW_S = 3600.0
+_LONGEST_VIDEO_S = 1e7
 
 
 def run_overlay_command(arguments: Sequence[str]) -> int:
@@ -106,7 +106,7 @@ def _check(options: argparse.Namespace) -> None:
             "It says how many seconds of the raster are seen at a time."
         )
     for name, seconds in (("--from", options.start_s), ("--to", options.stop_s)):
-        if seconds is not None and not math.isfinite(seconds):
+        if seconds is not None and not abs(seconds) <= _LONGEST_VIDEO_S:
             raise InputError(f"{name} should be a time in seconds of the recording, but it is {seconds}.")
     if options.all and options.recordings:
         raise InputError(

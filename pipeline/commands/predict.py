@@ -13,6 +13,7 @@ from rich.table import Table
 from common.errors import InputError
 from common.notes import Doubt
 from pipeline.commands.arguments import command_parser
+from pipeline.dataset.load import notes_on
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.table import read_recordings
 from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
@@ -57,7 +58,7 @@ def run_predict_command(arguments: Sequence[str]) -> int:
     outcome = predict_recordings(
         trained, recordings, PredictOptions(output, options.overwrite, options.recordings, frames), bad_rows, notes
     )
-    doubts = [note for item in outcome.embedded for note in item.checked.notes if isinstance(note, Doubt)]
+    doubts = [note for note in notes_on([item.checked for item in outcome.embedded]) if isinstance(note, Doubt)]
     _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures, doubts)
     return 2 if outcome.failures else 0
 

@@ -26,6 +26,8 @@ as a BORIS project. The pages need no network; they open from the disk, or with 
 def run_review_command(arguments: Sequence[str]) -> int:
     """Carry out the review command; returns the exit code."""
     options = _parser().parse_intermixed_args(arguments)
+    if not 0 <= options.port <= 65535:
+        raise InputError(f"--port expects a number from 0 (a free one) to 65535; found {options.port}.")
     if options.videos is not None and not options.videos.is_dir():
         raise InputError(f"There is no folder {options.videos}. Give the folder with the videos: --videos FOLDER.")
     run, reviews = read_review_run(options.run, options.recordings)

@@ -42,6 +42,8 @@ _EXAMPLES = """examples:
         a video with what human and model say on it, to look at or to show
   python run_experiment.py review runs/exp1 --serve
         look at the predictions in the videos, where the model is least sure, and correct them
+  python run_experiment.py verify runs/exp1
+        are the files of a run as they were written, and all there?
   python run_experiment.py cache list
         what lies in the cache of embeddings (also: cache verify, cache prune)
 """

@@ -10,16 +10,20 @@ from pydantic import BaseModel, ValidationError
 # How pydantic names the members of a union in the place of an error.
 _UNION_TAGS = ("str", "list[str]", "literal[", "function-after[")
 
+_MOST = 10
+
 Setting = tuple[str, str, Any]
 """(dotted key, the backbone or head it belongs to or "", field)."""
 
 
 def complaints(error: ValidationError, tree: Mapping[str, Any], fields: Sequence[Setting]) -> list[str]:
-    """One text for each key that is wrong in `tree`; from all `fields` the one that was meant is guessed."""
+    """One text for each key that is wrong in `tree`, the first few; from all `fields` the meant one is guessed."""
     # A value that fits no member of a union is reported once for each member: once is enough.
     items = [item for item in error.errors() if not _is_about_the_other_kind(item)]
-    described = {".".join(_yaml_keys(item["loc"], tree)): _describe(item, tree, fields) for item in reversed(items)}
-    return list(reversed(described.values()))
+    by_key = {".".join(_yaml_keys(item["loc"], tree)): item for item in reversed(items)}
+    first = list(reversed(by_key.values()))[:_MOST]
+    rest = len(by_key) - len(first)
+    return [_describe(item, tree, fields) for item in first] + ([f"and {rest:,} more"] if rest else [])
 
 
 def _is_about_the_other_kind(item: Any) -> bool:

@@ -15,4 +15,4 @@ class DemoConfig(BaseModel):
     fps: float = Field(
         default=10.0, ge=5.0, le=60.0, description="Frames per second; the behaviors' durations follow it."
     )
-    seed: int = Field(default=0, ge=0, description="Same settings and seed, same machine: same demo.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Same settings and seed, same machine: same demo.")

@@ -5,12 +5,16 @@ By default (`strict`) that is an error. Nothing is ever cut or moved unless the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from common.errors import InputError
+from common.names import canonical_names
 from common.suggestions import did_you_mean, listing
+
+_MOST_FRAMES = 1_000_000
+Shift = Annotated[int, Field(ge=-_MOST_FRAMES, le=_MOST_FRAMES)]
 
 
 class FramesConfig(BaseModel):
@@ -23,14 +27,19 @@ class FramesConfig(BaseModel):
         "labels lacks are neither trained on nor scored. `shift`: labels or poses are moved by `by_frames`."
     )
     at_most_frames: int = Field(
-        default=0, ge=0, description="So many frames may video, poses and labels differ at the end; more is an error."
+        default=0,
+        ge=0,
+        le=_MOST_FRAMES,
+        description="So many frames may video, poses and labels differ at the end; more is an error.",
     )
-    by_frames: int | dict[str, int] = Field(
+    by_frames: Shift | dict[str, Shift] = Field(
         default=0,
         description="Shift only: frames to move by, positive = later (label row 0 then is of frame n); one number for "
         "all recordings, or a number for each recording that is off, such as `{m1: 3}`.",
     )
     of: Literal["labels", "poses"] = Field(default="labels", description="Shift only: what is moved.")
+
+    _names = field_validator("by_frames", mode="before")(canonical_names)
 
     @field_validator("by_frames", mode="before")
     @classmethod

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from common.errors import InputError
-from common.names import unsafe_name_reason
+from common.names import canonical_names, invisible_letters, unsafe_name_reason
 from common.yaml_text import dump_yaml
 from features.backbones import BackboneConfig
+from features.backbones.base import NetworkConfig
 from features.centers import CenterConfig
 from features.sources import backbone_configs, open_source, source_class
 from features.sources.base import ExtractionSettings, FeatureSource
+from features.video.reading import MAX_FPS
 from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
 from pipeline.config.complaints import complaints
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 else:
     AnyBackbone = Annotated[Union[tuple(backbone_configs().values())], Field(discriminator="name")]  # noqa: UP007
     AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
+
+_MOST_BATCH_PX = 2**27
 
 
 class CropConfig(BaseModel):
@@ -61,6 +65,13 @@ class ExecutionConfig(BaseModel):
         default=Path("cache"), description="Folder of the cached embeddings (shared by experiments)."
     )
     output_dir: Path = Field(default=Path("runs"), description="Folder in which the run's folder is made.")
+
+    @field_validator("cache_dir", "output_dir")
+    @classmethod
+    def _are_names_of_folders(cls, folder: Path) -> Path:
+        if invisible_letters(str(folder)):
+            raise ValueError("should be the path of a folder, without characters that are not seen")
+        return folder
 
 
 class ExperimentConfig(BaseModel):
@@ -95,6 +106,13 @@ class ExperimentConfig(BaseModel):
         description="What to do where video, poses and labels of a recording are not of the same frames: `strict` (an "
         "error), or a policy.",
     )
+    fps: float | None = Field(
+        None,
+        gt=0,
+        le=MAX_FPS,
+        description="Frames per second of videos whose row has nothing in the column `fps`, where they don't say their "
+        "true rate themselves (raw .h264). Empty: each video's own.",
+    )
     center: CenterConfig = Field(
         default_factory=lambda: CenterConfig(), description="Around which point of the animal the crop is cut."
     )
@@ -110,7 +128,7 @@ class ExperimentConfig(BaseModel):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="Arithmetic of the backbone; the mixed ones are for GPUs (and newest CPUs)."
     )
-    batch_frames: int = Field(32, ge=1, le=4096, description="Crops per call of the backbone.")
+    batch_frames: int = Field(32, ge=1, le=1024, description="Crops per call of the backbone.")
     head: AnyHead = Field(description="The network that turns a sequence of embeddings into probabilities.")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How a head is trained.")
     baseline: Literal["logistic", "none"] = Field(
@@ -151,6 +169,8 @@ class ExperimentConfig(BaseModel):
         default_factory=lambda: ExecutionConfig(), description="How and where a run is carried out. Changes no result."
     )
 
+    _names = field_validator("behaviors", "annotations", mode="before")(canonical_names)
+
     @field_validator("name")
     @classmethod
     def _name_is_a_folder_name(cls, name: str) -> str:
@@ -184,6 +204,16 @@ class ExperimentConfig(BaseModel):
         if self.recordings == "demo" and source_class(self.backbone).needs_own_files:
             raise ValueError(
                 f"backbone.name: {self.backbone.name} needs your own recordings.csv; the demo has videos only"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_batch_fits_into_memory(self) -> "ExperimentConfig":
+        side_px = self.backbone.network_input_px if isinstance(self.backbone, NetworkConfig) else 0
+        if self.batch_frames * side_px**2 > _MOST_BATCH_PX:
+            raise ValueError(
+                f"batch_frames: {self.batch_frames} crops of {side_px} × {side_px} px fill the memory; at most "
+                f"{_MOST_BATCH_PX // side_px**2} of this size go together"
             )
         return self
 

@@ -4,14 +4,20 @@ Read by a YAML 1.2 safe loader, so that `1e-3` is a number and `no` is a word.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, Event
+from ruamel.yaml.nodes import Node, ScalarNode
 
 from common.errors import InputError
+from common.files import is_file
+
+# An experiment has some hundred values; aliases of aliases make billions of a few lines.
+_MOST_BYTES, _MOST_VALUES, _DEEPEST, _LONGEST_NUMBER = 500_000, 50_000, 50, 100
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
@@ -22,21 +28,21 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     InputError
         The file is missing, no UTF-8, no YAML, or holds something else.
     """
-    if not path.is_file():
+    if not is_file(path):
         beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, beside, n=1)
         hint = f" Did you mean {path.parent / near[0]}?" if near else ""
         raise InputError(f"The experiment file {path} does not exist (looked in {Path.cwd()}).{hint}")
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"{path} is larger than {_MOST_BYTES // 1000} kB, as no experiment is. Name its YAML.")
     try:
-        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+        tree = parse_yaml(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8 in your editor.") from None
-    except YAMLError as error:
-        place = str(getattr(error, "problem_mark", "") or "").strip().replace("\n", " ")
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise InputError(
-            f"{path} is not valid YAML: {problem} {place}. Check the indentation and the colons there."
-        ) from None
+    except NotYamlError as problem:
+        raise InputError(f"{path} is not valid YAML: {problem}. Check the indentation and the colons there.") from None
     if not isinstance(tree, dict):
         raise InputError(f"{path} should hold `key: value` lines, as experiments/exp1.yaml does; found {tree!r:.60}.")
     return tree
@@ -54,17 +60,76 @@ def apply_override(tree: dict[str, Any], override: str, renamed: Mapping[str, st
     """
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"--set expects key.path=value (for example --set seed=1); found {override!r}.")
+        raise InputError(f"--set expects key.path=value (for example --set seed=1); found {override!r:.200}.")
     try:
-        value = YAML(typ="safe", pure=True).load(text) if text.strip() else None
-    except YAMLError:
-        raise InputError(f"--set {override!r}: the value after `=` is not valid YAML.") from None
+        value = parse_yaml(text) if text.strip() else None
+    except NotYamlError as problem:
+        raise InputError(f"--set {override!r:.200}: the value after `=` is not valid YAML: {problem}.") from None
     key = key.strip()
     *parents, last = renamed.get(key, key).split(".")
+    if len(parents) > _DEEPEST:
+        raise InputError(f"--set {override!r:.200}: no key lies {len(parents)} levels below another.")
     node = tree
     for parent in parents:
         child = node.setdefault(parent, {})
         if not isinstance(child, dict):
-            raise InputError(f"--set {override!r}: {parent!r} is a single value, it has no keys below it.")
+            raise InputError(f"--set {override!r:.200}: {parent!r} is a single value, it has no keys below it.")
         node = child
     node[last] = value
+
+
+class NotYamlError(ValueError):
+    """What is wrong with a text, in words."""
+
+
+def parse_yaml(text: str) -> Any:
+    """The tree of a text, small enough to be looked at, and printed, as a whole.
+
+    Raises
+    ------
+    NotYamlError
+        In words what is wrong, and where.
+    """
+    try:
+        _require_shallow(YAML(typ="safe", pure=True).parse(text))
+        composed = YAML(typ="safe", pure=True).compose(text)
+        if composed is not None:
+            _require_small(composed)
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+        raise NotYamlError(f"{problem or 'a character that YAML does not allow'}{_place(mark)}") from None
+    except NotYamlError:
+        raise
+    except Exception as error:  # the library's constructors raise whatever a value's text leads to
+        raise NotYamlError(f"a value can't be read as what it seems to be ({error})") from None
+
+
+def _place(mark: Any) -> str:
+    return "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _require_shallow(events: Iterable[Event]) -> None:
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise NotYamlError(f"more than {_DEEPEST} levels lie below each other{_place(event.start_mark)}")
+
+
+def _require_small(root: Node) -> None:
+    waiting, n_values = [(root, 1)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        n_values += 1
+        if depth > _DEEPEST:
+            raise NotYamlError(f"more than {_DEEPEST} levels lie below each other{_place(node.start_mark)}")
+        if n_values > _MOST_VALUES:
+            raise NotYamlError(f"it has more than {_MOST_VALUES:,} values, aliases counted as what they stand for")
+        if not isinstance(node, ScalarNode):
+            children = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+            waiting += [(child, depth + 1) for child in children]
+        elif any("\ud800" <= letter <= "\udfff" for letter in node.value):
+            raise NotYamlError(f"it has half of a character (a surrogate){_place(node.start_mark)}")
+        elif str(node.tag).endswith((":int", ":float")) and len(node.value) > _LONGEST_NUMBER:
+            raise NotYamlError(f"it has a number of {len(node.value):,} digits{_place(node.start_mark)}")

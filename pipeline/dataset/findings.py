@@ -4,7 +4,7 @@ A run puts the warnings into its notes; `audit` shows all.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import listing
+from features.video.files import container_named
 from features.video.inspection import VideoInfo
 from features.video.quality import BLACK_LEVEL, SATURATED_LEVEL, FrameTimes
 from pipeline.dataset.frames_agree import FramesDisagreeError
@@ -76,7 +77,9 @@ def change_finding(recording: str, note: str) -> Finding:
 
 def video_findings(recording: str, video: VideoInfo) -> list[Finding]:
     """What is odd about a video that can be decoded."""
-    oddities = chain(_missing_frames(video), _rate(video), _repeats(video), _brightness(video))
+    oddities = chain(
+        _missing_frames(video), _damage(video), _told_rate(video), _rate(video), _repeats(video), _brightness(video)
+    )
     return [Finding(odd[0], recording, *odd[1:]) for odd in oddities]
 
 
@@ -90,10 +93,83 @@ def _missing_frames(video: VideoInfo) -> Iterator[Oddity]:
             "labels of the whole video do not fit it.",
             "Copy the file again from its source. If that is cut off too, track and score this very file.",
         )
+    if video.n_cut:
+        yield (
+            "warning",
+            f"{video.path.name} was cut off: before its last frames {video.n_cut:,} are missing, which are stored "
+            "behind them.",
+            "What came after is not analysed, and poses or labels of the whole video do not fit it.",
+            "Copy the file again from its source. If that is cut off too, track and score this very file.",
+        )
+    if video.n_hidden:
+        yield (
+            "note",
+            f"An edit list in {video.path.name} hides {video.n_hidden:,} of "
+            f"{video.n_frames + video.n_hidden:,} frames, as cutting without re-encoding leaves it.",
+            f"Only the {video.n_frames:,} that players show are analysed; poses or labels made before the cut do not "
+            "fit it.",
+            "Nothing, if it was tracked and scored as it is.",
+        )
+
+
+def _damage(video: VideoInfo) -> Iterator[Oddity]:
+    n_lost, n_faulty = (sum(stop - start for start, stop in runs) for runs in (video.lost, video.faulty))
+    if n_lost:
+        yield (
+            "warning",
+            f"{n_lost:,} of {video.n_frames:,} frames of {video.path.name} can't be decoded: {_places(video.lost)}.",
+            "The file is damaged. The lost frames keep their numbers, so that poses and labels of the whole video fit; "
+            "they show the picture before, count as unobserved and are not trained on. Up to the next key frame the "
+            "picture may be smeared.",
+            "Copy the file again from its source. A program that passes over lost frames gives them no row: track "
+            "poses anew if their rows are fewer.",
+        )
+    if n_faulty:
+        yield (
+            "warning",
+            f"{n_faulty:,} of {video.n_frames:,} frames of {video.path.name} are decoded from damaged data: "
+            f"{_places(video.faulty)}.",
+            "Their pictures may be smeared or frozen: they count as unobserved and are not trained on.",
+            "Copy the file again from its source.",
+        )
+
+
+def _places(runs: Sequence[tuple[int, int]]) -> str:
+    """Frames in words; of many, the first."""
+    return listing([f"{start:,}" if stop == start + 1 else f"{start:,}-{stop - 1:,}" for start, stop in runs], 5)
+
+
+def _told_rate(video: VideoInfo) -> Iterator[Oddity]:
+    """What is said of the frame rate by a file that can't know it, or by the user."""
+    container = container_named(video.container)
+    is_given = video.fps != video.fps_header
+    if not container.has_rate and not is_given:
+        codec = f", though the codec's own header says {video.fps_codec:g}" if video.fps_codec else ""
+        codec = codec if abs(video.fps_codec - video.fps) > _ROUNDED * video.fps else ""
+        yield (
+            "warning",
+            f"{video.path.name} is raw video without a container, which tells no times: {video.fps:g} frames/s are "
+            f"assumed{codec}.",
+            "If the camera took another rate, labels in seconds land on wrong frames, and all times and durations in "
+            "the results are off.",
+            "Write the camera's rate into the column `fps` of the recordings table (or `fps:` into the YAML), or put "
+            f"the video into a container: ffmpeg -framerate {video.fps_codec or video.fps:g} -i {video.path.name} -c "
+            "copy whole.mp4.",
+        )
+    if is_given and container.has_rate and not container.has_times:
+        yield (
+            "note",
+            f"{video.fps:g} frames/s are given for {video.path.name}, whose header says {video.fps_header:g}.",
+            "What is given is used. The file has no time stamps that could tell which is right.",
+            "Check that it is the camera's rate.",
+        )
 
 
 def _rate(video: VideoInfo) -> Iterator[Oddity]:
     times = video.quality.times
+    is_given = video.fps != video.fps_header
+    if is_given and not container_named(video.container).has_times:
+        return
     if times is None or (times.max_offset_frames <= MAX_OFFSET_FRAMES and not times.is_variable):
         return
     name = video.path.name
@@ -116,7 +192,8 @@ def _rate(video: VideoInfo) -> Iterator[Oddity]:
     )
     if times.is_variable:
         found = (
-            f"The frame rate of {name} is not constant: the header gives {video.fps:g} frames/s, but {irregular}. {off}"
+            f"The frame rate of {name} is not constant: the {'table' if is_given else 'header'} gives {video.fps:g} "
+            f"frames/s, but {irregular}. {off}"
         )
         remedy = (
             "Convert it to a constant rate that keeps the times: ffmpeg -i "
@@ -127,12 +204,15 @@ def _rate(video: VideoInfo) -> Iterator[Oddity]:
         ntsc = rounded_rate(video.fps, times.fps)
         rounded = "" if ntsc is None else f": {ntsc:.2f} was rounded to {video.fps:g}"
         found = (
-            f"The header of {name} gives {video.fps:g} frames/s, but by its time stamps the video has "
+            f"{'For' if is_given else 'The header of'} {name} {'are given' if is_given else 'gives'} {video.fps:g} "
+            "frames/s, but by its time stamps the video has "
             f"{times.fps:.4g}{rounded}. {off}"
         )
         remedy = (
             f"Write the file anew with its true rate (ffmpeg -i {name} -c copy copy.mp4 often does), and audit that."
         )
+        if is_given:
+            remedy = "If the stamps are right, leave `fps` (the column of the table, or the key of the YAML) empty."
     yield "warning", found, consequence, remedy
 
 

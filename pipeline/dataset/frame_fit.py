@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from features.tracks import PoseTrack
 from pipeline.annotations import EventList, FrameTable, LabelSpan, RawAnnotation
+from pipeline.annotations.base import overlaps
 from pipeline.config.frame_policy import FrameAllowance
 from pipeline.scoring.bouts.bouts import Bout
 
@@ -98,9 +99,9 @@ def _fit_events(events: EventList, n_frames: int, shift: int, stop: int) -> Even
     moved = ((bout.behavior, bout.start_frame + shift, bout.stop_frame + shift) for bout in events.bouts)
     clipped = ((name, max(0, first), min(stop, last)) for name, first, last in moved)
     bouts = tuple(Bout(name, first, last) for name, first, last in clipped if first < last)
-    first, last = events.watched or (0, _n_watched(events, n_frames))
-    first, last = max(0, first + shift), min(stop, last + shift)
-    watched = None if (first, last) == (0, n_frames) else (first, max(first, last))
+    spans = [(0, _n_watched(events, n_frames))] if events.watched is None else events.watched
+    moved_spans = [part for first, last in spans for part in overlaps((first + shift, last + shift), [(0, stop)])]
+    watched = None if moved_spans == [(0, n_frames)] else tuple(moved_spans)
     span = LabelSpan(max((bout.stop_frame for bout in bouts), default=0), False, events.span.where)
     return replace(events, bouts=bouts, span=span, watched=watched)
 

@@ -13,6 +13,7 @@ from common.errors import InputError
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations import RawAnnotation
 from pipeline.dataset.frames_agree import check_frames_agree
+from pipeline.dataset.streams import with_known_streams
 
 _N_FILES_NAMED = 6
 
@@ -53,7 +54,8 @@ def label_tracks(
     """Make the labels of all recordings, by one annotator; arrays are as long as the videos.
 
     In event files (BORIS, bout CSV) a behavior that a file doesn't list did not happen there, provided that some file
-    knows it. In frame tables a missing column is not scored. Where one of our behaviors is several of theirs, a frame
+    knows it; where files have streams, a stream must be known to hold it. In frame tables a missing column is not
+    scored. Where one of our behaviors is several of theirs, a frame
     is active when any of them is, and scored when any is active or all are scored. Other behaviors of the files are
     ignored.
 
@@ -76,12 +78,13 @@ def label_tracks(
             _require_usable(annotations, ours, name, behaviors if is_known else None)
         _require_their_names(annotations, ours, behaviors)
     return {
-        recording: _label_track(annotation, behaviors, n_frames[recording])
-        for recording, annotation in annotations.items()
+        recording: label_track(annotation, behaviors, n_frames[recording])
+        for recording, annotation in with_known_streams(annotations).items()
     }
 
 
-def _label_track(annotation: RawAnnotation, behaviors: Mapping[str, Sequence[str]], n_frames: int) -> LabelTrack:
+def label_track(annotation: RawAnnotation, behaviors: Mapping[str, Sequence[str]], n_frames: int) -> LabelTrack:
+    """The labels of one file; a behavior that it can't tell is unscored."""
     active = np.zeros((n_frames, len(behaviors)), dtype=bool)
     scored = np.zeros((n_frames, len(behaviors)), dtype=bool)
     not_scored = (np.zeros(n_frames, dtype=bool), np.zeros(n_frames, dtype=bool))

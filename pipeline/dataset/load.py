@@ -11,11 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.names import find_path
+from common.notes import Doubt, ModelLabels
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
+from pipeline.dataset.equal_findings import equal_findings, equal_notes, names_of
+from pipeline.dataset.findings import Finding
+from pipeline.dataset.label_findings import label_findings
 from pipeline.dataset.labels import LabelTrack, label_tracks
 from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
 from pipeline.dataset.recording import Recording
@@ -69,8 +74,10 @@ class CheckedRecording:
 
     @property
     def observed(self) -> NDArray[np.bool_]:
-        """Whether the animal was seen, per frame; all True where its position is not asked for."""
-        return np.ones(self.n_frames, dtype=bool) if self.centers is None else self.centers.observed
+        """Whether the animal was seen, per frame; True where its position is not asked for, if the frame is there."""
+        if self.centers is not None:
+            return self.centers.observed
+        return np.ones(self.n_frames, dtype=bool) if self.video is None else self.video.seen
 
     def analysed_frames(self, frame_step: int) -> NDArray[np.int64]:
         """Numbers of the frames that are embedded, shape (n_analysed,)."""
@@ -131,23 +138,30 @@ def check_recordings(
     InputError
         A behavior that no file has, or that can't be read; copies of one video for train and for test.
     """
-    sources = {_Source(item.id, name): item for item in loaded for name in item.labels}
+    annotations = {_Source(item.id, name): found.annotation for item in loaded for name, found in item.labels.items()}
     n_frames = {item.id: item.measured.n_frames for item in loaded if item.measured is not None}
     tracks = label_tracks(
-        {str(source): item.labels[source.annotator].annotation for source, item in sources.items()},
+        {str(source): annotation for source, annotation in annotations.items()},
         config.their_names(),
-        {str(source): n_frames[source.recording] for source in sources},
+        {str(source): n_frames[source.recording] for source in annotations},
         are_behaviors_known,
     )
     by_recording: dict[str, dict[str, LabelTrack]] = {}
-    for source in sources:
+    for source in annotations:
         by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
     chosen = {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
     sha256 = {item.id: item.video.sha256 for item in loaded if item.video is not None}
     recordings = [item.recording for item in loaded]
     require_one_side(Path(config.recordings), recordings, sha256)
     groups = split_groups(recordings, sha256)
-    return [_checked(item, chosen.get(item.id), groups[item.id]) for item in loaded]
+    told = {item.id: _told(item) for item in loaded}
+    for finding in label_findings(annotations, config.their_names(), n_frames):
+        if finding.severity == "warning":
+            told[finding.recording].append(finding)
+    for equal in equal_findings((finding for found in told.values() for finding in found), recordings):
+        more = f" (Likewise {equal.n_findings - 1} more: {equal.where}.)" if equal.n_findings > 1 else ""
+        log.warning("%s%s", equal.first.note, more)
+    return [_checked(item, chosen.get(item.id), groups[item.id], told[item.id]) for item in loaded]
 
 
 class _Source(NamedTuple):
@@ -160,7 +174,9 @@ class _Source(NamedTuple):
         return f"{self.recording} (annotator {self.annotator})" if self.annotator else self.recording
 
 
-def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: str) -> CheckedRecording:
+def _checked(
+    loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: str, told: Sequence[Finding]
+) -> CheckedRecording:
     assert loaded.measured is not None
     return CheckedRecording(
         loaded.recording,
@@ -170,30 +186,54 @@ def _checked(loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: 
         loaded.measured.file_hashes,
         loaded.measured.n_frames,
         loaded.measured.fps,
-        tuple(_notes(loaded)),
+        (*(finding.note for finding in told), *_notes_of_readers(loaded)),
         chosen.disagreement if chosen else None,
         chosen.annotators if chosen else {},
         split_group,
     )
 
 
-def _notes(loaded: LoadedRecording) -> Iterator[str]:
-    """Yield what a reader of the report must know: nothing is moved, left out or doubtful in silence."""
+def _told(loaded: LoadedRecording) -> list[Finding]:
+    """What a reader of the report must know: nothing is moved, left out or doubtful in silence."""
     findings = [*loaded.findings, *(finding for found in loaded.labels.values() for finding in found.findings)]
     told = [finding for finding in findings if finding.is_change or finding.severity == "warning"]
-    for finding in sorted(told, key=lambda finding: not finding.is_change):
-        log.warning("%s", finding.note)
-        yield finding.note
+    return sorted(told, key=lambda finding: not finding.is_change)
+
+
+def _notes_of_readers(loaded: LoadedRecording) -> Iterator[str]:
     for name, found in loaded.labels.items():
         for note in found.annotation.notes:
             # What makes labels doubtful stays marked as such.
-            yield type(note)(f"{_Source(loaded.id, name)}: {note}")
+            source = str(_Source(loaded.id, name))
+            yield note.about(source) if isinstance(note, Doubt) else f"{source}: {note}"
+
+
+def model_labels(recordings: Sequence[CheckedRecording]) -> tuple[Doubt, ...]:
+    """A doubt where some of what heads learn from was said by a model: how much of all, and in how many recordings."""
+    learned = [item for item in recordings if item.subset == CROSS_VALIDATION and item.labels is not None]
+    counts = {item.id: sum(n.n_labels for n in item.notes if isinstance(n, ModelLabels)) for item in learned}
+    n_model, n_all = sum(counts.values()), sum(item.labels.scored.sum() for item in learned if item.labels is not None)
+    if not n_model:
+        return ()
+    text = (
+        f"Labels of a model: of {n_all:,} labels (a behavior in a frame) that this run learned from, {n_model:,} "
+        f"({n_model / max(1, n_all):.1%}) are a model's, left or accepted in a review, in "
+        f"{sum(map(bool, counts.values()))} of {len(learned)} recordings. Scores tell how well the heads agree with "
+        "these, too."
+    )
+    return (ModelLabels(text, n_model),)
+
+
+def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
+    """All that is to be known of the recordings' files; what is the same for several of them, once."""
+    names = {item.id: names_of(item.recording) for item in recordings}
+    return equal_notes({item.id: item.notes for item in recordings}, names)
 
 
 def recordings_csv(config: ExperimentConfig) -> Path:
     """The table of recordings; the demo's is made on first use."""
     if config.recordings != "demo":
-        return Path(config.recordings)
+        return find_path(Path(config.recordings))
     with progress_bars() as bars:
         return make_demo(Path("demo"), config.demo, bars.add("Simulating the demo's open field"))
 

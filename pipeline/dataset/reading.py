@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import numpy as np
+from numpy.typing import NDArray
+
 from common.errors import InputError
+from common.notes import Doubt
 from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.poses.blob_cache import cached_blob_track
@@ -45,7 +49,8 @@ class ReadingSettings:
 
     `behaviors`: our name of each and its names in the annotations; empty where no experiment is given. `annotations`:
     whose labels are used. `source`: where features come from; by default the frames of videos. `table_folder`: of the
-    table of recordings. `videos`: of all recordings that are read together, well mixed.
+    table of recordings. `videos`: of all recordings that are read together, well mixed. `fps`: of videos whose
+    row says nothing, where their headers are not to be believed.
     """
 
     center: CenterConfig = field(default_factory=CenterConfig)
@@ -56,6 +61,7 @@ class ReadingSettings:
     source: FeatureSource[Any] = field(default_factory=default_source)
     table_folder: Path = Path()
     videos: tuple[Path, ...] = ()
+    fps: float | None = None
 
     @classmethod
     def of(cls, config: ExperimentConfig) -> "ReadingSettings":
@@ -68,6 +74,7 @@ class ReadingSettings:
             config.annotations,
             config.feature_source(),
             Path(config.recordings).parent,
+            fps=config.fps,
         )
 
     def among(self, recordings: Sequence[Recording]) -> "ReadingSettings":
@@ -201,7 +208,7 @@ def load_recording(
     loaded = LoadedRecording(recording)
     listed = partial(_listed, loaded) if lists_errors else nullcontext
     with listed():
-        files = RecordingFiles(recording.id, recording.video_path, settings.table_folder)
+        files = RecordingFiles(recording.id, recording.video_path, settings.table_folder, recording.fps or settings.fps)
         decoding = under_title(bar, f"Decoding {loaded.id}")
         loaded.measured = settings.source.measure(files, settings.cache_dir, decoding)
         if loaded.video is not None:
@@ -244,12 +251,18 @@ def _fit_poses(
     if loaded.pose is not None and loaded.pose.ends_with_last_seen:  # which may be before the video's end
         n_pose_rows = max(loaded.pose.n_frames, n_frames)
     do_poses_agree = _agrees(loaded.id, n_frames, n_pose_rows, None, allowed)
-    spans: list[LabelSpan | None] = [annotation.span for annotation in annotations.values()]
-    for number, span in enumerate(spans or [None]):
+    labels: list[RawAnnotation | None] = list(annotations.values())
+    for number, annotation in enumerate(labels or [None]):
         # What is wrong with the poses is said once, not with every annotator.
         rows = n_pose_rows if do_poses_agree or number == 0 else None
+        span, notes = (None, ()) if annotation is None else (annotation.span, annotation.notes)
         with listed():
-            check_frames_agree(loaded.id, n_frames, rows, span, allowed)
+            try:
+                check_frames_agree(loaded.id, n_frames, rows, span, allowed)
+            except FramesDisagreeError as error:
+                # That labels are of another video explains the rest.
+                doubts = [note for note in notes if isinstance(note, Doubt)]
+                raise FramesDisagreeError(" ".join([*doubts, error.found]), error.remedy) from None
     if loaded.pose is not None and do_poses_agree:
         loaded.poses = fit_poses(loaded.pose, n_frames, allowed)
         loaded.findings += [change_finding(loaded.id, note) for note in loaded.poses.notes]
@@ -271,9 +284,15 @@ def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     loaded.findings += reading_findings(loaded.id, pose)
     centers = track_center(pose, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
     if loaded.poses is not None:
-        centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered)
+        centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered & _seen(loaded))
     loaded.centers = centers
     loaded.findings += pose_findings(loaded.id, pose, centers, settings.center, loaded.video)
+
+
+def _seen(loaded: LoadedRecording) -> NDArray[np.bool_]:
+    """Frames whose own picture is known, shape (n_frames,): of a damaged video, not all."""
+    assert loaded.measured is not None
+    return np.ones(loaded.measured.n_frames, dtype=bool) if loaded.video is None else loaded.video.seen
 
 
 def _fit_labels(loaded: LoadedRecording, annotations: Mapping[str, RawAnnotation], settings: ReadingSettings) -> None:

@@ -17,7 +17,8 @@ class Recording:
     `individual`: whose video it is; the recording's id where the table doesn't say. `group`: the lab's own grouping
     (genotype, treatment); may be "". `split`: "train", "test" or "" (to predict only). `animal`: which of several
     animals in the video, its name in the pose file and its subject in the annotations; "" = there is one only, or
-    `center.individual` names it.
+    `center.individual` names it. `fps`: frames per second, where the table says so and the video's header is not to be
+    believed.
     """
 
     id: str
@@ -30,3 +31,4 @@ class Recording:
     annotation_choices: dict[str, AnnotationChoice] = field(default_factory=dict)
     has_blob_poses: bool = False
     animal: str = ""
+    fps: float | None = None

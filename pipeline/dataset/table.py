@@ -5,23 +5,28 @@ spaces are accepted. Pairing is by this table, never by sort order.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from common.delimited import find_dialect, iter_rows, require_file
-from common.errors import InputError
-from common.names import unsafe_name_reason
+from common.errors import InputError, shown
+from common.files import is_file, is_folder
+from common.names import find_path, invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import AnnotationChoice, is_project, require_format, tells_animals_apart
+from features.video.reading import MAX_FPS
+from pipeline.annotations import AnnotationChoice, names_videos, require_format, require_spans, tells_animals_apart
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side
 
 COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 # Only for videos of several animals.
 ANIMAL = "animal"
-_KNOWN = (*COLUMNS, ANIMAL)
+# Only for videos that don't say their true frame rate.
+FPS = "fps"
+_KNOWN = (*COLUMNS, ANIMAL, FPS)
 _REQUIRED = ("recording", "video")
 _SPLITS = ("train", "test", "")
 _POOLED = "pooled"
@@ -29,16 +34,16 @@ _POOLED = "pooled"
 BLOB = "blob"
 _FORMAT = re.compile(r"([a-z][a-z_0-9]+):(.+)")  # one letter is a Windows drive
 _PART = re.compile(r"#([a-z]+)=")
-_PARTS = ("observation", "media", "subject")
+_PARTS = ("observation", "media", "subject", "scored")
 
 
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
     """Read the table of recordings, in its order.
 
-    It is a CSV with the columns in `COLUMNS` (and `animal`), in any order; `recording` and `video` are needed, the
-    others may be left out. Paths are relative to the CSV. Rows of several animals may share a video. `on_bad_row` is
-    called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then left out;
-    without it the first such row is the end.
+    It is a CSV with the columns in `COLUMNS` (and `animal`, `fps`), in any order; `recording` and `video` are needed,
+    the others may be left out. Paths are relative to the CSV. Rows of several animals may share a video. `on_bad_row`
+    is called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then left
+    out; without it the first such row is the end.
 
     Raises
     ------
@@ -89,17 +94,15 @@ class _Uses:
         self.ids[recording.id.casefold()] = fields.row
         self._add_file(fields, recording, "video", recording.video_path)
         for annotator, path in recording.annotation_paths.items():
-            # The thesis' form keeps labels in the pose file: the two columns may name one file. A project or an
-            # export of several observations or subjects serves several recordings, each with its part.
+            # The thesis' form keeps labels in the pose file: the two columns may name one file. A project, an export
+            # of several observations or subjects, or a table of many recordings serves several, each with its part.
             choice = recording.annotation_choices[annotator]
-            part = replace(choice, format="", animal="")
-            if part != AnnotationChoice():
-                self._add_file(fields, recording, "annotations", path, f" {part}")
-            elif (
-                not is_project(path)
-                and self._add_file(fields, recording, "annotations", path)
-                and not tells_animals_apart(path, choice.format)
-            ):
+            named = replace(choice, format="", scored="", animal="")
+            part = f" {named}" if named != AnnotationChoice() else ""
+            if f"{path}{part}" in self.files and not choice.media and names_videos(path, choice.observation):
+                continue  # its video tells which labels are meant
+            is_shared = self._add_file(fields, recording, "annotations", path, part)
+            if is_shared and not part and not tells_animals_apart(path, choice.format):
                 raise fields.error(
                     "annotations",
                     f"{path.name} does not say which animal a behavior is of, but several rows name it, so that all "
@@ -115,6 +118,8 @@ class _Uses:
             animals = {recording.animal.casefold(), other.animal.casefold()}
             if other.video_path != recording.video_path or "" in animals or len(animals) == 1:
                 raise fields.error(column, _already(path.name, row))
+            if column == "video" and other.fps != recording.fps:
+                raise fields.error(FPS, f"row {row} gives {path.name} another rate. Write one for all rows of a video.")
         uses.append((fields.row, recording))
         return len(uses) > 1
 
@@ -175,6 +180,11 @@ def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
 
 def _by_name(csv_path: Path, row: int, names: list[str], cells: list[str]) -> dict[str, str]:
     for position, text in enumerate(cells):
+        if hidden := invisible_letters(text):
+            raise InputError(
+                f"{csv_path.name}, row {row}, column {position + 1}: {text!r:.200} holds {shown(hidden[0])}, which is "
+                "not seen where it is shown. Delete it, and rename the file if it stands in its name."
+            )
         if text and (position >= len(names) or not names[position]):
             raise InputError(
                 f"{csv_path.name}, row {row}, has {text!r} in column {position + 1}, which has no name in "
@@ -193,9 +203,12 @@ def _recording(fields: _Row) -> Recording:
         )
     if not fields["video"]:
         raise fields.error("video", f"recording {name!r} has no video. Write its path, relative to this table.")
+    for column in ("individual", "group", ANIMAL):
+        if reason := unreadable_name_reason(fields[column]):
+            raise fields.error(column, f"{fields[column]!r:.200} can't be used: {reason}. Shorten it.")
     annotation_paths, annotation_choices = _annotation_paths(fields)
     # A file that really is called so is taken for a file.
-    has_blob_poses = fields["poses"].casefold() == BLOB and not _resolve(fields.csv_path, fields["poses"]).is_file()
+    has_blob_poses = fields["poses"].casefold() == BLOB and not is_file(_resolve(fields.csv_path, fields["poses"]))
     if has_blob_poses and fields[ANIMAL]:
         raise fields.error(
             "poses",
@@ -219,14 +232,33 @@ def _recording(fields: _Row) -> Recording:
         annotation_choices={a: replace(choice, animal=fields[ANIMAL]) for a, choice in annotation_choices.items()},
         has_blob_poses=has_blob_poses,
         animal=fields[ANIMAL],
+        fps=_fps(fields),
     )
+
+
+def _fps(fields: _Row) -> float | None:
+    """Frames per second; a decimal comma is one where semicolons stand between cells."""
+    text = fields[FPS]
+    if not text:
+        return None
+    try:
+        fps = float(text.replace(",", "."))
+    except ValueError:
+        fps = math.nan
+    if not 0 < fps <= MAX_FPS:
+        raise fields.error(
+            FPS,
+            f"expected frames per second, a number above 0 and at most {MAX_FPS:g}, found {text[:40]!r}. Leave it "
+            "empty where the video's own rate is right.",
+        )
+    return fps
 
 
 def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, AnnotationChoice]]:
     """`annotator=path` joined by `;`, or one path alone; around a path what its file leaves open.
 
-    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME``; only the path is needed
-    (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
+    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``; only the path
+    is needed (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
     """
     paths: dict[str, Path] = {}
     choices: dict[str, AnnotationChoice] = {}
@@ -236,7 +268,7 @@ def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, Annotati
         named = _PART.search(part)
         front = part if named is None else part[: named.start()]
         annotator, sign, text = (word.strip() for word in front.partition("="))
-        if not sign or any(_resolve(fields.csv_path, name).is_file() for name in (part, front)):
+        if not sign or any(is_file(_resolve(fields.csv_path, name)) for name in (part, front)):
             annotator, text = "", part
         elif not annotator or not text:
             raise fields.error("annotations", f"expected annotator=path, found {part!r}.")
@@ -252,7 +284,7 @@ def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, Annotati
 
 def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
     """The path, and what is said of its file before and after it."""
-    if _resolve(fields.csv_path, text).is_file():
+    if is_file(_resolve(fields.csv_path, text)):
         return text, AnnotationChoice()
     path, *parts = _PART.split(text)
     named: dict[str, str] = {}
@@ -260,14 +292,17 @@ def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
         if name not in _PARTS or name in named or not value.strip():
             raise fields.error(
                 "annotations",
-                f"expected #observation=NAME, #media=NAME or #subject=NAME after the path, each once, found {text!r}."
+                "expected #observation=NAME, #media=NAME, #subject=NAME or #scored=FROM-TO after the path, each once, "
+                f"found {text!r}."
                 f"{did_you_mean(name, _PARTS) if name not in _PARTS else ''}",
             )
         named[name] = value.strip()
-    found = None if _resolve(fields.csv_path, path).is_file() else _FORMAT.fullmatch(path)
-    if found is None:
-        return path.strip(), AnnotationChoice(**named)
+    found = None if is_file(_resolve(fields.csv_path, path)) else _FORMAT.fullmatch(path)
     try:
+        if "scored" in named:
+            require_spans(named["scored"])
+        if found is None:
+            return path.strip(), AnnotationChoice(**named)
         require_format(found[1])
     except InputError as error:
         raise fields.error("annotations", str(error)) from error
@@ -277,11 +312,18 @@ def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
 def _path(fields: _Row, column: str, text: str) -> Path:
     path = _resolve(fields.csv_path, text)
     # "features.h5#dataset" names a part of a file; a plain file whose name has a # is taken as it is.
-    file_path = path if path.is_file() else _resolve(fields.csv_path, text.rsplit("#", 1)[0])
-    if file_path.is_file():
+    front, sign, part = text.rpartition("#")
+    file_path = _resolve(fields.csv_path, front) if sign and not is_file(path) else path
+    if is_file(file_path) and file_path == path:
         return path
+    if is_file(file_path) and column == "video":
+        return Path(f"{file_path}#{part}")
+    if is_file(file_path):
+        raise fields.error(
+            column, f"no file {text!r}. There is {file_path.name!r}: what follows the # can't be read.{_after(column)}"
+        )
     folder = file_path.parent
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise fields.error(
             column, f"no file {text!r}: the folder {folder} does not exist. Paths are relative to the table."
         )
@@ -291,11 +333,16 @@ def _path(fields: _Row, column: str, text: str) -> Path:
     raise fields.error(column, f"no file {text!r} in {folder}.{hint} Paths are relative to the table.")
 
 
+def _after(column: str) -> str:
+    parts = ", ".join(f"#{name}=…" for name in _PARTS)
+    return f" After an annotation file may stand {parts}." if column == "annotations" else " Leave it out."
+
+
 def _resolve(csv_path: Path, text: str) -> Path:
     path = csv_path.parent / text
-    if "\\" in text and not path.exists():
+    if "\\" in text and not is_file(path):
         path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
-    return path
+    return find_path(path)
 
 
 def _require_safe_id(fields: _Row, name: str) -> None:

@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.files import replacing
-from features.video.reading import MAX_FPS, UnreadableVideoError, check_video_file, iter_bgr_frames
+from features.video.files import UnreadableVideoError, check_video_file
+from features.video.opening import opened_container
+from features.video.reading import MAX_FPS, iter_bgr_frames
 from pipeline.films.originals import MADE_BY, require_no_original
 
 ENCODERS: dict[str, dict[str, str]] = {
@@ -165,7 +167,7 @@ class BrowserVideoWriter:
             raise InputError(
                 f"The installed PyAV ({av.__version__}) has none of the video encoders {', '.join(ENCODERS)}, so no "
                 "video for browsers can be written. Install the package from PyPI: python -m pip install "
-                '--force-reinstall "av>=14,<19".'
+                '--force-reinstall "av>=17,<19".'
             )
         stream = cast(VideoStream, self._container.add_stream(encoder, rate=self.rate, options=ENCODERS[encoder]))
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
@@ -225,8 +227,10 @@ def make_browser_video(
     progress(writer.n_frames, writer.n_frames)
 
 
-def plays_in_browsers(video_path: Path) -> bool:
+def plays_in_browsers(video_path: Path, fps: float | None = None) -> bool:
     """Tell whether a video plays in today's browsers as it is, with frame i shown from i/fps on.
+
+    `fps` are frames per second; by default, those that its header gives.
 
     Its container, codec and pixels must be such as browsers decode (H.264 with 8 bits and halved colors in an
     mp4, VP8, VP9, AV1 in a webm), its pixels square, its frame rate constant from time 0, and its key frames
@@ -240,14 +244,14 @@ def plays_in_browsers(video_path: Path) -> bool:
     check_video_file(video_path)
     codecs = _PLAYED.get(video_path.suffix.lower(), ())
     try:
-        with av.open(str(video_path)) as container:
+        with opened_container(video_path) as container:
             streams = container.streams.video
             return (
                 len(streams) == 1
                 and _is_played(streams[0], codecs)
-                and _is_steady(list(container.demux(streams[0])), streams[0])
+                and _is_steady(list(container.demux(streams[0])), fps or float(streams[0].average_rate or 0))
             )
-    except (OSError, ValueError, FFmpegError):
+    except (UnreadableVideoError, OSError, ValueError, FFmpegError):
         return False
 
 
@@ -259,13 +263,13 @@ def _is_played(stream: VideoStream, codecs: tuple[str, ...]) -> bool:
     return context.name.removeprefix("lib") in codecs and context.pix_fmt in _PIXEL_FORMATS and aspect in (None, 0, 1)
 
 
-def _is_steady(packets: list[Any], stream: VideoStream) -> bool:
+def _is_steady(packets: list[Any], fps: float) -> bool:
     """Whether frames come at a constant rate from time 0 on, and key frames often enough."""
     frames = [packet for packet in packets if packet.size and packet.pts is not None]
-    if not frames or not stream.average_rate or any(packet.is_corrupt or packet.is_discard for packet in frames):
+    if not frames or not fps or any(packet.is_corrupt or packet.is_discard for packet in frames):
         return False
     seconds = np.sort([float(packet.pts * packet.time_base) for packet in frames])
-    shift_frames = seconds * float(stream.average_rate) - np.arange(len(frames))
+    shift_frames = seconds * fps - np.arange(len(frames))
     keys = [number for number, packet in enumerate(frames) if packet.is_keyframe]
     distances = [later - earlier for earlier, later in pairwise([*keys, len(frames)])]
     return (

@@ -1,12 +1,14 @@
-"""Film strips: missed, invented and correct bouts as frames cut from the video, one picture per bout.
+"""Film strips: bouts that are worth a look as frames cut from the video, one picture per bout.
 
 Below each frame stand two bars, what the human and what the model said of that very frame (black, and
-the behavior's color; pale = no, none = not scored or not predicted), and its time. Pictures lie in the
+the behavior's color; pale = no, none = not scored or not predicted), and its time. Bouts of recordings that nobody
+scored have the model's bar alone. Pictures lie in the
 run's folder as `film_strips/<behavior>_<kind>_<rank>.jpg`, with `film_strips.csv` as their list.
 """
 
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from common.colors import GRID, INK, MUTED, behavior_colors
 from features.crops import crop_square, resize_crop
-from features.video.reading import UnreadableVideoError, opened_video
+from features.video.files import UnreadableVideoError
+from features.video.reading import iter_frames
 from pipeline.dataset.load import CheckedRecording
 from pipeline.run_folder.film_strips import write_film_strips
 from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
@@ -69,14 +72,14 @@ class StripFrame(NamedTuple):
 
 
 def cut_film_strips(
-    run: RunDir, checked: Sequence[CheckedRecording], scored: Sequence[Timeline], crop_size_px: int
+    run: RunDir, checked: Sequence[CheckedRecording], timelines: Sequence[Timeline], crop_size_px: int
 ) -> list[str]:
-    """Cut the best and the worst bouts out of a run's videos; returns notes on what could not be cut."""
-    if not scored:
+    """Cut bouts that are worth a look out of a run's videos; returns notes on what could not be cut."""
+    if not timelines:
         return []
     items = {item.id: item for item in checked}
     recordings = []
-    for timeline in scored:
+    for timeline in timelines:
         video, centers = items[timeline.recording].video, items[timeline.recording].centers
         path = video.path if video and centers else None
         recordings.append(FilmedRecording(timeline, path, centers.xy_px if centers else None, crop_size_px))
@@ -96,7 +99,7 @@ def make_film_strips(
     ----------
     run : RunDir
     recordings : sequence of FilmedRecording
-        At least one; those that have both labels and predictions. Bouts are chosen among those with a video.
+        At least one; all predicted. Bouts are chosen among those with a video.
     progress : callable
         Called with frames read and frames to read.
 
@@ -224,19 +227,14 @@ def _frames_in_order(
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Frames with their numbers, blue, green, red; nothing seeks, and nothing after the last one is read.
 
-    A grabbed frame is decoded all the same (later ones build on it) but isn't converted or copied, which
+    A frame that isn't wanted is decoded all the same (later ones build on it) but isn't converted or copied, which
     costs more than decoding.
     """
-    with opened_video(path) as capture:
-        for number in range(max(frames, default=-1) + 1):
-            if not capture.grab():
-                return
-            if number in frames:
-                decoded, frame = capture.retrieve()
-                if decoded:
-                    yield number, frame.astype(np.uint8, copy=False)
-            if number % _REPORT_EVERY_FRAMES == 0:
-                progress(number)
+    for frame in islice(iter_frames(path), max(frames, default=-1) + 1):
+        if frame.number in frames:
+            yield frame.number, frame.picture()
+        if frame.number % _REPORT_EVERY_FRAMES == 0:
+            progress(frame.number)
 
 
 def _thumbnail(frame: NDArray[np.uint8], center_xy_px: NDArray[np.float64], crop_size_px: int) -> NDArray[np.uint8]:
@@ -260,8 +258,10 @@ def draw_strip(frames: Sequence[StripFrame], color: str) -> bytes:
     picture = Image.new("RGB", (strip_width_px(len(frames)), STRIP_HEIGHT_PX), "white")
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(_TEXT_PX)
-    for text, top in zip(("human", "model"), _BAR_TOPS_PX, strict=True):
-        draw.text((_LABEL_PX - 6, top + _BAR_PX / 2), text, MUTED, font, anchor="rm")
+    is_known = (any(frame.human is not None for frame in frames), True)
+    for text, top, known in zip(("human", "model"), _BAR_TOPS_PX, is_known, strict=True):
+        if known:
+            draw.text((_LABEL_PX - 6, top + _BAR_PX / 2), text, MUTED, font, anchor="rm")
     steps_s = np.diff([frame.time_s for frame in frames])
     n_decimals = 1 if not steps_s.size or steps_s.min() > 0.099 else 2
     for i, frame in enumerate(frames):

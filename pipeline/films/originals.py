@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import av
 from av.error import FFmpegError
 
 from common.errors import InputError
 from common.files import sha256_of
-from features.video.reading import is_there
+from features.video.files import UnreadableVideoError, is_there
+from features.video.opening import opened_container
 
 MADE_BY = "made by Rearview"
 """Stands as the comment in every video that is written here."""
@@ -67,9 +67,9 @@ def require_made_here(path: Path) -> None:
 def metadata_of(path: Path) -> dict[str, str]:
     """What a video says of itself; empty where it is none."""
     try:
-        with av.open(str(path)) as container:
+        with opened_container(path) as container:
             return dict(container.metadata)
-    except (OSError, ValueError, FFmpegError):
+    except (UnreadableVideoError, OSError, ValueError, FFmpegError):
         return {}
 
 

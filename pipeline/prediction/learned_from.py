@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.notes import Doubt
-from common.tables import read_table
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
-from pipeline.run_folder.contents import RECORDINGS
+from pipeline.run_folder.recordings import read_recordings
 from pipeline.run_folder.run_dir import RunDir
 
 # Another camera's frame rate makes a window of so many frames another stretch of time.
@@ -67,13 +66,17 @@ class LearnedFrom:
 
 
 def read_learned_from(run_path: Path) -> LearnedFrom:
-    """Read what a run was trained on from its recordings.csv; empty where it says nothing."""
-    path = RECORDINGS.path(RunDir(run_path))
-    rows = [row for row in read_table(path) if row["subset"] == CROSS_VALIDATION] if path.is_file() else []
-    rates = [float(row["fps"]) for row in rows]
+    """Read what a run was trained on from its recordings.csv; empty where it says nothing.
+
+    Raises
+    ------
+    InputError
+        If the table is missing, damaged or cannot be read.
+    """
+    rows = [row for row in read_recordings(RunDir(run_path)) if row.subset == CROSS_VALIDATION]
     return LearnedFrom(
-        {row["video_sha256"]: row["recording"] for row in rows if row.get("video_sha256")},
-        frozenset(row["individual"].casefold() for row in rows if row.get("individual")),
-        statistics.median(rates) if rates else None,
-        tuple(int(row["width_px"]) for row in rows if row.get("width_px")),
+        {row.video_sha256: row.recording for row in rows if row.video_sha256},
+        frozenset(row.individual.casefold() for row in rows if row.individual),
+        statistics.median(row.fps for row in rows) if rows else None,
+        tuple(row.width_px for row in rows if row.width_px),
     )

@@ -19,7 +19,7 @@ from models.inference import TrainedHead
 from models.threads import load_tensorflow
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.schema import ExperimentConfig, dump_config
-from pipeline.dataset.load import CheckedRecording, load_recordings, summarise
+from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
 from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
@@ -32,6 +32,7 @@ from pipeline.run_folder.run_dir import PREDICTION, RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.runtime.quiet import quiet_native_output
+from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording, Embedder
@@ -104,6 +105,7 @@ def predict_recordings(
             run.set_aside()
         with log_file(run.log_path):
             _carry_out(trained, recordings, options, outcome)
+        run.manifest.write()
         run.drop_set_aside()
     return outcome
 
@@ -151,13 +153,18 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     timelines = make_timelines(config, outcome.embedded, stage_two, choices)
     checked = [item.checked for item in outcome.embedded]
     notes = write_results(config, run, checked, timelines, choices, stage_two.history)
-    notes += cut_film_strips(run, checked, scorable(timelines.head), config.crop.size_px)
+    notes += cut_film_strips(run, checked, [*map(_as_scored, timelines.head)], config.crop.size_px)
     record.finish(
-        [*trained.version_notes(), *(note for item in checked for note in item.notes), *outcome.notes, *notes],
+        [*trained.version_notes(), *notes_on(checked), *outcome.notes, *notes],
         uncalibrated=choices.uncalibrated(),
     )
-    write_report(run.path)
+    write_report(run.path, is_being_written=True)
     record.stage_done("tables and report")
+
+
+def _as_scored(timeline: Timeline) -> Timeline:
+    """Labels that are not scored against do not tell right from wrong."""
+    return timeline if scorable([timeline]) else replace(timeline, true=None, scored=None)
 
 
 def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> ExperimentConfig:

@@ -12,14 +12,13 @@ from features.sources.base import FeatureSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
 from pipeline.config.schema import CropConfig, ExperimentConfig, load_config
-from pipeline.run_folder.evidence import evidence_of
-from pipeline.run_folder.reading import read_run
-from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, evidence_of, score_value
+from pipeline.run_folder.reading import Run, read_run
+from pipeline.run_folder.run_dir import HEADS, RunDir
 from pipeline.run_folder.verdict import judge
 from pipeline.runtime.machine import package_versions
 from pipeline.scoring.postprocessing.calibration import calibration_from_json
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.scoring.scores import FULL, RAW
 from pipeline.training.chosen_settings import Choice, fixed_variants, tuned_variants
 
 log = logging.getLogger(__name__)
@@ -97,11 +96,12 @@ class TrainedRun:
 
 
 def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
-    """What the run says of its own heads, by behavior: its first scored subset, pooled; {} where it scored nothing.
+    """What the run says of its own heads, by behavior, pooled over each subset; {} where it scored nothing.
 
-    Keys: `subset`, `n_individuals`, `average_precision` (of the bare threshold), `f1`, `bout_f1` (after
-    post-processing), `unsure_fraction` (the highest of a recording of that subset), `verdict` and `verdict_level` (as
-    on the first screen of the run's own report).
+    Those of the first subset: `subset`, `n_individuals`, `average_precision` (of the bare threshold), `f1`, `bout_f1`
+    (after post-processing), `bias_s` (by how much more or less time than the human's `human_s` is found per recording).
+    `further`: the same of each further subset. `unsure_fraction` (the highest of a recording of the first subset),
+    `verdict`, `verdict_level` and `cautions` (as on the first screen of the run's own report).
 
     Raises
     ------
@@ -111,26 +111,35 @@ def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
     run = read_run(trained.path, only=())
     if not run.subsets:
         return {}
-    subset = run.subsets[0]
-    members = {member.recording: member.individual for member in run.members(subset)}
     found = {}
     for behavior in run.behaviors:
-        raw, full = run.score(behavior, subset, RAW), run.score(behavior, subset, FULL)
-        bouts = run.tables.bout_score(behavior, subset, FULL)
+        first, *further = [_pooled_scores(run, behavior, subset) for subset in run.subsets]
+        members = {member.recording for member in run.members(run.subsets[0])}
         rows = [row for row in run.tables.summary if row["behavior"] == behavior and row["recording"] in members]
         unsure = [row["unsure_fraction"] for row in rows if row["unsure_fraction"] is not None]
-        verdict = judge(evidence_of(run, behavior, subset))
-        found[behavior] = {
-            "subset": subset,
-            "n_individuals": len(set(members.values())),
-            "average_precision": raw["average_precision"] if raw else None,
-            "f1": full["f1"] if full else None,
-            "bout_f1": bouts["bout_f1_iou50"] if bouts else None,
+        verdict = judge(evidence_of(run, behavior, run.subsets[0]))
+        found[behavior] = first | {
+            "further": further,
             "unsure_fraction": max(unsure, key=lambda value: float(str(value)), default=None),
             "verdict": verdict.headline,
             "verdict_level": verdict.level,
+            "cautions": list(verdict.cautions),
         }
     return found
+
+
+def _pooled_scores(run: Run, behavior: str, subset: str) -> dict[str, Any]:
+    wanted = (behavior, subset, "total_s")
+    times = [r for r in run.tables.statistics_agreement if (r["behavior"], r["subset"], r["statistic"]) == wanted]
+    return {
+        "subset": subset,
+        "n_individuals": len({member.individual or member.recording for member in run.members(subset)}),
+        "average_precision": score_value(run, behavior, subset, AVERAGE_PRECISION),
+        "f1": score_value(run, behavior, subset, FRAME_F1),
+        "bout_f1": score_value(run, behavior, subset, BOUT_F1),
+        "bias_s": times[0]["bias"] if times else None,
+        "human_s": times[0]["human_mean"] if times else None,
+    }
 
 
 def open_trained_run(path: Path) -> TrainedRun:
@@ -157,6 +166,9 @@ def open_trained_run(path: Path) -> TrainedRun:
             f"{path} holds no trained heads (it has no folder heads), so it can predict nothing. Give the folder "
             "of a finished experiment, such as runs/exp1; one that was cut off goes on when it is started again."
         )
+    run.require_finished([HEADS])
+    for read in (run.config_path, run.provenance_path):
+        run.manifest.require(read)
     config = load_config(run.config_path)
     bundles = {behavior: run.head_path(behavior) for behavior in config.behavior_names()}
     missing = [behavior for behavior, folder in bundles.items() if not folder.is_dir()]
@@ -165,13 +177,20 @@ def open_trained_run(path: Path) -> TrainedRun:
         raise InputError(
             f"The run {path} {what}. Start the experiment again (it goes on where it stopped), then predict."
         )
-    trained = TrainedRun(path, config, bundles, {b: read_metadata(folder) for b, folder in bundles.items()})
+    trained = TrainedRun(path, config, bundles, {b: _metadata(run, folder) for b, folder in bundles.items()})
     _require_whole_recipes(trained)
     said = config.model_dump(mode="json", include={"center", "crop", "frame_step"})
     differing = list(_differences(said, _settings_of_then(trained.recipe)))
     if differing:
         raise _recipe_error(trained, differing, f"{run.config_path.name} says")
     return trained
+
+
+def _metadata(run: RunDir, bundle: Path) -> dict[str, Any]:
+    for path in sorted(bundle.iterdir()):
+        if not path.name.startswith("."):
+            run.manifest.require(path)
+    return read_metadata(bundle)
 
 
 def source_as_trained(trained: TrainedRun) -> FeatureSource[Any]:

@@ -30,7 +30,7 @@ from pipeline.report.words.method import method_words
 from pipeline.report.words.summary import notices, run_notes, summarize
 from pipeline.run_folder.evidence import BOUT_F1
 from pipeline.run_folder.reading import SUBSET_WORDS, Run, read_run, section
-from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.run_dir import FIGURES, RunDir
 from pipeline.run_folder.verdict import RULES
 
 # More of them than this are folded away, so that the page stays readable.
@@ -61,13 +61,15 @@ _SECTIONS = {
 }
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run_dir: Path, is_being_written: bool = False) -> Path:
     """Make a run folder's figures and its `report.html`, from the folder's files alone.
 
     Parameters
     ----------
     run_dir : Path
         Folder of one run whose scores are written.
+    is_being_written : bool
+        Whether this is a part of making the run; else its manifest is brought up to date.
 
     Returns
     -------
@@ -79,10 +81,12 @@ def write_report(run_dir: Path) -> Path:
     InputError
         When a file of the folder is missing or cannot be read, or the page cannot be written.
     """
-    run = read_run(run_dir)
+    run = read_run(run_dir, is_being_written=is_being_written)
     page = render("report.html.j2", _context(run))
     path = RunDir(run_dir).report_path
     write_text(path, page)
+    if not is_being_written:
+        RunDir(run_dir).manifest.update([path.name, FIGURES])
     return path
 
 

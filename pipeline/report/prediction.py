@@ -33,7 +33,8 @@ def found_in(run: Run) -> list[Row]:
         `behavior`, `n_recordings` (those with a known frame), `mean_fraction`, `sd_fraction`, `low_fraction` and
         `high_fraction` (share of known time, over recordings), `n_bouts`, `unsure_fraction` (mean share of frames
         with a probability that says neither yes nor no), `expected` (what the run that trained the heads says of
-        them, `trained_run.measured_scores`), and `strange`: recordings that are far more unsure than any of those.
+        them, `trained_run.measured_scores`), `measured` (its scores in each subset, () where it holds none), and
+        `strange`: recordings that are far more unsure than any of those.
     """
     if not is_prediction(run):
         return []
@@ -57,6 +58,7 @@ def _found(run: Run, behavior: str, expected: Mapping[str, Any]) -> Row:
         "n_bouts": sum(row["n_bouts"] or 0 for row in rows),
         "unsure_fraction": mean(unsure.values()) if unsure else None,
         "expected": expected,
+        "measured": (expected, *expected.get("further", ())) if expected else (),
         "strange": [name for name, share in unsure.items() if share > limit],
     }
 

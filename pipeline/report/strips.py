@@ -14,6 +14,8 @@ KIND_WORDS = {
     "missed": ("Missed", "human bouts that no predicted bout touches, the longest first"),
     "invented": ("Invented", "predicted bouts that touch no human bout, long and sure ones first"),
     "correct": ("Correct", "bouts on which human and model agree, the best first"),
+    "sure": ("Sure", "predicted bouts that nobody checked, long and sure ones first"),
+    "unsure": ("Unsure", "predicted bouts that nobody checked, those first of which the model is least sure"),
 }
 
 
@@ -39,7 +41,7 @@ def strip_groups(run: Run) -> list[Row]:
 
 def _picture(run: Run, strip: FilmStrip) -> Row:
     """What a strip shows in words (`caption`), its picture as a data URI (`image`), and its `file`."""
-    content = read_required(run.path / strip.file, lambda path: path.read_bytes())
+    content = read_required(RunDir(run.path), run.path / strip.file, lambda path: path.read_bytes())
     words = f"{strip.recording}, {strip.start_s:.1f}–{strip.stop_s:.1f} s"
     words += f", mean probability {ratio(strip.mean_probability)}"
     if strip.iou is not None:

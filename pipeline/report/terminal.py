@@ -19,7 +19,7 @@ _SUBSETS = {CROSS_VALIDATION: "cross-validated", TEST: "test", EVALUATION: "eval
 def print_comparison(comparison: Comparison) -> None:
     """Print a table of runs and behaviors, and for each behavior which run is best and whether that is real.
 
-    The highest of a column is bold; n/a stands for undefined.
+    The highest of a column is bold where the page has its star; n/a stands for undefined.
     """
     table = Table(title="Average precision (AP) of the probabilities, F1 after post-processing; all pooled")
     for heading in ("behavior", "run", "head", "backbone"):
@@ -44,6 +44,8 @@ def print_comparison(comparison: Comparison) -> None:
     for behavior in comparison.behaviors:
         for line in verdict_lines(comparison, behavior):
             console.print(escape(line), highlight=False)
+    for note in comparison.notes:
+        console.print(f"[yellow]{escape(note.title)}:[/] {escape(note.text)}", highlight=False, soft_wrap=True)
 
 
 def _score(comparison: Comparison, behavior: str, subset: str, run: str, score: str) -> str:

@@ -1,9 +1,10 @@
 """Corrected bouts: as a page hands them over, and as they are kept beside a run."""
 
+import csv
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 
 from common.errors import InputError
 from common.files import write_text
-from common.tables import read_table, write_table
+from common.seals import checked_text, is_stale, keep_changed, read_checked_text, read_seal, write_sealed
+from common.tables import read_table, table_text
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import PREDICTED, ExportRecording
 from pipeline.review.run_reading import Review
@@ -22,14 +24,20 @@ from pipeline.scoring.bouts.bouts import Bout
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "origin")
+COLUMNS = ("behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "origin", "model_frames")
 ORIGINS = ("model", "human", "edited")
+FROM_MODEL = "from_model"
 STATE_VERSION = 1
 """That of storage.js."""
+_UNFIT = (InputError, OSError, ValueError, KeyError, TypeError, ArithmeticError, csv.Error)
+
+
+Stretches = Mapping[str, Sequence[tuple[int, int]]]
+"""Frames [start, stop) by behavior, in order."""
 
 
 class CorrectedBout(NamedTuple):
-    """A bout, and whether it is as the model or the human had it, or was set by hand."""
+    """A bout, and whether it is the model's (left or accepted), as the human had it, or was set by hand."""
 
     bout: Bout
     origin: str
@@ -67,36 +75,74 @@ def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> li
     return sorted(corrected, key=lambda item: (item.bout.start_frame, item.bout.behavior))
 
 
+def parse_from_model(
+    found: Any, corrected: Sequence[CorrectedBout], behaviors: Sequence[str], n_frames: int
+) -> Stretches:
+    """Check which frames have the model's label, by behavior; None = those of the bouts that are the model's.
+
+    Raises
+    ------
+    ValueError
+        When it is something else, or a stretch lies outside the video or before the end of another.
+    """
+    if found is None:
+        return {behavior: _frames_of(corrected, behavior, "model") for behavior in behaviors}
+    if not isinstance(found, dict) or not set(found) <= set(behaviors):
+        raise ValueError(f"Expected stretches by behavior. Received: {found!r:.80}")
+    for stretches in found.values():
+        last = 0
+        for item in stretches if isinstance(stretches, list) else [None]:
+            start, stop = item if isinstance(item, list) and len(item) == 2 else (None, None)
+            if type(start) is not int or type(stop) is not int or not last <= start < stop <= n_frames:
+                raise ValueError(f"Expected stretches in order, within {n_frames} frames. Received: {stretches!r:.80}")
+            last = stop
+    return {behavior: [(start, stop) for start, stop in found.get(behavior, [])] for behavior in behaviors}
+
+
 def boris_tree(
-    run: Run, row: RecordingRow, video_path: Path | None, corrected: Sequence[CorrectedBout] = ()
+    run: Run,
+    row: RecordingRow,
+    video_path: Path | None,
+    corrected: Sequence[CorrectedBout] = (),
+    from_model: Stretches | None = None,
 ) -> dict[str, Any]:
     """A BORIS project with one observation of the corrected bouts, named as the recording.
 
-    Without bouts it is the frame that a page fills in.
+    Without `from_model` it is the frame that a page fills in.
     """
     names = run.names_in_annotations
     bouts = {PREDICTED: [replace(bout, behavior=names[bout.behavior]) for bout, _ in corrected]}
     exported = ExportRecording(row.recording, video_path, row.fps, row.n_frames, bouts)
     tree = boris_project([exported], run.ethogram, f"{run.name} {row.recording} corrected")
     tree["project_description"] = f"Corrected bouts of {row.recording} (run {run.name}), reviewed in Rearview."
-    tree["observations"][row.recording]["description"] = (
-        f"Corrected bouts, reviewed in Rearview.{_origins_text(corrected)}"
-    )
+    words = "Corrected bouts, reviewed in Rearview."
+    if from_model is not None:
+        words += _origins_text(corrected, {names[name]: own for name, own in from_model.items()}, row.n_frames)
+    tree["observations"][row.recording]["description"] = words
     return tree
 
 
-def _origins_text(corrected: Sequence[CorrectedBout]) -> str:
-    """Whose bouts these are; the same words as exports.js."""
-    if not corrected:
-        return ""
+def _origins_text(corrected: Sequence[CorrectedBout], from_model: Stretches, n_frames: int) -> str:
+    """Whose bouts and frames these are; the same words as exports.js, read back by the reader of projects."""
     model, human, edited = (sum(item.origin == origin for item in corrected) for origin in ORIGINS)
-    return f" Of {len(corrected)} bouts: {model} the model's, unchanged; {human} a human's, unchanged; {edited} edited."
+    counts = {name: sum(stop - start for start, stop in stretches) for name, stretches in from_model.items()}
+    return (
+        f" Of {len(corrected)} bouts: {model} the model's; {human} a human's, unchanged; {edited} edited. "
+        f"Frames of {n_frames} with the model's label: {json.dumps(counts, separators=(',', ':'), ensure_ascii=False)}"
+    )
 
 
 def write_corrections(
-    folder: Path, run: Run, row: RecordingRow, video_path: Path | None, corrected: Sequence[CorrectedBout]
+    folder: Path,
+    run: Run,
+    row: RecordingRow,
+    video_path: Path | None,
+    corrected: Sequence[CorrectedBout],
+    from_model: Stretches | None = None,
 ) -> list[Path]:
-    """Write `<recording>.boris` and `<recording>.csv`, each in one step.
+    """Write `<recording>.csv`, and `<recording>.boris` that is made from it, with their checksums.
+
+    What somebody changed in them without accepting it is kept under another name.
 
     Returns
     -------
@@ -108,16 +154,50 @@ def write_corrections(
     InputError
         When the folder cannot be written.
     """
+    names = run.names_in_annotations
+    if from_model is None:
+        from_model = parse_from_model(None, corrected, run.behaviors, row.n_frames)
     rows = []
     for bout, origin in corrected:
         frames = (bout.start_frame, bout.stop_frame, bout.n_frames)
         seconds = (n_frames / row.fps for n_frames in frames)
-        cells = (run.names_in_annotations[bout.behavior], *frames[:2], *seconds, origin)
+        cells = (names[bout.behavior], *frames[:2], *seconds, origin, _n_shared(bout, from_model[bout.behavior]))
         rows.append(dict(zip(COLUMNS, cells, strict=True)))
-    csv_path, boris_path = (folder / f"{row.recording}.{suffix}" for suffix in ("csv", "boris"))
-    write_table(csv_path, COLUMNS, rows)
-    write_text(boris_path, json.dumps(boris_tree(run, row, video_path, corrected), indent=1) + "\n")
+    csv_path, boris_path = _paths(folder, row.recording)
+    for kept in keep_changed([csv_path, boris_path]):
+        log.warning("A file of corrections was changed by something else than the review; it is kept in %s.", kept)
+    tree = boris_tree(run, row, video_path, corrected, from_model)
+    texts = {csv_path: table_text(COLUMNS, rows), boris_path: json.dumps(tree, indent=1) + "\n"}
+    write_sealed(texts, {FROM_MODEL: {names[behavior]: stretches for behavior, stretches in from_model.items()}})
     return [boris_path, csv_path]
+
+
+def mend_corrections(folder: Path, run: Run, review: Review, video_path: Path | None) -> None:
+    """Make a recording's BORIS project again from its CSV, where it is missing or older."""
+    csv_path, boris_path = _paths(folder, review.row.recording)
+    try:
+        if not is_stale(boris_path):
+            return
+        found = _csv_state(csv_path, run, review)
+        corrected = parse_corrections(found["bouts"], run.behaviors, review.row.n_frames)
+        from_model = parse_from_model(found[FROM_MODEL], corrected, run.behaviors, review.row.n_frames)
+        write_corrections(folder, run, review.row, video_path, corrected, from_model)
+        log.info("%s was made again from %s.", boris_path, csv_path.name)
+    except _UNFIT as error:
+        log.warning("%s was not made again from %s: %s", boris_path, csv_path.name, error)
+
+
+def _paths(folder: Path, recording: str) -> tuple[Path, Path]:
+    return folder / f"{recording}.csv", folder / f"{recording}.boris"
+
+
+def _frames_of(corrected: Sequence[CorrectedBout], behavior: str, origin: str) -> list[tuple[int, int]]:
+    own = (item.bout for item in corrected if (item.bout.behavior, item.origin) == (behavior, origin))
+    return [(bout.start_frame, bout.stop_frame) for bout in own]
+
+
+def _n_shared(bout: Bout, stretches: Sequence[tuple[int, int]]) -> int:
+    return sum(max(0, min(bout.stop_frame, stop) - max(bout.start_frame, start)) for start, stop in stretches)
 
 
 def annotations_cell(folder: Path, recording: str) -> str:
@@ -164,9 +244,10 @@ def saved_state(folder: Path, run: Run, review: Review) -> dict[str, Any] | None
         try:
             found = _csv_state(path, run, review) if path.suffix == ".csv" else _draft_state(path)
             corrected = parse_corrections(found["bouts"], run.behaviors, review.row.n_frames)
+            from_model = parse_from_model(found[FROM_MODEL], corrected, run.behaviors, review.row.n_frames)
             bouts = [[bout.behavior, bout.start_frame, bout.stop_frame, origin] for bout, origin in corrected]
-            return found | {"bouts": bouts}
-        except (InputError, OSError, ValueError, KeyError, TypeError) as error:
+            return found | {"bouts": bouts, FROM_MODEL: from_model}
+        except _UNFIT as error:
             log.warning("%s does not fit %s and is not shown in its page: %s", path, name, error)
     return None
 
@@ -180,12 +261,14 @@ def _draft_state(path: Path) -> dict[str, Any]:
         "unsaved": bool(draft["unsaved"]),
         "done": [str(key) for key in draft["done"]],
         "bouts": draft["bouts"],
+        FROM_MODEL: draft.get(FROM_MODEL),
     }
 
 
 def _csv_state(path: Path, run: Run, review: Review) -> dict[str, Any]:
     names = run.names_in_annotations
     ours = {names[behavior]: behavior for behavior in run.behaviors}
+    from_model = read_seal(path).get(FROM_MODEL)
     found = []
     for cells in read_table(path):
         start, stop = int(cells["start_frame"]), int(cells["stop_frame"])
@@ -199,12 +282,27 @@ def _csv_state(path: Path, run: Run, review: Review) -> dict[str, Any]:
         "unsaved": False,
         "done": [],
         "bouts": found,
+        FROM_MODEL: None if from_model is None else {ours[name]: own for name, own in from_model.items()},
     }
 
 
 def _draft(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(read_checked_text(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        log.warning("The unfinished work in %s can't be used: %s", path, error)
         return None
     return found if isinstance(found, dict) else None
+
+
+def write_draft(folder: Path, review: Review, content: Any) -> None:
+    """Keep unfinished work.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written.
+    """
+    write_text(draft_path(folder, review), checked_text(json.dumps(content, ensure_ascii=False)))

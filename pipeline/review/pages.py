@@ -16,9 +16,9 @@ from common.colors import behavior_colors
 from common.errors import InputError
 from common.files import write_text
 from common.templates import fill_template
-from features.video.reading import is_there
+from features.video.files import is_there
 from pipeline.films.browser_video import exact_rate
-from pipeline.review.corrections import boris_tree, corrections_folder, saved_state
+from pipeline.review.corrections import boris_tree, corrections_folder, mend_corrections, saved_state
 from pipeline.review.ranking import BUDGET_S, gain_s
 from pipeline.review.run_reading import Review
 from pipeline.review.scripts import FOLDER, INDEX_SCRIPTS, REVIEW_SCRIPTS, bundle
@@ -57,6 +57,7 @@ def write_pages(run: Run, reviews: Sequence[Review], folder: Path) -> Path:
     links = [None, *map(quote, names), None]
     for place, (name, review) in enumerate(zip(names, ordered, strict=True)):
         around = {"previous": links[place], "next": links[place + 2], "index": INDEX_PAGE}
+        mend_corrections(corrections_folder(run, folder), run, review, original_video(review))
         write_text(folder / name, _recording_page(run, review, folder, around))
     write_text(folder / INDEX_PAGE, _index_page(run, ordered))
     return folder / INDEX_PAGE

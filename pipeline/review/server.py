@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import sys
+import threading
 import webbrowser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,14 +25,15 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
 from common.errors import InputError
-from common.files import write_text
 from pipeline.review.corrections import (
+    FROM_MODEL,
     annotations_cell,
     corrections_folder,
-    draft_path,
     parse_corrections,
+    parse_from_model,
     read_drafts,
     write_corrections,
+    write_draft,
 )
 from pipeline.review.pages import INDEX_PAGE, media_name, original_video, page_name
 from pipeline.review.run_reading import Review
@@ -44,7 +46,8 @@ TOKEN_HEADER = "X-Rearview-Token"
 MOST_BYTES = 20_000_000
 _CHUNK_BYTES = 1 << 18
 _TYPES = {".html": "text/html; charset=utf-8", ".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+# No more digits than Python reads; nothing is as long as that.
+_RANGE = re.compile(r"bytes=([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
 
@@ -61,6 +64,7 @@ class Offer:
     reviews: Mapping[str, Review]
     corrections: Path
     token: str = field(default_factory=partial(secrets.token_urlsafe, 24))
+    saving: threading.Lock = field(default_factory=threading.Lock)
 
 
 def make_offer(run: Run, reviews: Sequence[Review], folder: Path, corrections: Path) -> Offer:
@@ -124,9 +128,9 @@ def requested_range(header: str, size: int) -> tuple[int, int] | None:
     -------
     (int, int) or None
         Half-open. None where nothing of the range is in the file. What isn't understood (several ranges, other
-        units) is answered with the whole file, as HTTP allows.
+        units, spaces within it) is answered with the whole file, as HTTP allows (RFC 9110, 14.2).
     """
-    match = _RANGE.fullmatch(header.replace(" ", ""))
+    match = _RANGE.fullmatch(header.strip(" \t"))
     if match is None or match.groups() == ("", ""):
         return 0, size
     first, last = match.groups()
@@ -138,10 +142,17 @@ def requested_range(header: str, size: int) -> tuple[int, int] | None:
     return start, min(size, int(last) + 1) if last else size
 
 
+def _refuse_constant(name: str) -> Any:
+    """No number of a page is infinite or none; JSON that says so would stop the page that is given it back."""
+    raise ValueError(f"Expected numbers. Received: {name}")
+
+
 class _Server(ThreadingHTTPServer):
     """Ends with the command, whatever a browser still waits for."""
 
     daemon_threads = True
+    # Of more callers at once than wait here, some systems turn the rest away.
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing where a browser went away; the rest is ours to mend."""
@@ -208,13 +219,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         row, folder = review.row, self.offer.corrections
         try:
-            content = json.loads(self.rfile.read(int(size)))
-            corrected = parse_corrections(content["bouts"], self.offer.run.behaviors, row.n_frames)
-            if what == "draft":
-                write_text(draft_path(folder, review), json.dumps(content, ensure_ascii=False) + "\n")
-                self._send_json({"saved": []})
-                return
-            paths = write_corrections(folder, self.offer.run, row, original_video(review), corrected)
+            content = json.loads(self.rfile.read(int(size)), parse_constant=_refuse_constant)
+            behaviors = self.offer.run.behaviors
+            corrected = parse_corrections(content["bouts"], behaviors, row.n_frames)
+            from_model = parse_from_model(content.get(FROM_MODEL), corrected, behaviors, row.n_frames)
+            # Of two saves at once, one comes after the other with all its files.
+            with self.offer.saving:
+                if what == "draft":
+                    write_draft(folder, review, content)
+                    self._send_json({"saved": []})
+                    return
+                paths = write_corrections(folder, self.offer.run, row, original_video(review), corrected, from_model)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._refuse(HTTPStatus.BAD_REQUEST, f"These are no corrections: {error}", keep=True)
         except InputError as error:
@@ -246,7 +261,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         with file:
             size = os.fstat(file.fileno()).st_size
-            found = requested_range(self.headers.get("Range", ""), size)
+            header = self._range()
+            found = requested_range(header, size)
             if found is None:
                 extra = {"Content-Range": f"bytes */{size}"}
                 self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain", 0, extra)
@@ -254,12 +270,21 @@ class _Handler(BaseHTTPRequestHandler):
             start, stop = found
             extra = {"Accept-Ranges": "bytes"}
             status = HTTPStatus.OK
-            if self.headers.get("Range") and (start, stop) != (0, size):
+            if header and (start, stop) != (0, size):
                 status = HTTPStatus.PARTIAL_CONTENT
                 extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
             self._begin(status, _TYPES.get(path.suffix.lower(), "application/octet-stream"), stop - start, extra)
             if self.command != "HEAD":
                 self._copy(file, start, stop, path)
+
+    def _range(self) -> str:
+        """The range that is asked for; "" where HTTP says that none counts: of a HEAD, and of a version that is past.
+
+        Files have no versions here, so that If-Range, which names one, never holds.
+        """
+        if self.command != "GET" or "If-Range" in self.headers:
+            return ""
+        return ", ".join(self.headers.get_all("Range", []))
 
     def _copy(self, file: BinaryIO, start: int, stop: int, path: Path) -> None:
         """Send a part of a file whose size was promised: whatever goes wrong now, there is no second answer."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from features.video.reading import UnreadableVideoError, check_video_file
+from features.video.files import UnreadableVideoError, check_video_file
 from pipeline.films.browser_video import make_browser_video, plays_in_browsers
 from pipeline.films.originals import find_original, has_content, metadata_of, require_made_here, require_no_original
 from pipeline.run_folder.recordings import RecordingRow
@@ -66,7 +66,7 @@ def page_video(
             )
         check_video_file(source)
         note = _note(source, video, row.video_sha256)
-        if plays_in_browsers(source):
+        if plays_in_browsers(source, row.fps):
             return PageVideo(source, note)
         require_no_original(copy, [source, *originals])
         require_made_here(copy)

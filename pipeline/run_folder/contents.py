@@ -22,7 +22,7 @@ from pipeline.run_folder.run_dir import (
     UNCALIBRATED_PREDICTIONS,
     RunDir,
 )
-from pipeline.run_folder.whole_files import read_required
+from pipeline.run_folder.whole_files import read_optional, read_required
 from pipeline.scoring.bouts.scores import IOU_NAMES
 from pipeline.scoring.statistics.ethology import STATISTICS
 
@@ -94,11 +94,11 @@ class Table:
         InputError
             When it is missing, or a column of it, or a number cannot be read.
         """
-        return read_required(self.path(run), self.read_file)
+        return read_required(run, self.path(run), self.read_file)
 
     def read_if_there(self, run: RunDir) -> list[Row]:
         """The same; no rows where there is no such table."""
-        return self.read(run) if self.path(run).exists() else []
+        return read_optional(run, self.path(run), self.read_file) or []
 
     def read_file(self, path: Path) -> list[Row]:
         """Read it from a file.

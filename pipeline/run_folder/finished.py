@@ -7,6 +7,7 @@ from common.errors import InputError
 from common.suggestions import listing
 from pipeline.config.schema import ExperimentConfig, load_config
 from pipeline.dataset.load import input_fingerprints, load_dataset
+from pipeline.run_folder.manifest import is_unread
 from pipeline.run_folder.run_dir import RunDir
 
 log = logging.getLogger(__name__)
@@ -34,14 +35,28 @@ def is_done_already(run: RunDir, config: ExperimentConfig, overwrite: bool) -> b
     if not run.is_finished():
         log.info("%s was begun before; what it finished with the same settings is used again.", run.path)
         return False
+    run.require_finished()
+    run.manifest.require(run.config_path)
     if not _has_same_settings(run, config):
         raise InputError(
             f"{run.path} already holds a finished run with other settings ({run.config_path} differs from what was "
             "asked for now). Choose another folder with --output or another `name:`, or add --overwrite to replace it."
         )
+    _require_whole(run)
     _require_same_inputs(run, config)
     log.info("%s is finished already, with the same settings. Add --overwrite to run it again.", run.path)
     return True
+
+
+def _require_whole(run: RunDir) -> None:
+    """Refuse to call a run finished whose files are damaged or gone; what nothing reads is no matter."""
+    findings = run.manifest.findings()
+    used = {name: state for name, state in findings.items() if state != "unknown" and not is_unread(name)}
+    if used:
+        raise run.manifest.complaint(used)
+    changed = [name for name, state in findings.items() if state == "changed"]
+    if changed:
+        log.warning("Not as written, though nothing reads them: %s. --stage report makes the report again.", changed)
 
 
 def _has_same_settings(run: RunDir, config: ExperimentConfig) -> bool:

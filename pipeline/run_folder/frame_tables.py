@@ -92,11 +92,11 @@ def read_timeline(run: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) ->
         When a file has other rows or columns than it should, or text in place of numbers.
     """
     path = run.predictions_path(row.recording)
-    table = read_optional(path, _read_numbers)
+    table = read_optional(run, path, _read_numbers)
     if table is None:
         return None
     labels_path = run.labels_path(row.recording)
-    labels_table = read_optional(labels_path, _read_numbers)
+    labels_table = read_optional(run, labels_path, _read_numbers)
     labels = None if labels_table is None else _columns(labels_table, behaviors, row, labels_path)
     return Timeline(
         recording=row.recording,
@@ -129,7 +129,7 @@ def read_baseline(run: RunDir, row: RecordingRow, timeline: Timeline, thresholds
         As `read_timeline`.
     """
     path = run.predictions_path(row.recording, BASELINE_PREDICTIONS)
-    table = read_optional(path, _read_numbers)
+    table = read_optional(run, path, _read_numbers)
     if table is None:
         return None
     probability = _columns(table, _probability_columns(timeline.behaviors)[2:], row, path).astype(np.float32)
@@ -176,7 +176,7 @@ def read_centers(run: RunDir, row: RecordingRow) -> CenterTrack | None:
         When the file has other rows or columns than it should, or text in place of numbers.
     """
     path = run.centers_path(row.recording)
-    table = read_optional(path, _read_numbers)
+    table = read_optional(run, path, _read_numbers)
     if table is None:
         return None
     values = _columns(table, CENTER_COLUMNS[1:], row, path)

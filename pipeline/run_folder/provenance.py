@@ -11,6 +11,7 @@ from typing import Any
 from common.files import write_text
 from common.notes import Doubt
 from pipeline.config.schema import ExperimentConfig
+from pipeline.run_folder.manifest import PROMISE
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.machine import REARVIEW_VERSION, describe_machine, git_state, package_versions
 from pipeline.training.embed import StageOne
@@ -32,6 +33,7 @@ def begin_evaluation() -> dict[str, Any]:
         "rearview_version": REARVIEW_VERSION,
         "started": now(),
         "finished": None,
+        **PROMISE,
         "command": " ".join(["python", *sys.argv]) if sys.argv[0] else "",
         "python": sys.version.split()[0],
         "packages": package_versions(),
@@ -84,6 +86,7 @@ class RunRecord:
         self._facts = facts
         self._stages: list[dict[str, Any]] = []
         self._since = time.monotonic()
+        run.manifest.remove()
         write_text(run.config_path, config_text)
         self._write()
 

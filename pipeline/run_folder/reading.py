@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from common.errors import InputError
 from common.suggestions import did_you_mean
 from common.tables import Row
+from pipeline.config.yaml_tree import parse_yaml
 from pipeline.dataset.labels import names_in_annotations
 from pipeline.run_folder.contents import BASELINE_SCORES, RECORDINGS, SCORES, TRAINING
 from pipeline.run_folder.frame_tables import read_baseline, read_timeline
@@ -18,7 +17,7 @@ from pipeline.run_folder.recordings import RecordingRow as RecordingRow
 from pipeline.run_folder.recordings import read_recordings
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import Tables, first_row, read_tables
-from pipeline.run_folder.whole_files import read_required
+from pipeline.run_folder.whole_files import read_optional, read_required
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.scores import POOLED, ScoreRow
 from pipeline.scoring.timeline import FULL, RAW, BehaviorTimeline, Timeline
@@ -55,7 +54,7 @@ class EpochRow:
 
 @dataclass(frozen=True)
 class Run:
-    """All that a run folder says."""
+    """All that a run folder says; `accepted`: files that somebody edited on purpose, and when they were accepted."""
 
     path: Path
     config: Mapping[str, Any]
@@ -69,6 +68,7 @@ class Run:
     timelines: Mapping[str, Timeline]
     baselines: Mapping[str, Timeline]
     tables: Tables
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -136,7 +136,7 @@ def section(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
+def read_run(run_dir: Path, only: Collection[str] | None = None, is_being_written: bool = False) -> Run:
     """Read everything that the report needs.
 
     Parameters
@@ -145,6 +145,8 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
         Folder of one run.
     only : collection of str, optional
         Recordings whose timelines are read; None = all.
+    is_being_written : bool
+        Whether this process is at work on it, so that its manifest is still to come.
 
     Returns
     -------
@@ -154,12 +156,15 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
     Raises
     ------
     InputError
-        When the folder is no run folder or its run never came to its end, or one of its files cannot be read.
+        When the folder is no run folder or its run never came to its end, or one of its files cannot be read or is
+        not as it was written.
     """
     folder = RunDir(run_dir)
     _require_run(folder)
-    config_text = read_required(folder.config_path, lambda path: path.read_text(encoding="utf-8"))
-    config = read_required(folder.config_path, lambda _: _parse_yaml(config_text))
+    if not is_being_written:
+        folder.require_finished()
+    config_text = read_required(folder, folder.config_path, lambda path: path.read_text(encoding="utf-8"))
+    config = read_required(folder, folder.config_path, lambda _: _parse_yaml(config_text))
     behaviors = _behaviors(folder.config_path, config)
     recordings, tables = read_recordings(folder), read_tables(folder)
     timelines, baselines = {}, {}
@@ -176,7 +181,7 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
         path=run_dir,
         config=config,
         config_text=config_text,
-        provenance=read_required(folder.provenance_path, _read_json) if folder.provenance_path.exists() else {},
+        provenance=read_optional(folder, folder.provenance_path, _read_json) or {},
         recordings=recordings,
         behaviors=behaviors,
         scores=tuple(SCORES.read(folder)),
@@ -185,6 +190,7 @@ def read_run(run_dir: Path, only: Collection[str] | None = None) -> Run:
         timelines=timelines,
         baselines=baselines,
         tables=tables,
+        accepted={name: entry.accepted for name, entry in folder.manifest.entries.items() if entry.accepted},
     )
 
 
@@ -210,7 +216,7 @@ def _require_run(folder: RunDir) -> None:
 
 
 def _parse_yaml(text: str) -> Mapping[str, Any]:
-    tree = YAML(typ="safe", pure=True).load(text)
+    tree = parse_yaml(text)
     if not isinstance(tree, Mapping):
         raise ValueError("it holds no `key: value` lines")
     return tree

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from common.names import unsafe_name_reason
 from common.tables import Row
-from features.video.reading import MAX_FPS
+from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.dataset.load import CheckedRecording
 from pipeline.run_folder.contents import RECORDINGS
 from pipeline.run_folder.run_dir import RunDir
@@ -75,11 +76,19 @@ def read_recordings(run: RunDir) -> tuple[RecordingRow, ...]:
 
 
 def _read_row(path: Path, number: int, cells: Row) -> RecordingRow:
+    # Other files of the folder are named after it: `../x` would name those of somebody else.
+    if reason := unsafe_name_reason(str(cells["recording"])):
+        raise _no_number(path, number, cells, "recording", f"a name that a file can have ({reason})")
     fps, n_frames = (_number(path, number, cells, name) for name in ("fps", "n_frames"))
-    if not 0 < fps <= MAX_FPS:
-        raise _no_number(path, number, cells, "fps", f"more than 0 and at most {MAX_FPS:g}")
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise _no_number(path, number, cells, "fps", f"from {MIN_FPS:g} to {MAX_FPS:g}")
     if n_frames < 1 or n_frames != int(n_frames):
         raise _no_number(path, number, cells, "n_frames", "a whole number, at least 1")
+    if reason := unsafe_name_reason(str(cells["recording"])):
+        raise InputError(
+            f"{path}, row {number}: the recording {str(cells['recording'])[:80]!r} can be no file name: {reason}. "
+            "Files of a run are named by its recordings. Was the file edited by hand, or is it damaged? Restore it."
+        )
     video_path = Path(str(cells["video_path"])) if cells["video_path"] else None
     known: dict[str, Any] = cells | {"fps": fps, "n_frames": int(n_frames), "video_path": video_path}
     return RecordingRow(**known)
@@ -98,6 +107,6 @@ def _number(path: Path, row: int, cells: Row, column: str) -> float:
 
 def _no_number(path: Path, row: int, cells: Row, column: str, expected: str) -> InputError:
     return InputError(
-        f"{path}, row {row} (recording {cells['recording']}): `{column}` should be {expected}, but it is "
+        f"{path}, row {row} (recording {str(cells['recording'])[:100]}): `{column}` should be {expected}, but it is "
         f"{cells[column]!r}. Was the file edited by hand? Restore it or run the experiment again with --overwrite."
     )

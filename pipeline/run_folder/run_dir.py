@@ -1,16 +1,17 @@
 """The folder of one run: what lies where, and how it is written so that nothing is lost.
 
 Every file is written to a temporary name and moved into place. A run counts as finished when its
-provenance says so; a finished run is never overwritten unless asked, and even then the old folder is
+manifest is there; a finished run is never overwritten unless asked, and even then the old folder is
 kept aside until the new one is finished.
 """
 
 import contextlib
+import functools
 import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from common.errors import InputError
 from common.files import write_text
+from pipeline.run_folder.manifest import PROMISE, Manifest
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ PREDICTION = "prediction"
 # What a human made in a run's folder: it outlives the run.
 CORRECTIONS, EXPORTS = "corrections", "exports"
 HUMAN_FOLDERS = (CORRECTIONS, EXPORTS)
+REVIEW, OVERLAYS = "review", "overlays"
 # What lies in a folder before its provenance does.
 _EARLY = {"config.yaml", "log.txt", "fits", *HUMAN_FOLDERS}
 _STUB = {"config.yaml", "log.txt", "provenance.json"}
@@ -61,8 +64,9 @@ class RunDir:
         self.figures_path = path / FIGURES
         self.corrections_path = path / CORRECTIONS
         self.exports_path = path / EXPORTS
-        self.review_path = path / "review"
-        self.overlays_path = path / "overlays"
+        self.review_path = path / REVIEW
+        self.overlays_path = path / OVERLAYS
+        self.manifest = Manifest(path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         # A path such as `.` has no name of its own.
         self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
         self._lock = FileLock(str(self._whole_path.parent / f".{self._whole_path.name}.lock"))
@@ -94,8 +98,43 @@ class RunDir:
         return self.path / HEADS / behavior
 
     def is_finished(self) -> bool:
-        """Whether the run came to its end: its provenance says so, and its report is there."""
-        return bool(self.read_provenance().get("finished")) and self.report_path.is_file()
+        """Whether the run came to its end: its manifest, written last, is there, and its report."""
+        return self.has_all_results() and self.report_path.is_file()
+
+    def has_all_results(self) -> bool:
+        """The same of a run whose report may be missing."""
+        return self.manifest.exists or (self.has_no_checksums() and bool(self.read_provenance().get("finished")))
+
+    def require_finished(self, needed: Collection[str] = ()) -> None:
+        """Raise unless the run came to its end, as far as its folder tells.
+
+        Parameters
+        ----------
+        needed : collection of str
+            Folders that must be whole, and with them the files that lie in the run's folder itself; none: what is
+            missing is said when it is read.
+
+        Raises
+        ------
+        InputError
+            When it did not, its manifest is damaged, or files are missing that it had: all of them are named.
+        """
+        if self.manifest.exists:
+            missing = self.manifest.missing(needed) if needed else []
+            if missing:
+                raise self.manifest.complaint(dict.fromkeys(missing, "missing"))
+        elif self.has_no_checksums():
+            _say_unchecked(self._whole_path)
+        else:
+            raise InputError(
+                f"The run {self.path} did not come to its end: it has no {self.manifest.path.name}, which is written "
+                "last. Start it again (the same command goes on where it stopped); if this is a copy, copy that file "
+                "as well."
+            )
+
+    def has_no_checksums(self) -> bool:
+        """Whether it was made when runs had no manifest yet, so that nothing can be checked."""
+        return not self.manifest.exists and not PROMISE.items() <= self.read_provenance().items()
 
     def is_prediction(self) -> bool:
         """Whether it holds predictions of new videos by another run's heads."""
@@ -231,6 +270,12 @@ class RunDir:
                 f"The folder {self.path} holds other files ({shown}), and no run of Rearview. Results would be "
                 "mixed with them: choose a new folder with --output."
             )
+
+
+@functools.cache
+def _say_unchecked(path: Path) -> None:
+    """Once for each run."""
+    log.info("%s was made before runs had checksums: its files are not checked.", path)
 
 
 def _move(names: Iterable[str], source: Path, target: Path) -> None:

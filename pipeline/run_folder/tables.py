@@ -112,7 +112,7 @@ def read_tables(run: RunDir) -> Tables:
     InputError
         When a table is there and cannot be read.
     """
-    choices = read_optional(CHOICES.path(run), lambda path: _choices(CHOICES.read_file(path)))
+    choices = read_optional(run, CHOICES.path(run), lambda path: _choices(CHOICES.read_file(path)))
     return Tables(tuple(choices or ()), **{name: tuple(table.read_if_there(run)) for name, table in _TABLES.items()})
 
 

@@ -1,18 +1,19 @@
 """Reading a file of a run folder, with errors that say what to do."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ruamel.yaml.error import YAMLError
-
 from common.errors import InputError
+from pipeline.run_folder.run_dir import RunDir
 
 Content = TypeVar("Content")
 
 
-def read_required(path: Path, read: Callable[[Path], Content]) -> Content:
-    """Read a file that must be there, and say which one is missing or broken."""
+def read_required(run: RunDir, path: Path, read: Callable[[Path], Content]) -> Content:
+    """Read a file of a run that must be there and as it was written; say which one is missing or broken."""
+    run.manifest.require(path)
     try:
         return read(path)
     except FileNotFoundError:
@@ -20,13 +21,13 @@ def read_required(path: Path, read: Callable[[Path], Content]) -> Content:
             f"A run folder holds {path.name}, but {path} does not exist. Give the folder of a run "
             "(for example runs/exp1) whose heads were trained, or run the experiment again."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, RecursionError) as error:
         raise InputError(
-            f"{path} cannot be read as a run's {path.name}: {str(error).splitlines()[0]}. "
+            f"{path} cannot be read as a run's {path.name}: {error}. "
             "It may have been edited or cut short; restore it or run the experiment again with --overwrite."
         ) from None
 
 
-def read_optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
-    """Read a file that may be absent; None where it is."""
-    return read_required(path, read) if path.exists() else None
+def read_optional(run: RunDir, path: Path, read: Callable[[Path], Content]) -> Content | None:
+    """Read a file that a run may be without; None where this one never had it."""
+    return read_required(run, path, read) if path.exists() or run.manifest.lists(path) else None

@@ -1,11 +1,13 @@
 """What `init` finds in a lab's folder: the rows of the table, and the facts of the starter experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InputError
 from pipeline.annotations import RawAnnotation
+from pipeline.dataset.findings import Finding
+from pipeline.dataset.label_findings import label_findings
 from pipeline.dataset.pairing.pairing import Pairing, Unpaired, VideoFiles, pair_files
 from pipeline.dataset.pairing.table_cells import (
     annotation_cell,
@@ -18,7 +20,7 @@ from pipeline.dataset.table import BLOB, COLUMNS
 from pipeline.starter.lab_folder import LabFolder, Skipped
 from pipeline.starter.labels import ChosenLabels, choose_annotator, choose_labels, tally_behaviors, unusable_names
 from pipeline.starter.poses import PoseAdvice, advise_by_videos, advise_on_poses
-from pipeline.starter.starter_yaml import StarterFacts
+from pipeline.starter.starter_yaml import StarterFacts, learnable_behaviors
 from pipeline.starter.videos import VideoHeader, read_video_header
 
 
@@ -36,7 +38,10 @@ class FoundRecording:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that `init` found, wrote and could not decide; `has_blob`: videos without a pose file got `blob`."""
+    """Everything that `init` found, wrote and could not decide.
+
+    `has_blob`: videos without a pose file got `blob`. `doubts`: what labels lack of the behaviors of the experiment.
+    """
 
     root: Path
     table_path: Path
@@ -46,6 +51,7 @@ class Findings:
     skipped: tuple[Skipped, ...]
     facts: StarterFacts
     has_blob: bool
+    doubts: tuple[Finding, ...] = ()
 
 
 def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, name: str, has_blob: bool) -> Findings:
@@ -74,7 +80,25 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
     unpaired = tuple(sorted([*pairing.unpaired, *refused]))
     facts = _facts(recordings, name, table_path)
     skipped = (*lab.skipped, *broken)
-    return Findings(lab.root, table_path, experiment_path, tuple(recordings), unpaired, skipped, facts, has_blob)
+    doubts = tuple(_doubts(recordings, facts))
+    return Findings(
+        lab.root, table_path, experiment_path, tuple(recordings), unpaired, skipped, facts, has_blob, doubts
+    )
+
+
+def _doubts(recordings: Sequence[FoundRecording], facts: StarterFacts) -> Iterator[Finding]:
+    """Yield what a run will warn of, as far as the headers of the videos tell it."""
+    kept, _ = learnable_behaviors(facts)
+    annotations: dict[tuple[str, str], RawAnnotation] = {}
+    n_frames: dict[str, int] = {}
+    for recording in recordings:
+        for who, annotation in recording.labels.read.items():
+            length = max(annotation.span.n_frames, 0 if annotation.span.complete else recording.header.n_frames)
+            # Labels of other lengths are told as such.
+            if length and n_frames.setdefault(recording.id, length) == length:
+                annotations[recording.id, who] = annotation
+    found = label_findings(annotations, {tally.names[0]: tally.names for tally in kept}, n_frames)
+    return (finding for finding in found if finding.severity == "warning")
 
 
 def _recordings(
@@ -107,11 +131,13 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) ->
     annotated = [recording for recording in recordings if recording.labels.sources]
     annotator = choose_annotator([list(recording.labels.sources) for recording in annotated])
     read: dict[str, dict[str, RawAnnotation]] = {r.id: r.labels.read for r in annotated}
+    tallies = tally_behaviors(read, annotator, {r.id: r.individual for r in annotated})
     points, columns = unusable_names([annotation for found in read.values() for annotation in found.values()])
     return StarterFacts(
         name,
         from_here(table_path),
-        tuple(tally_behaviors(read, annotator, {r.id: r.individual for r in annotated})),
+        # What one file can't tell ends a run that asks for it.
+        tuple(tally for tally in tallies if not set(points).intersection(tally.names)),
         tuple(points),
         tuple(columns),
         tuple(sorted({who for recording in annotated for who in recording.labels.sources})),

@@ -17,9 +17,7 @@ from common.errors import InputError
 from common.suggestions import listing
 from features.poses import READERS
 from features.poses.deeplabcut import read_header, require_video_poses
-from pipeline.annotations import FORMATS
-from pipeline.annotations.boris import aggregated, project, tabular
-from pipeline.annotations.boris.exports import media_by_observation
+from pipeline.annotations import FORMATS, media_by_observation
 from pipeline.annotations.frame_table import index_position, parse_cell
 from pipeline.annotations.opening import AnnotationFile, cell, open_annotation_file
 from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
@@ -29,7 +27,11 @@ from pipeline.dataset.table import COLUMNS
 MOST_FILES = 50_000
 MOST_LEVELS = 12
 _MOST_TEXT_BYTES = 1_000_000_000
-_TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".annot", ".boris", ".boris_gz", ".json")
+_UNPRINTABLE = "its name has a line break or another sign that a table can't hold; rename it"
+_TABLES = (
+    ".csv", ".tsv", ".txt", ".xlsx", ".ods", ".xls", ".html", ".htm", ".annot", ".boris", ".boris_gz", ".json", ".mat",
+)  # fmt: skip
+_NO_TEXT = (".xlsx", ".ods", ".xls", ".mat", ".boris", ".boris_gz")
 _ARRAYS = (".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
 _BORIS_NAMES = (".boris", ".boris_gz", ".json")
 _DEEPLABCUT_FOLDERS = {
@@ -110,16 +112,16 @@ def recognise(path: Path) -> frozenset[str]:
     if status.st_size > _MOST_TEXT_BYTES and path.suffix.casefold() in _TABLES:
         raise InputError("it is larger than 1 GB, which no table of one video is")
     is_table = path.suffix.casefold() in _TABLES
-    pose_format = "" if path.suffix.casefold() in (".xlsx", *_BORIS_NAMES) else _pose_format(path)
+    pose_format = "" if path.suffix.casefold() in (*_NO_TEXT, *_BORIS_NAMES) else _pose_format(path)
     has_labels = is_table and pose_format not in _POSES_ALONE and _holds_labels(path, pose_format)
     return frozenset(["poses"] * bool(pose_format) + ["annotations"] * has_labels)
 
 
 def sources_of(path: Path) -> list[AnnotationSource]:
-    """One source per observation of a BORIS file, named where there are several; one for a file that has none.
+    """One source per observation of a file that names videos, named where there are several; one for any other file.
 
-    Other annotation files hold one recording's labels and name no video. Empty for JSON that is no BORIS project, or
-    one without observations of videos.
+    BORIS' files do, FERAL's, and bout tables of several recordings. Empty for JSON of no known program, or a project
+    without observations of videos.
 
     Raises
     ------
@@ -128,15 +130,11 @@ def sources_of(path: Path) -> list[AnnotationSource]:
     """
     file = open_annotation_file(path)
     media: dict[str, list[str]] = {}
-    if file.is_project:
-        try:
-            media = project.media_by_observation(file)
-        except InputError:
-            if path.suffix.casefold().startswith(".boris"):
-                raise
-    for export in (tabular, aggregated):
-        if export.matches(file):
-            media = media_by_observation(export.events_of(file))
+    try:
+        media = media_by_observation(file)
+    except InputError:
+        if not file.is_project or path.suffix.casefold().startswith(".boris"):
+            raise
     found = [
         AnnotationSource(path, name if len(media) > 1 else "", tuple(dict.fromkeys(names)))
         for name, names in media.items()
@@ -149,8 +147,8 @@ def _pose_format(path: Path) -> str:
     try:
         found = next((name for name, reader in READERS.items() if reader.matches(path)), "")
         return "" if found == "npy_tracks" and not _are_tracks(path) else found
-    except (InputError, OSError, ValueError, zipfile.BadZipFile):
-        return ""  # neither text nor a known array: no file of ours
+    except Exception:  # neither text nor a known array; damaged arrays raise whatever their bytes lead to
+        return ""
 
 
 def _are_tracks(path: Path) -> bool:
@@ -166,7 +164,7 @@ def _holds_labels(path: Path, pose_format: str) -> bool:
     try:
         file = open_annotation_file(path)
     except InputError:
-        if path.suffix.casefold() in (".xlsx", ".boris", ".boris_gz"):
+        if path.suffix.casefold() in _NO_TEXT:
             raise
         return False  # some other program's text
     header = read_header(path, file.dialect) if pose_format == "deeplabcut_csv" else None
@@ -223,8 +221,7 @@ def _files(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
                 folders.remove(name)
         for path in (here / name for name in sorted(names) if not name.startswith((".", "~$"))):
             if not path.name.isprintable():
-                reason = "its name has a line break or another sign that a table can't hold; rename it"
-                skipped.append(Skipped(path, reason))
+                skipped.append(Skipped(path, _UNPRINTABLE))
             elif path.is_file():
                 n_files += 1
                 if n_files > MOST_FILES:
@@ -243,6 +240,8 @@ def _is_none_of_a_lab(folder: Path) -> bool:
 
 def _not_entered(folder: Path) -> str:
     """Why a folder is left aside; "" = it isn't."""
+    if not folder.name.isprintable():
+        return _UNPRINTABLE
     if folder.name.casefold() in _DEEPLABCUT_FOLDERS:
         return "DeepLabCut's own training images or networks"
     if (folder / "provenance.json").is_file() or ((folder / "config.yaml").is_file() and (folder / "fits").is_dir()):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.names import unsafe_name_reason
 from pipeline.annotations import AnnotationChoice, EventList, RawAnnotation, read_annotation
+from pipeline.annotations.cells import is_missing, says_background, says_unknown
 from pipeline.dataset.pairing.names import words_of
 from pipeline.dataset.pairing.pairing import PairedAnnotation, Unpaired, VideoFiles
 from pipeline.scoring.bouts.bouts import runs_of_true
@@ -18,7 +19,6 @@ from pipeline.starter.videos import VideoHeader
 CONSENSUS = "majority"
 _RESERVED = frozenset(("majority", "union", "intersection", "model", "consensus"))
 _HEADER_SLACK_FRAMES = 3
-_NOTHING = frozenset(("background", "none", "other", "nothing", "nobehavior", "nobehaviour", "no", "na", "unlabeled"))
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ class BehaviorTally:
 
     @property
     def is_nothing(self) -> bool:
-        """True for a name that says that no behavior was seen."""
-        return "".join(words_of(self.names[0])) in _NOTHING
+        """True for a name that says that no behavior was seen, or that nobody judged."""
+        name = self.names[0]
+        return says_background(name) or says_unknown(name) or is_missing(name)
 
 
 class _Candidate(NamedTuple):
@@ -148,7 +149,7 @@ def tally_behaviors(
 
 
 def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str]]:
-    """Behaviors that are point events only, and columns of tables that hold no labels."""
+    """Behaviors that are point events or in several streams, and columns of tables that hold no labels."""
     points: dict[str, None] = {}
     columns: dict[str, None] = {}
     for annotation in labels:

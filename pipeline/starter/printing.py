@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.dataset.equal_findings import equal_notes
 from pipeline.starter.findings import Findings, from_here
 from pipeline.starter.starter_yaml import LEAST_INDIVIDUALS, learnable_behaviors
 
@@ -22,7 +23,7 @@ def print_findings(findings: Findings) -> None:
     console = console if console.is_terminal else Console(width=_WIDTH)
     console.print(_table(findings))
     _print_lines(console, "Not paired", _unpaired(findings))
-    _print_lines(console, "Left aside", [f"{_short(a.path, findings.root)}: {a.reason}" for a in findings.skipped])
+    _print_lines(console, "Left aside", _left_aside(findings))
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "Please check", _checks(findings))
     written = [from_here(path) for path in (findings.table_path, findings.experiment_path)]
@@ -71,14 +72,42 @@ def _unpaired(findings: Findings) -> list[str]:
     return lines
 
 
+def _left_aside(findings: Findings) -> list[str]:
+    names = {_short(aside.path, findings.root): aside for aside in findings.skipped}
+    lines = {name: [f"{name}: {aside.reason}"] for name, aside in names.items()}
+    return equal_notes(lines, {name: [name, aside.path.name] for name, aside in names.items()})
+
+
 def _choices(findings: Findings) -> list[str]:
-    lines = []
+    lines: dict[str, list[str]] = {}
     for r in findings.recordings:
+        own = lines.setdefault(r.id, [])
         if len(r.files.poses) > 1:
             others = ", ".join(path.name for path in r.files.poses[1:])
-            lines.append(f"{r.files.video.name}: poses are read from {r.files.poses[0].name} (also there: {others}).")
-        lines += r.labels.notes
-    return lines
+            own.append(f"{r.files.video.name}: poses are read from {r.files.poses[0].name} (also there: {others}).")
+        own += r.labels.notes
+    return equal_notes(lines, _names(findings))
+
+
+def _doubts(findings: Findings) -> list[str]:
+    """What labels lack; what is the same for several recordings, once."""
+    lines: dict[str, list[str]] = {}
+    for finding in findings.doubts:
+        lines.setdefault(finding.recording, []).append(finding.note)
+    return equal_notes(lines, _names(findings))
+
+
+def _names(findings: Findings) -> dict[str, list[str]]:
+    """What a sentence about each recording may call it and its files."""
+    return {
+        r.id: [
+            r.id,
+            r.files.video.name,
+            *(path.name for path in r.files.poses),
+            *(name for paired in r.files.annotations for name in (paired.source.path.name, paired.source.observation)),
+        ]
+        for r in findings.recordings
+    }
 
 
 def _checks(findings: Findings) -> list[str]:
@@ -135,8 +164,11 @@ def _checks(findings: Findings) -> list[str]:
             f"{facts.poses.body_px:.0f} px long: 1.5 to 2 times the animal's length without its tail is right."
         )
     if facts.point_events:
-        lines.append(f"Point events have no duration and can't be behaviors: {_some(facts.point_events)}.")
-    return lines
+        lines.append(
+            "Point events, which have no duration, and behaviors that are in several streams of a file can't be used "
+            f"as they are: {_some(facts.point_events)}."
+        )
+    return lines + _doubts(findings)
 
 
 def _counted(number: int, what: str) -> str:

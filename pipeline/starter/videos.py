@@ -1,6 +1,6 @@
 """A video looked at: what its header says, that its first frame can be decoded, how large the animal is."""
 
-import math
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from common.errors import InputError
 from features.poses.blob import measure_length_px
 from features.video.foreground import N_SAMPLES, FrameSampler
-from features.video.reading import MAX_FPS, iter_bgr_frames, opened_video, read_header
+from features.video.reading import glance, require_rate
 
 _LOOKED_AT_S = 120.0  # enough for an animal to walk about
 
@@ -31,14 +31,14 @@ def read_video_header(path: Path) -> VideoHeader:
     InputError
         It can't be opened, has no frame, or no usable frame rate.
     """
-    frame = next(iter_bgr_frames(path), None)
-    if frame is None:
-        raise InputError(f"no frame of {path.name} can be decoded. Does it play in a video player?")
-    with opened_video(path) as capture:
-        fps, n_frames, _ = read_header(capture)
-    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
-        raise InputError(f"the header of {path.name} gives {fps:g} frames per second. Re-encode it with its true rate.")
-    return VideoHeader(fps, n_frames, frame.shape[1], frame.shape[0])
+    with closing(glance(path)) as glances:
+        first = next(glances, None)
+        if first is None:
+            raise InputError(f"no frame of {path.name} can be decoded. Does it play in a video player?")
+        header, picture = first
+        height_px, width_px = picture().shape[:2]
+    require_rate(path, header.fps)
+    return VideoHeader(header.fps, header.n_frames, width_px, height_px)
 
 
 def animal_length_px(path: Path, fps: float) -> float | None:
@@ -47,8 +47,9 @@ def animal_length_px(path: Path, fps: float) -> float | None:
     n_frames = round(_LOOKED_AT_S * fps)
     step = max(1, n_frames // N_SAMPLES)
     try:
-        for frame in islice(iter_bgr_frames(path, step), N_SAMPLES):
-            sampler.add(frame)
+        with closing(glance(path)) as glances:
+            for _, picture in islice(glances, 0, step * N_SAMPLES, step):
+                sampler.add(picture())
         return measure_length_px(sampler, path.name)
     except InputError:
         return None

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from models.bundle import is_bundle_of
 from pipeline.config.schema import ExperimentConfig
 from pipeline.runtime.progress import progress_bars
 from pipeline.training.embed import EmbeddedRecording
@@ -81,7 +82,9 @@ def run_stage_two(
     """
     started = time.monotonic()
     plan = FitPlan(config, recordings, folds, head_path)
-    outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), n_fits=plan.n_fits)
+    outcome = StageTwo(defaultdict(lambda: defaultdict(dict)), notes=plan.notes(), n_fits=plan.n_fits)
+    for note in outcome.notes:
+        log.warning("%s", note)
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
     sources = {r.id: r.source for r in recordings}
     with progress_bars() as bars:
@@ -135,7 +138,8 @@ class _Runner:
         results: dict[str, FitResult] = {}
         for job in jobs:
             stored = read_fit(job.path, job.fingerprint)
-            if stored is not None and (job.fit.bundle_path is None or job.fit.bundle_path.is_dir()):
+            bundle = job.fit.bundle_path
+            if stored is not None and (bundle is None or is_bundle_of(bundle, {"fit": job.fingerprint})):
                 results[job.fit.key] = stored
                 self.outcome.n_resumed += 1
                 self.display.finished(job.fit, stored, resumed=True)

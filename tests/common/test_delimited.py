@@ -66,6 +66,20 @@ def test_a_cell_without_end_is_an_input_error(tmp_path: Path):
         list(iter_rows(path, find_dialect(path)))
 
 
+def test_a_first_cell_without_end_is_an_input_error(tmp_path: Path):
+    path = tmp_path / "table.csv"
+    path.write_text("x" * 200_000 + ",b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="beyond row 0"):
+        list(iter_rows(path, find_dialect(path)))
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "x/" * 5000 + "y"])
+def test_names_that_the_system_takes_for_none_are_no_file(tmp_path: Path, name: str):
+    with pytest.raises(InputError, match="found nothing there") as caught:
+        require_file(tmp_path / name, "pose file")
+    assert len(str(caught.value)) < 2100 and "\0" not in str(caught.value)
+
+
 def test_require_file_tells_missing_folder_and_empty_apart(tmp_path: Path):
     empty = tmp_path / "empty.csv"
     empty.touch()

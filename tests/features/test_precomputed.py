@@ -4,11 +4,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.errors import InputError
 from features.cache.rows import cached_rows
 from features.cache.store import fingerprint, verify_caches
 from features.sources.precomputed import PrecomputedRows, count_precomputed_frames
+from tests.damage import damaged, fuzzed, read_or_refused
 
 N_FRAMES = 31
 
@@ -159,6 +162,27 @@ def test_cut_off_file_is_one_paragraph(tmp_path: Path, embeddings: np.ndarray, s
     with pytest.raises(InputError, match="can't be read") as caught:
         rows_of(path, N_FRAMES, 1)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "h5"])
+@fuzzed(60)
+@given(data=st.data())
+def test_whatever_is_damaged_it_is_rows_or_one_paragraph(tmp_path: Path, suffix: str, data: st.DataObject) -> None:
+    path = save(tmp_path, f".{suffix}", features=np.linspace(0, 9, 12).reshape(4, 3))
+    path.write_bytes(data.draw(damaged(path.read_bytes(), ())))
+    rows = read_or_refused(lambda: PrecomputedRows("m1", path, 4, 1))
+    assert rows is None or np.isfinite(whole(rows)).all()
+    assert (read_or_refused(lambda: count_precomputed_frames(path)) or 0) >= 0
+
+
+def test_a_declared_size_fills_no_memory(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("features", (4, 10**12), dtype="f4", chunks=(1, 1000))
+    with (tmp_path / "x.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (4, 10**12)})
+    for name in ("x.h5", "x.npy"):
+        with pytest.raises(InputError, match="can't be read as"):
+            PrecomputedRows("m1", tmp_path / name, 4, 1)
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -9,6 +9,7 @@ from common.errors import InputError
 from features.video import inspection as video_module
 from features.video.inspection import inspect_video
 from features.video.reading import iter_bgr_frames
+from features.video.survey import survey_video
 from tests.features.stage_one import HEIGHT_PX, WIDTH_PX, frame_number, write_video
 
 
@@ -17,34 +18,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("clips") / "clip.avi", 40, fps=12.5)
 
 
-class FakeCapture:
-    """A capture whose header says what a test wants."""
-
-    def __init__(self, fps: float = 10.0, header: float = 5.0, n_frames: int = 5) -> None:
-        self.properties = {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FRAME_COUNT: header, cv2.CAP_PROP_FOURCC: 0x34363248}
-        self.n_frames = self.left = n_frames
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return True
-
-    def get(self, which: int) -> float:
-        if which == cv2.CAP_PROP_POS_MSEC:
-            return 100.0 * (self.n_frames - self.left - 1)
-        return self.properties[which]
-
-    def grab(self) -> bool:
-        self.left -= 1
-        return self.left >= 0
-
-    def retrieve(self) -> tuple[bool, np.ndarray]:
-        return True, np.zeros((4, 6, 3), np.uint8)
-
-    def release(self) -> None:
-        pass
-
-
-def with_capture(monkeypatch: pytest.MonkeyPatch, capture: FakeCapture) -> None:
-    monkeypatch.setattr(video_module.cv2, "VideoCapture", lambda *arguments: capture)
+def with_header(monkeypatch: pytest.MonkeyPatch, clip: Path, **header: float) -> None:
+    """Have the header of a video say what a test wants."""
+    survey = survey_video(clip)
+    changed = replace(survey, header=survey.header._replace(**header))
+    monkeypatch.setattr(video_module, "survey_video", lambda path: changed)
 
 
 def test_inspect_tells_what_was_written(clip: Path) -> None:
@@ -118,23 +96,15 @@ def test_no_video_is_one_paragraph_with_its_name(not_a_video: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
 def test_absurd_frame_rate_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch, fps: float) -> None:
-    with_capture(monkeypatch, FakeCapture(fps=fps))
+    with_header(monkeypatch, clip, fps=fps)
     with pytest.raises(InputError, match="frames per second"):
         inspect_video(clip)
 
 
 def test_video_without_frames_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_capture(monkeypatch, FakeCapture(n_frames=0))
+    monkeypatch.setattr(video_module, "iter_frames", lambda path: iter(()))
     with pytest.raises(InputError, match="No frame"):
         inspect_video(clip)
-
-
-def test_undecodable_frame_is_told_by_number(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    capture = FakeCapture()
-    monkeypatch.setattr(capture, "retrieve", lambda: (capture.left > 2, np.zeros((4, 6, 3), np.uint8)))
-    with_capture(monkeypatch, capture)
-    with pytest.raises(InputError, match="Frame 2 of"):
-        list(iter_bgr_frames(clip))
 
 
 def test_cut_off_video_is_counted(tmp_path: Path, clip: Path) -> None:
@@ -149,19 +119,16 @@ def test_cut_off_video_is_counted(tmp_path: Path, clip: Path) -> None:
     assert remembered.n_missing_frames == 40 - video.n_frames, "a remembered outcome must tell as well"
 
 
-@pytest.mark.parametrize("header", [-1.0, 0.0, float("nan"), float("-inf")])
-def test_header_without_count_says_nothing_of_missing_frames(
-    clip: Path, monkeypatch: pytest.MonkeyPatch, header: float
-) -> None:
-    with_capture(monkeypatch, FakeCapture(header=header))
+def test_header_without_count_says_nothing_of_missing_frames(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_header(monkeypatch, clip, n_frames=0)
     video = inspect_video(clip)
-    assert (video.n_frames, video.n_frames_header, video.n_missing_frames) == (5, 0, 0)
+    assert (video.n_frames, video.n_frames_header, video.n_missing_frames) == (40, 0, 0)
 
 
 def test_a_header_that_is_a_little_off_is_nothing(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_capture(monkeypatch, FakeCapture(header=8.0))
+    with_header(monkeypatch, clip, n_frames=43)
     assert inspect_video(clip).n_missing_frames == 0
-    with_capture(monkeypatch, FakeCapture(header=9.0))
+    with_header(monkeypatch, clip, n_frames=44)
     assert inspect_video(clip).n_missing_frames == 4
 
 

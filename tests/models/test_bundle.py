@@ -12,8 +12,9 @@ import models
 from common.errors import InputError
 from common.files import sha256_of
 from models import bundle
-from models.bundle import load_bundle, save_bundle
+from models.bundle import is_bundle_of, load_bundle, read_metadata, save_bundle, update_metadata
 from models.heads import HeadConfig
+from models.network import shared_network
 from models.training import TrainedHead, TrainingConfig, train_head
 from tests.models.conftest import BINARY, SMALL_HEADS, MakeRecording
 
@@ -108,6 +109,43 @@ def test_a_flipped_byte_or_a_missing_file_is_noticed(name: str, saved: Path) -> 
         load_bundle(saved)
 
 
+def test_no_flipped_byte_of_the_header_is_used(saved: Path) -> None:
+    """Every byte of it in turn: refused, or another spelling of the very same header."""
+    path = saved / "head.json"
+    whole = path.read_bytes()
+    before = read_metadata(saved)
+    n_refused = 0
+    for position in range(0, len(whole), 3):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1 << position % 8]) + whole[position + 1 :])
+        try:
+            assert read_metadata(saved) == before
+        except InputError:
+            n_refused += 1
+    assert n_refused > 0.5 * len(whole) / 3
+
+
+@pytest.mark.parametrize("name", SMALL_HEADS)
+def test_equal_heads_are_equal_bytes(name: str, tmp_path: Path, make_recording: MakeRecording) -> None:
+    """Whatever the process built before: after a kill it starts somewhere else."""
+    first, again = tmp_path / "first", tmp_path / "again"
+    save_bundle(first, trained(SMALL_HEADS[name], make_recording), METADATA)
+    for other in SMALL_HEADS.values():
+        other.build(3, 8, BINARY, ())
+    shared_network.cache_clear()
+    save_bundle(again, trained(SMALL_HEADS[name], make_recording), METADATA)
+    for path in first.iterdir():
+        assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+    assert load_bundle(again)[1] == METADATA
+
+
+def test_a_bundle_is_known_by_what_it_was_made_from(saved: Path) -> None:
+    update_metadata(saved, {"fit": "abc"})
+    assert is_bundle_of(saved, {"fit": "abc"}) and not is_bundle_of(saved, {"fit": "abd"})
+    (saved / "scaler.npz").write_bytes((saved / "scaler.npz").read_bytes()[:-1])
+    assert not is_bundle_of(saved, {"fit": "abc"})
+    assert not is_bundle_of(saved.with_name("none"), {})
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -126,6 +164,8 @@ def test_a_damaged_header_is_told(text: str, told: str, saved: Path) -> None:
 def rewrite_header(saved: Path, **changes: Any) -> None:
     path = saved / "head.json"
     header = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    # As it was before it guarded itself.
+    header.pop("header_sha256", None)
     path.write_text(json.dumps(header), encoding="utf-8")
 
 
@@ -140,7 +180,7 @@ def test_a_bundle_of_another_time_is_told(saved: Path) -> None:
 
 def test_a_bundle_of_before_there_were_tasks_is_binary(saved: Path, make_recording: MakeRecording) -> None:
     header = json.loads((saved / "head.json").read_text(encoding="utf-8"))
-    assert header.pop("task") == "binary"
+    assert header.pop("task") == "binary" and header.pop("header_sha256")
     expected = load_bundle(saved)[0].predict(make_recording().embeddings)
     (saved / "head.json").write_text(json.dumps(header), encoding="utf-8")
     head, _ = load_bundle(saved)

@@ -10,8 +10,8 @@ before it isn't fixed, so such an export is refused.
 from common.errors import InputError
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
 from pipeline.annotations.boris.events import Event, to_frame
-from pipeline.annotations.boris.exports import select_events
-from pipeline.annotations.boris.media import MediaPart
+from pipeline.annotations.boris.exports import media_of, select_events
+from pipeline.annotations.boris.media import MediaPart, signs_of_another_video, true_cause_first
 from pipeline.annotations.cells import number
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 
@@ -44,6 +44,11 @@ def events_of(file: AnnotationFile) -> list[Event]:
     return [Event(row, cells) for row, cells in file.iter_records(*header)]
 
 
+def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
+    """Observation ids → names of their media."""
+    return media_of(events_of(file))
+
+
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     """Read the bouts.
 
@@ -54,7 +59,8 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         before its start; overlaps.
     """
     states, faults, part = select_events(file, events_of(file), wanted, _KINDS, ["start (s)", "stop (s)"])
-    found = [_bout(file, event, wanted, part) for event in states]
+    with true_cause_first(signs_of_another_video(file, part, (event["stop (s)"] for event in states), wanted)):
+        found = [_bout(file, event, wanted, part) for event in states]
     return collect_bouts(file, "boris_aggregated", found, faults, part.notes, part.watched)
 
 

@@ -4,9 +4,14 @@ Rows are states at times a fixed step apart, chosen at export; each is the state
 a step of a frame or less all frames are labelled. With a longer one (BORIS proposes 1 s) only the frames of
 the rows are scored, since what happened between them isn't in the file: this is noted. Where a step is so
 short that two rows of one frame differ, that frame is not scored.
+
+A behavior with modifiers has a column for each combination, ``grooming (paws|left)``. As in the other exports it is
+known by its plain name too: active where it is with any modifier.
 """
 
 import math
+import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,6 +23,7 @@ from pipeline.annotations.opening import AnnotationFile, Row, cell
 
 DESCRIPTION = "BORIS behaviors binary table (time, then a column of 0/1 per behavior)"
 _ROUNDING_S = 0.0005  # BORIS writes times to the millisecond
+_MODIFIED = re.compile(r"(.+?) \(.*\)")
 
 
 def matches(file: AnnotationFile) -> bool:
@@ -41,13 +47,34 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     rows = list(frame_rows(file, None, skips_blank=True))
     frames = _frames(file, rows, wanted)
     n_frames = max(wanted.n_frames, int(frames.max()) + 1)
-    columns = {name: _on_frames(column, frames, n_frames) for name, column in read_columns(rows, positions).items()}
+    columns = _with_plain_names(read_columns(rows, positions))
+    columns = {name: _on_frames(column, frames, n_frames) for name, column in columns.items()}
     n_scored = len(np.unique(frames))
     note = (
         f"{file.path.name} says what happened in {n_scored} of {n_frames} frames, one per time step of the export; the "
         "others are not scored. Export events (tabular or aggregated) from BORIS to have them all."
     )
-    return to_table(file, "boris_binary", columns, DESCRIPTION, (note,) if n_scored <= 0.9 * n_frames else ())
+    notes = (note,) if n_scored <= 0.9 * n_frames else ()
+    return to_table(file, "boris_binary", columns, notes, description=DESCRIPTION)
+
+
+def _with_plain_names(columns: Mapping[str, LabelColumn]) -> dict[str, LabelColumn]:
+    """The columns, and those of behaviors with modifiers under the behavior's name alone, before them."""
+    parts: dict[str, list[LabelColumn]] = {}
+    for name, column in columns.items():
+        modified = _MODIFIED.fullmatch(name)
+        parts.setdefault(modified[1] if modified else name, []).append(column)
+    return {name: _any_of(own) for name, own in parts.items()} | {
+        name: column for name, column in columns.items() if name not in parts
+    }
+
+
+def _any_of(columns: list[LabelColumn]) -> LabelColumn:
+    """One behavior from its modifiers: scored where any is active, or all are scored."""
+    if fault := next((column for column in columns if column.fault), None):
+        return fault
+    active = np.any([column.active for column in columns], axis=0)
+    return LabelColumn(active, active | np.all([column.scored for column in columns], axis=0))
 
 
 def _frames(file: AnnotationFile, rows: list[Row], wanted: Wanted) -> np.ndarray:

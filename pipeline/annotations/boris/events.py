@@ -100,8 +100,10 @@ def require_recorded(where: str, kind: str) -> None:
     """Raise where the observation (`kind` as BORIS names it) is none of a video."""
     if any(word in kind.casefold() for word in ("live", "picture", "image")):
         raise InputError(
-            f"{where}, is of an observation of the type {kind!r}, whose times are not those of a video. Only "
-            "observations of media files can be used."
+            f"{where}, is of an observation of the type {kind!r}, whose times are counted from the press of a button "
+            "and not from a video's first frame. Only observations of media files can be used as they are. If you know "
+            "when the video began, subtract that and write the bouts as a CSV, behavior,start_s,stop_s; else score the "
+            "video itself in BORIS."
         )
 
 

@@ -24,6 +24,7 @@ from pipeline.annotations.boris.media import (
     require_same_length,
     require_same_rate,
     same_media,
+    true_cause_first,
     unclear_media,
 )
 from pipeline.annotations.cells import is_given, number, seconds
@@ -32,7 +33,7 @@ from pipeline.annotations.opening import AnnotationFile
 _MEDIA_COLUMNS = ("media file name", "media file path", "media file")
 
 
-def media_by_observation(events: Iterable[Event]) -> dict[str, list[str]]:
+def media_of(events: Iterable[Event]) -> dict[str, list[str]]:
     """Observation ids → names of their media."""
     media: dict[str, list[str]] = {}
     for event in events:
@@ -62,18 +63,20 @@ def select_events(
             "selected? If really nothing happened, use a bout CSV with only its header "
             "behavior,start_frame,stop_frame."
         )
-    chosen = choose_observation(file, media_by_observation(events), wanted)
+    media = media_of(events)
+    chosen = choose_observation(file, media, wanted)
     events = [event for event in events if event["observation id"] == chosen]
     require_recorded(file.at(events[0].row), events[0]["observation type"])
-    times = [
-        (event, seconds(file.at(event.row), name, event[name]))
-        for event in events
-        for name in time_columns
-        if is_given(event[name])
-    ]
-    offset_s = _offset(file, events, max((time_s for _, time_s in times), default=0.0))
-    part = _part(file, events, [(event, time_s - offset_s) for event, time_s in times], wanted)
-    events = choose_subject(file, events, wanted)
+    with true_cause_first(other_video_doubts(file, media[chosen], wanted)):
+        times = [
+            (event, seconds(file.at(event.row), name, event[name]))
+            for event in events
+            for name in time_columns
+            if is_given(event[name])
+        ]
+        offset_s = _offset(file, events, max((time_s for _, time_s in times), default=0.0))
+        part = _part(file, events, [(event, time_s - offset_s) for event, time_s in times], wanted)
+        events = choose_subject(file, events, wanted)
     for event in events:
         if event["behavior type"] not in kinds or not event["behavior"]:
             raise InputError(

@@ -7,14 +7,17 @@ all times. The video is told by its file name, since only that stands in BORIS' 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from common.errors import InputError
+from common.names import canonical
 from common.notes import Doubt
 from common.suggestions import listing
 from pipeline.annotations.base import Wanted
+from pipeline.annotations.cells import seconds
 from pipeline.annotations.opening import AnnotationFile
 
 TOLERANCE_FRAMES = 1.0
@@ -133,6 +136,7 @@ def same_media(name: str, media: Iterable[str]) -> list[str]:
 
 def other_video_doubts(file: AnnotationFile, names: Sequence[str], wanted: Wanted) -> tuple[str, ...]:
     """A doubt where the only media file has quite another name than the video; a copy may have any."""
+    names = list({_pure(name).name.casefold(): name for name in names}.values())
     if len(names) != 1 or wanted.choice.media or not wanted.video_name:
         return ()
     scored, own = (_pure(name).stem.casefold() for name in (names[0], wanted.video_name))
@@ -148,8 +152,42 @@ def other_video_doubts(file: AnnotationFile, names: Sequence[str], wanted: Wante
     )
 
 
+def signs_of_another_video(
+    file: AnnotationFile, part: MediaPart, times: Iterable[str], wanted: Wanted
+) -> tuple[str, ...]:
+    """What speaks for another video, before anything else that is wrong: its name, and events behind the video's end.
+
+    `times` are the events', as written.
+    """
+    own_s = wanted.n_frames / wanted.fps
+    latest_s = max(map(_seconds, times), default=0.0) - part.start_s
+    if part.has_neighbours or latest_s * wanted.fps <= wanted.n_frames + TOLERANCE_FRAMES + wanted.tolerance_frames + 1:
+        return part.notes
+    return (
+        *part.notes,
+        f"{file.path.name} has events until {latest_s:g} s, but the video lasts {own_s:.4g} s: these are the labels of "
+        "another video, or it was cut after scoring.",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return seconds("", "", text)
+    except InputError:
+        return 0.0
+
+
+@contextmanager
+def true_cause_first(doubts: Sequence[str]) -> Iterator[None]:
+    """What is wrong with labels that seem to be of another video begins with that."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(" ".join([*doubts, str(error)])) if doubts else error from None
+
+
 def _pure(path: str) -> PurePosixPath:
-    return PurePosixPath(path.replace("\\", "/"))
+    return PurePosixPath(canonical(path).replace("\\", "/"))
 
 
 def require_same_rate(where: str, rates: Iterable[float | None], fps: float) -> None:

@@ -5,7 +5,9 @@ where BORIS 8 wrote it; a bout is two events of the same subject, code and modif
 state or a point event stands in the ethogram (``behaviors_conf``).
 """
 
+import contextlib
 import gzip
+import json
 import re
 import zlib
 from collections.abc import Iterable
@@ -13,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from common.errors import InputError
-from pipeline.annotations.base import EventList, Wanted, collect_bouts, model_doubts
+from common.names import canonical, canonical_names
+from pipeline.annotations.base import EventList, FoundBout, Frames, Wanted, collect_bouts, model_doubts
 from pipeline.annotations.boris.events import (
     Event,
     choose_observation,
@@ -25,13 +28,22 @@ from pipeline.annotations.boris.events import (
     require_recorded,
     to_frame,
 )
-from pipeline.annotations.boris.media import Media, MediaPart, Player, choose_media
+from pipeline.annotations.boris.media import (
+    Media,
+    MediaPart,
+    Player,
+    choose_media,
+    other_video_doubts,
+    signs_of_another_video,
+    true_cause_first,
+)
 from pipeline.annotations.boris.pairs import Press, pair_presses, unpaired
-from pipeline.annotations.cells import number
+from pipeline.annotations.cells import nearest_frame, number
 from pipeline.annotations.opening import AnnotationFile
 
 DESCRIPTION = "BORIS project (.boris)"
-_ORIGINS = re.compile(r"Of (?P<all>\d{1,9}) bouts: (?P<model>\d{1,9}) the model's, unchanged")
+_ORIGINS = re.compile(r"Of (?P<all>\d{1,9}) bouts: (?P<model>\d{1,9}) the model's")
+_FRAMES = re.compile(r"Frames of \d{1,9} with the model's label: (?=\{)")
 _MOST_BYTES = 200_000_000
 _FIELDS = ("time", "subject", "behavior", "modifier", "comment", "image index")
 
@@ -78,6 +90,8 @@ class _Behavior(BaseModel):
     code: str
     type: str
 
+    _names = field_validator("code", mode="before")(canonical_names)
+
     @property
     def is_state(self) -> bool:
         """True for a state event, with or without a coding map."""
@@ -86,6 +100,8 @@ class _Behavior(BaseModel):
 
 class _Subject(BaseModel):
     name: str
+
+    _names = field_validator("name", mode="before")(canonical_names)
 
 
 class _Project(BaseModel):
@@ -107,7 +123,7 @@ def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
     InputError
         No project of BORIS.
     """
-    return {name: _media_names(found) for name, found in _load(file.path).observations.items()}
+    return {canonical(name): _media_names(found) for name, found in _load(file.path).observations.items()}
 
 
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:
@@ -122,23 +138,38 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     if not matches(file):
         raise file.other_than(DESCRIPTION)
     project = _load(file.path)
-    media = {name: _media_names(found) for name, found in project.observations.items()}
+    observations = {canonical(name): found for name, found in project.observations.items()}
+    media = {name: _media_names(found) for name, found in observations.items()}
     if not media:
         raise InputError(f"The BORIS project {file.path.name} has no observations. Was it saved after scoring?")
     name = choose_observation(file, media, wanted)
     try:
-        observation = _Observation.model_validate(project.observations[name])
+        observation = _Observation.model_validate(observations[name])
     except ValidationError as error:
         raise _refused(file.path, error, f"observation {name!r}") from error
     require_recorded(file.path.name, observation.type)
     players = observation.players
     if not players:
         raise InputError(f"Observation {name!r} of {file.path.name} names no media file, so its times are no video's.")
-    part = choose_media(file, file.path.name, players, wanted)
+    with true_cause_first(other_video_doubts(file, media[name], wanted)):
+        part = choose_media(file, file.path.name, players, wanted)
+    watched = part.watched or _watched(observation.interval_s, part, wanted)
     part = replace(part, start_s=part.start_s + observation.time_offset)
     events = [_event(row, found) for row, found in enumerate(observation.events, start=1)]
     events = choose_subject(file, events, wanted, [subject.name for subject in project.subjects_conf.values()])
     states, points, faults = _by_kind(events, project)
+    with true_cause_first(signs_of_another_video(file, part, (event["time"] for event in states), wanted)):
+        found = _pair(file, states, part, wanted)
+    faults = {**point_faults(file, points), **faults}
+    doubts = _model_doubts(file, wanted, str(observation.description))
+    scored = collect_bouts(file, "boris_project", found, faults, (*part.notes, *doubts), watched)
+    # What the ethogram has and nobody pressed was watched for, and did not happen.
+    codes = [behavior.code for behavior in project.behaviors_conf.values() if behavior.is_state]
+    never = [code for code in codes if code not in (*scored.behaviors, *faults)]
+    return replace(scored, behaviors=(*scored.behaviors, *never))
+
+
+def _pair(file: AnnotationFile, states: Iterable[Event], part: MediaPart, wanted: Wanted) -> list[FoundBout]:
     presses = [
         Press(event, to_frame(file.at(event.row), ("time", event["time"]), event["image index"], wanted, part), "")
         for event in sorted(states, key=lambda event: number(event["time"]) or 0.0)
@@ -146,16 +177,21 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     found, left_open = pair_presses(file, presses)
     if left_open:
         raise unpaired(file, left_open[0], "START", "after it")
-    faults = {**point_faults(file, points), **faults}
-    watched = part.watched or _watched(observation.interval_s, part, wanted)
-    # As the review writes it; what was changed in BORIS since isn't known.
-    origins = _ORIGINS.search(str(observation.description))
-    doubts = model_doubts(file, int(origins["model"]), int(origins["all"])) if origins else ()
-    scored = collect_bouts(file, "boris_project", found, faults, (*part.notes, *doubts), watched)
-    # What the ethogram has and nobody pressed was watched for, and did not happen.
-    codes = [behavior.code for behavior in project.behaviors_conf.values() if behavior.is_state]
-    never = [code for code in codes if code not in (*scored.behaviors, *faults)]
-    return replace(scored, behaviors=(*scored.behaviors, *never))
+    return found
+
+
+def _model_doubts(file: AnnotationFile, wanted: Wanted, description: str) -> tuple[str, ...]:
+    """Whose labels these are, as the review wrote it down; what was changed in BORIS since isn't known."""
+    origins, frames = _ORIGINS.search(description), _FRAMES.search(description)
+    if origins is None:
+        return ()
+    counts: dict[str, int] = {}
+    if frames is not None:
+        # Somebody may have written on behind it, or into it.
+        with contextlib.suppress(ValueError, RecursionError):
+            found, _ = json.JSONDecoder().raw_decode(description[frames.end() :])
+            counts = {name: n for name, n in found.items() if type(n) is int}
+    return model_doubts(file, wanted, (int(origins["model"]), int(origins["all"])), counts)
 
 
 def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], list[Event], dict[str, str]]:
@@ -177,16 +213,22 @@ def _by_kind(events: Iterable[Event], project: _Project) -> tuple[list[Event], l
     return states, points, faults
 
 
-def _watched(interval_s: tuple[float, float], part: MediaPart, wanted: Wanted) -> tuple[int, int] | None:
-    """Frames within the observation's time interval; None where BORIS has no limits ([0, 0])."""
-    if not 0 <= interval_s[0] < interval_s[1] or part.has_neighbours:
+def _watched(interval_s: tuple[float, float], part: MediaPart, wanted: Wanted) -> Frames | None:
+    """Frames within the observation's time interval, which BORIS counts without the time offset; None = no limits.
+
+    An end of 0 is that of the observation.
+    """
+    first_s, last_s = interval_s
+    if interval_s == (0, 0) or first_s < 0 or 0 < last_s <= first_s:
         return None
-    start, stop = (round(min(time_s * wanted.fps, wanted.n_frames)) for time_s in interval_s)
-    return start, stop
+    own_s = wanted.n_frames / wanted.fps
+    ends_s = (min(max(end_s - part.start_s, 0.0), own_s) for end_s in (first_s, last_s or part.start_s + own_s))
+    start, stop = (nearest_frame(end_s, wanted.fps) for end_s in ends_s)
+    return None if (start, stop) == (0, wanted.n_frames) else (start, stop)
 
 
 def _event(row: int, found: list[Any]) -> Event:
-    texts = ["" if value is None else str(value).strip() for value in found]
+    texts = ["" if value is None else canonical(str(value).strip()) for value in found]
     return Event(row, dict(zip(_FIELDS, texts, strict=False)))
 
 

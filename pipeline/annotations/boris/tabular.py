@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
 from pipeline.annotations.boris.events import Event, to_frame
-from pipeline.annotations.boris.exports import select_events
-from pipeline.annotations.boris.media import MediaPart
+from pipeline.annotations.boris.exports import media_of, select_events
+from pipeline.annotations.boris.media import MediaPart, signs_of_another_video, true_cause_first
 from pipeline.annotations.boris.pairs import Press, pair_presses, unpaired
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 
@@ -52,6 +52,11 @@ def events_of(file: AnnotationFile) -> list[Event]:
     ]
 
 
+def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
+    """Observation ids → names of their media."""
+    return media_of(events_of(file))
+
+
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     """Pair STARTs and STOPs.
 
@@ -62,16 +67,17 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         without STOP or the reverse.
     """
     states, faults, part = select_events(file, events_of(file), wanted, _KINDS, ["time"])
-    presses = [
-        Press(
-            event,
-            to_frame(file.at(event.row), ("Time", event["time"]), event["image index"], wanted, part),
-            event["behavior type"],
-        )
-        for event in states
-    ]
-    found, left_open = pair_presses(file, presses)
-    last = [_until_the_end(file, press, found, wanted.n_frames, part) for press in left_open]
+    with true_cause_first(signs_of_another_video(file, part, (event["time"] for event in states), wanted)):
+        presses = [
+            Press(
+                event,
+                to_frame(file.at(event.row), ("Time", event["time"]), event["image index"], wanted, part),
+                event["behavior type"],
+            )
+            for event in states
+        ]
+        found, left_open = pair_presses(file, presses)
+        last = [_until_the_end(file, press, found, wanted.n_frames, part) for press in left_open]
     notes = tuple(
         f"{file.at(bout.row)}: {bout.behavior!r} has no STOP and is taken to last until the video's end, since BORIS' "
         "tabular export leaves out what was pressed there."

@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg")
+from common.names import canonical
+
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".mpg", ".mpeg", ".webm", ".mjpeg", ".flv", ".ogv", ".ts", ".mts",
+    ".m2ts", ".3gp", ".3g2", ".gif", ".h264", ".264", ".h265", ".hevc", ".asf", ".mxf", ".vob", ".dav", ".cine",
+)  # fmt: skip
 # Signs that stand for something (480A+, ♂) are words of their own, those that only separate are not.
 _WORD = re.compile(r"[^\W_]+|[^\w\s.,;:!?'\"()\[\]{}&@#$%^~=`´-]")
 _SEPARATORS = " _.-"
@@ -22,7 +27,8 @@ _DLC_MARK = re.compile(r"(?:DLC|DeepCut)(?=[_.\- ]|$)")
 _POSE_PROGRAM = re.compile(r"[ _.\-](?:dlc|deeplabcut|deepcut|sleap|superanimal)(?=[_.\- ]|$)", re.IGNORECASE)
 _POSE_WORD = re.compile(
     r"[ _.\-](?:analysis|predictions?|poses?|tracks?|tracking|tracked|trajectory|trajectories|centroids?|xy|coords|"
-    r"coordinates|positions?|keypoints?|boxes|ids|filtered|proofread|mp4|avi|mov|mkv|m4v|wmv|mpg|mpeg|webm)$",
+    r"coordinates|positions?|keypoints?|boxes|ids|filtered|proofread|"
+    rf"{'|'.join(suffix[1:] for suffix in VIDEO_SUFFIXES)})$",
     re.IGNORECASE,
 )
 # SLEAP writes labels.v001.000_<video>.analysis.h5.
@@ -57,7 +63,7 @@ _DLC_DERIVED = re.compile(r"(?:DLC|DeepCut)[_.\- ].*|[_ ](?:labeled|labelled)$")
 @lru_cache(maxsize=50_000)  # every file is compared with every video
 def raw_words(text: str) -> tuple[str, ...]:
     """Words as they are written: runs of letters and digits, and signs such as +."""
-    return tuple(_WORD.findall(unicodedata.normalize("NFC", text)))
+    return tuple(_WORD.findall(canonical(text)))
 
 
 @lru_cache(maxsize=50_000)
@@ -71,11 +77,6 @@ def fold(word: str) -> str:
 def words_of(text: str) -> tuple[str, ...]:
     """The folded words of a name."""
     return tuple(fold(word) for word in raw_words(text))
-
-
-def literal(text: str) -> str:
-    """A name as it is written, whichever way its accents are stored."""
-    return unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=50_000)
@@ -115,7 +116,7 @@ def pose_preference(path: Path) -> tuple[object, ...]:
     suffix = path.suffix.casefold()
     is_role = words_of(stem)[-1:] in (("boxes",), ("ids",))
     kind = kinds.index(suffix) if suffix in kinds else len(kinds)
-    return (not marked, is_role, not filtered, len(plain), numbers, kind, literal(path.name), path.as_posix())
+    return (not marked, is_role, not filtered, len(plain), numbers, kind, canonical(path.name), path.as_posix())
 
 
 def is_label_word(word: str) -> bool:

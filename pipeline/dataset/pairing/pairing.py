@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from common.names import canonical
 from pipeline.dataset.pairing.folders import closeness, contradict
 from pipeline.dataset.pairing.names import (
     annotator_of,
     fold,
     is_camera_word,
     is_label_word,
-    literal,
     pose_cores,
     pose_preference,
     raw_words,
@@ -108,7 +108,7 @@ def find_poses(video_path: Path, candidates: Sequence[Path]) -> list[Path]:
     """
     wanted = words_of(video_path.stem)
     fitting = [path for path in candidates if wanted in map(words_of, pose_cores(path.stem))]
-    literally = [path for path in fitting if literal(video_path.stem) in map(literal, pose_cores(path.stem))]
+    literally = [path for path in fitting if canonical(video_path.stem) in map(canonical, pose_cores(path.stem))]
     # `480A+` and `480A-` have the same words: where the spelling tells, it does.
     return sorted(literally or fitting, key=pose_preference)
 
@@ -179,7 +179,7 @@ def _pose_fit(video: Path, path: Path) -> _Fit | None:
     stem, folder = words_of(video.stem), words_of(video.parent.name)
     for core in pose_cores(path.stem):
         words = words_of(core)
-        n_literal = len(video.stem) if literal(core) == literal(video.stem) else 0
+        n_literal = len(video.stem) if canonical(core) == canonical(video.stem) else 0
         if words and words == stem:
             return _Fit(video, len(words), _EXACT, n_literal)
         if words and folder and words == folder + stem:
@@ -194,7 +194,7 @@ def _label_fit(video: Path, source: AnnotationSource) -> _Fit | None:
     cores = [source.name] if source.observation else pose_cores(source.name)
     for core in cores:
         words = words_of(core)
-        n_literal = len(video.stem) if literal(video.stem) in literal(core) else 0
+        n_literal = len(video.stem) if canonical(video.stem) in canonical(core) else 0
         if words and words in (stem, folder + stem):
             return _Fit(video, len(words), _EXACT, n_literal)
         rest = _beside(raw_words(core), stem)
@@ -266,8 +266,9 @@ def _media_videos(videos: Sequence[Path], source: AnnotationSource) -> dict[Path
     found: dict[Path, str] = {}
     for media in dict.fromkeys(source.media):
         place = Path(media.replace("\\", "/"))
-        fitting = [video for video in videos if video.name.casefold() == place.name.casefold()]
-        fitting = fitting or [video for video in videos if video.stem.casefold() == place.stem.casefold()]
+        name, stem = (canonical(text).casefold() for text in (place.name, place.stem))
+        fitting = [video for video in videos if canonical(video.name).casefold() == name]
+        fitting = fitting or [video for video in videos if canonical(video.stem).casefold() == stem]
         for near in (place, source.path):
             fitting = _greatest(fitting, partial(closeness, path=near))
         if len(fitting) == 1:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.names import unsafe_name_reason
+from common.names import canonical, invisible_letters, unsafe_name_reason
 from pipeline.dataset.pairing.names import fold, is_camera_word, is_date, raw_words, session_places
 from pipeline.dataset.pairing.pairing import PairedAnnotation
 
@@ -19,7 +19,9 @@ _PART = re.compile(r"#[a-z]+=")
 
 def safe_name(text: str, otherwise: str) -> str:
     """A name that is safe as a file name, blanks as `_`; `otherwise` where nothing of it is."""
-    name = _UNSAFE.sub("_", text).strip("_ .") or otherwise
+    hidden = set(invisible_letters(text))
+    seen = "".join("_" if letter in hidden else letter for letter in canonical(text))
+    name = _UNSAFE.sub("_", seen).strip("_ .") or otherwise
     while len(name.encode("utf-8")) > _LONGEST_ID_BYTES:
         name = name[:-1].rstrip("_ .")
     return f"{otherwise}_{name}" if unsafe_name_reason(name) or name.casefold() == _POOLED else name

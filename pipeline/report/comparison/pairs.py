@@ -78,6 +78,12 @@ def shared_recordings(runs: Mapping[str, Run], behavior: str, subset: str) -> tu
     )
 
 
+def have_same_basis(runs: Mapping[str, Run], behavior: str, subset: str) -> bool:
+    """Whether all runs scored the same recordings against the same labels, so that their scores can be ranked."""
+    scored = {name for run in runs.values() for name in scored_arrays(run, behavior, subset)}
+    return scored == set(shared_recordings(runs, behavior, subset))
+
+
 def pair_runs(first: Run, second: Run, behavior: str, subset: str) -> Pair:
     """Put the recordings of two runs side by side."""
     others = {row.recording: row.individual for row in second.members(subset)}

@@ -8,7 +8,14 @@ from typing import NamedTuple
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
 from pipeline.report.comparison.differences import SCORES, Difference, baseline_differences, run_differences
-from pipeline.report.comparison.pairs import name_runs, pair_runs, rivals_in, scored_arrays, shared_recordings
+from pipeline.report.comparison.pairs import (
+    have_same_basis,
+    name_runs,
+    pair_runs,
+    rivals_in,
+    scored_arrays,
+    shared_recordings,
+)
 from pipeline.report.comparison.scores import RANKED_SUBSETS, ScoreValue, Standing, find_standing, score_values
 from pipeline.report.comparison.thesis import ThesisBlock, thesis_blocks
 from pipeline.run_folder.reading import SUBSET_WORDS, Run, section
@@ -39,6 +46,8 @@ class Comparison:
         By `KEY`: behavior, subset, run and score.
     standings : mapping of str to Standing
         One per behavior.
+    same_basis : frozenset of (str, str)
+        Behaviors and subsets in which all runs scored the same recordings against the same labels.
     differences : tuple of Difference
         Between runs: against the best, and against the reference where it is another.
     baseline_differences : tuple of Difference
@@ -53,6 +62,7 @@ class Comparison:
     reference: str | None
     values: Mapping[tuple[str, str, str, str], ScoreValue]
     standings: Mapping[str, Standing]
+    same_basis: frozenset[tuple[str, str]]
     differences: tuple[Difference, ...]
     baseline_differences: tuple[Difference, ...]
     thesis: tuple[ThesisBlock, ...]
@@ -68,7 +78,9 @@ class Comparison:
         return self.values.get((behavior, subset, run, score))
 
     def is_highest(self, behavior: str, subset: str, run: str, score: str) -> bool:
-        """Whether no run has more, to the three decimals that are shown, and at least two runs compete."""
+        """Whether no run has more, to the three decimals that are shown; at least two compete on the same basis."""
+        if (behavior, subset) not in self.same_basis:
+            return False
         found = {name: self.value(behavior, subset, name, score) for name in self.runs}
         known = {name: round(v.value, 3) for name, v in found.items() if v is not None and v.value is not None}
         return len(known) > 1 and known.get(run) == max(known.values())
@@ -109,6 +121,7 @@ def compare_runs(runs: Sequence[Run], reference: str | None = None) -> Compariso
             for score, value in score_values(run, behavior, subset)
         },
         standings=standings,
+        same_basis=frozenset(place for place in places if have_same_basis(rivals_in(named, *place), *place)),
         differences=tuple(
             item
             for behavior, subset in places
@@ -118,6 +131,15 @@ def compare_runs(runs: Sequence[Run], reference: str | None = None) -> Compariso
         baseline_differences=tuple(item for place in places for item in baseline_differences(named, *place)),
         thesis=tuple(thesis_blocks(named, behaviors)),
         notes=(*_unequal_ground(named, places), *_protocols(named), *_backbones(named)),
+    )
+
+
+def share_anything(comparison: Comparison) -> bool:
+    """Whether any two runs scored a recording against the same labels."""
+    return any(
+        pair_runs(run, other, behavior, subset).recordings
+        for run, other in combinations(comparison.runs.values(), 2)
+        for behavior, subset in product(comparison.behaviors, RANKED_SUBSETS)
     )
 
 
@@ -142,7 +164,7 @@ def _only_in_some(rivals: Mapping[str, Run], behavior: str, subset: str) -> Iter
     basis = (
         f"The best is looked for among the {n_shared} that all have; each difference is over those that both have."
         if n_shared
-        else "No recording is in all of them, so that the best is found by numbers about different recordings."
+        else "No recording is in all of them, so that none is called the best."
     )
     yield f"the runs scored different recordings ({SUBSET_WORDS[subset]}: {counts}). {basis}"
 
@@ -152,8 +174,8 @@ def _unlike_pairs(rivals: Mapping[str, Run], behavior: str, subset: str) -> Iter
         relabelled = pair_runs(run, other, behavior, subset).relabelled
         if relabelled:
             yield (
-                f"the human labels of {', '.join(relabelled)} differ between {first} and {second}; left out of their "
-                f"difference ({SUBSET_WORDS[subset]})."
+                f"the human labels of {', '.join(relabelled)} differ between {first} and {second}: their scores can't "
+                f"be compared, and what differs is left out of their difference ({SUBSET_WORDS[subset]})."
             )
         mine, theirs = ({row.recording: row.individual for row in r.members(subset)} for r in (run, other))
         unlike = [name for name in mine if theirs.get(name) and mine[name] and mine[name] != theirs[name]]

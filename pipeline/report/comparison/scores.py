@@ -71,9 +71,10 @@ class Standing:
     values : mapping of str to (float or None)
         Average precision of every run that has the behavior, pooled over `recordings`.
     recordings : tuple of str
-        Those that all these runs share; () = each run by all its own, for they share none.
+        Those that all these runs scored against the same labels; () = none, and `values` are each run's own.
     best : str or None
-        The highest; the first given of equals. None for fewer than two runs with a value.
+        The highest; the first given of equals. None for fewer than two runs with a value, or where they share no
+        recording: numbers about different labels have no best.
     """
 
     subset: str = ""
@@ -81,20 +82,26 @@ class Standing:
     recordings: tuple[str, ...] = ()
     best: str | None = None
 
+    @property
+    def known(self) -> dict[str, float]:
+        """The runs that have a value."""
+        return {name: value for name, value in self.values.items() if value is not None}
+
 
 def find_standing(runs: Mapping[str, Run], behavior: str) -> Standing:
-    """Rank the runs by cross-validated average precision (that of tests where nothing is cross-validated)."""
-    alone = None
+    """Rank the runs by average precision: cross-validated, else (where that can't be compared) that of tests."""
+    unranked: list[Standing] = []
     for subset in RANKED_SUBSETS:
         rivals = rivals_in(runs, behavior, subset)
         recordings = shared_recordings(rivals, behavior, subset)
         values = {name: _average_precision(run, behavior, subset, recordings) for name, run in rivals.items()}
         known = {name: value for name, value in values.items() if value is not None}
-        if len(known) > 1:
+        if len(known) > 1 and recordings:
             return Standing(subset, values, recordings, max(known, key=lambda name: known[name]))
-        if known and alone is None:
-            alone = Standing(subset, values, recordings)
-    return alone or Standing()
+        if known:
+            unranked.append(Standing(subset, values, recordings))
+    # What could have been ranked tells more than what one run alone has.
+    return max(unranked, key=lambda standing: len(standing.known) > 1, default=Standing())
 
 
 def _average_precision(run: Run, behavior: str, subset: str, recordings: Sequence[str]) -> float | None:

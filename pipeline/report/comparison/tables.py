@@ -120,7 +120,8 @@ def _score_table(comparison: Comparison, subset: str) -> str:
     caption = (
         f"Pooled scores ({SUBSET_WORDS[subset]}) with 95\\,\\% intervals by bootstrap over individuals. AP: average "
         "precision of the probabilities; frame F1 and bout F1 (IoU 0.5) after post-processing; "
-        "baseline: AP of the run's own baseline; chance: share of positive frames. Bold: the highest."
+        "baseline: AP of the run's own baseline; chance: share of positive frames. Bold: the highest, "
+        "where all runs scored the same recordings against the same labels."
     )
     heading = ["Run", "AP", "Frame F1", "Bout F1", "Baseline", "Chance"]
     return latex.table(caption, f"tab:scores-{_label(subset)}", "lrrrrr", [heading], blocks)

@@ -61,10 +61,18 @@ def headline(comparison: Comparison, behavior: str) -> str:
     standing = comparison.standings[behavior]
     where = SUBSET_WORDS.get(standing.subset, "")
     if standing.best is not None:
-        return f"{standing.best} is best: AP {ratio(standing.values[standing.best])} in {where}"
-    known = {name: value for name, value in standing.values.items() if value is not None}
+        part = ""
+        if (behavior, standing.subset) not in comparison.same_basis:
+            part = f" over the {len(standing.recordings)} that all runs scored against the same labels"
+        return f"{standing.best} is best: AP {ratio(standing.values[standing.best])} in {where}{part}"
+    known = standing.known
     if not known:
         return "no run has a score"
+    if len(known) > 1:
+        return (
+            f"none is called the best: no recording was scored by all of them against the same labels, in {where}. "
+            "Compare those that share their labels"
+        )
     (name,) = known
     return f"only {name} has a score: AP {ratio(known[name])} in {where}"
 

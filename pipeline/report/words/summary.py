@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.suggestions import listing
 from common.tables import Row, number
 from common.wording import count, decimal, percent, ratio
 from pipeline.run_folder.evidence import (
@@ -171,6 +172,9 @@ def notices(run: Run) -> list[Notice]:
     if backbone.get("note"):
         title = f"The backbone used is {backbone.get('used', 'another')}, not {backbone.get('requested', 'as asked')}"
         found.append(Notice("warning", title, str(backbone["note"])))
+    if run.accepted:
+        text = f"{listing(run.accepted, 5)}: edited after the run, and accepted with verify --accept."
+        found.append(Notice("warning", "Not all files are as the run wrote them", text))
     if run.config.get("protocol") == "thesis" and CROSS_VALIDATION in run.subsets:
         text = (
             "Early stopping looked at the recording that was then scored, as in the published protocol. "

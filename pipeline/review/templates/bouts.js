@@ -26,6 +26,33 @@ export function startingBouts({ model, human, unscored, n_frames }, source) {
   return bouts.map((bout) => Object.freeze({ ...bout, origin: isScored(bout) ? "human" : "model" }));
 }
 
+// The frames whose label is the model's where a correction begins so, for each behavior.
+export function startingStretches({ human, unscored, n_frames, behaviors }, source) {
+  return behaviors.map((_, i) => (source === "nothing" ? [] : source === "human" && human ? unscored[i] : [[0, n_frames]]));
+}
+
+// Spans in order, those that overlap or touch made one.
+export function joined(spans) {
+  const found = [];
+  for (const [start, stop] of [...spans].sort((a, b) => a[0] - b[0])) {
+    if (found.length && start <= found.at(-1)[1]) found.at(-1)[1] = Math.max(found.at(-1)[1], stop);
+    else found.push([start, stop]);
+  }
+  return found;
+}
+
+// What of some spans lies in none of others.
+export function minus(spans, others) {
+  const gone = joined(others);
+  return spans.flatMap(([start, stop]) => gaps(gone, start, stop));
+}
+
+// Frames of one behavior that are a bout in one of two lists only.
+export function changedSpans(before, after, behavior) {
+  const [ours, theirs] = [before, after].map((list) => list.filter((bout) => bout.behavior === behavior).map(({ start, stop }) => [start, stop]));
+  return joined([...minus(ours, theirs), ...minus(theirs, ours)]);
+}
+
 export function sorted(bouts) {
   return [...bouts].sort((a, b) => a.start - b.start || a.behavior - b.behavior);
 }
@@ -58,10 +85,12 @@ export function replaceSpan(bouts, behavior, start, stop, runs, origin) {
     const [from, to] = [Math.max(first, start), Math.min(last, stop)];
     if (from < to) result = put(result, makeBout(behavior, from, to, "edited")).bouts;
   }
-  // A bout there that is now as its source has it keeps that origin; those elsewhere are what they were.
+  // A bout there that is now as its source has it keeps that origin, and any that holds something of the model's is the
+  // model's; those elsewhere are what they were.
   const isThere = (bout) => bout.start <= stop && start <= bout.stop;
   const same = (bout) => isThere(bout) && runs.some(([first, last]) => first === bout.start && last === bout.stop);
-  const settled = (bout) => (bout.behavior === behavior && same(bout) ? Object.freeze({ ...bout, origin }) : bout);
+  const holds = (bout) => origin === "model" && runs.some(([first, last]) => Math.max(first, start, bout.start) < Math.min(last, stop, bout.stop));
+  const settled = (bout) => (bout.behavior === behavior && (same(bout) || holds(bout)) ? Object.freeze({ ...bout, origin }) : bout);
   return sorted(result.map(settled));
 }
 

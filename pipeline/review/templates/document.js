@@ -1,4 +1,7 @@
-// What the expert works on: the corrected bouts with their history, what is selected, which places are done.
+// What the expert works on: the corrected bouts with their history, what is selected, which places are done, and for
+// each behavior the frames whose label is the model's, for nobody set it.
+
+import { changedSpans, minus } from "./bouts.js";
 
 const MOST_STEPS = 500;
 
@@ -8,8 +11,9 @@ export function placeKey(content, { behavior, kind, start, stop }) {
 }
 
 export class CorrectedDocument {
-  constructor(bouts, startedFrom) {
+  constructor(bouts, startedFrom, fromModel) {
     this.bouts = bouts;
+    this.fromModel = fromModel;
     this.startedFrom = startedFrom;
     this.done = new Set();
     this.selectedId = null;
@@ -37,12 +41,17 @@ export class CorrectedDocument {
     this.tell("selection");
   }
 
-  // One step that undo takes back. `place`: the key of the place that it settles, if any.
-  change(bouts, words, startedFrom = this.startedFrom, place = null) {
+  // One step that undo takes back. `place`: the key of the place that it settles, if any. `fromModel`: left out where a
+  // hand set what changed.
+  change(bouts, words, { startedFrom = this.startedFrom, place = null, fromModel = this.withoutChanged(bouts) } = {}) {
     this.past.push(this.snapshot(words, place));
     if (this.past.length > MOST_STEPS) this.past.shift();
     this.future = [];
-    this.take({ bouts, startedFrom });
+    this.take({ bouts, startedFrom, fromModel });
+  }
+
+  withoutChanged(bouts) {
+    return this.fromModel.map((spans, i) => minus(spans, changedSpans(this.bouts, bouts, i)));
   }
 
   undo() {
@@ -64,12 +73,11 @@ export class CorrectedDocument {
   }
 
   snapshot(words, place) {
-    return { bouts: this.bouts, startedFrom: this.startedFrom, words, place };
+    return { bouts: this.bouts, startedFrom: this.startedFrom, fromModel: this.fromModel, words, place };
   }
 
-  take({ bouts, startedFrom }) {
-    this.bouts = bouts;
-    this.startedFrom = startedFrom;
+  take({ bouts, startedFrom, fromModel }) {
+    Object.assign(this, { bouts, startedFrom, fromModel });
     this.unsaved = true;
     if (!this.selected) this.selectedId = null;
     this.tell("bouts");

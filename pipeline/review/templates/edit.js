@@ -1,7 +1,7 @@
 // What can be done to the corrected bouts. Every deed is one step that undo takes back.
 
 import { byId, element, say } from "./dom.js";
-import { boutAt, gaps, makeBout, put, replaceSpan, sameBouts, startingBouts, without } from "./bouts.js";
+import { boutAt, changedSpans, gaps, joined, makeBout, minus, put, replaceSpan, sameBouts, startingBouts, startingStretches, without } from "./bouts.js";
 
 const NEW_BOUT_S = 0.5;
 export const STARTS = { model: "the model's bouts", human: "the human's bouts", nothing: "nothing" };
@@ -119,14 +119,23 @@ export class Editing {
     }
     if (sameBouts(bouts, this.doc.bouts)) say("The corrected bouts say so already.");
     else {
-      this.doc.change(bouts, words, this.doc.startedFrom, place.key);
+      this.doc.change(bouts, words, { place: place.key, ...this.whose(bouts, behavior, parts, source) });
       say(`${this.names[behavior]}: ${words}`);
     }
     return true;
   }
 
+  // The frames that are the model's once a version was taken: what became the model's is, what is the human's is not.
+  whose(bouts, behavior, parts, source) {
+    if (source === "opposite") return {};
+    const own = this.doc.fromModel[behavior];
+    const after = source === "model" ? joined([...own, ...changedSpans(this.doc.bouts, bouts, behavior)]) : minus(own, parts);
+    return { fromModel: this.doc.fromModel.map((spans, i) => (i === behavior ? after : spans)) };
+  }
+
   startFrom(source) {
-    this.doc.change(startingBouts(this.content, source), `began again from ${STARTS[source]}`, source);
+    const fromModel = startingStretches(this.content, source);
+    this.doc.change(startingBouts(this.content, source), `began again from ${STARTS[source]}`, { startedFrom: source, fromModel });
     const isPartial = source === "human" && this.content.unscored.some((spans) => spans.length);
     const rest = isPartial ? "; where the human did not score, the model's stay" : "";
     say(`Corrected bouts begin again from ${STARTS[source]}${rest} (undo brings the others back)`);

@@ -2,7 +2,7 @@
 
 import { byId, embedded, notify } from "./dom.js";
 import { Clock, timeText } from "./frames.js";
-import { neighbor, startingBouts } from "./bouts.js";
+import { neighbor, startingBouts, startingStretches } from "./bouts.js";
 import { CorrectedDocument } from "./document.js";
 import { unpack } from "./decimate.js";
 import { ClockPlayer, VideoPlayer } from "./player.js";
@@ -55,7 +55,7 @@ async function begin() {
 // What a human labelled is the better beginning: a correction must not put unseen bouts of the model in its place.
 function newDocument(content) {
   const source = content.human ? "human" : "model";
-  return new CorrectedDocument(startingBouts(content, source), source);
+  return new CorrectedDocument(startingBouts(content, source), source, startingStretches(content, source));
 }
 
 // A video that cannot be played leaves a page that works without.

@@ -58,12 +58,12 @@ export class Saving {
   }
 
   takeEarlier(state) {
-    const { bouts, startedFrom } = this.doc;
+    const { bouts, startedFrom, fromModel } = this.doc;
     if (!fromState(this.doc, state, this.names, this.content.n_frames)) {
       notify("earlier", "These corrections don't fit this recording: it has other behaviors or fewer frames now.", [], "warning");
       return;
     }
-    this.doc.past = [{ bouts, startedFrom, words: "took earlier corrections" }];
+    this.doc.past = [{ bouts, startedFrom, fromModel, words: "took earlier corrections" }];
     this.doc.unsaved = true;
     this.doc.tell("bouts");
   }
@@ -95,15 +95,15 @@ export class Saving {
   }
 
   downloadCsv() {
-    download(`${this.content.recording}.csv`, csvText(this.content, this.doc.bouts), "text/csv");
+    download(`${this.content.recording}.csv`, csvText(this.content, this.doc), "text/csv");
     this.doc.saved();
-    say(`Downloaded ${this.content.recording}.csv.${this.lookedAt()}`);
+    say(`Downloaded ${this.content.recording}.csv.${this.lookedAt()}${this.whose()}`);
   }
 
   downloadBoris() {
-    download(`${this.content.recording}.boris`, borisText(this.content, this.doc.bouts), "application/json");
+    download(`${this.content.recording}.boris`, borisText(this.content, this.doc), "application/json");
     this.doc.saved();
-    say(`Downloaded ${this.content.recording}.boris.${this.lookedAt()}`);
+    say(`Downloaded ${this.content.recording}.boris.${this.lookedAt()}${this.whose()}`);
   }
 
   // How many places are behind what was written, as a sentence.
@@ -118,6 +118,12 @@ export class Saving {
     return ` ${nOpen} of ${n} places ${nOpen === 1 ? "was" : "were"} not looked at${rest}.`;
   }
 
+  // How much of what was written nobody set, as a sentence.
+  whose() {
+    const n = this.doc.fromModel.flat().reduce((sum, [start, stop]) => sum + stop - start, 0);
+    return n ? ` ${n.toLocaleString("en")} labels (a behavior in a frame) are the model's.` : "";
+  }
+
   async save() {
     if (!this.token) {
       this.downloadCsv();
@@ -130,7 +136,7 @@ export class Saving {
     // What was changed meanwhile is not in the files.
     if (saved === this.doc.bouts) this.doc.saved();
     byId("notices").querySelector('[data-key="not-sent"]')?.remove();
-    say(`Saved ${answer.saved.join(" and ")} in ${answer.folder}.${this.lookedAt()}`);
+    say(`Saved ${answer.saved.join(" and ")} in ${answer.folder}.${this.lookedAt()}${this.whose()}`);
     this.advise(answer.cell);
     await this.send("draft", toState(this.doc, this.names));
   }

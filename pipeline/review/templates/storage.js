@@ -1,6 +1,6 @@
 // Keeping the work in the browser, so that a closed window, a crash or an empty battery loses nothing.
 
-import { makeBout, sorted } from "./bouts.js";
+import { joined, makeBout, sorted } from "./bouts.js";
 
 const VERSION = 1;
 
@@ -13,6 +13,7 @@ export function toState(doc, names) {
     unsaved: doc.unsaved,
     done: [...doc.done],
     bouts: doc.bouts.map((bout) => [names[bout.behavior], bout.start, bout.stop, bout.origin]),
+    from_model: Object.fromEntries(names.map((name, i) => [name, doc.fromModel[i]])),
   };
 }
 
@@ -23,6 +24,7 @@ export function fromState(doc, state, names, nFrames) {
     names.includes(name) && Number.isInteger(start) && Number.isInteger(stop) && 0 <= start && start < stop && stop <= nFrames;
   if (!state.bouts.every(fits)) return false;
   doc.bouts = sorted(state.bouts.map(([name, start, stop, origin]) => makeBout(names.indexOf(name), start, stop, origin)));
+  doc.fromModel = names.map((name, i) => state.from_model?.[name] ?? ownSpans(doc.bouts, i));
   doc.startedFrom = state.started_from;
   doc.unsaved = Boolean(state.unsaved);
   doc.done = new Set(state.done);
@@ -30,6 +32,12 @@ export function fromState(doc, state, names, nFrames) {
   doc.future = [];
   doc.tell("bouts");
   return true;
+}
+
+// What an earlier version kept has bouts alone.
+function ownSpans(bouts, behavior) {
+  const own = bouts.filter((bout) => bout.behavior === behavior && bout.origin === "model");
+  return joined(own.map(({ start, stop }) => [start, stop]));
 }
 
 // False where the browser keeps nothing (private windows, a full disk).

@@ -2,7 +2,7 @@
 
 Bouts are those of the table of bout scores (`pipeline.scoring.bouts.metrics`): only frames that a human scored
 and the model predicted count, and the others cut bouts. So "missed" and "invented" mean here what they
-mean there.
+mean there. Where no human scored anything there are only the model's bouts: those it is sure of, and those it is not.
 """
 
 import math
@@ -17,10 +17,11 @@ from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.bouts.matching import best_overlaps, matched_runs
 from pipeline.scoring.timeline import BehaviorTimeline
 
-Kind = Literal["missed", "invented", "correct"]
+Kind = Literal["missed", "invented", "correct", "sure", "unsure"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 CORRECT_IOU = 0.5
+SURE_PROBABILITY = 0.75
 N_EACH = 3
 N_SHOWN = 8
 MIN_SPAN_S = 1.0
@@ -33,7 +34,7 @@ _FRAME_TOLERANCE = 1e-6
 class BoutChoice:
     """A bout that is worth looking at: the `rank`-th (from 1) of its behavior and kind.
 
-    It lies (half-open) where the human saw it, an invented one where the model did. `mean_probability` is the
+    It lies (half-open) where the human saw it, one of the model's alone where the model did. `mean_probability` is the
     model's over the bout; `iou` the intersection over union with the predicted bout, None unless `correct`.
     """
 
@@ -63,6 +64,8 @@ class FilmStrip(BoutChoice):
 def choose_bouts(behavior: str, recordings: Sequence[BehaviorTimeline], n_each: int = N_EACH) -> list[BoutChoice]:
     """Choose the bouts of one behavior that show best where the model fails and where it succeeds.
 
+    In recordings that a human scored, at least in part:
+
     - `missed`: human bouts that no predicted bout overlaps. The longest in seconds first, for they cost
       most; of equally long ones those that the model came least near to (lowest mean probability).
     - `invented`: predicted bouts that overlap no human bout and reach into no frame that does not count
@@ -72,13 +75,18 @@ def choose_bouts(behavior: str, recordings: Sequence[BehaviorTimeline], n_each: 
       `pipeline.scoring.bouts.metrics`. One from each recording before a second from any; then the highest IoU in
       tenths, then the longest, for a bout of few frames agrees fully by luck.
 
+    In recordings without any label:
+
+    - `sure`: predicted bouts of a mean probability of at least 0.75, in the order of invented ones.
+    - `unsure`: the other predicted bouts, the lowest mean probability first.
+
     What is equal down to hundredths (of a probability, of seconds) is taken from a recording that has
     been shown less, then in the order given, then in order of time.
 
     Returns
     -------
     list of BoutChoice
-        Missed, invented, correct, each by rank; of each `n_each`, or fewer where there are fewer.
+        By kind and rank; of each `n_each`, or fewer where there are fewer.
     """
     candidates = [found for place, item in enumerate(recordings) for found in _candidates(place, item)]
     return [
@@ -116,6 +124,8 @@ class _Candidate(NamedTuple):
             return (n_shown_before, -tenths, -self.duration_s, *last)
         if self.kind == "missed":
             return (-round(self.duration_s, 2), round(self.mean_probability, 2), *last)
+        if self.kind == "unsure":
+            return (round(self.mean_probability, 2), -round(self.duration_s, 2), *last)
         return (-round(self.mean_probability * self.duration_s, 2), *last)
 
 
@@ -130,8 +140,9 @@ def _first(candidates: list[_Candidate], n_wanted: int) -> Iterator[_Candidate]:
 
 
 def _candidates(place: int, item: BehaviorTimeline) -> Iterator[_Candidate]:
-    """All missed, invented and correct bouts of one recording."""
-    used = item.used_frames()
+    """All bouts of one recording that are of some kind."""
+    has_labels = bool(item.scored.any())
+    used = item.used_frames() if has_labels else ~np.isnan(item.probability)
     predicted = item.predicted
     true_runs, predicted_runs = runs_of_true(item.true & used), runs_of_true(predicted & used)
     probability = np.asarray(item.probability, dtype=np.float64)
@@ -142,6 +153,11 @@ def _candidates(place: int, item: BehaviorTimeline) -> Iterator[_Candidate]:
             kind, place, start, stop, (stop - start) / item.fps, float(probability[start:stop].mean()), iou
         )
 
+    if not has_labels:
+        for run in predicted_runs:
+            found = candidate("sure", run)
+            yield found if found.mean_probability >= SURE_PROBABILITY else found._replace(kind="unsure")
+        return
     for run, n_met in zip(true_runs, best_overlaps(true_runs, predicted_runs).n_overlapping, strict=True):
         if n_met == 0:
             yield candidate("missed", run)

@@ -34,6 +34,7 @@ from pipeline.scoring.bouts.bouts import frames_from_runs, runs_of_true
 # A duration written as 0.3 s at 10 fps is 3.0000000000000004 frames: this much is arithmetic, not time.
 _FRAME_TOLERANCE = 1e-6
 
+LONGEST_S, LONGEST_SMOOTHING_S = 3600.0, 600.0
 Step = Literal["smooth", "threshold", "close", "min_bout", "open"]
 FULL_ORDER: tuple[Step, ...] = ("smooth", "threshold", "close", "min_bout", "open")
 _SECONDS_KEYS = {"smooth": "smooth_s", "close": "max_gap_s", "min_bout": "min_bout_s", "open": "opening_s"}
@@ -50,23 +51,23 @@ class PostprocessConfig(BaseModel):
     max_gap_s: float = Field(
         default=0.2,
         ge=0.0,
-        allow_inf_nan=False,
+        le=LONGEST_S,
         description="Gaps between two active stretches up to this long (seconds) are filled; 0 = off.",
     )
     min_bout_s: float = Field(
-        default=0.5, ge=0.0, allow_inf_nan=False, description="Bouts shorter than this (seconds) are dropped; 0 = off."
+        default=0.5, ge=0.0, le=LONGEST_S, description="Bouts shorter than this (seconds) are dropped; 0 = off."
     )
     smooth_s: float = Field(
         default=0.0,
         ge=0.0,
-        allow_inf_nan=False,
+        le=LONGEST_SMOOTHING_S,
         description="Length of a running median over the probabilities (seconds; the largest odd number of frames "
         "that is not longer, so that less than 3 frames change nothing); 0 = off.",
     )
     opening_s: float = Field(
         default=0.0,
         ge=0.0,
-        allow_inf_nan=False,
+        le=LONGEST_S,
         description="Opening: active stretches shorter than this (seconds) are erased. On a timeline that is what "
         "`min_bout_s` does; put `open` before `close` in `order` to remove specks before gaps are filled; 0 = off.",
     )

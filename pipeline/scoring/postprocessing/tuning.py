@@ -5,27 +5,30 @@ tried. Whoever calls decides what may be looked at: the probabilities must come 
 learn from the recording, and the recording that will be scored must not be among them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.postprocessing.postprocess import LONGEST_S, LONGEST_SMOOTHING_S, PostprocessConfig
 from pipeline.scoring.postprocessing.tuning_counts import CandidateCounts, Grid, count_candidates
 from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
 from pipeline.scoring.undefined import NO_POSITIVES
 
 Objective = Literal["frame_f1", "bout_f1@0.5", "mean"]
-Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0.0, le=LONGEST_S)]
+Smoothing = Annotated[float, Field(ge=0.0, le=LONGEST_SMOOTHING_S)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 NONE = PostprocessConfig(threshold=0.5, max_gap_s=0.0, min_bout_s=0.0)
 NOTHING_TO_TUNE_ON = "no frame was both scored and predicted"
 # Two candidates closer than this are equal: what is left is the arithmetic of their mean.
 _TIE = 1e-12
+_MOST_CANDIDATES = 50_000
 
 
 class TuningConfig(BaseModel):
@@ -41,7 +44,7 @@ class TuningConfig(BaseModel):
     thresholds: tuple[Probability, ...] = Field(
         default=tuple(round(0.05 * step, 2) for step in range(1, 20)), min_length=1, description="Thresholds to try."
     )
-    smooth_s: tuple[Seconds, ...] = Field(
+    smooth_s: tuple[Smoothing, ...] = Field(
         default=(0.0, 0.2, 0.5, 1.0),
         min_length=1,
         description="Lengths of the running median to try (seconds); 0 = none.",
@@ -59,16 +62,26 @@ class TuningConfig(BaseModel):
     inner_folds: int = Field(
         default=3,
         ge=2,
+        le=100,
         description="Parts into which the training recordings of a fold are split, each predicted by a head trained "
         "on the others; the settings are chosen on these predictions.",
     )
     reference_max_gap_s: float = Field(
         default=1.0,
         ge=0.0,
-        allow_inf_nan=False,
+        le=LONGEST_S,
         description="Shown beside the chosen settings, as “closed only”: threshold 0.5 and gaps up to this long "
         "(seconds) filled, nothing else (the thesis' post-processing).",
     )
+
+    @model_validator(mode="after")
+    def _can_all_be_tried(self) -> "TuningConfig":
+        n_candidates = math.prod(map(len, (self.thresholds, self.smooth_s, self.max_gap_s, self.min_bout_s)))
+        if n_candidates > _MOST_CANDIDATES:
+            raise ValueError(
+                f"lists {n_candidates:,} combinations; at most {_MOST_CANDIDATES:,} are tried. Shorten the lists"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ class Job:
     labels: LabelFile
     bundle_metadata: Mapping[str, Any]
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the bundle says of itself, and by `fit` of what it was made from."""
+        return {**self.bundle_metadata, "fit": self.fingerprint}
+
 
 class Executor(ABC):
     """A context manager, so that what it started ends with it whatever happens.
@@ -112,4 +117,4 @@ def carry_out(job: Job, on_epoch: OnEpoch | None = None, budget_bytes: int = HEL
     """Do a job in this process; afterwards nothing of it is left in memory."""
     rows = BoundedRows(job.sources, budget_bytes)
     labels = job.labels.read({*job.fit.train, *job.fit.validation})
-    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.bundle_metadata, on_epoch))
+    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.metadata, on_epoch))

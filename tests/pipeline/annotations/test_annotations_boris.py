@@ -186,7 +186,6 @@ def test_aggregated(tmp_path):
     ("rows", "says"),
     [
         ([bout(2, 1)], "row 2, the bout of 'groom' stops .frame 10. before it starts .frame 20."),
-        ([bout(1, 3), bout(2, 4)], "row 2 .until frame 30. and row 3 .from frame 20."),
         ([bout(1, "NA")], "'Stop .s.' of boris.csv, row 2, found 'NA'"),
         ([bout(1, 2, kind="STAT")], "row 2, found 'groom' and 'STAT'"),
         ([], "no events"),
@@ -337,3 +336,32 @@ def test_real_labels_of_another_video_are_remarked_upon(shared_dir):
             found = read_annotation(folder / name, 2000, 30.0, video_name=f"arena_{number}.mp4")
             doubts = [note for note in found.notes if isinstance(note, Doubt)]
             assert bool(doubts) == (f"arena_{number}_" not in name)
+
+
+OPEN = {
+    "tabular": [TABULAR, press("START", 1, media="cage7.mp4"), press("START", 2, media="cage7.mp4")],
+    "tabular of another length": [TABULAR, press("START", 1, media="cage7.mp4", duration="33.0")],
+    "aggregated": [AGGREGATED, bout(3, 2).replace("v.mp4", "cage7.mp4")],
+    "project": [
+        '{"observations": {"o": {"type": "MEDIA", "file": {"1": ["/films/cage7.mp4"]}, "time offset": 0.0,',
+        '"events": [[0.5, "", "groom", "", ""]]}},',
+        '"behaviors_conf": {"0": {"type": "State event", "code": "groom"}}}',
+    ],
+}
+
+
+@pytest.mark.parametrize("name", list(OPEN))
+def test_that_labels_are_of_another_video_is_said_before_what_is_wrong_with_them(tmp_path, name):
+    path = tmp_path / "labels"
+    path.write_text("\n".join(OPEN[name]) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"^labels was scored on cage7.mp4, but this recording's video is v.mp4.*"):
+        read_annotation(path, N_FRAMES, FPS, video_name="v.mp4")
+    with pytest.raises(InputError) as same:
+        read_annotation(path, N_FRAMES, FPS, video_name="cage7.avi")
+    assert "was scored on cage7.mp4" not in str(same.value)
+
+
+def test_events_behind_the_videos_end_are_said_before_a_start_without_stop(tmp_path):
+    lines = [line.replace(",10.0,", ",,", 1) for line in (TABULAR, press("START", 1), press("START", 240))]
+    with pytest.raises(InputError, match=r"^boris.csv has events until 240 s, but the video lasts 10 s.*no STOP"):
+        read(tmp_path, lines)

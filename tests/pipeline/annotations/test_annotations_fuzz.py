@@ -10,47 +10,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InputError
 from pipeline.annotations import FORMATS, AnnotationChoice, read_annotation
+from tests.damage import CELLS, damaged, fuzzed, read_or_refused
 from tests.pipeline.annotations.test_annotations import EXAMPLES
+from tests.pipeline.annotations.test_annotations_programs import HTML, ODS, write_ods
 from tests.pipeline.annotations.test_annotations_tables import ANNOT, ROWS, TEXTS, TXT, workbook
 
+WORKBOOK_PARTS = ("workbook", "sharedStrings", "worksheets/s0")
 FPS = 10.0
 N_FRAMES = 20
-CELLS = st.sampled_from(
-    [
-        "",
-        "NA",
-        "-1",
-        "1e400",
-        "nan",
-        "inf",
-        "x",
-        "0:61",
-        "START",
-        "STOP",
-        "POINT",
-        "9" * 400,
-        "²",
-        "½",
-        "1_0",
-        "𝟏",
-        "0.5",
-    ]
-)
 NAMES = st.sampled_from(
     [
         "time", "frame", "", "behavior", "start", "stop", "start_s", "stop_s", "start_frame", "stop_frame", "Action",
         "background", "a_x", "a_y", "a_p", "subject", "Behavior type", "Status", "Start (s)", "Stop (s)", "FPS",
-        "Source", "Media duration (s)", "Time offset (s)",
+        "Source", "Media duration (s)", "Time offset (s)", "from", "to", "End (s)", "onset_ms", "offset[ms]",
+        "end_frame", "start_time", "end_time", "agent_id", "target_id", "video_id", "file", "id", "annotator",
+        "label", "type",
     ]
 )  # fmt: skip
-EDITS = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 4), st.binary(max_size=4)), max_size=6)
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-FEW = settings(SETTINGS, max_examples=60)
 REAL = [
     "boris/e3v813a-20210610T122758-123309_tabular_v7.csv",
     "boris/simultaneous_events_tabular.csv",
@@ -76,10 +57,10 @@ CHOICES = st.builds(
 
 def check(path: Path, n_frames: int = N_FRAMES, fps: float = FPS, choice: AnnotationChoice | None = None) -> None:
     """Read; what is read must give labels as long as the video wherever its span says that it fits."""
-    try:
-        found = read_annotation(path, n_frames, fps, choice=choice, video_name="v.mp4", behaviors=["groom", "s"])
-    except InputError as error:
-        assert str(error) and "\n" not in str(error)
+    found = read_or_refused(
+        lambda: read_annotation(path, n_frames, fps, choice=choice, video_name="v.mp4", behaviors=["groom", "s"])
+    )
+    if found is None:
         return
     if found.span.fits(n_frames):
         for behavior in (*found.behaviors, "no such behavior"):
@@ -88,33 +69,17 @@ def check(path: Path, n_frames: int = N_FRAMES, fps: float = FPS, choice: Annota
             assert frames is None or frames[0].shape == frames[1].shape == (n_frames,)
 
 
-def damaged(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
-    changed = bytearray(content)
-    for position, n_removed, patch in edits:
-        position %= len(changed) + 1
-        changed[position : position + n_removed] = patch
-    return bytes(changed)
-
-
-@SETTINGS
-@given(
-    lines=st.sampled_from([*EXAMPLES.values(), ANNOT, TXT]),
-    edits=EDITS,
-    cells=st.lists(st.tuples(st.integers(0, 80), CELLS), max_size=3),
-    choice=CHOICES,
-)
-def test_damaged_examples(tmp_path, lines, edits, cells, choice):
-    rows = [line.split(",") for line in lines]
-    places = [(row, column) for row in rows for column in range(len(row))]
-    for place, text in cells:
-        row, column = places[place % len(places)]
-        row[column] = text
+@pytest.mark.parametrize("name", [*EXAMPLES, "caltech of one stream", "caltech text"])
+@fuzzed(30)
+@given(data=st.data(), choice=CHOICES)
+def test_damaged_examples(tmp_path, name, data, choice):
+    lines = EXAMPLES.get(name) or {"caltech of one stream": ANNOT, "caltech text": TXT}[name]
     path = tmp_path / "labels.csv"
-    path.write_bytes(damaged("\n".join(",".join(row) for row in rows).encode(), edits))
+    path.write_bytes(data.draw(damaged("\n".join(lines).encode())))
     check(path, choice=choice)
 
 
-@SETTINGS
+@fuzzed(100)
 @given(content=st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)), choice=CHOICES)
 def test_random_bytes_and_text(tmp_path, content, choice):
     path = tmp_path / "labels.csv"
@@ -122,7 +87,7 @@ def test_random_bytes_and_text(tmp_path, content, choice):
     check(path, choice=choice)
 
 
-@SETTINGS
+@fuzzed(100)
 @given(
     names=st.lists(NAMES, max_size=9),
     rows=st.lists(st.lists(st.one_of(CELLS, st.sampled_from(["0", "1", "2", "0.5", "a"])), max_size=9), max_size=6),
@@ -156,7 +121,7 @@ OBSERVATIONS = st.fixed_dictionaries(
 )
 
 
-@SETTINGS
+@fuzzed(100)
 @given(
     observations=st.one_of(st.dictionaries(st.sampled_from(["o", "p"]), OBSERVATIONS, max_size=2), JSON),
     behaviors=st.one_of(st.just({"0": {"code": "groom", "type": "State event"}}), JSON),
@@ -182,35 +147,74 @@ def test_deep_and_long_json(tmp_path, content):
         read_annotation(path, N_FRAMES, FPS)
 
 
-@FEW
-@given(edits=EDITS, part=st.sampled_from(["xl/workbook.xml", "xl/sharedStrings.xml", "xl/worksheets/s0.xml", "whole"]))
-def test_damaged_workbooks(tmp_path, edits, part):
+@fuzzed(40)
+@given(
+    data=st.data(), part=st.sampled_from(["xl/workbook.xml", "xl/sharedStrings.xml", "xl/worksheets/s0.xml", "whole"])
+)
+def test_damaged_workbooks(tmp_path, data, part):
     path = workbook(tmp_path / "labels.xlsx", {"a": ROWS, "b": ""}, TEXTS)
     if part == "whole":
-        path.write_bytes(damaged(path.read_bytes(), edits))
+        path.write_bytes(data.draw(damaged(path.read_bytes(), ())))
     else:
         with zipfile.ZipFile(path) as archive:
             parts = {name: archive.read(name) for name in archive.namelist()}
-        parts[part] = damaged(parts[part], edits)
+        parts[part] = data.draw(damaged(parts[part]))
         with zipfile.ZipFile(path, "w") as archive:
             for name, content in parts.items():
                 archive.writestr(name, content)
     check(path)
 
 
-@FEW
-@given(edits=EDITS)
-def test_damaged_packed_projects(tmp_path, edits):
+@fuzzed(40)
+@given(data=st.data(), is_whole=st.booleans())
+def test_damaged_open_document_sheets(tmp_path, data, is_whole):
+    path = tmp_path / "labels.ods"
+    if is_whole:
+        path.write_bytes(data.draw(damaged(write_ods(path, ODS).read_bytes(), ())))
+    else:
+        write_ods(path, data.draw(damaged(ODS.encode())))
+    check(path)
+
+
+@fuzzed(40)
+@given(data=st.data())
+def test_damaged_web_pages(tmp_path, data):
+    path = tmp_path / "labels.html"
+    path.write_bytes(data.draw(damaged(HTML.encode())))
+    check(path)
+
+
+@fuzzed(100)
+@given(
+    names=st.one_of(st.dictionaries(st.sampled_from(["0", "1", "x"]), st.sampled_from(["groom", "s"])), JSON),
+    labels=st.dictionaries(
+        st.sampled_from(["v.mp4", "a/v.avi", ""]),
+        st.lists(
+            st.one_of(st.sampled_from([0, 1, -1, 2, None, 2**70, 0.5, True]), st.lists(st.integers(-1, 2), max_size=3))
+        ),
+    )
+    | JSON,
+    choice=CHOICES,
+)
+def test_random_feral_labels(tmp_path, names, labels, choice):
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"class_names": names, "labels": labels}), encoding="utf-8")
+    check(path, choice=choice)
+
+
+@fuzzed(40)
+@given(data=st.data())
+def test_damaged_packed_projects(tmp_path, data):
     path = tmp_path / "p.boris_gz"
-    path.write_bytes(damaged(gzip.compress("\n".join(EXAMPLES["boris_project"]).encode()), edits))
+    path.write_bytes(data.draw(damaged(gzip.compress("\n".join(EXAMPLES["boris_project"]).encode()), ())))
     check(path)
 
 
 @pytest.mark.shared
-@settings(SETTINGS, max_examples=200)
-@given(name=st.sampled_from(REAL), edits=EDITS, choice=CHOICES)
-def test_damaged_real_files(shared_dir, tmp_path, name, edits, choice):
+@fuzzed(100)
+@given(data=st.data(), name=st.sampled_from(REAL), choice=CHOICES)
+def test_damaged_real_files(shared_dir, tmp_path, data, name, choice):
     real = shared_dir / "data" / name
     path = tmp_path / real.name
-    path.write_bytes(damaged(real.read_bytes(), edits))
+    path.write_bytes(data.draw(damaged(real.read_bytes())))
     check(path, *((2000, 30.0) if "arena" in name else (8999, 25.0)), choice=choice)

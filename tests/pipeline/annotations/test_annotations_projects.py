@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,22 @@ def test_a_late_overlap_of_modifiers_needs_no_room(tmp_path):
     events = [press(1, modifier="a"), press(2, modifier="b"), press(9e7, modifier="a"), press(9.1e7, modifier="b")]
     found = read(tmp_path, project(o=observation(*events, lengths={})))
     assert found.bouts[0] == Bout("groom", 10, 910_000_000) and not found.span.fits(100)
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_are_the_same_however_their_accents_are_stored(tmp_path, form, escaped):
+    films = [observation(press(1.0, "olfateó", "ratón"), press(2.0, "olfateó", "ratón"), files={"1": [f"{name}.mp4"]},
+                         lengths={f"{name}.mp4": 10.0}) for name in ("niña", "otra")]  # fmt: skip
+    content = project(**{"día": films[0], "más": films[1]})
+    content["behaviors_conf"]["9"] = {"code": "olfateó", "type": "State event"}
+    text = json.dumps(content, ensure_ascii=False)
+    text = unicodedata.normalize(form, text)
+    (tmp_path / "p.boris").write_text(json.dumps(json.loads(text), ensure_ascii=escaped), encoding="utf-8")
+    other = unicodedata.normalize("NFD", "niña.mp4")
+    for wanted in ({"video": other}, {"observation": "día", "subject": "ratón", "video": "x.mp4"}):
+        found = read_named(tmp_path / "p.boris", 100, **wanted)
+        assert found.bouts == (Bout("olfateó", 10, 20),)
 
 
 def test_a_code_that_the_ethogram_lacks_is_a_fault_under_its_name(tmp_path):

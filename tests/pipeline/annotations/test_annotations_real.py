@@ -105,7 +105,7 @@ def test_the_other_observations_of_the_test_project(shared_dir):
     found = read_named(path, 4499, 25.0, "video2.mp4", observation="2 video")
     assert runs(found) == [(250, 4250)]
     found = read_named(path, 4499, 25.0, "video_test_25fps_180s.mp4", observation="offset neg")
-    assert found.bouts == () and found.watched == (500, 4499) and "p" in found.faults
+    assert found.bouts == () and found.watched == ((500, 4499),) and "p" in found.faults
     for name in ("live", "live not paired", "observation #2 (copy)", "observation without events"):
         with pytest.raises(InputError, match=r"type 'LIVE'"):
             read_named(path, 4499, 25.0, observation=name)

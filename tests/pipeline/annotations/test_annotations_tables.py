@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from common.errors import InputError
+from common.notes import Doubt
 from pipeline.annotations import AnnotationChoice, EventList, FrameTable, RawAnnotation, read_annotation
-from pipeline.annotations.spreadsheet import read_sheet
+from pipeline.annotations.sheets import read_sheet
 from pipeline.dataset.labels import label_tracks
 from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
 
@@ -253,6 +254,18 @@ def test_a_channel_is_named_or_told_by_the_behaviors(tmp_path):
         read(tmp_path, lines, subject="Ch3")
 
 
+def test_an_annot_file_of_another_movie(tmp_path):
+    path = tmp_path / "m.annot"
+    path.write_text("\n".join(ANNOT), encoding="utf-8")
+    assert read_annotation(path, 20, FPS, video_name="mouse.mp4").notes == ()
+    (name,) = read_annotation(path, 20, FPS, video_name="cage 7.mp4").notes
+    assert isinstance(name, Doubt) and "was scored on mouse.seq" in name
+    with pytest.raises(InputError, match=r"^m.annot was scored on mouse.seq.*10.0 frames per second"):
+        read_annotation(path, 20, 30.0, video_name="cage 7.mp4")
+    path.write_text("\n".join(ANNOT).replace("stop frame: 20", "stop frame: 90"), encoding="utf-8")
+    assert "until frame 90, but the video has 20 frames" in read_annotation(path, 20, FPS).notes[0]
+
+
 def test_the_older_txt_with_streams(tmp_path):
     assert events(tmp_path, TXT).bouts == (Bout("other", 0, 5), Bout("walk_away", 5, 20))
     second = ["", "S2: start    end     type", "-----------------------------", " 1 20 other"]
@@ -266,7 +279,6 @@ def test_the_older_txt_with_streams(tmp_path):
         ("1\t4\t3", "4\t1\t3", "row 20, found '4' and '1'"),
         ("1\t4\t3", "1\tx\t3", "'1' and 'x'"),
         ("1\t4\t3", "1", "row 20, found '1'"),
-        ("6\t6\t0", "3\t6\t0", "'attack' in row 20 .until frame 4. and row 21"),
         ("framerate: 10.000000", "framerate: 30", r"30.0 frames per second, but the video has 10"),
         ("start frame: 1", "start frame: soon", "row 5 .annotation start frame., found 'soon'"),
     ],
@@ -364,8 +376,8 @@ def test_cells_are_read_as_they_are_meant(tmp_path):
 def test_other_zip_files_are_refused(tmp_path):
     path = tmp_path / "labels.ods"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("content.xml", "<x/>")
-    with pytest.raises(InputError, match="no Excel workbook"):
+        archive.writestr("document.xml", "<x/>")
+    with pytest.raises(InputError, match="no workbook of Excel"):
         read_annotation(path, 20, FPS)
 
 

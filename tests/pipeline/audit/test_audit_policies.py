@@ -135,7 +135,7 @@ def test_bouts_of_a_video_whose_beginning_was_cut_fit_it_to_the_end():
 
 @pytest.mark.parametrize(("shift", "watched"), [(0, range(2, 6)), (1, range(3, 6)), (-4, range(4)), (9, range(0))])
 def test_what_was_watched_moves_with_the_labels(shift: int, watched: range):
-    events = replace(events_of(np.zeros(10, dtype=bool)), watched=(2, 8))
+    events = replace(events_of(np.zeros(10, dtype=bool)), watched=((2, 8),))
     fitted, _ = fit_annotation(events, 10, FrameAllowance(0, shift), 6)
     _, known = frames_of(fitted, 10)
     assert np.flatnonzero(known).tolist() == list(watched)

@@ -75,7 +75,7 @@ def test_a_table_with_nothing_wrong(in_folder: Path, capsys: pytest.CaptureFixtu
     assert (row["n_frames"], row["n_frames_header"], row["n_pose_rows"], row["n_missing_frames"]) == ("120",) * 3 + (
         "0",
     )
-    assert (float(row["fps"]), row["width_px"], row["codec"]) == (10.0, "64", "MJPG")
+    assert (float(row["fps"]), row["width_px"], row["codec"]) == (10.0, "64", "mjpeg")
     assert (row["first_labelled_frame"], row["last_labelled_frame"], float(row["unscored_share"])) == ("0", "119", 0)
     assert [r["n_frames"] for r in audited.behaviors if r["recording"] == "v1"] == list(
         map(str, known_labels(1).sum(axis=0))
@@ -285,6 +285,88 @@ def test_a_run_notes_what_the_audit_warns_of(in_folder: Path, caplog: pytest.Log
     for row in audited.findings:
         if row["severity"] == "warning":
             assert f"{row['recording']}: {row['found']} {row['consequence']}" in item.notes
+
+
+def test_what_is_true_of_many_recordings_is_printed_once_and_kept_for_each(
+    in_folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    config_path = make_embedded_lab(in_folder, n_train=6, n_test=0)
+    for i in range(1, 6):
+        (in_folder / f"r{i} labels.csv").write_text(
+            "behavior,start_frame,stop_frame\ngrooming,2,110\n", encoding="utf-8"
+        )
+    audited = Audited(in_folder, str(config_path), *NO_FOLDS)
+    never = [row for row in audited.findings if "never names 'rearing'" in row["found"]]
+    assert [row["recording"] for row in never] == [f"r{i}" for i in range(1, 6)]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "never names" in line]
+    assert line == (
+        "note 5 recordings (r1, r2, r3, r4, r5): r1 labels.csv never names 'rearing'. (Likewise of the other 4.)"
+    )
+    assert audited.page.count("never names") == 1 and audited.rows["r5"]["n_notes"] == "1"
+
+
+def test_what_only_follows_from_another_error_is_not_said(in_folder: Path):
+    config_path = make_embedded_lab(in_folder, n_train=3, n_test=0)
+    table = (in_folder / "recordings.csv").read_text(encoding="utf-8")
+    settings = ["--set", "frames={policy: shift, by_frames: {r1: 1}}", *NO_FOLDS]
+    (in_folder / "recordings.csv").write_text(table.replace(".npy", ".npz"), encoding="utf-8")
+    audited = Audited(in_folder, str(config_path), *settings)
+    assert [row["recording"] for row in audited.findings] == ["r0", "r1", "r2"]
+    assert all("no file" in row["found"] for row in audited.findings)
+
+    (in_folder / "recordings.csv").write_text(table, encoding="utf-8")
+    for name in ("r0", "r2"):  # which may be those that have it
+        (in_folder / f"{name} labels.csv").write_text(
+            "behavior,start_frame,stop_frame\nrearing,x,1\n", encoding="utf-8"
+        )
+    bouts = "behavior,start_frame,stop_frame\nrearing,2,60\n"
+    (in_folder / "r1 labels.csv").write_text(bouts, encoding="utf-8")
+    audited = Audited(in_folder, str(config_path), *NO_FOLDS)
+    assert {row["recording"] for row in audited.findings if row["severity"] == "error"} == {"r0", "r2"}
+    misspelt = Audited(in_folder, str(config_path), *NO_FOLDS, "--set", "behaviors={rearing: raering}")
+    said = misspelt.said_of("", "error")
+    assert "'raering' (for 'rearing') is in none of the 1 annotation files that could be read (2 could not)." in said
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ("behavior,start_frame,stop_frame\nsniffing,2,60\n",
+         "r1 labels.csv holds bouts of other behaviors, but none of grooming, rearing."),
+        ("behavior,start_frame,stop_frame\n", "r1 labels.csv holds no bout."),
+        ("frame,grooming,rearing\n" + "".join(f"{i},{int(i < 9)},{'' if i < 30 else 0}\n" for i in range(N_FRAMES)),
+         "12\u00a0% of the labels in r1 labels.csv are unscored (25\u00a0% of those of 'rearing')."),
+        ("frame,grooming,rearing\n" + "".join(f"{i},,-1\n" for i in range(N_FRAMES)), "holds no scored frame."),
+        ("frame,grooming\n" + "".join(f"{i},{int(i < 9)}\n" for i in range(N_FRAMES)), "has no column 'rearing'."),
+    ],
+)  # fmt: skip
+def test_what_labels_lack_is_a_warning_of_audits_and_runs_alike(
+    in_folder: Path, labels: str, said: str, caplog: pytest.LogCaptureFixture
+):
+    config_path = make_embedded_lab(in_folder, n_train=3, n_test=0)
+    (in_folder / "r1 labels.csv").write_text(labels, encoding="utf-8")
+    audited = Audited(in_folder, str(config_path), *NO_FOLDS)
+    (warning,) = [row for row in audited.findings if row["severity"] == "warning"]
+    assert warning["recording"] == "r1" and warning["found"].endswith(said) and audited.exit_code == 0
+    item = load_dataset(load_config(config_path))[1]
+    assert item.notes == (f"r1: {warning['found']} {warning['consequence']}",)
+    assert caplog.text.count(said) == 1
+
+
+def test_the_part_that_was_scored_is_kept_to_by_audits_and_runs(in_folder: Path):
+    config_path = make_embedded_lab(in_folder, n_train=3, n_test=0)
+    table = in_folder / "recordings.csv"
+    table.write_text(
+        table.read_text(encoding="utf-8").replace("r1 labels.csv", "r1 labels.csv#scored=0-6s"), encoding="utf-8"
+    )
+    audited = Audited(in_folder, str(config_path), *NO_FOLDS)
+    assert audited.rows["r1"]["annotations"] == "r1 labels.csv#scored=0-6s"
+    assert float(audited.rows["r1"]["unscored_share"]) == 0.5
+    assert "50\u00a0% of the labels in r1 labels.csv are unscored" in audited.said_of("r1", "warning")
+    assert "2 bouts lie outside of #scored=0-6s" in audited.said_of("r1", "note")
+    item = load_dataset(load_config(config_path))[1]
+    assert item.labels is not None and item.labels.scored[:60].all() and not item.labels.scored[60:].any()
+    assert item.labels.active[:60].tolist() == known_labels(1)[:60].tolist() and not item.labels.active[60:].any()
 
 
 @pytest.mark.parametrize(

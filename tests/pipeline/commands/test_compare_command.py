@@ -364,3 +364,18 @@ def test_what_cannot_be_compared_is_said_in_one_paragraph(runs, tmp_path):
 def test_a_comparison_never_goes_into_a_runs_own_folder(runs):
     with pytest.raises(InputError, match="itself the folder of a run"):
         run_compare_command([str(runs / "exp1"), str(runs / "exp3"), "--output", str(runs / "other")])
+
+
+def test_page_and_terminal_call_nothing_best_across_different_labels(runs, tmp_path, capsys):
+    relabelled = make_run(tmp_path / "again", name="again", seed=7, **SHAPE)
+    out = tmp_path / "out"
+    run_compare_command([*map(str, (runs / "exp1", runs / "exp3", relabelled)), "--output", str(out)])
+    text = (out / "comparison.html").read_text(encoding="utf-8")
+    assert 'class="best"' not in text
+    words = "none is called the best: no recording was scored by all of them against the same labels"
+    printed = " ".join(capsys.readouterr().out.split())
+    for behavior in SHAPE["behaviors"]:
+        assert f"{behavior}: {words}" in printed
+    assert text.count(words) == len(SHAPE["behaviors"])
+    assert "Not the same basis: grooming, turning & co: the human labels of" in printed
+    assert r"\textbf{0" not in (out / "tables.tex").read_text(encoding="utf-8")

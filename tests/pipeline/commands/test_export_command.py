@@ -83,7 +83,7 @@ def test_human_bouts_are_of_scored_frames_only(run_dir: Path) -> None:
     assert [(part.start_frame, part.stop_frame) for part in recording.unscored[HUMAN]] == [(200, N_FRAMES)] * 3
     run_export_command([str(run_dir), "--format", "boris"])
     found = _read(run_dir / "mine.csv", "exports/exp1.boris#observation=mouse_01 (human)", 10, N_FRAMES)
-    assert found.watched == (0, 200)
+    assert found.watched == ((0, 200),)
     assert sorted(found.bouts) == sorted(recording.bouts[HUMAN])
     assert "not scored" in _tree(run_dir)["observations"]["mouse_01 (human)"]["description"]
 

@@ -1,6 +1,9 @@
 """YAML in, checked settings out; every mistake is named by its key."""
 
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
@@ -193,3 +196,111 @@ def test_precomputed_features_need_recordings_of_ones_own():
     tree = {"name": "t", "behaviors": {"a": "a"}, "head": {"name": "lstm"}}
     with pytest.raises(InputError, match="the demo has videos only"):
         parse_config(tree | {"backbone": {"name": "precomputed", "files": "{recording}.npz"}}, "x")
+
+
+def numbers_in(annotation: Any, limits: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """What is said of each kind of number that a setting may be or hold."""
+    if get_origin(annotation) is Annotated:
+        inner, *said = get_args(annotation)
+        yield from numbers_in(inner, (*limits, *getattr(said[0], "metadata", said)))
+    elif annotation in (int, float):
+        yield limits
+    else:
+        for member in get_args(annotation):
+            yield from numbers_in(member, limits)
+
+
+def test_every_number_has_a_lower_and_an_upper_bound():
+    unbounded = [
+        key
+        for key, _, field in walk_fields()
+        for said in numbers_in(field.annotation, tuple(field.metadata))
+        if not all(
+            any(hasattr(item, sign) for item in said for sign in signs) for signs in (("ge", "gt"), ("le", "lt"))
+        )
+    ]
+    assert unbounded == []
+
+
+NUMBERS = [
+    (key, owner)
+    for key, owner, field in walk_fields()
+    if any(True for _ in numbers_in(field.annotation, ())) and key not in ("postprocess", "frames")
+]
+
+
+@pytest.mark.parametrize(("key", "owner"), NUMBERS, ids=[" ".join(item) for item in NUMBERS])
+def test_no_number_is_taken_that_makes_something_grow_without_end(tmp_path: Path, key: str, owner: str):
+    place = key.partition(".")[0]
+    chosen = [f"{place}.name={owner}"] if owner else ["frames.policy=shift"] if place == "frames" else []
+    for value in (
+        "1e10",
+        "1e300",
+        "-1e300",
+        ".inf",
+        ".nan",
+        "10000000000",
+        "-10000000000",
+        "9" * 90,
+        "[1e10]",
+        "{m: 1e10}",
+    ):
+        with pytest.raises(InputError, match=key.rpartition(".")[2]):
+            load_config(write(tmp_path, MINIMAL), [*chosen, f"{key}={value}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (f"tuning.thresholds={[0.5] * 500}", "lists 112,000 combinations"),
+        (f"head={{name: tcn, dilations: {[1] * 50}}}", "head.dilations .* at most 12"),
+        ("batch_frames=1024", "1024 crops of 512 × 512 px fill the memory; at most 512 of this size"),
+    ],
+)
+def test_settings_that_together_are_too_much_are_refused(tmp_path: Path, override: str, said: str):
+    with pytest.raises(InputError, match=said):
+        load_config(write(tmp_path, MINIMAL), ["backbone.input_px=512", override])
+
+
+NESTED = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopqrstu"))
+MERGED = "a: &a {x: 1}\n" + "".join(f"{b}: &{b} {{<<: [*{a}, *{a}]}}\n" for a, b in pairwise("abcdefghijklmnopqrstu"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed: " + "9" * 5000, "a number of 5,000 digits in line 5, column 7"),
+        ("seed: 0x" + "F" * 5000, "a number of 5,002 digits"),
+        ("seed: !!int x", "can't be read as what it seems to be"),
+        ("seed: !!int ''", "can't be read as what it seems to be"),
+        ("seed: !!float abc", "can't be read as what it seems to be"),
+        ("seed: !!bool x", "can't be read as what it seems to be"),
+        ("seed: 2001-99-99", "can't be read as what it seems to be"),
+        ("seed: !!timestamp x", "timestamp"),
+        ("seed: " + "[" * 2000 + "]" * 2000, "levels lie below each other"),
+        ("seed: " + "[" * 60 + "]" * 60, "levels lie below each other"),
+        ("seed: &a [*a]", "levels lie below each other"),
+        (NESTED, "more than 50,000 values"),
+        (MERGED, "more than 50,000 values"),
+        ("name: u", "duplicate key"),
+        ('execution: {cache_dir: "a\\0b"}', "execution.cache_dir should be the path of a folder"),
+        ('description: "\\ud800"', "half of a character"),
+        ("x" * 500_001, "as no experiment is"),
+        ("".join(f"k{n}: 1\n" for n in range(3000)), "unknown key k0.*and 2,990 more"),
+        ("? [1, 2]\n: 3", "should be strings"),
+    ],
+    ids=range(19),
+)
+def test_what_the_yaml_library_cannot_read_is_refused_in_a_paragraph(tmp_path: Path, text: str, said: str):
+    with pytest.raises(InputError, match=said) as caught:
+        load_config(write(tmp_path, MINIMAL + text))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 2100
+    if text.startswith("seed: "):
+        with pytest.raises(InputError):
+            load_config(write(tmp_path, MINIMAL), [text.replace(": ", "=", 1)])
+
+
+@pytest.mark.parametrize("key", ["x." * 5000, "a" * 100_000, "", ".", "x\0", "head."])
+def test_odd_keys_of_set_are_refused(tmp_path: Path, key: str):
+    with pytest.raises(InputError):
+        load_config(write(tmp_path, MINIMAL), [f"{key}=1"])

@@ -80,6 +80,23 @@ def test_labels_that_cannot_be_chosen_are_refused(annotators, wanted, expected):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_figures")
+def test_a_run_tells_how_much_of_what_it_learned_from_a_model_said(tmp_path: Path, capsys):
+    config = make_embedded_lab(tmp_path, n_train=3, n_test=1)
+    for name in ("r1", "r3"):
+        bouts = ["grooming,10,30,model,20", "grooming,60,80,edited,4", "rearing,10,40,human,0", "rearing,70,90,human,0"]
+        text = "\n".join(["behavior,start_frame,stop_frame,origin,model_frames", *bouts])
+        (tmp_path / f"{name} labels.csv").write_text(text + "\n", encoding="utf-8")
+    assert main([str(config), "--set", "baseline=none", "--set", "training.epochs=1"]) == 0
+    # r3 is for testing: nothing is learned from it.
+    words = f"of {3 * 2 * 120} labels (a behavior in a frame) that this run learned from, 24 (3.3%) are a model's"
+    assert f"Look at this first: Labels of a model: {words}" in " ".join(capsys.readouterr().err.split())
+    page = (tmp_path / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
+    assert words.replace("'", "&#39;") in page
+    assert "1 of 4 bouts in r3 labels.csv are a model" in page
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
 def test_from_three_annotators_to_their_agreement_with_the_model(tmp_path: Path):
     config = make_embedded_lab(tmp_path)
     table = tmp_path / "recordings.csv"

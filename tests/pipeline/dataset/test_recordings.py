@@ -78,6 +78,15 @@ def test_a_format_before_and_a_part_after_the_path(folder):
     assert read(folder, ROW)[0].annotation_choices == {"A": AnnotationChoice(), "B": AnnotationChoice()}
 
 
+def test_from_where_to_where_it_was_scored(folder):
+    (recording,) = read(folder, 'm1,videos/m1.mp4,,"m1_A.csv#scored=0-300s,600-900s#subject=Ch1",,,train')
+    assert recording.annotation_choices == {"": AnnotationChoice(subject="Ch1", scored="0-300s,600-900s")}
+    with pytest.raises(InputError, match=r"row 2, column 'annotations': expected #scored=FROM-TO.*'5h-6h' in '5h-6h'"):
+        read(folder, "m1,videos/m1.mp4,,m1_A.csv#scored=5h-6h,,,train")
+    with pytest.raises(InputError, match=r"'m1_A.csv' already stands in row 2"):  # a span makes no part of its own
+        read(folder, *(f"m{i},videos/m{i}.mp4,,m1_A.csv#scored={i}-9s,,,train" for i in (1, 2)))
+
+
 @pytest.mark.parametrize("name", ["frame_csv:x.csv", "x#subject=y.csv", "a=frame_csv:x#subject=y.csv"])
 def test_a_file_that_is_called_so_is_taken_as_it_is(folder, name):
     (folder / name).touch()
@@ -94,6 +103,16 @@ def test_one_file_may_serve_several_recordings_each_with_its_part(folder):
     (folder / "p.boris").write_text('{"observations": {}}', encoding="utf-8")  # its observations name their videos
     rows = [f"m{i},videos/m{i}.mp4,,p.boris,,,train" for i in (1, 2)]
     assert len(read(folder, *rows)) == 2
+
+
+def test_a_table_of_many_recordings_serves_them_all(folder):
+    lines = ["video,rater,behavior,start_s,stop_s", *(f"m{i},{who},groom,0,1" for i in (1, 2) for who in "AB")]
+    (folder / "all.csv").write_text("\n".join(lines), encoding="utf-8")
+    for part in ("all.csv", "all.csv#observation=A", "A=all.csv#observation=A;B=all.csv#observation=B"):
+        assert len(read(folder, *(f"m{i},videos/m{i}.mp4,,{part},,,train" for i in (1, 2)))) == 2
+    for part in ("all.csv#observation=m1 A", "all.csv#media=m1"):
+        with pytest.raises(InputError, match=r"'all.csv' already stands in row 2"):
+            read(folder, *(f"m{i},videos/m{i}.mp4,,{part},,,train" for i in (1, 2)))
 
 
 def test_a_part_of_a_file_after_a_hash(folder):
@@ -127,9 +146,12 @@ def test_as_excel_saves_it(folder, encoding, delimiter):
         (["m1,videos/m1.mp4,,A=m1_A.csv;A=m1_B.csv,,,"], "annotator 'A' has two files"),
         (["m1,videos/m1.mp4,,A=,,,"], "expected annotator=path, found 'A='"),
         (["m1,videos/m1.mp4,,bout_cvs:m1_A.csv,,,"], "'annotations': Unknown annotation format 'bout_cvs'.*'bout_csv'"),
-        (["m1,videos/m1.mp4,,m1_A.csv#subjet=a,,,"], "#subject=NAME after the path.*Did you mean 'subject'"),
-        (["m1,videos/m1.mp4,,m1_A.csv#subject=,,,"], "#subject=NAME after the path, each once, found"),
-        (["m1,videos/m1.mp4,,m1_A.csv#media=a#media=b,,,"], "#media=NAME or #subject=NAME after the path, each once"),
+        (["m1,videos/m1.mp4,,m1_A.csv#subjet=a,,,"], "#scored=FROM-TO after the path.*Did you mean 'subject'"),
+        (["m1,videos/m1.mp4,,m1_A.csv#subject=,,,"], "#scored=FROM-TO after the path, each once, found"),
+        (
+            ["m1,videos/m1.mp4,,m1_A.csv#media=a#media=b,,,"],
+            "#subject=NAME or #scored=FROM-TO after the path, each",
+        ),
         (["m1,videos/m1.mp4,,bout_csv:no.csv#media=a,,,"], "no file 'no.csv'"),
         (["m1,videos/m1.mp4,,,,,trian"], "column 'split'.*'trian'. Did you mean 'train'"),
         (["m1,videos/m1.mp4,,,,,train"], "column 'annotations'.*needs annotations"),
@@ -239,3 +261,25 @@ def test_one_animal_stays_on_one_side(tmp_path: Path, rows: list[str], said: str
     table.write_text("\n".join(["recording,video,annotations,individual,split", *rows]) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=said):
         read_recordings(table)
+
+
+def test_the_rate_of_a_video_that_does_not_tell_it(folder):
+    header = f"{HEADER},fps"
+    first, second = read(folder, "m1,videos/m1.mp4,,,,,,59.94", "m2,videos/m2.mp4,,,,,,", header=header)
+    assert (first.fps, second.fps) == (59.94, None)
+    (first,) = read(folder, "m1;videos/m1.mp4;;;;;;59,94", header=header.replace(",", ";"))
+    assert first.fps == 59.94
+
+
+@pytest.mark.parametrize("cell", ["0", "-25", "nan", "inf", "1e9", "fast", "25 fps", "9" * 5000])
+def test_a_rate_that_is_none_is_refused(folder, cell):
+    with pytest.raises(InputError, match="row 2, column 'fps': expected frames per second") as caught:
+        read(folder, f"m1,videos/m1.mp4,,,,,,{cell}", header=f"{HEADER},fps")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_video_has_one_rate(folder):
+    header = f"{HEADER},animal,fps"
+    rows = ["m1,videos/m1.mp4,m1.csv,,,,,black,30", "m2,videos/m1.mp4,m1.csv,,,,,white,60"]
+    with pytest.raises(InputError, match=r"row 3, column .fps.: row 2 gives m1\.mp4 another rate"):
+        read(folder, *rows, header=header)

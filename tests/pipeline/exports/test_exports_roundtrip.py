@@ -224,7 +224,7 @@ def test_one_watched_stretch_stays_so_in_the_project(tmp_path: Path) -> None:
     recording = ExportRecording("m1", Path("m1.mp4"), 25, 50, {HUMAN: bouts}, {HUMAN: unscored})
     cells = _write(tmp_path, list(EXPORTS["boris"].files([recording], ("a", "b"), "run")))
     annotation = _read(tmp_path, recording, cells["m1", HUMAN], 25)
-    assert isinstance(annotation, EventList) and annotation.watched == (15, 40)
+    assert isinstance(annotation, EventList) and annotation.watched == ((15, 40),)
 
 
 def test_the_project_says_where_nobody_looked() -> None:

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from features.video.reading import UnreadableVideoError, iter_bgr_frames
+from features.video.files import UnreadableVideoError
+from features.video.reading import iter_bgr_frames
 from pipeline.films import browser_video
 from pipeline.films.browser_video import BrowserVideoWriter, exact_rate, make_browser_video, plays_in_browsers
 from tests.browser import BROWSER, needs_browser
@@ -185,6 +186,7 @@ def test_what_plays_as_it_is(tmp_path):
     rare = write_with_pyav(tmp_path / "rare.mp4", "libx264", "yuv420p", 25, numbered(700),
                            options={"g": "100000", "sc_threshold": "0"})  # fmt: skip
     assert not plays_in_browsers(rare), "jumping takes too long"
+    assert not plays_in_browsers(DATA / "numbered_h264_250.mp4", 125.0), "frames would not be where the run's rate says"
     (tmp_path / "text.mp4").write_text("no video at all", encoding="utf-8")
     assert not plays_in_browsers(tmp_path / "text.mp4")
     with pytest.raises(UnreadableVideoError, match="no video at"):

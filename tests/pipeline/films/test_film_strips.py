@@ -104,6 +104,16 @@ def test_among_equally_good_pairs_the_longest_comes_first_and_a_poor_one_is_not_
     assert chosen("correct", a) == [("a", 4, 9), ("a", 1, 3)]
 
 
+def test_without_labels_the_models_own_bouts_are_shown_sure_and_unsure_ones_apart():
+    probability = [0.9] * 4 + [0.0] * 2 + [0.99] * 2 + [0.0] * 2 + [0.6] * 2 + [0.0] + [0.55] * 2 + [np.nan]
+    a = frames("a", "0" * 16, "1111001100110111", probability, scored="0" * 16)
+    assert chosen("sure", a) == [("a", 0, 4), ("a", 6, 8)]
+    # What was not predicted belongs to no bout.
+    assert chosen("unsure", a) == [("a", 13, 15), ("a", 10, 12)]
+    assert {c.kind for c in choose_bouts("rearing", [a])} == {"sure", "unsure"}
+    assert {c.iou for c in choose_bouts("rearing", [a])} == {None}
+
+
 def test_what_is_not_correct_has_no_iou():
     a = frames("a", "1100000", "0000110")
     assert {c.kind: c.iou for c in choose_bouts("rearing", [a])} == {"missed": None, "invented": None}

@@ -24,7 +24,7 @@ from pipeline.report.comparison.differences import (
     find_verdict,
 )
 from pipeline.report.comparison.pairs import name_runs
-from pipeline.report.comparison.runs import Comparison, compare_runs
+from pipeline.report.comparison.runs import Comparison, compare_runs, share_anything
 from pipeline.report.comparison.words import verdict_lines
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import RecordingRow, Run
@@ -290,6 +290,54 @@ def test_only_common_recordings_are_compared():
     )
 
 
+def assert_none_is_best(comparison: Comparison) -> None:
+    """Neither star, nor bold, nor a name."""
+    assert comparison.standings["digging"].best is None
+    assert not any(comparison.is_highest(*key) for key in comparison.values)
+    (line,) = verdict_lines(comparison, "digging")
+    assert line.startswith("digging: none is called the best: no recording was scored by all of them against the same")
+
+
+def test_across_different_labels_nothing_is_best():
+    """As after a correction: one run was scored against other labels than the other in every recording."""
+    active = truth(6)
+    corrected = {name: np.roll(true, 3) for name, true in active.items()}
+    runs = [run_of("a", active, guesses(active, 1, 1)), run_of("b", corrected, guesses(corrected, 2, 2))]
+    comparison = compare_runs(runs)
+    assert_none_is_best(comparison)
+    assert any("their scores can't be compared" in note.text for note in comparison.notes)
+    # A third run that shares its labels with one of them changes nothing about all three.
+    comparison = compare_runs([*runs, run_of("c", active, guesses(active, 3, 3))])
+    assert_none_is_best(comparison)
+    assert share_anything(comparison)
+
+
+def test_tests_are_ranked_where_cross_validation_has_other_labels(three):
+    """A corrected training set leaves the test recordings as they were: there the runs can be ranked."""
+    active = truth(6)
+    corrected = {name: np.roll(true, 3) for name, true in active.items()}
+    tested = {f"t{i}": true for i, true in enumerate(truth(6, 2).values())}
+
+    def both(name: str, labels: dict[str, np.ndarray], noise: float) -> Run:
+        trained, test = (
+            run_of(name, labels, guesses(labels, noise, 1)),
+            run_of(name, tested, guesses(tested, noise, 2), subset="test"),
+        )
+        return replace(
+            trained,
+            recordings=trained.recordings + test.recordings,
+            scores=trained.scores + test.scores,
+            timelines={**trained.timelines, **test.timelines},
+            tables=Tables(bout_scores=trained.tables.bout_scores + test.tables.bout_scores),
+        )
+
+    comparison = compare_runs([both("a", active, 3.0), both("b", corrected, 1.0)])
+    standing = comparison.standings["digging"]
+    assert (standing.best, standing.subset) == ("b", "test")
+    assert comparison.is_highest("digging", "test", "b", AVERAGE_PRECISION)
+    assert not any(comparison.is_highest("digging", CV, name, AVERAGE_PRECISION) for name in "ab")
+
+
 def test_recordings_with_other_labels_are_left_out_and_said():
     active = truth(8)
     good, poor = guesses(active, 1.0, 1), guesses(active, 2.0, 2)
@@ -300,6 +348,13 @@ def test_recordings_with_other_labels_are_left_out_and_said():
     assert item.n_recordings == 7
     assert item.difference == pytest.approx(pooled(active, poor, rest) - pooled(active, good, rest), abs=1e-9)
     assert any("the human labels of m3 differ between a and b" in note.text for note in comparison.notes)
+    # What the table shows is of all recordings and can't be ranked; the best is that of the rest, and says so.
+    assert not any(comparison.is_highest(*key) for key in comparison.values)
+    (line,) = verdict_lines(comparison, "digging")
+    assert line.startswith(
+        f"digging: a is best: AP {pooled(active, good, rest):.3f} in cross-validation over the 7 that all runs scored "
+        "against the same labels."
+    )
 
 
 def test_frames_that_one_run_did_not_predict_count_for_neither():
@@ -316,8 +371,11 @@ def test_frames_that_one_run_did_not_predict_count_for_neither():
 
 def test_runs_without_a_common_recording_have_no_difference():
     first, second = truth(4), {f"other {n}": a for n, a in truth(4, 1).items()}
-    comparison = compare_runs([run_of("a", first, guesses(first, 1, 1)), run_of("b", second, guesses(second, 2, 2))])
-    item = difference(comparison, "b")
+    runs = [run_of("a", first, guesses(first, 1, 1)), run_of("b", second, guesses(second, 2, 2))]
+    comparison = compare_runs(runs)
+    assert not share_anything(comparison)
+    assert_none_is_best(comparison)
+    item = difference(compare_runs(runs, reference="a"), "b")
     assert (item.difference, item.verdict, item.reason, item.n_recordings) == (None, NO_VALUE, NOTHING_SHARED, 0)
     assert any("No recording is in all of them" in note.text for note in comparison.notes)
 

@@ -1,5 +1,6 @@
 """A small run folder with real videos, for the tests of the review page."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,14 +62,19 @@ def write_old_video(path: Path, fps: float = FPS, n_frames: int = N_FRAMES) -> P
     return path
 
 
-def make_review_run(folder: Path, recordings: dict[str, tuple[Scene, Path | None]], behaviors=BEHAVIORS) -> Path:
+def make_review_run(
+    folder: Path, recordings: dict[str, tuple[Scene, Path | None]], behaviors=BEHAVIORS, name: str = "exp ü"
+) -> Path:
     """Only what a review reads: config.yaml, recordings.csv, empty scores, predictions/, labels/ if there are any."""
     folder.mkdir(parents=True)
     SCORES.write(RunDir(folder), [])
-    names = "\n".join("  " + repr(name).replace("\\\\", "\\") + ": x" for name in behaviors)
-    (folder / "config.yaml").write_text(
-        f"name: exp ü\nbehaviors:\n{names}\npostprocess: {{threshold: 0.5, min_bout_s: 0.2}}\n", encoding="utf-8"
-    )
+    config = {
+        "name": name,
+        "behaviors": dict.fromkeys(behaviors, "x"),
+        "postprocess": {"threshold": 0.5, "min_bout_s": 0.2},
+    }
+    # JSON is YAML.
+    (folder / "config.yaml").write_text(json.dumps(config, indent=1), encoding="utf-8")
     rows = []
     for name, (scene, video) in recordings.items():
         rows.append(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.notes import ModelLabels
 from pipeline.annotations import EventList, read_annotation
 from pipeline.command_line import main
 from pipeline.review.corrections import draft_path, parse_corrections, write_corrections
@@ -464,13 +465,76 @@ def test_a_download_says_how_much_was_looked_at(human_page, tmp_path):
         page.click("#download-boris")
     said = page.locator("#said").text_content()
     assert said.startswith(f"Downloaded mouse 1.boris. {n_places - 1} of {n_places} places were not looked at; ")
-    assert said.endswith("there stays as the human had it.")
+    assert said.endswith("there stays as the human had it. 30 labels (a behavior in a frame) are the model's.")
     observation = json.loads(Path(download.value.path()).read_bytes())["observations"]["mouse 1"]
-    assert "Of 4 bouts: 1 the model's, unchanged; 3 a human's, unchanged; 0 edited." in observation["description"]
+    assert "Of 4 bouts: 1 the model's; 3 a human's, unchanged; 0 edited." in observation["description"]
     press(page, *["Enter"] * (n_places - 1))
     with page.expect_download():
         page.click("#download-csv")
     assert f"All {n_places} places were looked at." in page.locator("#said").text_content()
+
+
+def model_frames(page):
+    """Frames with the model's label by behavior, as a downloaded project says, and as its reader counts them."""
+    with page.expect_download() as download:
+        page.click("#download-boris")
+    path = Path(download.value.path())
+    description = json.loads(path.read_bytes())["observations"]["mouse 1"]["description"]
+    counts = json.loads(description.partition("with the model's label: ")[2])
+    notes = read_annotation(path, N_FRAMES, FPS, video_name="mouse 1.mp4").notes
+    assert sum(note.n_labels for note in notes if isinstance(note, ModelLabels)) == sum(counts.values())
+    return [counts[name] for name in BEHAVIORS]
+
+
+def origins(page):
+    return page.locator("#bouts li[data-id]").evaluate_all("rows => rows.map(row => row.dataset.origin)")
+
+
+def test_what_was_accepted_from_the_model_is_counted_in_frames(human_page):
+    page = human_page
+    assert model_frames(page) == [0, 0]
+    places = page.locator("#places li").evaluate_all("rows => rows.map(row => row.textContent)")
+    # Everywhere: a bout that only the model saw, one that it denies, and the end of one that it sees earlier.
+    press(page, *["j", "Shift+m"] * len(places))
+    assert bouts(page) == MODEL
+    assert origins(page) == ["human", "model", "model"]
+    assert model_frames(page) == [30 + 20, 15]
+    with page.expect_download() as download:
+        page.click("#download-csv")
+    rows = [line.split(",") for line in Path(download.value.path()).read_text(encoding="utf-8").splitlines()[1:]]
+    assert [row[-2:] for row in rows] == [["human", "0"], ["model", "30"], ["model", "0"]]
+    press(page, "u")
+    assert sum(model_frames(page)) < 65
+    press(page, "Control+y")
+    assert model_frames(page) == [50, 15]
+    # What a hand sets is the hand's; what it does not touch stays the model's.
+    drag(page, spot(page, 150), spot(page, 141))
+    length = bouts(page)[1][2] - 120
+    assert 15 < length < 30
+    assert model_frames(page) == [length + 20, 15]
+    # The human's version is the human's.
+    for row in range(len(places)):
+        page.locator("#places li").nth(row).click()
+        press(page, "Shift+h")
+    assert model_frames(page) == [0, 0]
+    begin_from(page, "model")
+    assert model_frames(page) == [N_FRAMES, N_FRAMES]
+
+
+def test_a_bout_that_is_partly_accepted_from_the_model_is_the_models(context, tmp_path):
+    """The model's bout begins earlier than the human's: the two become one."""
+    scene = Scene(model=(((100, 200),), ()), human=(((150, 260),), ()))
+    folder = make_review_run(tmp_path / "run", {"mouse 1": (scene, None)})
+    assert main(["review", str(folder)]) == 0
+    page = open_page(context, (folder / "review" / "mouse 1.html").as_uri())
+    page.locator("#places li", has_text="model").first.click()
+    while page.locator("#now").get_attribute("data-frame") != "100":
+        press(page, "j")
+    press(page, "Shift+m")
+    assert bouts(page) == [("grooming", 100, 260)]
+    assert origins(page) == ["model"]
+    assert model_frames(page) == [50, 0]
+    assert page.complaints == []
 
 
 def test_what_the_page_says_covers_neither_lanes_nor_buttons(page):
@@ -624,7 +688,7 @@ def test_a_served_page_saves_beside_the_run(browser, context, served, lab):
     _, (review,) = read_review_run(lab / "run é", ["mouse 1"])
     draft = draft_path(folder, review)
     for _ in range(200):
-        if draft.exists() and json.loads(draft.read_text(encoding="utf-8"))["unsaved"]:
+        if draft.exists() and json.loads(draft.read_text(encoding="utf-8").splitlines()[0])["unsaved"]:
             break
         page.wait_for_timeout(25)
     # Another browser, which kept nothing itself, finds the unfinished work.

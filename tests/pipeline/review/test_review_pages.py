@@ -208,7 +208,9 @@ def test_what_was_saved_is_taken_up_where_it_fits(tmp_path, caplog):
     bouts = [["grooming", 0, 5, "model"], [BEHAVIORS[1], 7, 9, "human"]]
     path, csv_path = write_corrections(folder, run, row, None, parse_corrections(bouts, BEHAVIORS, N_FRAMES))
     description = json.loads(path.read_bytes())["observations"]["m1"]["description"]
-    assert description.endswith("Of 2 bouts: 1 the model's, unchanged; 1 a human's, unchanged; 0 edited.")
+    counts = json.dumps({"grooming": 5, BEHAVIORS[1]: 0}, separators=(",", ":"), ensure_ascii=False)
+    words = "Of 2 bouts: 1 the model's; 1 a human's, unchanged; 0 edited. Frames of 300 with the model's label: "
+    assert description.endswith(words + counts)
     as_labels = read_annotation(path, row.n_frames, row.fps, choice=AnnotationChoice(observation="m1"))
     (doubt,) = [note for note in as_labels.notes if isinstance(note, Doubt)]
     assert "1 of 2 bouts in m1.boris are a model's" in doubt
@@ -218,7 +220,7 @@ def test_what_was_saved_is_taken_up_where_it_fits(tmp_path, caplog):
     draft = {"version": 1, "changed_at": "2026", "started_from": "model", "unsaved": True, "done": ["x"], "bouts": []}
     draft_path(folder, review).write_text(json.dumps(draft), encoding="utf-8")
     os.utime(csv_path, (1, 1))
-    assert saved_state(folder, run, review) == draft
+    assert saved_state(folder, run, review) == draft | {"from_model": {name: [] for name in BEHAVIORS}}
     draft_path(folder, review).unlink()
     for other in (replace(row, n_frames=6), replace(row, fps=50.0)):
         assert saved_state(folder, run, replace(review, row=other)) is None

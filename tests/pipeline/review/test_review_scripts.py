@@ -100,6 +100,56 @@ def test_bouts_stay_apart_and_cover_what_they_should(evaluate):
     assert faults == []
 
 
+def test_frames_that_are_the_models_are_those_that_nobody_set(evaluate):
+    """Random steps of a document, against a plain list of frames."""
+    faults = evaluate(
+        ["bouts.js", "document.js"],
+        """
+        const { boutsFromRuns, changedSpans, joined, makeBout, minus, put, replaceSpan, without } = modules.bouts;
+        const N = 60;
+        let seed = 11;
+        const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+        const span = () => { const a = random(N); return [a, a + 1 + random(N - a)]; };
+        const isIn = (i, bouts) => bouts.some((bout) => bout.start <= i && i < bout.stop);
+        const labels = (bouts) => Array.from({ length: N }, (_, i) => isIn(i, bouts));
+        const model = [[5, 12], [20, 21], [30, 44]];
+        const faults = [];
+        const doc = new modules.document.CorrectedDocument(boutsFromRuns([model], "model"), "model", [[[0, N]]]);
+        let own = new Set(Array(N).keys());
+        for (let step = 0; step < 3000; step += 1) {
+          const before = { labels: labels(doc.bouts), own: new Set(own), from: JSON.stringify(doc.fromModel) };
+          const [start, stop] = span();
+          const kind = doc.bouts.length ? random(4) : 0;
+          if (kind === 0) doc.change(put(doc.bouts, makeBout(0, start, stop, "edited")).bouts, "");
+          else if (kind === 1) doc.change(without(doc.bouts, doc.bouts[random(doc.bouts.length)].id), "");
+          else if (kind === 2) {
+            const bouts = replaceSpan(doc.bouts, 0, start, stop, model, "model");
+            const fromModel = [joined([...doc.fromModel[0], ...changedSpans(doc.bouts, bouts, 0)])];
+            doc.change(bouts, "", { fromModel });
+          } else {
+            const bouts = replaceSpan(doc.bouts, 0, start, stop, [], "human");
+            doc.change(bouts, "", { fromModel: [minus(doc.fromModel[0], [[start, stop]])] });
+          }
+          const after = labels(doc.bouts);
+          for (let i = 0; i < N; i += 1) {
+            if (kind === 3 && start <= i && i < stop) own.delete(i);
+            else if (after[i] !== before.labels[i]) kind === 2 ? own.add(i) : own.delete(i);
+          }
+          const covered = new Set(doc.fromModel[0].flatMap(([a, b]) => Array.from({ length: b - a }, (_, i) => a + i)));
+          const apart = doc.fromModel[0].every(([a, b], i, all) => a < b && (i === 0 || all[i - 1][1] < a));
+          if (covered.size !== own.size || ![...own].every((i) => covered.has(i)) || !apart) faults.push([step, kind]);
+          if (random(3) === 0 && step % 7) {
+            doc.undo();
+            if (JSON.stringify(doc.fromModel) !== before.from) faults.push([step, "undo"]);
+            doc.redo();
+          }
+        }
+        return faults.slice(0, 5);
+        """,
+    )
+    assert faults == []
+
+
 def test_a_thinned_curve_keeps_every_peak_and_every_gap(evaluate):
     found = evaluate(
         ["decimate.js"],

@@ -73,11 +73,83 @@ def place(tmp_path_factory):
         ("", (0, 1000)), ("bytes=0-", (0, 1000)), ("bytes=0-0", (0, 1)), ("bytes=990-2000", (990, 1000)),
         ("bytes=-10", (990, 1000)), ("bytes=-5000", (0, 1000)), ("bytes=1000-", None), ("bytes=5-2", None),
         ("bytes=-0", None), ("bytes=-", (0, 1000)), ("bytes=0-1,5-6", (0, 1000)), ("lines=1-2", (0, 1000)),
-        ("bytes=a-b", (0, 1000)),
+        ("bytes=a-b", (0, 1000)), ("BYTES=0-9", (0, 10)), (" bytes=0-9\t", (0, 10)), ("bytes", (0, 1000)),
+        ("bytes=", (0, 1000)), ("=0-9", (0, 1000)), ("bytes=1 0-20", (0, 1000)), ("bytes =0-9", (0, 1000)),
+        ("bytes= 0-9", (0, 1000)), ("bytes=0 -9", (0, 1000)), ("bytes=0-9,", (0, 1000)), ("bytes=,0-9", (0, 1000)),
+        ("bytes=0-1, 2-3", (0, 1000)), ("bytes=--5", (0, 1000)), ("bytes=+0-9", (0, 1000)), ("bytes=0x0-9", (0, 1000)),
+        ("bytes=1.0-9", (0, 1000)), ("bytes=0-9-", (0, 1000)), ("bits=0-9", (0, 1000)), ("none", (0, 1000)),
+        ("bytes=\u0660-\u0669", (0, 1000)), ("bytes=\xb2-9", (0, 1000)), ("bytes=0\u20139", (0, 1000)),
+        ("bytes=0-9\x00", (0, 1000)), ("bytes=0-" + "9" * 30, (0, 1000)), ("bytes=" + "9" * 30 + "-", None),
+        ("bytes=-" + "9" * 3000, (0, 1000)), ("bytes=" + "9" * 4000 + "-", None), ("bytes=0-" + "9" * 9000, (0, 1000)),
+        ("bytes=" + "9" * 30 + "-0", None), ("bytes=-00", None), ("bytes=000-009", (0, 10)),
+        ("bytes=999-", (999, 1000)),
     ],
 )  # fmt: skip
 def test_ranges(header, expected):
     assert requested_range(header, 1000) == expected
+
+
+@pytest.mark.parametrize("header", ["bytes=0-", "bytes=-5", "bytes=-0", "bytes=0-0", "bytes=1-"])
+def test_an_empty_file_has_no_range(header):
+    assert requested_range(header, 0) is None
+
+
+def raw_answer(client, *lines: bytes, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:
+    """What is answered to a request with these header lines, as they are, and to a second one on the connection."""
+    start = f"{method} /{client.token}/media/mouse%201 HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\n".encode()
+    with socket.create_connection((client.host, client.port), timeout=10) as connection:
+        connection.sendall(start + b"".join(line + b"\r\n" for line in lines) + b"Connection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    head, _, content = answer.partition(b"\r\n\r\n")
+    first, *rest = head.split(b"\r\n")
+    return int(first.split()[1]), dict(line.split(b": ", 1) for line in rest), content
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([b"Range: bytes=0-1,5-6"], 200), ([b"Range: bytes=-0"], 416), ([b"Range: bytes=9-3"], 416),
+        ([b"Range: bytes=" + b"9" * 30 + b"-"], 416), ([b"Range: bytes=" + b"9" * 5000 + b"-"], 200),
+        ([b"Range: bytes=0-" + b"9" * 30], 200), ([b"Range: lines=0-1"], 200), ([b"Range: bytes=\xd9\xa0-9"], 200),
+        ([b"Range: bytes=\xff"], 200), ([b"Range:"], 200), ([b"Range:   bytes=0-9  "], 206), ([b"Range: b=0-9"], 200),
+        ([b"Range: bytes=0 - 9"], 200), ([b"range: BYTES=0-9"], 206), ([b"Range: bytes=-10"], 206),
+        ([b"Range: bytes=0-1", b"Range: bytes=4-5"], 200), ([b"Range: bytes=0-9", b'If-Range: "abc"'], 200),
+        ([b"Range: bytes=0-\x009"], 200),
+    ],
+)  # fmt: skip
+def test_odd_ranges_are_refused_or_ignored(place, lines, status):
+    folder, client = place
+    whole = (folder / "videos" / "m.mp4").read_bytes()
+    found, headers, content = raw_answer(client, *lines)
+    assert found == status
+    assert int(headers[b"Content-Length"]) == len(content)
+    expected = {200: whole, 416: b"", 206: whole[-10:] if b"=-" in lines[0] else whole[:10]}[status]
+    assert content == expected
+    assert (b"Content-Range" in headers) == (status != 200)
+    # Only GET knows ranges.
+    found, headers, content = raw_answer(client, *lines, method="HEAD")
+    assert (found, headers[b"Content-Length"], content) == (200, str(len(whole)).encode(), b"")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"bouts": [["grooming", 1, Infinity, "edited"]]}', '{"bouts": [["grooming", NaN, 5, "edited"]]}',
+        '{"bouts": [["grooming", 1, 1e400, "edited"]]}', '{"bouts": [["grooming", 1, ' + "9" * 400 + ', "edited"]]}',
+        '{"bouts": [["grooming", -' + "9" * 400 + ', 5, "edited"]]}', '{"bouts": [], "changed_at": -Infinity}',
+        '{"bouts": [["grooming", 1, ' + "9" * 5000 + ', "edited"]]}', '{"bouts": [], "from_model": {"grooming": 1}}',
+        '{"bouts": [], "from_model": {"grooming": [[0, 1e400]]}}', '{"bouts": [], "from_model": []}', '\x00', '"',
+        '{"bouts": [], "from_model": {"grooming": [[0, ' + "9" * 400 + "]]}}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("what", ["save", "draft"])
+def test_times_that_are_infinite_or_huge_are_refused_in_words(place, what, body):
+    folder, client = place
+    before = sorted((folder / "run").rglob("*"))
+    status, _, words = client.ask(f"/{client.token}/{what}/other", "POST", body, **{TOKEN_HEADER: client.token})
+    assert (status, words[:25]) == (400, b"These are no corrections:")
+    assert len(words) < 400
+    assert sorted((folder / "run").rglob("*")) == before
 
 
 def test_parts_of_the_video_are_given(place):
@@ -174,7 +246,7 @@ def test_saved_corrections_read_back(place):
         assert isinstance(found, EventList)
         assert sorted((b.behavior, b.start_frame, b.stop_frame) for b in found.bouts) == expected
     text = (folder / "run" / "corrections" / "mouse 1.csv").read_text(encoding="utf-8")
-    assert text.splitlines()[1] == "grooming,0,5,0.000000,0.200000,0.200000,model"
+    assert text.splitlines()[1] == "grooming,0,5,0.000000,0.200000,0.200000,model,5"
     assert client.post("save/mouse%201", {"bouts": []})[0] == 200
     found = read_annotation(folder / "run" / "corrections" / "mouse 1.csv", N_FRAMES, FPS)
     assert isinstance(found, EventList)
@@ -258,6 +330,29 @@ def test_other_requests_are_refused(place):
     headers = {TOKEN_HEADER: client.token, "Content-Length": "999999999"}
     assert client.ask(f"/{client.token}/save/other", "POST", None, **headers)[0] == 413
     assert client.ask(f"/{client.token}/", "DELETE")[0] == 501
+
+
+def test_saves_at_once_leave_files_that_agree(place):
+    folder, client = place
+    statuses = []
+
+    def save(n: int) -> None:
+        statuses.append(client.post("save/other", {"bouts": [["grooming", n, n + 5, "edited"]]})[0])
+
+    threads = [threading.Thread(target=save, args=(n,)) for n in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 24
+    found = []
+    for name in ("other.csv", "other.boris"):
+        labels = read_annotation(folder / "run" / "corrections" / name, N_FRAMES, FPS)
+        assert isinstance(labels, EventList)
+        found.append([(bout.start_frame, bout.stop_frame) for bout in labels.bouts])
+    assert found[0] == found[1] != []
+    for path in (folder / "run" / "corrections").glob("other.*"):
+        path.unlink()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to consoles, not to processes")

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.errors import InputError
 from pipeline.starter import lab_folder
+from pipeline.starter.findings import Findings, find_recordings
 from pipeline.starter.lab_folder import recognise, scan_folder, sources_of
+from pipeline.starter.printing import print_findings
+from pipeline.starter.starter_yaml import StarterFacts
+from tests.damage import damaged, fuzzed, read_or_refused
+from tests.features.test_video_damage import make
 from tests.lab import known_labels, write_labels, write_poses, write_video
 
 PROJECT = {
@@ -64,6 +71,22 @@ def test_points_that_are_not_of_a_video_are_said_and_not_taken(tmp_path: Path, t
         recognise(write(tmp_path / "a.csv", text))
     assert [says in skipped.reason for skipped in scan_folder(tmp_path).skipped] == [True]
     assert not scan_folder(tmp_path).poses
+
+
+def test_files_that_no_reader_takes_are_left_aside_by_their_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("m1.mat", "b/m2.mat"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"MATLAB 5.0 MAT-file, Platform: PCWIN64" + bytes(200))
+    (tmp_path / "m1.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(200))
+    write(tmp_path / "report.html", "<html><body><p>Nothing of ours.</p></body></html>")
+    lab = scan_folder(tmp_path)
+    facts = StarterFacts("x", "t.csv", (), n_annotated=0, n_individuals=0, fps=25.0)
+    findings = Findings(lab.root, tmp_path / "t.csv", tmp_path / "x.yaml", (), (), lab.skipped, facts, False)
+    print_findings(findings)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "m1.mat: Expected a table of annotations in m1.mat, found a MATLAB file" in said
+    assert said.count("writetable") == 1 and "(Likewise b/m2.mat.)" in said
+    assert "m1.xls: " in said and "97-2003 (.xls)" in said and "report.html" not in said
 
 
 def test_arrays_of_poses_are_told_from_embeddings(tmp_path: Path):
@@ -165,3 +188,45 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_no_folder(tmp_path: Path):
     with pytest.raises(InputError, match="found nothing"):
         scan_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x_boxes.npy", "x.csv", "x.boris"])
+@fuzzed(30)
+@given(data=st.data())
+def test_whatever_is_damaged_it_is_told_what_a_file_is(tmp_path: Path, name: str, data: st.DataObject):
+    path = tmp_path / name
+    if name.endswith(".npy"):
+        np.save(path, np.ones((3, 2, 4)))
+    elif name.endswith(".npz"):
+        np.savez(path, keypoints=np.ones((3, 2, 2)))
+    else:
+        path.write_text(
+            '{"observations": {}, "behaviors_conf": {}}' if name == "x.boris" else "frame,groom\n0,1\n1,0\n"
+        )
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    read_or_refused(lambda: recognise(path))
+
+
+def test_names_that_a_table_cannot_hold_are_left_aside_with_a_word(tmp_path: Path):
+    (tmp_path / "a\u202eb").mkdir()
+    write_video(tmp_path / "a\u202eb" / "v.avi", known_labels(0))
+    write_video(tmp_path / "v\x1b.avi", known_labels(0))
+    write_video(tmp_path / "v.avi", known_labels(0))
+    lab = scan_folder(tmp_path)
+    assert [path.name for path in lab.videos] == ["v.avi"]
+    assert len(lab.skipped) == 2 and all("can't hold" in skipped.reason for skipped in lab.skipped)
+
+
+def test_videos_of_any_camera_are_found(tmp_path: Path):
+    names = ["a.flv", "b.ts", "c.3gp", "d.gif", "e.h264", "f.MTS", "g.m2ts", "h.mkv"]
+    for name in names:
+        made = tmp_path / ("made.m2ts" if name == "f.MTS" else f"made{Path(name).suffix}")
+        codec, pixels = ("gif", "rgb8") if name == "d.gif" else ("libx264", "yuv420p")
+        make(made, codec, pixels=pixels).rename(tmp_path / name)
+    write(tmp_path / "code.ts", "export const x = 1;\n")
+    lab = scan_folder(tmp_path)
+    assert [path.name for path in lab.videos] == sorted([*names, "code.ts"])
+    found = find_recordings(lab, tmp_path / "recordings.csv", tmp_path / "x.yaml", "x", has_blob=True)
+    assert len(found.recordings) == len(names)
+    (skipped,) = [one for one in found.skipped if one.path.name == "code.ts"]
+    assert "can't be opened as a video" in skipped.reason

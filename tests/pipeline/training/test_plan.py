@@ -52,6 +52,17 @@ def test_only_the_final_heads_are_kept_whatever_a_recording_is_called():
     assert [fit.fold for fit in fits] == [*2 * ["a", "b", "final", "c"], None, None]
 
 
+def test_no_window_or_batch_is_larger_than_all_data_and_it_is_said():
+    plan, _ = plan_of(["a", "b", "c"], postprocess={}, training={"window_frames": 90_000, "batch_windows": 4000})
+    fits = [*plan.cross_fits(), *plan.final_fits([])]
+    assert {(fit.training.window_frames, fit.training.batch_windows) for fit in fits} == {(N_FRAMES, 3)}
+    windows, batch = plan.notes()
+    assert "training.window_frames is 90000" in windows and f"{N_FRAMES} is used" in windows
+    assert "training.batch_windows is 4000" in batch and "3 is used" in batch
+    plan, _ = plan_of(["a", "b", "c"], postprocess={}, training={"window_frames": 50, "batch_windows": 12})
+    assert plan.notes() == [] and plan.cross_fits()[0].training.batch_windows == 12
+
+
 @pytest.fixture
 def chosen_with_a_recording_called_final(tmp_path: Path) -> RunDir:
     """Settings of a run in which `final` is read by another threshold than the recordings that took no part."""
