@@ -45,7 +45,8 @@ class SeveralIndividualsError(InputError):
     def __init__(self, path: Path, names: Sequence[str], about_names: str = "") -> None:
         super().__init__(
             f"{path.name} holds several individuals ({listing(names)}) and none was chosen. "
-            f"Set center.individual to one of them. {about_names}".strip()
+            "Set center.individual to one of them, or name one for each recording in the table's column `animal`. "
+            f"{about_names}".strip()
         )
         self.names = tuple(names)
 

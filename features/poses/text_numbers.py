@@ -66,7 +66,7 @@ def read_texts(path: Path, dialect: Dialect, header_row: int, positions: Iterabl
 def _parse(
     path: Path, dialect: Dialect, decimal: str, header_row: int, columns: list[int], dtype: type
 ) -> pd.DataFrame:
-    return pd.read_csv(
+    table = pd.read_csv(
         path,
         sep=dialect.delimiter,
         encoding=dialect.encoding,
@@ -77,3 +77,7 @@ def _parse(
         dtype=dtype,
         skipinitialspace=True,
     )
+    lacking = [position for position in columns if position not in table]
+    if lacking:
+        raise ValueError(f"the first row below the header, row {header_row + 1}, has no column {lacking[0] + 1}")
+    return table

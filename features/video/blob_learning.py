@@ -26,10 +26,11 @@ MOST_OTHERS = 24
 _N_OF_EACH, _LOOKED_AT_FRAMES = 8, 960
 _OTHER_GRAY, _MOST_OTHER = 20.0, 0.15
 """Of the same arena and camera at most this share differs by so much: 0.07 between real clips, 0.25 between cameras."""
-_MOST_RESTED, _NEAR_LENGTHS, _NEAR_LENGTHS_SHORT = 0.9, 0.75, 1.5
-"""An animal that is so often so near to one place may be a part of the background that was learned. In simulated videos
-of one that only moves its tail or its head, or turns, all of the blob is within 0.75 lengths; of one that walks about a
-cage of 3 by 2 lengths, 0.6 is. Pieces of one in a clip of a few frames are farther apart."""
+_MOST_RESTED, _NEAR_LENGTHS, _NEAR_LENGTHS_SHORT = 0.9, 1.0, 1.5
+"""An animal that is so often so near to one place may be a part of the background that was learned. Of one that only
+moves its tail or its head, or turns, all of the blob is within its own length (simulated, and a home cage by three
+cameras); of one that walks about, half at most (five real recordings). Its pieces in a clip of a few frames are
+farther apart."""
 
 
 def neighbors(video: VideoInfo, others: Iterable[VideoInfo]) -> list[VideoInfo]:
@@ -142,11 +143,19 @@ def _blobs(samples: Iterable[NDArray[np.uint8]], model: BlobModel) -> list[Blob]
 
 
 def _doubt(sampler: FrameSampler, name: str) -> PoseOddity:
-    return PoseOddity(
+    return blob_doubt(
         f"What stands out in {name} hardly leaves its place in its {sampler.n_frames:,} frames, so that the animal may "
-        "be a part of the background: the blob is perhaps its tail, its head, or a cable that moves.",
+        "be a part of the background: the blob is perhaps its tail, its head, or a cable that moves."
+    )
+
+
+def blob_doubt(found: str) -> PoseOddity:
+    """The blob is perhaps not the animal; `found` says why."""
+    return PoseOddity(
+        found,
         "Crops may be cut beside the animal, and nothing can be learned from them.",
-        "Name other recordings of the same arena and camera in the same table: their background is then used. Or look "
-        "at crops on the video, and track it with DeepLabCut or SLEAP if they miss the animal.",
+        "Name other recordings of the same arena and camera in the same table: their background is then used where "
+        "this one's can't be learned. Or look at crops on the video, and track it with DeepLabCut or SLEAP if they "
+        "miss the animal.",
         is_doubt=True,
     )

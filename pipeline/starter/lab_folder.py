@@ -144,16 +144,11 @@ def sources_of(path: Path) -> list[AnnotationSource]:
 
 
 def _pose_format(path: Path) -> str:
-    """Name of the reader; "" = none. Raises `InputError` for points that are not of a video."""
     try:
         found = next((name for name, reader in READERS.items() if reader.matches(path)), "")
-        found = "" if found == "npy_tracks" and not _are_tracks(path) else found
-        header = read_header(path) if found == "deeplabcut_csv" else None
+        return "" if found == "npy_tracks" and not _are_tracks(path) else found
     except Exception:  # neither text nor a known array; damaged arrays raise whatever their bytes lead to
         return ""
-    if header is not None:
-        require_video_poses(path, header)
-    return found
 
 
 def _are_tracks(path: Path) -> bool:
@@ -165,19 +160,22 @@ def _are_tracks(path: Path) -> bool:
 
 
 def _holds_labels(path: Path, pose_format: str) -> bool:
+    """Whether labels are in a text table; raises `InputError` where its points are not of a video."""
     try:
         file = open_annotation_file(path)
     except InputError:
         if path.suffix.casefold() in _NO_TEXT:
             raise
         return False  # some other program's text
+    header = read_header(path, file.dialect) if pose_format == "deeplabcut_csv" else None
+    if header is not None:
+        require_video_poses(path, header)
     if file.is_project:
         return bool(sources_of(path))
     if set(file.folded) >= set(COLUMNS[:2]):
         return False  # a table of recordings
     fitting = [name for name, reader in FORMATS.items() if reader.matches(file)]
     if "deeplabcut_columns" in fitting and len(fitting) == 1:
-        header = read_header(path, file.dialect)
         return header is not None and bool(header.label_positions)
     if pose_format and fitting and "simba" not in fitting:
         return "deeplabcut_columns" in fitting

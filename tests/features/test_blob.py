@@ -279,6 +279,21 @@ def test_what_follows_a_tail_is_doubted(clips, others):
     assert "tail" in track.oddities[0].found and "same arena and camera" in track.oddities[0].remedy
 
 
+def test_a_blob_that_is_now_here_now_there_is_doubted(tmp_path):
+    centers = wander()
+    centers[40:] = np.where(np.arange(80)[:, None] % 20 < 10, centers[40:], centers[:80])
+    track = track_blob(write(tmp_path / "x.avi", arena(centers, 180, 40)))
+    assert told(track) == [("warning", True)] and "jumps" in track.oddities[0].found
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.parametrize("camera", ["mid", "back"])
+def test_a_real_mouse_that_sits_and_moves_its_head_is_doubted(shared_dir, camera):
+    track = track_blob(shared_dir / "data" / "cameras" / f"minimal_{camera}.mp4")
+    assert ("warning", True) in told(track)
+
+
 def test_clips_that_show_the_animal_in_one_place_do_not_help_each_other(clips, tmp_path):
     twin = inspect_video(write(tmp_path / "twin.avi", still(70, *STILL["c"][1:], "head")))
     track = track_blob(clips["c"].path, others=lambda: [twin])

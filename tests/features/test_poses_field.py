@@ -70,6 +70,7 @@ def test_what_sleap_could_not_track_is_left_out_and_told(tmp_path):
         ((SLEAP[0], "a,0.5,1,1,2,1,3,4,1"), "row 2, column frame_idx, found 0.5"),
         ((SLEAP[0], "a,,1,1,2,1,3,4,1"), "row 2, column frame_idx, found nan"),
         ((SLEAP[0], "a,0,1,left,2,1,3,4,1"), "row 2, column 4, found 'left'. Use the file as SLEAP"),
+        ((SLEAP[0], "a,0,1,2,3", "a,1,1,1,2,1,3,4,1"), "has no column 6|columns expected but not found"),
         ((SLEAP[0], "a,90000000,1,1,2,1,3,4,1"), "at most 20,000,000 frames"),
         ((SLEAP[0],), "no frames"),
         (("track,frame_idx,nose.x,nose.y,nose.z", "a,0,1,2,3"), "3-D.*'nose.z'"),
