@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from common.places import path_at, path_from
 from common.tables import Row
 from features.video.reading import MAX_FPS
 from pipeline.dataset.load import CheckedRecording
@@ -52,8 +53,9 @@ def recording_row(item: CheckedRecording) -> RecordingRow:
 
 
 def write_recordings(run: RunDir, rows: Iterable[RecordingRow]) -> None:
-    """Write recordings.csv."""
-    RECORDINGS.write(run, map(asdict, rows))
+    """Write recordings.csv; videos are named as they are reached from the run's folder."""
+    paths = ((row, row.video_path and path_from(run.path, row.video_path)) for row in rows)
+    RECORDINGS.write(run, (asdict(row) | {"video_path": path} for row, path in paths))
 
 
 def read_recordings(run: RunDir) -> tuple[RecordingRow, ...]:
@@ -80,7 +82,7 @@ def _read_row(path: Path, number: int, cells: Row) -> RecordingRow:
         raise _no_number(path, number, cells, "fps", f"more than 0 and at most {MAX_FPS:g}")
     if n_frames < 1 or n_frames != int(n_frames):
         raise _no_number(path, number, cells, "n_frames", "a whole number, at least 1")
-    video_path = Path(str(cells["video_path"])) if cells["video_path"] else None
+    video_path = path_at(path.parent, str(cells["video_path"])) if cells["video_path"] else None
     known: dict[str, Any] = cells | {"fps": fps, "n_frames": int(n_frames), "video_path": video_path}
     return RecordingRow(**known)
 
