@@ -199,7 +199,10 @@ def test_what_kills_left_is_cleared_by_the_next_run(tmp_path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     os.utime(old, (1, 1))
+    write_text(run.config_path, "name: exp1")
+    run.write_provenance({})
     run.claim()
     run.release()
-    assert {path for path in run.path.rglob("*") if path.is_file()} == {young, *mine}
+    remaining = {path for path in run.path.rglob("*") if path.is_file()}
+    assert remaining == {young, *mine, run.config_path, run.provenance_path}
     assert [path.name for path in (run.path / "heads").iterdir()] == []
