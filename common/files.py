@@ -3,15 +3,18 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from common.errors import InputError
 
 _ABANDONED_AFTER_S = 3600.0
+# As `replacing` and `models.bundle` name what is not finished.
+_REMAINS = re.compile(r"\..+\.([0-9a-f]{8}(\.old)?\.tmp|\d+\.(partial|old))")
 
 
 def is_file(path: Path) -> bool:
@@ -96,6 +99,19 @@ def replace_bytes(path: Path, content: bytes) -> None:
     """The same for callers that say themselves what it means that a file cannot be written: raises `OSError`."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def clear_remains(folder: Path, others: Iterable[str] = ()) -> None:
+    """Delete what killed processes left in a folder that this process alone writes into.
+
+    In the folders `others` somebody else may be writing: there, only what is old.
+    """
+    for left in folder.rglob(".*"):
+        parts = left.relative_to(folder).parts
+        if _REMAINS.fullmatch(left.name) and not left.is_symlink():
+            with contextlib.suppress(OSError):
+                if parts[0] not in set(others) or time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                    _remove(left)
 
 
 def _replace_folder(temporary: Path, folder: Path) -> None:

@@ -6,6 +6,7 @@ probabilities of every frame -> post-processing -> scores, predictions, bouts ->
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from common.notes import Doubt
 from pipeline.config.schema import ExperimentConfig, dump_config
@@ -38,7 +39,8 @@ def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = 
     """
     with run.claimed():
         if not is_done_already(run, config, overwrite):
-            with log_file(run.log_path):
+            run.see_from(Path(config.recordings).parent)
+            with log_file(run.log_path, run.seen_from):
                 is_whole = _carry_out(config, run, stage)
             if is_whole:
                 run.manifest.write()
@@ -47,7 +49,7 @@ def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = 
 
 def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bool:
     """Do what is to be done; whether that was the whole run."""
-    record = RunRecord(run, dump_config(config), begin_provenance(config))
+    record = RunRecord(run, dump_config(config, run.seen_from), begin_provenance(config, run))
 
     recordings = load_dataset(config)
     summarise(recordings, config.behavior_names())

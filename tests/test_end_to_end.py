@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +109,20 @@ def test_provenance_says_with_what(finished):
     assert provenance["backbone"]["used"] == "precomputed"
     assert provenance["packages"]["keras"] and provenance["machine"]["n_cores"] >= 1
     assert [stage["stage"] for stage in provenance["stages"]][:3] == ["check inputs", "features", "heads"]
+
+
+def test_no_file_of_a_run_says_where_it_was_made(finished):
+    """Nor by whom: settings, provenance, tables, page, log, also inside of archives."""
+    config, run = finished
+    places = {str(place) for folder in (config.parent, Path.cwd(), Path.home()) for place in (folder, folder.resolve())}
+    for path in run.rglob("*"):
+        contents = [path.read_bytes()] if path.is_file() else []
+        if path.suffix in {".keras", ".npz"}:
+            with zipfile.ZipFile(path) as archive:
+                contents += [archive.read(name) for name in archive.namelist()]
+        for place in places:
+            spelled = re.escape(place.encode("utf-8")) + rb"(?![\w-])"
+            assert not any(re.search(spelled, content) for content in contents), (path, place)
 
 
 def test_a_finished_run_is_left_alone_and_other_settings_are_refused(finished, capsys):

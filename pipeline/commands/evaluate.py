@@ -81,6 +81,7 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
         for path, individual in zip(options.files, individuals, strict=True)
     ]
     run = RunDir(options.output)
+    run.see_from(*(path.parent for path in options.files))
     with run.claimed():
         if run.holds_anything():
             if not options.overwrite:

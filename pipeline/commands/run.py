@@ -71,9 +71,9 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
             "a `name:` of its own."
         )
     runs, failed = [], []
-    for config in configs:
+    for path, config in zip(options.configs, configs, strict=True):
         try:
-            runs.append(_run(config, options))
+            runs.append(_run(config, path, options))
         except InputError as error:
             # A night's other experiments must not be lost to one.
             if len(configs) == 1:
@@ -97,11 +97,12 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
     return 2 if failed else 0
 
 
-def _run(config: "ExperimentConfig", options: argparse.Namespace) -> "RunDir":
+def _run(config: "ExperimentConfig", config_path: Path, options: argparse.Namespace) -> "RunDir":
     from pipeline.experiment import run_experiment
     from pipeline.run_folder.run_dir import RunDir
 
     run = RunDir(options.output or config.execution.output_dir / config.name)
+    run.see_from(config_path.parent)
     if options.stage == "report":
         _report_again(run)
     else:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from common.errors import InputError
 from common.names import canonical_names, invisible_letters, unsafe_name_reason
+from common.places import all_told
 from common.yaml_text import dump_yaml
 from features.backbones import BackboneConfig
 from features.backbones.base import NetworkConfig
@@ -233,8 +234,12 @@ class ExperimentConfig(BaseModel):
         return open_source(self.backbone, settings, before_engine)
 
     def identity(self) -> dict[str, Any]:
-        """All settings that determine results: a run with the same ones, on the same recordings, is the same run."""
-        return self.model_dump(mode="json", exclude={"name", "description", "execution"})
+        """All settings that determine results: a run with the same ones, on the same recordings, is the same run.
+
+        The table is known by its name here, wherever it lies, and by what it says (`input_fingerprints`).
+        """
+        tree = self.model_dump(mode="json", exclude={"name", "description", "execution"})
+        return all_told(tree) | {"recordings": Path(self.recordings).name}
 
     def chooses_settings(self) -> bool:
         """Whether post-processing or calibration is chosen on training recordings."""
@@ -279,9 +284,21 @@ def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
         raise InputError(f"{source}: {'; '.join(complaints(error, tree, list(walk_fields())))}.") from None
 
 
-def dump_config(config: ExperimentConfig) -> str:
-    """The resolved configuration as YAML text, every default written out."""
-    return dump_yaml({"schema": SCHEMA, **config.model_dump(mode="json")})
+def dump_config(config: ExperimentConfig, seen_from: Sequence[Path] = ()) -> str:
+    """The resolved configuration as YAML text, every default written out.
+
+    Paths are told as they are seen from these folders or the current one; that of the table, and those of cache and
+    runs, by their names alone where they lie elsewhere.
+    """
+    tree = all_told(config.model_dump(mode="json"), seen_from)
+    tree["recordings"] = _name_if_elsewhere(tree["recordings"])
+    for key in ("cache_dir", "output_dir"):
+        tree["execution"][key] = _name_if_elsewhere(tree["execution"][key])
+    return dump_yaml({"schema": SCHEMA, **tree})
+
+
+def _name_if_elsewhere(path: str) -> str:
+    return Path(path).name if Path(path).is_absolute() else path
 
 
 def walk_fields() -> Iterator[tuple[str, str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.places import all_told, path_from
 from models.inference import TrainedHead
 from models.threads import load_tensorflow
 from pipeline.config.frame_policy import FramesSetting
@@ -103,7 +104,8 @@ def predict_recordings(
             _require_replaceable(run, options)
             # Of predictions that were interrupted, the long part lies in the cache of embeddings.
             run.set_aside()
-        with log_file(run.log_path):
+        run.see_from(trained.path.parent, *(recording.video_path.parent for recording in recordings))
+        with log_file(run.log_path, run.seen_from):
             _carry_out(trained, recordings, options, outcome)
         run.manifest.write()
         run.drop_set_aside()
@@ -126,7 +128,7 @@ def _require_replaceable(run: RunDir, options: PredictOptions) -> None:
 def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions, outcome: Outcome) -> None:
     run = outcome.run
     config = _config_of_predictions(trained, options)
-    record = RunRecord(run, dump_config(config), _begin_provenance(trained))
+    record = RunRecord(run, dump_config(config, run.seen_from), _begin_provenance(trained, run))
     learned_from = read_learned_from(trained.path)
     source = source_as_trained(trained)
     with quiet_native_output():
@@ -140,7 +142,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     _embed_and_predict(embedder, heads, checked, stage_two, outcome)
     record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
     if outcome.embedded or len(outcome.failures) > 1:
-        FAILURES.write(run, (failure._asdict() for failure in outcome.failures))
+        FAILURES.write(run, (all_told(failure._asdict(), run.seen_from) for failure in outcome.failures))
     if not outcome.embedded:
         first, *others = outcome.failures
         if not others:
@@ -184,14 +186,14 @@ def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> Expe
     return trained.config.model_copy(update=changes)
 
 
-def _begin_provenance(trained: TrainedRun) -> dict[str, Any]:
+def _begin_provenance(trained: TrainedRun, run: RunDir) -> dict[str, Any]:
     first = next(iter(trained.metadata.values()))
     return begin_evaluation() | {
         "kind": PREDICTION,
         "seed": trained.config.seed,
         "backbone": dict(trained.recipe["backbone"]),
         "trained_run": {
-            "path": str(trained.path.resolve()),
+            "path": path_from(run.path, trained.path),
             "name": trained.config.name,
             "finished": RunDir(trained.path).read_provenance().get("finished"),
             "rearview_version": first.get("rearview_version"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from common.places import path_at
 from features.centers import CenterConfig
 from features.sources.base import FeatureSource
 from models.bundle import load_bundle, read_metadata
@@ -159,7 +160,7 @@ def open_trained_run(path: Path) -> TrainedRun:
     if run.is_prediction():
         raise InputError(
             f"{path} holds predictions, not trained heads. Give the run that made them: "
-            f"{run.read_provenance().get('trained_run', {}).get('path', 'runs/NAME')}."
+            f"{path_at(path, str(run.read_provenance().get('trained_run', {}).get('path', 'runs/NAME')))}."
         )
     if not run.head_path("").is_dir():
         raise InputError(
@@ -169,7 +170,7 @@ def open_trained_run(path: Path) -> TrainedRun:
     run.require_finished([HEADS])
     for read in (run.config_path, run.provenance_path):
         run.manifest.require(read)
-    config = load_config(run.config_path)
+    config = _with_cache(load_config(run.config_path), run)
     bundles = {behavior: run.head_path(behavior) for behavior in config.behavior_names()}
     missing = [behavior for behavior, folder in bundles.items() if not folder.is_dir()]
     if missing or not run.read_provenance().get("finished"):
@@ -184,6 +185,14 @@ def open_trained_run(path: Path) -> TrainedRun:
     if differing:
         raise _recipe_error(trained, differing, f"{run.config_path.name} says")
     return trained
+
+
+def _with_cache(config: ExperimentConfig, run: RunDir) -> ExperimentConfig:
+    """The run's settings with its cache where it lies as seen from the run's folder, if it is there."""
+    cache = path_at(run.path, str(run.read_provenance().get("cache_dir", ".")))
+    if cache == run.path.resolve() or not cache.is_dir():
+        return config
+    return config.model_copy(update={"execution": config.execution.model_copy(update={"cache_dir": cache})})
 
 
 def _metadata(run: RunDir, bundle: Path) -> dict[str, Any]:

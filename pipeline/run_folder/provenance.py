@@ -10,6 +10,7 @@ from typing import Any
 
 from common.files import write_text
 from common.notes import Doubt
+from common.places import path_from
 from pipeline.config.schema import ExperimentConfig
 from pipeline.run_folder.manifest import PROMISE
 from pipeline.run_folder.run_dir import RunDir
@@ -22,9 +23,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def begin_provenance(config: ExperimentConfig) -> dict[str, Any]:
+def begin_provenance(config: ExperimentConfig, run: RunDir) -> dict[str, Any]:
     """Everything that is known before an experiment begins; `finished` is filled in at the end."""
-    return begin_evaluation() | {"seed": config.seed, "protocol": config.protocol}
+    cache = path_from(run.path, config.execution.cache_dir)
+    return begin_evaluation() | {"seed": config.seed, "protocol": config.protocol, "cache_dir": cache}
 
 
 def begin_evaluation() -> dict[str, Any]:
@@ -34,7 +36,7 @@ def begin_evaluation() -> dict[str, Any]:
         "started": now(),
         "finished": None,
         **PROMISE,
-        "command": " ".join(["python", *sys.argv]) if sys.argv[0] else "",
+        "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv[0] else "",
         "python": sys.version.split()[0],
         "packages": package_versions(),
         "machine": describe_machine(),

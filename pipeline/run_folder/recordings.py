@@ -8,6 +8,7 @@ from typing import Any
 
 from common.errors import InputError
 from common.names import unsafe_name_reason
+from common.places import path_at, path_from
 from common.tables import Row
 from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.dataset.load import CheckedRecording
@@ -53,8 +54,9 @@ def recording_row(item: CheckedRecording) -> RecordingRow:
 
 
 def write_recordings(run: RunDir, rows: Iterable[RecordingRow]) -> None:
-    """Write recordings.csv."""
-    RECORDINGS.write(run, map(asdict, rows))
+    """Write recordings.csv; videos are named as they are reached from the run's folder."""
+    paths = ((row, row.video_path and path_from(run.path, row.video_path)) for row in rows)
+    RECORDINGS.write(run, (asdict(row) | {"video_path": path} for row, path in paths))
 
 
 def read_recordings(run: RunDir) -> tuple[RecordingRow, ...]:
@@ -76,9 +78,6 @@ def read_recordings(run: RunDir) -> tuple[RecordingRow, ...]:
 
 
 def _read_row(path: Path, number: int, cells: Row) -> RecordingRow:
-    # Other files of the folder are named after it: `../x` would name those of somebody else.
-    if reason := unsafe_name_reason(str(cells["recording"])):
-        raise _no_number(path, number, cells, "recording", f"a name that a file can have ({reason})")
     fps, n_frames = (_number(path, number, cells, name) for name in ("fps", "n_frames"))
     if not MIN_FPS <= fps <= MAX_FPS:
         raise _no_number(path, number, cells, "fps", f"from {MIN_FPS:g} to {MAX_FPS:g}")
@@ -89,7 +88,7 @@ def _read_row(path: Path, number: int, cells: Row) -> RecordingRow:
             f"{path}, row {number}: the recording {str(cells['recording'])[:80]!r} can be no file name: {reason}. "
             "Files of a run are named by its recordings. Was the file edited by hand, or is it damaged? Restore it."
         )
-    video_path = Path(str(cells["video_path"])) if cells["video_path"] else None
+    video_path = path_at(path.parent, str(cells["video_path"])) if cells["video_path"] else None
     known: dict[str, Any] = cells | {"fps": fps, "n_frames": int(n_frames), "video_path": video_path}
     return RecordingRow(**known)
 

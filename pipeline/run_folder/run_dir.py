@@ -19,7 +19,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from common.errors import InputError
-from common.files import write_text
+from common.files import clear_remains, write_text
+from common.places import all_told
 from pipeline.run_folder.manifest import PROMISE, Manifest
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ class RunDir:
         self.exports_path = path / EXPORTS
         self.review_path = path / REVIEW
         self.overlays_path = path / OVERLAYS
+        # Folders from which its files tell paths, so that they name no user.
+        self.seen_from = [path.parent]
         self.manifest = Manifest(path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         # A path such as `.` has no name of its own.
         self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
@@ -149,8 +152,13 @@ class RunDir:
         return content if isinstance(content, dict) else {}
 
     def write_provenance(self, provenance: dict[str, Any]) -> None:
-        """Replace the provenance."""
-        write_text(self.provenance_path, json.dumps(provenance, indent=2, ensure_ascii=False) + "\n")
+        """Replace the provenance; paths are told as `seen_from` says."""
+        facts = all_told(provenance, self.seen_from)
+        write_text(self.provenance_path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+    def see_from(self, *folders: Path) -> None:
+        """Tell paths as they are seen from these folders, if they lie within."""
+        self.seen_from[:0] = dict.fromkeys(folders)
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
@@ -184,6 +192,8 @@ class RunDir:
             self._lock.acquire(timeout=0)
             self._is_new = not self.path.exists()
             self.path.mkdir(exist_ok=True)
+            # Nobody else is at work here but in the folders of later commands.
+            clear_remains(self.path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         except Timeout:
             raise InputError(
                 f"Another process is working on {self.path} at this moment. Wait until it ends, or give this run "

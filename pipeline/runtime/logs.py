@@ -1,9 +1,11 @@
 """What is logged, and where it goes."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from common.places import told
 
 PACKAGES = ("pipeline", "features", "models", "common")
 
@@ -14,11 +16,23 @@ def set_level(level: int) -> None:
         logging.getLogger(package).setLevel(level)
 
 
+class _Telling(logging.Formatter):
+    def __init__(self, seen_from: Sequence[Path], form: str) -> None:
+        super().__init__(form)
+        self._seen_from = seen_from
+
+    def format(self, record: logging.LogRecord) -> str:
+        return told(super().format(record), self._seen_from)
+
+
 @contextmanager
-def log_file(path: Path) -> Iterator[None]:
-    """Write everything that is logged into a file as well, for the time of a `with` block."""
+def log_file(path: Path, seen_from: Sequence[Path] = ()) -> Iterator[None]:
+    """Write everything that is logged into a file as well, for the time of a `with` block.
+
+    Paths are told as they are seen from these folders.
+    """
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Telling(seen_from, "%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     try:

@@ -134,5 +134,5 @@ def test_odd_names_are_refused_by_their_cell_or_harmless(lab: Path, cells: str, 
 def test_a_run_does_not_name_files_of_others(run: tuple[RunDir, bytes]):
     folder, sound = run
     RECORDINGS.path(folder).write_bytes(sound.replace(b"v0,", b"../v0,"))
-    with pytest.raises(InputError, match=r"row 2 .*`recording` should be a name that a file can have"):
+    with pytest.raises(InputError, match=r"row 2: the recording .* can be no file name"):
         read_run_recordings(folder)

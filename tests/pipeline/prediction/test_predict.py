@@ -58,9 +58,11 @@ def without_cache(lab: Path, tmp_path: Path) -> Path:
     """A copy of the run that finds no cached embeddings."""
     run = tmp_path / "copied" / "tiny"
     shutil.copytree(lab / "runs" / "tiny", run)
-    config = (run / "config.yaml").read_text(encoding="utf-8")
-    cache = load_config(run / "config.yaml").execution.cache_dir
-    (run / "config.yaml").write_text(config.replace(str(cache), str(tmp_path / "cache")), encoding="utf-8")
+    path = run / "config.yaml"
+    # It was moved away from its cache, and takes that of its settings.
+    cache = f"cache_dir: {tmp_path / 'cache'}"
+    path.write_text(path.read_text(encoding="utf-8").replace("cache_dir: cache", cache), encoding="utf-8")
+    assert cache in path.read_text(encoding="utf-8")
     accept(run)
     return run
 

@@ -187,3 +187,22 @@ def test_a_file_in_place_of_the_folder_is_an_input_error(tmp_path: Path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(InputError, match="Cannot write"):
         write_text(tmp_path / "file" / "below.csv", "y")
+
+
+def test_what_kills_left_is_cleared_by_the_next_run(tmp_path: Path):
+    """Old files alone where another process may be writing, and never what is no file of ours."""
+    run = RunDir(tmp_path / "exp1")
+    left = [".scores.csv.0a1b2c3d.tmp", "predictions/.m 1.csv.0a1b2c3d.tmp", "heads/.grooming.77.partial/head.json"]
+    old, young = (run.corrections_path / f".m1.csv.{name}.tmp" for name in ("0a1b2c3d", "4e5f6a7b"))
+    mine = [run.path / ".notes.old", run.corrections_path / "m1.csv"]
+    for path in (*(run.path / name for name in left), old, young, *mine):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    os.utime(old, (1, 1))
+    write_text(run.config_path, "name: exp1")
+    run.write_provenance({})
+    run.claim()
+    run.release()
+    remaining = {path for path in run.path.rglob("*") if path.is_file()}
+    assert remaining == {young, *mine, run.config_path, run.provenance_path}
+    assert [path.name for path in (run.path / "heads").iterdir()] == []
