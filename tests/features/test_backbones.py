@@ -82,7 +82,7 @@ def test_input_size_is_the_trained_one_unless_said(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "px"), [("resnet50v2", 31), ("inception_resnet_v2", 74), ("mobilenet_v2", 0)])
 def test_input_below_what_the_network_can_take_is_refused(name: str, px: int) -> None:
-    with pytest.raises(ValidationError, match="at least|greater than or equal to"):
+    with pytest.raises(ValidationError, match=r"at least|greater than or equal to"):
         NETWORKS[name](input_px=px)
 
 
