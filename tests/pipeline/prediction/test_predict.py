@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
 from pipeline.config.schema import load_config
+from pipeline.prediction.trained_run import measured_scores, open_trained_run
 from pipeline.report.figures.catalog import draw_figures
 from pipeline.report.words.summary import summarize
 from pipeline.run_folder.reading import read_run
@@ -294,6 +296,37 @@ def test_a_damaged_head_is_noticed(lab, tmp_path, capsys):
     model.write_bytes(content)
     assert main(["predict", str(run), str(lab / "neu ü.avi"), "--output", str(tmp_path / "new")]) == 2
     assert "damaged" in capsys.readouterr().err
+
+
+def test_no_damage_of_a_run_is_used(lab, tmp_path):
+    """A flipped byte, or a cut end, of any file that predict needs."""
+    run = tmp_path / "tiny"
+    shutil.copytree(lab / "runs" / "tiny", run)
+    chance = np.random.default_rng(3)
+    needed = [*run.glob("heads/*/*"), *(path for path in run.iterdir() if path.suffix in {".csv", ".json", ".yaml"})]
+    needed.remove(run / "film_strips.csv")
+    for path in needed:
+        whole = path.read_bytes()
+        position = int(chance.integers(len(whole)))
+        other = bytes([whole[position] ^ 1 << int(chance.integers(8))])
+        for damaged in (whole[:position] + other + whole[position + 1 :], whole[:position]):
+            path.write_bytes(damaged)
+            with pytest.raises(InputError, match=path.name):
+                measured_scores(open_trained_run(run))
+                pytest.fail(f"{path} was used, though byte {position} is another")
+        path.write_bytes(whole)
+
+
+def test_an_incomplete_copy_is_told_what_it_lacks(lab, tmp_path):
+    run = tmp_path / "tiny"
+    shutil.copytree(
+        lab / "runs" / "tiny", run, ignore=lambda _, names: {"report.html", "log.txt", "fits", "predictions"}
+    )
+    open_trained_run(run)
+    for name in ("scores.csv", "bout_scores.csv", "heads/rearing/scaler.npz"):
+        (run / name).unlink()
+    with pytest.raises(InputError, match=r"missing \(bout_scores\.csv, heads/rearing/scaler\.npz, scores\.csv\)"):
+        open_trained_run(run)
 
 
 @pytest.mark.parametrize(
