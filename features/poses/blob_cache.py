@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 
@@ -62,6 +63,7 @@ def _made_from(video: VideoInfo, others: list[VideoInfo] | None) -> dict[str, An
     """What a track is made from; `others` is None where none was asked for."""
     hashes = None if others is None else [other.sha256 for other in others]
     made_from = {"sha256": video.sha256, "blob_version": BLOB_VERSION, "opencv": cv2.__version__}
+    made_from["av"] = av.__version__
     return made_from | ({} if hashes is None else {"others": hashes})
 
 

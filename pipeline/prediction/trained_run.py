@@ -25,7 +25,7 @@ from pipeline.training.chosen_settings import Choice, fixed_variants, tuned_vari
 log = logging.getLogger(__name__)
 
 # Other versions of these can change the last digits of a probability.
-_NUMERIC_PACKAGES = ("tensorflow", "keras", "keras-tcn", "opencv-python-headless", "opencv-python", "numpy")
+_NUMERIC_PACKAGES = ("tensorflow", "keras", "keras-tcn", "opencv-python-headless", "opencv-python", "av", "numpy")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import psutil
 
 REARVIEW_VERSION = "0.1.0"
 _PACKAGES = (
-    "tensorflow", "keras", "keras-tcn", "opencv-python-headless", "opencv-python", "numpy", "pandas", "h5py",
+    "tensorflow", "keras", "keras-tcn", "opencv-python-headless", "opencv-python", "av", "numpy", "pandas", "h5py",
     "scipy", "scikit-learn", "matplotlib", "pydantic",
 )  # fmt: skip
 

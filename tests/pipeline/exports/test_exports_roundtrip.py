@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from common.names import unsafe_name_reason
+from common.names import canonical, unsafe_name_reason
 from common.tables import write_lines
 from pipeline.annotations import EventList, FrameTable, RawAnnotation, read_annotation
 from pipeline.dataset.table import read_recordings
@@ -24,11 +24,13 @@ from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
 RATES = (10, 12.5, 23.976, 25, 29.97, 30000 / 1001, 30, 50, 59.94, 60, 90, 100, 119.88, 120, 200, 239.76, 250)
 FEW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
-names = st.text(
+# As they are where tables and YAML are read.
+texts = st.text(
     st.characters(categories=("L", "N", "M"), include_characters=" _-.()'+&=#,", exclude_characters=";"),
     min_size=1,
     max_size=12,
-).filter(lambda name: not unsafe_name_reason(name) and "  " not in name)
+)
+names = texts.map(canonical).filter(lambda name: not unsafe_name_reason(name) and "  " not in name)
 rates = st.sampled_from(RATES) | st.floats(10, 250, allow_nan=False).map(lambda fps: round(fps, 4))
 
 
