@@ -209,6 +209,6 @@ def _remember(index_path: Path, key: dict[str, Any], video: VideoInfo) -> None:
         with FileLock(index_path.with_name(index_path.name + ".lock")):
             entries = _read_index(index_path)
             entries[key["path"]] = key | _VIDEO.dump_python(video, by_alias=True, exclude={"path"})
-            replace_bytes(index_path, json.dumps(entries, indent=1, ensure_ascii=False).encode("utf-8"))
+            replace_bytes(index_path, json.dumps(entries, ensure_ascii=False).encode("utf-8"))
     except OSError as error:
         log.warning("The index of videos %s can't be written (%s).", index_path, error)
