@@ -86,7 +86,10 @@ def test_a_run_tells_how_much_of_what_it_learned_from_a_model_said(tmp_path: Pat
         bouts = ["grooming,10,30,model,20", "grooming,60,80,edited,4", "rearing,10,40,human,0", "rearing,70,90,human,0"]
         text = "\n".join(["behavior,start_frame,stop_frame,origin,model_frames", *bouts])
         (tmp_path / f"{name} labels.csv").write_text(text + "\n", encoding="utf-8")
-    assert main([str(config), "--set", "baseline=none", "--set", "training.epochs=1"]) == 0
+    assert (
+        main([str(config), "--set", "baseline=none", "--set", "training.epochs=1", "--set", "head={name: logistic}"])
+        == 0
+    )
     # r3 is for testing: nothing is learned from it.
     words = f"of {3 * 2 * 120} labels (a behavior in a frame) that this run learned from, 24 (3.3%) are a model's"
     assert f"Look at this first: Labels of a model: {words}" in " ".join(capsys.readouterr().err.split())
