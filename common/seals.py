@@ -11,13 +11,16 @@ import json
 from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from common.errors import InputError
 from common.files import sha256_of, write_text
 
 SUFFIX = ".seal.json"
 _PENDING = ".pending"
+
+SealState = Literal["changed", "missing", "stale", "unsealed"]
+"""What a sealed file may be that is not as it was written; `unsealed`: its seal is damaged, so that nobody knows."""
 
 
 class _Save(NamedTuple):
@@ -99,6 +102,30 @@ def is_stale(path: Path) -> bool:
     return current is not None and (found is None or (found != current.files.get(path.name) and _is_known(path, saves)))
 
 
+def seal_findings(folder: Path) -> dict[Path, SealState]:
+    """The sealed files of a folder that are not as they were written, a first file before those made from it."""
+    found: dict[Path, SealState] = {}
+    for seal in sorted(folder.glob(f"*{SUFFIX}")):
+        stem = seal.name.removesuffix(SUFFIX)
+        there = sorted((path for path in folder.iterdir() if path.stem == stem and _is_file(path)), reverse=True)
+        saves = _known_saves(there[0]) if there else []
+        if saves is None:
+            found |= dict.fromkeys(there, "unsealed")
+        for name in saves[0].files if saves else ():
+            state = _state(folder / name)
+            if state is not None:
+                found[folder / name] = state
+    return found
+
+
+def _state(path: Path) -> SealState | None:
+    if is_stale(path):
+        return "stale"
+    if not _is_file(path):
+        return "missing"
+    return None if _is_known(path, _saves(path)) else "changed"
+
+
 def accept_changed(path: Path) -> bool:
     """Take a file as it is now, whoever changed it; False where it has no seal.
 
@@ -171,11 +198,10 @@ def _finish(first: Path) -> None:
 
 def _changed(changed: Path, asked: Path) -> InputError:
     made_from = f", from which {asked.name} is made," if changed != asked else ""
-    folder = changed.parent
     return InputError(
         f"{changed}{made_from} is not as Rearview wrote it: it was edited since, or is damaged. If you edited it "
-        f"yourself, accept it as it is: verify {folder.parent} --accept {folder.name}/{changed.name}. If not, restore "
-        "it from a copy, or save it again in the review."
+        f"yourself, accept it as it is: {_command(changed)}. If not, restore it from a "
+        "copy, or save it again in the review."
     )
 
 
@@ -211,8 +237,15 @@ def _saves(path: Path) -> list[_Save]:
         raise InputError(
             f"{seal} is damaged: it holds the checksums of the files beside it, so that nobody knows whether {path} is "
             "as it was written. Restore it from a copy, or look through that file and accept it as it is: "
-            f"verify {path.parent.parent} --accept {path.parent.name}/{path.name}."
+            f"{_command(path)}."
         ) from None
+
+
+def _command(path: Path) -> str:
+    """What accepts a file."""
+    names = (str(path.parent.parent), f"{path.parent.name}/{path.name}")
+    folder, name = (f'"{name}"' if " " in name else name for name in names)
+    return f"verify {folder} --accept {name}"
 
 
 def _known_saves(path: Path) -> list[_Save] | None:

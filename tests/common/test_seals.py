@@ -120,7 +120,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(paths, monkeypatch, n_step
 def test_an_edit_is_accepted_and_what_is_made_from_it_is_made_again(paths):
     save(paths, 1)
     paths[0].write_text("edited\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"--accept corrections/m 1\.a\.csv") as error:
+    with pytest.raises(InputError, match=r'--accept "corrections/m 1\.a\.csv"') as error:
         read_seal(paths[0])
     assert f"verify {paths[0].parent.parent} " in str(error.value)
     assert accept_changed(paths[0])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from common.seals import is_stale, read_seal, write_sealed
 from pipeline.command_line import main
 from pipeline.report.html import write_report
 from pipeline.report.words.summary import notices
@@ -91,6 +92,42 @@ def test_verify_lists_everything_and_takes_what_is_meant(folder, capsys):
     assert any("scores.csv: edited after the run" in notice.text for notice in notices(run))
     assert main(["verify", str(folder), "--accept", "score.csv"]) == 2
     assert "no file 'score.csv' to accept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damaged", ["m 1.csv", "m 1.boris", "m 1.seal.json"])
+def test_verify_takes_corrections_that_are_meant(folder, damaged, capsys):
+    table, boris = (folder / "corrections" / f"m 1{suffix}" for suffix in (".csv", ".boris"))
+    write_sealed({table: "a\n", boris: "b\n"}, {"n": 1})
+    assert main(["verify", str(folder)]) == 0
+    assert main(["verify", str(folder), "--accept", "corrections/m 1.csv"]) == 2
+    assert "as it was written: there is nothing to accept" in capsys.readouterr().err
+    assert read_seal(table) == {"n": 1}
+    path = table.with_name(damaged)
+    path.write_bytes(path.read_bytes()[:-3] + b"x\n")
+    assert main(["verify", str(folder)]) == 2
+    words = "perhaps changed: its seal" if path.suffix == ".json" else "changed: damaged, or edited"
+    accepted = boris if damaged == boris.name else table
+    assert f"corrections/{accepted.name}: {words}" in capsys.readouterr().out
+    with pytest.raises(InputError, match=rf'verify ".* é" --accept "corrections/{accepted.name}"\.'):
+        read_seal(accepted)
+    given = f"corrections/{accepted.name}"
+    assert main(["verify", str(folder), "--accept", given]) == (2 if damaged == table.name else 0)
+    read_seal(accepted)
+    assert is_stale(boris) == (damaged == table.name)
+    stale = "corrections/m 1.boris: missing, or older than what it is made from" in capsys.readouterr().out
+    assert stale == is_stale(boris)
+
+
+def test_corrections_are_accepted_wherever_they_lie(tmp_path, capsys):
+    table, boris = (tmp_path / "labels" / f"m1{suffix}" for suffix in (".csv", ".boris"))
+    write_sealed({table: "a\n", boris: "b\n"}, {})
+    for path in (table, boris):
+        path.write_text("edited\n", encoding="utf-8")
+    assert main(["verify", str(tmp_path), "--accept", str(table.parent)]) == 0
+    assert [read_seal(path) for path in (table, boris)] == [{}, {}]
+    assert main(["verify", str(tmp_path), "--accept", "labels/m1.csv"]) == 2
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "is no folder of a run" in capsys.readouterr().err
 
 
 def test_a_damaged_manifest_is_none(folder, capsys):
