@@ -246,7 +246,8 @@ class RunDir:
         """Delete what `set_aside` kept, now and in earlier attempts; never what a human made."""
         # The last first: where a kill ends this, the next time finds the others in a row.
         for kept in reversed(list(takewhile(Path.exists, self._asides()))):
-            if not (kept / _SET_ASIDE).exists():
+            # An empty one is what a kill left last.
+            if any(kept.iterdir()) and not (kept / _SET_ASIDE).exists():
                 continue
             _move(HUMAN_FOLDERS, kept, self.path)
             for entry in kept.iterdir():
@@ -256,7 +257,7 @@ class RunDir:
                 log.warning("%s holds corrections or exports that %s has as well; it is kept.", kept, self.path)
                 continue
             with contextlib.suppress(OSError):
-                (kept / _SET_ASIDE).unlink()
+                (kept / _SET_ASIDE).unlink(missing_ok=True)
                 kept.rmdir()
         self._kept = None
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,19 +137,21 @@ def test_attempts_that_were_killed_lose_no_finished_run(tmp_path: Path):
     assert (tmp_path / "exp1" / "corrections" / "m1.csv").is_file()
 
 
-@pytest.mark.parametrize("n_removed", range(7))
+@pytest.mark.parametrize("n_removed", range(10))
 def test_what_a_kill_left_to_clear_up_is_cleared_by_the_next(tmp_path: Path, monkeypatch, n_removed):
     """Killed before the earlier run was moved, then while the new one cleared up."""
 
-    def unlink(path: Path, **options: bool) -> None:
-        nonlocal n_removed
-        if ".previous" in str(path):
-            if not n_removed:
-                raise KeyboardInterrupt
-            n_removed -= 1
-        os_unlink(path, **options)
+    def killed_in_time(remove: Callable[..., None]) -> Callable[..., None]:
+        def removed(path: Path, **options: bool) -> None:
+            nonlocal n_removed
+            if ".previous" in str(path):
+                if not n_removed:
+                    raise KeyboardInterrupt
+                n_removed -= 1
+            remove(path, **options)
 
-    os_unlink = Path.unlink
+        return removed
+
     finished_run(tmp_path / "exp1")
     (tmp_path / "exp1" / ".set_aside").touch()
     killed = RunDir(tmp_path / "exp1")
@@ -160,7 +163,8 @@ def test_what_a_kill_left_to_clear_up_is_cleared_by_the_next(tmp_path: Path, mon
     killed._lock.release()
     killed.path.rmdir()
     finished.path.rename(killed.path)
-    monkeypatch.setattr(Path, "unlink", unlink)
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(Path, name, killed_in_time(getattr(Path, name)))
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
             killed.claim()
