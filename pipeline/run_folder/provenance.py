@@ -89,8 +89,9 @@ class RunRecord:
         self._stages: list[dict[str, Any]] = []
         self._since = time.monotonic()
         run.manifest.remove()
-        write_text(run.config_path, config_text)
+        # First, as it tells a run from predictions, also where the next moment is the last.
         self._write()
+        write_text(run.config_path, config_text)
 
     def stage_done(self, stage: str, n_frames: int | None = None, **facts: Any) -> None:
         """End a stage, with what became known in it; the next one begins at once. Without frames there is no rate."""

@@ -32,7 +32,7 @@ CORRECTIONS, EXPORTS = "corrections", "exports"
 HUMAN_FOLDERS = (CORRECTIONS, EXPORTS)
 REVIEW, OVERLAYS = "review", "overlays"
 # What lies in a folder before its provenance does.
-_EARLY = {"config.yaml", "log.txt", "fits", *HUMAN_FOLDERS}
+_EARLY = {"config.yaml", "provenance.json", "log.txt", "fits", *HUMAN_FOLDERS}
 _STUB = {"config.yaml", "log.txt", "provenance.json"}
 # In a folder that `set_aside` made: a copy that somebody called `exp1.previous` is not ours to delete.
 _SET_ASIDE = ".set_aside"
@@ -204,6 +204,12 @@ class RunDir:
                 f"The run's folder {self.path} cannot be made: {error.strerror or error}. Choose a folder that you "
                 "may write with --output or `output_dir:`."
             ) from None
+        # What cannot be cleared up hinders nobody.
+        with contextlib.suppress(OSError):
+            (self.path / _SET_ASIDE).unlink(missing_ok=True)
+            if self.is_finished():
+                # Who finished it was killed before this.
+                self.drop_set_aside()
 
     def release(self) -> None:
         """Let other processes in again; an earlier run comes back where the new one did not get anywhere."""
@@ -238,8 +244,10 @@ class RunDir:
 
     def drop_set_aside(self) -> None:
         """Delete what `set_aside` kept, now and in earlier attempts; never what a human made."""
-        for kept in takewhile(Path.exists, self._asides()):
-            if not (kept / _SET_ASIDE).exists():
+        # The last first: where a kill ends this, the next time finds the others in a row.
+        for kept in reversed(list(takewhile(Path.exists, self._asides()))):
+            # An empty one is what a kill left last.
+            if any(kept.iterdir()) and not (kept / _SET_ASIDE).exists():
                 continue
             _move(HUMAN_FOLDERS, kept, self.path)
             for entry in kept.iterdir():
@@ -249,7 +257,7 @@ class RunDir:
                 log.warning("%s holds corrections or exports that %s has as well; it is kept.", kept, self.path)
                 continue
             with contextlib.suppress(OSError):
-                (kept / _SET_ASIDE).unlink()
+                (kept / _SET_ASIDE).unlink(missing_ok=True)
                 kept.rmdir()
         self._kept = None
 

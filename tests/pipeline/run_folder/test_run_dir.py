@@ -1,13 +1,17 @@
 """Writing in one step, claiming a folder, setting an old run aside."""
 
+import contextlib
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from common.errors import InputError
 from common.files import write_text
-from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.provenance import RunRecord
+from pipeline.run_folder.run_dir import PREDICTION, RunDir
 
 
 def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path: Path):
@@ -131,6 +135,61 @@ def test_attempts_that_were_killed_lose_no_finished_run(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["exp1"]
     assert last.config_path.read_text(encoding="utf-8") == "done"
     assert (tmp_path / "exp1" / "corrections" / "m1.csv").is_file()
+
+
+@pytest.mark.parametrize("n_removed", range(10))
+def test_what_a_kill_left_to_clear_up_is_cleared_by_the_next(tmp_path: Path, monkeypatch, n_removed):
+    """Killed before the earlier run was moved, then while the new one cleared up."""
+
+    def killed_in_time(remove: Callable[..., None]) -> Callable[..., None]:
+        def removed(path: Path, **options: bool) -> None:
+            nonlocal n_removed
+            if ".previous" in str(path):
+                if not n_removed:
+                    raise KeyboardInterrupt
+                n_removed -= 1
+            remove(path, **options)
+
+        return removed
+
+    finished_run(tmp_path / "exp1")
+    (tmp_path / "exp1" / ".set_aside").touch()
+    killed = RunDir(tmp_path / "exp1")
+    killed.claim()
+    assert not (tmp_path / "exp1" / ".set_aside").exists()
+    killed.set_aside()
+    shutil.copytree(tmp_path / "exp1.previous", tmp_path / "exp1.previous-2")
+    finished = finished_run(tmp_path / "new", "second")
+    killed._lock.release()
+    killed.path.rmdir()
+    finished.path.rename(killed.path)
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(Path, name, killed_in_time(getattr(Path, name)))
+    for _ in range(2):
+        with contextlib.suppress(KeyboardInterrupt):
+            killed.claim()
+        killed._lock.release(force=True)
+        n_removed = 99
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["exp1"]
+    assert killed.config_path.read_text(encoding="utf-8") == "second"
+
+
+@pytest.mark.parametrize("n_written", range(3))
+def test_predictions_that_were_killed_at_their_beginning_are_known_as_predictions(tmp_path, monkeypatch, n_written):
+    def write(path: Path, text: str) -> None:
+        nonlocal n_written
+        if not n_written:
+            raise KeyboardInterrupt
+        n_written -= 1
+        write_text(path, text)
+
+    for module in ("provenance", "run_dir"):
+        monkeypatch.setattr(f"pipeline.run_folder.{module}.write_text", write)
+    run = RunDir(tmp_path / "new")
+    with run.claimed(), contextlib.suppress(KeyboardInterrupt):
+        RunRecord(run, "settings", {"kind": PREDICTION})
+    with RunDir(tmp_path / "new").claimed():
+        assert run.is_prediction() == run.holds_anything()
 
 
 def test_corrections_of_two_runs_are_both_kept(tmp_path: Path):
