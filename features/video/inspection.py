@@ -151,7 +151,7 @@ def _inspect(path: Path, progress: Callable[[int, int], None], fps_given: float 
         n_hidden=survey.n_hidden,
         n_cut=survey.n_cut,
         sha256=sha256_of(path),
-        quality=meter.quality(fps),
+        quality=meter.quality(fps, survey.container.has_times),
     )
 
 

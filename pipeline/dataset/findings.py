@@ -129,7 +129,8 @@ def _damage(video: VideoInfo) -> Iterator[Oddity]:
             "warning",
             f"{n_faulty:,} of {video.n_frames:,} frames of {video.path.name} are decoded from damaged data: "
             f"{_places(video.faulty)}.",
-            "Their pictures may be smeared or frozen: they count as unobserved and are not trained on.",
+            "Their pictures may be smeared or frozen: they count as unobserved and are not trained on. Up to the "
+            "next key frame those after them may be smeared as well; they count as they are.",
             "Copy the file again from its source.",
         )
 
