@@ -160,9 +160,9 @@ def _bgr(convert: VideoReformatter, picture: Any) -> NDArray[np.uint8]:
 
 def require_rate(path: Path, fps: float) -> None:
     """Raise `UnreadableVideoError` unless a header's frame rate is one that times can be told by."""
-    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
+    if not (math.isfinite(fps) and MIN_FPS <= fps <= MAX_FPS):
         raise UnreadableVideoError(
-            f"The header of {path} gives {fps:g} frames per second; expected more than 0 and at most "
+            f"The header of {path} gives {fps:g} frames per second; expected {MIN_FPS:g} to "
             f"{MAX_FPS:g}. Times can't be told from frames without it: re-encode the video with its true "
             "frame rate, or write it into the column `fps` of the recordings table."
         )

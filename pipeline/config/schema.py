@@ -20,7 +20,7 @@ from features.backbones.base import NetworkConfig
 from features.centers import CenterConfig
 from features.sources import backbone_configs, open_source, source_class
 from features.sources.base import ExtractionSettings, FeatureSource
-from features.video.reading import MAX_FPS
+from features.video.reading import MAX_FPS, MIN_FPS
 from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
 from pipeline.config.complaints import complaints
@@ -109,7 +109,7 @@ class ExperimentConfig(BaseModel):
     )
     fps: float | None = Field(
         None,
-        gt=0,
+        ge=MIN_FPS,
         le=MAX_FPS,
         description="Frames per second of videos whose row has nothing in the column `fps`, where they don't say their "
         "true rate themselves (raw .h264). Empty: each video's own.",

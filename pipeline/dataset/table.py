@@ -16,7 +16,7 @@ from common.errors import InputError, shown
 from common.files import is_file, is_folder
 from common.names import find_path, invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
-from features.video.reading import MAX_FPS
+from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.annotations import AnnotationChoice, names_videos, require_format, require_spans, tells_animals_apart
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side
@@ -245,10 +245,10 @@ def _fps(fields: _Row) -> float | None:
         fps = float(text.replace(",", "."))
     except ValueError:
         fps = math.nan
-    if not 0 < fps <= MAX_FPS:
+    if not MIN_FPS <= fps <= MAX_FPS:
         raise fields.error(
             FPS,
-            f"expected frames per second, a number above 0 and at most {MAX_FPS:g}, found {text[:40]!r}. Leave it "
+            f"expected frames per second, a number from {MIN_FPS:g} to {MAX_FPS:g}, found {text[:40]!r}. Leave it "
             "empty where the video's own rate is right.",
         )
     return fps
