@@ -205,8 +205,9 @@ def _bring_to_one(path: Path, keypoints: tuple[str, ...], likelihood: NDArray[np
     np.minimum(likelihood / surest, 1.0, out=likelihood)
     return [
         PoseOddity(
-            f"Likelihoods in {path.name} reach {highest:.3g}, not 1: RTMPose in DeepLabCut 3, among others, writes raw "
-            f"scores. They are divided by {surest:.3g}, which 5 % of them pass, and cut to 1.",
+            f"Likelihoods in {path.name} reach {highest:.{3 if highest > 1.01 else 7}g}, not 1: RTMPose in DeepLabCut "
+            f"3, among others, writes raw scores. They are divided by {surest:.3g}, which 5 % of them pass, and cut to "
+            "1.",
             "center.min_likelihood is compared with these relative likelihoods, which say less of how sure a point is.",
             "Look at the points on the video and choose center.min_likelihood by that, or analyse the video again with "
             "a release of DeepLabCut that writes likelihoods between 0 and 1.",

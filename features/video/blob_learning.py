@@ -24,6 +24,8 @@ from features.video.reading import iter_bgr_frames
 MOST_OTHERS = 24
 """Videos that are looked at to borrow a background."""
 _N_OF_EACH, _LOOKED_AT_FRAMES = 8, 960
+_FEWEST_FRAMES = 4
+"""With fewer the animal is as often in a place as the ground is, so that it can't be told which of them moved."""
 _OTHER_GRAY, _MOST_OTHER = 20.0, 0.15
 """Of the same arena and camera at most this share differs by so much: 0.07 between real clips, 0.25 between cameras."""
 _MOST_RESTED, _NEAR_LENGTHS, _NEAR_LENGTHS_SHORT = 0.9, 1.0, 1.5
@@ -60,7 +62,11 @@ def learn(
     except InputError as error:
         refused = error
     near_lengths = _NEAR_LENGTHS if sampler.n_frames >= N_SAMPLES else _NEAR_LENGTHS_SHORT
-    is_moving = own is not None and rested_share(sampler, own, near_lengths) <= _MOST_RESTED
+    is_moving = (
+        sampler.n_frames >= _FEWEST_FRAMES
+        and own is not None
+        and rested_share(sampler, own, near_lengths) <= _MOST_RESTED
+    )
     if own is not None and is_moving and sampler.n_frames >= N_SAMPLES:
         return own, ()
     borrowed = _learn_with(sampler, name, others())
@@ -144,8 +150,9 @@ def _blobs(samples: Iterable[NDArray[np.uint8]], model: BlobModel) -> list[Blob]
 
 def _doubt(sampler: FrameSampler, name: str) -> PoseOddity:
     return blob_doubt(
-        f"What stands out in {name} hardly leaves its place in its {sampler.n_frames:,} frames, so that the animal may "
-        "be a part of the background: the blob is perhaps its tail, its head, or a cable that moves."
+        f"What stands out in {name} hardly leaves its place in its {sampler.n_frames:,} frames, or they are too few to "
+        "tell. The animal may be a part of the background: the blob is perhaps its tail, its head, or a cable that "
+        "moves."
     )
 
 

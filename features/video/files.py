@@ -18,6 +18,7 @@ _MOV_PARTS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"j
 _TS_PACKETS_BYTES = (188, 192, 204)
 _TS_SYNC = 0x47
 _FEWEST_TS_PACKETS = 3
+_SOUND_SHARE = 0.6
 _LISTS = (
     (b"ffconcat", "a list for FFmpeg to play (ffconcat)"),
     (b"#EXTM3U", "a playlist (M3U, HLS)"),
@@ -59,11 +60,11 @@ def _magic(*beginnings: bytes) -> Callable[[bytes], bool]:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Whether sync bytes stand at the distance of packets; a recording may begin in the midst of one."""
+    """Whether sync bytes stand at the distance of packets; it may begin in the midst of one, and be damaged."""
     for size in _TS_PACKETS_BYTES:
         for start in range(min(size, len(head))):
             syncs = head[start::size]
-            if len(syncs) >= _FEWEST_TS_PACKETS and set(syncs) == {_TS_SYNC}:
+            if syncs.count(_TS_SYNC) >= max(_FEWEST_TS_PACKETS, _SOUND_SHARE * len(syncs)):
                 return True
     return False
 

@@ -38,15 +38,16 @@ class VideoInfo:
     """What one video file holds.
 
     `fps_header`, `codec` and `n_frames_header` (0 when it says nothing) are the header's; `fps` is that too unless the
-    user gave another rate; `fps_codec` is what the codec's own header says (0 = nothing). There are `n_frames`, each of
-    `width_px` by `height_px` after the rotation that the file asks for; of these `lost` can't be decoded and show the
-    picture of another one, `faulty` ones are decoded from spoiled data. `n_hidden` further ones are hidden by an edit
-    list, `n_cut` were cut off from before the last ones. `container` is one of ``features.video.files.CONTAINERS``;
-    `sha256` is the whole file's.
+    user gave one (`is_fps_given`, which may be the same); `fps_codec` is what the codec's own header says (0 =
+    nothing). There are `n_frames`, each of `width_px` by `height_px` after the rotation that the file asks for; of
+    these `lost` can't be decoded and show the picture of another one, `faulty` ones are decoded from spoiled data.
+    `n_hidden` further ones are hidden by an edit list, `n_cut` were cut off from before the last ones. `container` is
+    one of ``features.video.files.CONTAINERS``; `sha256` is the whole file's.
     """
 
     path: Path
     fps: float
+    is_fps_given: bool
     fps_header: float
     fps_codec: float
     n_frames: int
@@ -138,6 +139,7 @@ def _inspect(path: Path, progress: Callable[[int, int], None], fps_given: float 
     return VideoInfo(
         path=path,
         fps=fps,
+        is_fps_given=fps_given is not None,
         fps_header=header.fps,
         fps_codec=header.fps_codec,
         n_frames=meter.n_frames,
@@ -151,7 +153,7 @@ def _inspect(path: Path, progress: Callable[[int, int], None], fps_given: float 
         n_hidden=survey.n_hidden,
         n_cut=survey.n_cut,
         sha256=sha256_of(path),
-        quality=meter.quality(fps),
+        quality=meter.quality(fps, survey.container.has_times),
     )
 
 

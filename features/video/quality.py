@@ -20,7 +20,7 @@ from pydantic import Field
 
 from features.video.foreground import Foreground, FrameSampler, find_foreground
 
-QUALITY_VERSION = 2
+QUALITY_VERSION = 3
 """Raised when the same video gives other measures."""
 SAMPLED_PIXELS = 20_000
 SAME_LEVELS = 2.0
@@ -154,9 +154,13 @@ class QualityMeter:
         self._previous = gray
         self._sampler.add(frame)
 
-    def quality(self, fps: float) -> VideoQuality:
-        """What the frames were like; at least one was taken. `fps` is the header's."""
+    def quality(self, fps: float, has_times: bool = True) -> VideoQuality:
+        """What the frames were like; at least one was taken. `fps` is the header's.
+
+        Without `has_times` the stamps are those of packets: frames that are stored out of order exchange theirs.
+        """
         times_s, changes, means, medians, saturated = np.ascontiguousarray(np.reshape(self._by_frame, (-1, 5)).T)
+        times_s = times_s if has_times else np.sort(times_s)
         black = np.flatnonzero(means < BLACK_LEVEL)
         # An animal that stretches changes the mean; the median is that of the ground.
         jumps = find_jumps(medians, fps)

@@ -27,7 +27,8 @@ _NOT_GIVEN = _MISSING | {"none"}
 _UNKNOWN = frozenset(
     (
         "unknown", "undefined", "unscored", "notscored", "unlabeled", "unlabelled", "notlabeled", "notlabelled",
-        "nolabel", "unannotated", "notannotated",
+        "nolabel", "unannotated", "notannotated", "notjudged", "unsure", "uncertain", "unclear", "ambiguous",
+        "indeterminate", "outofview", "outofsight", "notvisible", "?", "??", "???",
     )
 )  # fmt: skip
 _BACKGROUND = frozenset(("background", "none", "nothing", "other", "nobehavior", "nobehaviour", "no"))
@@ -46,7 +47,7 @@ def is_missing(text: str) -> bool:
 
 
 def says_unknown(text: str) -> bool:
-    """True for words that say that nobody judged: unknown, unlabeled, not scored."""
+    """True for words that say that nobody judged, or could: unknown, unlabeled, not scored, ambiguous."""
     return _SEPARATORS.sub("", text.casefold()) in _UNKNOWN
 
 

@@ -15,7 +15,7 @@ from common.errors import InputError
 from common.names import canonical, canonical_names
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import FrameTable, Wanted
-from pipeline.annotations.boris.media import same_media
+from pipeline.annotations.boris.media import other_video_doubts, same_media
 from pipeline.annotations.opening import AnnotationFile
 
 DESCRIPTION = "FERAL label file (JSON: a class per frame, by video)"
@@ -72,7 +72,8 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
         raise InputError(f"{file.path.name} gives two classes one name: {listing(names.values())}. Rename one of them.")
     is_multi = bool(frames) and isinstance(frames[0], list)
     active, scored = (_of_several if is_multi else _of_one)(file, video, frames, list(names))
-    return FrameTable(file.path, "feral", tuple(names.values()), active, scored, one_of=not is_multi)
+    notes = () if wanted.choice.observation else other_video_doubts(file, [video], wanted)
+    return FrameTable(file.path, "feral", tuple(names.values()), active, scored, notes=notes, one_of=not is_multi)
 
 
 def _of_one(file: AnnotationFile, video: str, frames: list, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from pipeline.dataset.findings import Finding
 from pipeline.dataset.recording import Recording
 
 _N_NAMED = 6
+_TABLE_ROW = re.compile(r"(?<=\.csv, row )\d+(?=, column )")  # the recording's own in the table of recordings
 _Item = TypeVar("_Item")
 
 
@@ -61,8 +62,8 @@ def equal_findings(findings: Iterable[Finding], recordings: Iterable[Recording])
 
     def key(finding: Finding) -> Hashable:
         own = names.get(finding.recording, [finding.recording])
-        texts = (same_but_for(text, own) for text in (finding.found, finding.consequence, finding.remedy))
-        return finding.severity, not finding.recording, *texts
+        found, *others = (same_but_for(text, own) for text in (finding.found, finding.consequence, finding.remedy))
+        return finding.severity, not finding.recording, _TABLE_ROW.sub("\0", found), *others
 
     return [
         EqualFindings(group[0], tuple(dict.fromkeys(finding.recording for finding in group)), len(group))

@@ -129,7 +129,8 @@ def _damage(video: VideoInfo) -> Iterator[Oddity]:
             "warning",
             f"{n_faulty:,} of {video.n_frames:,} frames of {video.path.name} are decoded from damaged data: "
             f"{_places(video.faulty)}.",
-            "Their pictures may be smeared or frozen: they count as unobserved and are not trained on.",
+            "Their pictures may be smeared or frozen: they count as unobserved and are not trained on. Up to the "
+            "next key frame those after them may be smeared as well; they count as they are.",
             "Copy the file again from its source.",
         )
 
@@ -142,8 +143,7 @@ def _places(runs: Sequence[tuple[int, int]]) -> str:
 def _told_rate(video: VideoInfo) -> Iterator[Oddity]:
     """What is said of the frame rate by a file that can't know it, or by the user."""
     container = container_named(video.container)
-    is_given = video.fps != video.fps_header
-    if not container.has_rate and not is_given:
+    if not container.has_rate and not video.is_fps_given:
         codec = f", though the codec's own header says {video.fps_codec:g}" if video.fps_codec else ""
         codec = codec if abs(video.fps_codec - video.fps) > _ROUNDED * video.fps else ""
         yield (
@@ -156,7 +156,7 @@ def _told_rate(video: VideoInfo) -> Iterator[Oddity]:
             f"the video into a container: ffmpeg -framerate {video.fps_codec or video.fps:g} -i {video.path.name} -c "
             "copy whole.mp4.",
         )
-    if is_given and container.has_rate and not container.has_times:
+    if video.fps != video.fps_header and container.has_rate and not container.has_times:
         yield (
             "note",
             f"{video.fps:g} frames/s are given for {video.path.name}, whose header says {video.fps_header:g}.",

@@ -79,7 +79,9 @@ def _oddities(
             remedy_for(pose),
             pose.is_blob and unsure > MOSTLY_UNSURE,
         )
-    unobserved = float((~centers.observed).mean()) if centers.n_frames else 0.0
+    # Frames that the video lacks are told of as such.
+    is_lost = ~video.seen if video is not None and video.n_frames == centers.n_frames else False
+    unobserved = float((~centers.observed & ~is_lost).mean()) if centers.n_frames else 0.0
     if unobserved > MANY_UNOBSERVED:
         yield (
             f"In {unobserved:.0%} of the frames the animal is not observed: no good pose for more than "

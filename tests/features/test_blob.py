@@ -279,6 +279,13 @@ def test_what_follows_a_tail_is_doubted(clips, others):
     assert "tail" in track.oddities[0].found and "same arena and camera" in track.oddities[0].remedy
 
 
+def test_a_clip_of_two_or_three_frames_is_doubted(tmp_path):
+    for n_frames in (2, 3):
+        centers = wander()[:: N_FRAMES // 6][:n_frames]
+        track = track_blob(write(tmp_path / "x.avi", arena(centers, 180, 40)))
+        assert any(odd.is_doubt and "too few to tell" in odd.found for odd in track.oddities)
+
+
 def test_a_blob_that_is_now_here_now_there_is_doubted(tmp_path):
     centers = wander()
     centers[40:] = np.where(np.arange(80)[:, None] % 20 < 10, centers[40:], centers[:80])

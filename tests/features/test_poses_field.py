@@ -142,6 +142,11 @@ def test_a_few_high_scores_do_not_make_the_others_unlikely(tmp_path):
     assert "reach 12.5" in told(track)
 
 
+def test_scores_just_above_1_are_told_as_they_are(tmp_path):
+    path = write(tmp_path / "x.csv", *rows("x", "y", "likelihood"), "0,1,2,1.0001", "1,1,2,0.5")
+    assert "reach 1.0001, not 1" in told(read_poses(path))
+
+
 @pytest.mark.parametrize("score", ["-0.5", "300", "inf", "-inf"])
 def test_numbers_that_are_no_scores_are_refused(tmp_path, score):
     with pytest.raises(InputError, match="between 0 and 1"):

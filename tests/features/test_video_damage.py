@@ -266,6 +266,8 @@ def test_what_is_lost_is_said_with_its_places(tmp_path: Path) -> None:
         ("mp4", 25.0, None, ""),
         ("avi", 60.0, "note", "60 frames/s are given for m1.avi, whose header says 25"),
         ("h264", 60.0, None, ""),
+        ("h264", 25.0, None, ""),
+        ("avi", 25.0, None, ""),
     ],
 )
 def test_a_given_rate_is_compared_with_true_times(

@@ -225,6 +225,15 @@ def test_a_transport_stream_may_begin_within_a_packet(tmp_path: Path) -> None:
     assert container_of(path).name == "MPEG transport stream"
 
 
+@pytest.mark.parametrize("start", [0, 188 * 3, 188 * 9])
+def test_a_transport_stream_may_be_damaged_in_its_first_packets(tmp_path: Path, start: int) -> None:
+    path = write_timed_video(tmp_path / "m1.ts", 60)
+    content = bytearray(path.read_bytes())
+    content[start : start + 600] = b"\xff" * 600
+    path.write_bytes(content)
+    assert container_of(path).name == "MPEG transport stream"
+
+
 def test_nothing_else_opens_videos() -> None:
     """The gate is one: no other file of the project opens a video for reading."""
     sources = [p for folder in ("common", "features", "models", "pipeline") for p in (ROOT / folder).rglob("*.py")]

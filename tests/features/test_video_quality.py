@@ -1,8 +1,10 @@
 """What is measured of a video while it is decoded, against videos in which it is known."""
 
 from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.video.inspection import inspect_video
 from features.video.quality import Jump, find_jumps, measure_repeats, measure_times
-from tests.features.made_videos import time_stamps_s, write_timed_video
+from tests.features.made_videos import SIZE_PX, time_stamps_s, write_timed_video
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -27,6 +29,19 @@ def test_a_constant_rate_is_found_constant(tmp_path: Path, suffix: str):
     assert times.fps == pytest.approx(10, rel=1e-3)
     assert times.max_offset_frames < 0.02
     assert times.span_s == pytest.approx(5.9, abs=0.002)
+
+
+def test_frames_of_an_avi_that_are_stored_out_of_order_come_at_equal_times(tmp_path: Path):
+    source = write_timed_video(tmp_path / "v.mp4", 60)
+    with av.open(str(source)) as film, av.open(str(tmp_path / "v.avi"), "w") as copy:
+        stream = copy.add_stream("libx264", rate=10, options={"bf": "2", "crf": "16"})
+        stream.width = stream.height = SIZE_PX
+        for number, frame in enumerate(film.decode(video=0)):
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            copy.mux(stream.encode(frame))
+        copy.mux(stream.encode(None))
+    times = inspect_video(tmp_path / "v.avi").quality.times
+    assert times is not None and not times.is_variable and times.max_offset_frames < 0.02
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,9 @@ def other_video_doubts(file: AnnotationFile, names: Sequence[str], wanted: Wante
         return ()
     scored, own = (_pure(name).stem.casefold() for name in (names[0], wanted.video_name))
     words = [set(re.findall(r"[^\W\d_]+|\d+", stem)) for stem in (scored, own)]
-    if scored in own or own in scored or words[0] <= words[1] or words[1] <= words[0]:
+    # `m1` is no part of `m10`: a number is one word.
+    is_part = any(re.search(rf"(?<!\d){re.escape(a)}(?!\d)", b) for a, b in ((scored, own), (own, scored)))
+    if is_part or words[0] <= words[1] or words[1] <= words[0]:
         return ()
     return (
         Doubt(

@@ -84,7 +84,7 @@ def _require_same_times(
             text, name = cell(cells, position), file.names[position]
             if unit not in SECONDS_OF or not is_given(text):
                 continue
-            if abs(seconds_of(file.at(row), name, text, unit) * fps - frame) > _TOLERANCE_FRAMES:
+            if abs(seconds_of(file, row, name, text, unit) * fps - frame) > _TOLERANCE_FRAMES:
                 raise InputError(
                     f"{file.at(row)}: frame {frame} and {name} {text} are more than a frame apart at {fps:g} frames "
                     "per second. Was one of the two corrected by hand? Then correct the other as well, or remove the "

@@ -158,8 +158,8 @@ def to_events(
         if says_unknown(bout.behavior):
             is_judged[bout.start_frame : bout.stop_frame] = False
     note = (
-        f"{file.path.name} has {len(bouts) - len(known)} bouts whose behavior is a word for not scored: their "
-        f"{int((~is_judged).sum()):,} frames are not scored, but for bouts of other behaviors in them."
+        f"{file.path.name}: the behavior of {len(bouts) - len(known)} of {len(bouts)} bouts is a word for not scored. "
+        f"Their {int((~is_judged).sum()):,} frames are not scored, but for bouts of other behaviors in them."
     )
     watched = tuple(runs_of_true(is_judged))
     return replace(collect_bouts(file, format_name, known, {}, (*notes, note)), watched=watched)

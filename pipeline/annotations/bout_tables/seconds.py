@@ -5,6 +5,8 @@ Times may be seconds or h:mm:ss, and under names that say so milliseconds or min
 half-open already. A bout shorter than a frame covers none. A header without rows says: watched, and nothing happened.
 """
 
+import re
+
 from common.errors import InputError
 from pipeline.annotations.base import EventList, Wanted
 from pipeline.annotations.bout_tables.columns import SECONDS_OF
@@ -15,6 +17,7 @@ from pipeline.annotations.bout_tables.rows import tells_animals_apart as tells_a
 from pipeline.annotations.cells import nearest_frame, seconds
 from pipeline.annotations.opening import AnnotationFile, cell
 
+_OPEN_COMMA = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 DESCRIPTION = "bout CSV in seconds (behavior,start_s,stop_s)"
 
 
@@ -39,7 +42,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     rows, notes = rows_of(file, wanted, columns, ends)
     bouts = []
     for row in rows:
-        start_s, stop_s = (seconds_of(file.at(row.row), file.names[i], cell(row.cells, i), ends.unit) for i in ends[:2])
+        start_s, stop_s = (seconds_of(file, row.row, file.names[i], cell(row.cells, i), ends.unit) for i in ends[:2])
         if stop_s < start_s:
             raise InputError(
                 f"Expected {file.names[ends.stop]} after {file.names[ends.start]} in {file.at(row.row)}, found "
@@ -49,12 +52,17 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     return to_events(file, wanted, "bout_csv_seconds", rows, bouts, notes)
 
 
-def seconds_of(where: str, name: str, text: str, unit: str) -> float:
+def seconds_of(file: AnnotationFile, row: int, name: str, text: str, unit: str) -> float:
     """A time in seconds; h:mm:ss is what it says, whatever the unit.
 
     Raises
     ------
     InputError
-        No time, naming file and row (`where`) and column.
+        No time, or one that may be a thousand times another, naming file and row and column.
     """
-    return seconds(where, name, text) * (1.0 if ":" in text else SECONDS_OF.get(unit, 1.0))
+    if file.dialect is not None and file.dialect.delimiter == "," and _OPEN_COMMA.fullmatch(text):
+        raise InputError(
+            f"{file.at(row)}, column {name!r}: {text} may be a thousand and more, or have a decimal comma. Write times "
+            "with a decimal point, and without a sign between thousands."
+        )
+    return seconds(file.at(row), name, text) * (1.0 if ":" in text else SECONDS_OF.get(unit, 1.0))

@@ -113,6 +113,14 @@ def test_what_words_mean_in_a_column_of_0_and_1(tmp_path, cells):
     assert recognise(tmp_path / "labels.csv") == {"annotations"}
 
 
+def test_a_comma_that_may_stand_between_thousands_is_not_guessed_at(tmp_path):
+    header = "behavior,start_s,stop_s"
+    with pytest.raises(InputError, match="row 2, column 'start_s': 1,500 may be a thousand and more"):
+        events(tmp_path, [header, 'groom,"1,500","2,500"'])
+    for lines in ([header, 'groom,"1,5","2,50"'], [header.replace(",", ";"), "groom;1,500;2,500"]):
+        assert events(tmp_path, lines).bouts == (Bout("groom", 15, 25),)
+
+
 def test_times_and_ids_beside_a_class_are_no_classes(tmp_path):
     found = table(tmp_path, ["Frame,Time (s),video_id,Action", "0,0.0,m1,none", "1,0.1,m1,groom"])
     assert found.format == "class_csv" and found.behaviors == ("groom", "none")
@@ -125,7 +133,7 @@ def test_background_is_no_label_in_a_column_of_0_and_1(tmp_path):
 
 def test_one_list_of_words_for_readers_and_init():
     assert all(map(says_background, ("none", "None", "background", "Other", "no behavior", "No_Behaviour", "nothing")))
-    assert all(map(says_unknown, ("unknown", "Not scored", "un-labelled", "UNLABELED")))
+    assert all(map(says_unknown, ("unknown", "Not scored", "un-labelled", "UNLABELED", "?", "Ambiguous", "out of view")))
     assert not any(says_background(word) or says_unknown(word) for word in ("rest", "0", "immobile", "groom"))
 
 
@@ -136,7 +144,7 @@ def test_what_words_mean_as_the_behavior_of_a_bout(tmp_path):
     assert found.behaviors == ("groom", "none")
     assert column(found, "groom", 20) == [0, 0, 1, 1, 1, *[-1] * 3, *[0] * 10, -1, -1]
     (note,) = found.notes
-    assert "2 bouts" in note and "their 6 frames are not scored" in note
+    assert "2 of 4 bouts" in note and "Their 6 frames are not scored" in note
     with pytest.raises(InputError, match="row 2, names no behavior"):
         read(tmp_path, ["behavior,start_frame,stop_frame", "nan,2,5"])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
+from common.notes import Doubt
 from pipeline.annotations import AnnotationChoice, EventList, FrameTable, read_annotation
 from pipeline.annotations.sheets import read_sheet
 from pipeline.scoring.bouts.bouts import Bout
@@ -31,6 +32,13 @@ def test_feral_one_class_a_frame_or_several(tmp_path):
     several = feral(tmp_path, {"m1.avi": [[0, 1, 1], [0, 0, 0], [1, 0, -1], [0, 0, 1]]})
     assert column(several, "groom", 4) == [1, 0, 0, 0] and column(several, "rear", 4) == [1, 0, -1, 1]
     assert [source.media for source in sources_of(tmp_path / "labels.json")] == [("m1.avi",)]
+
+
+def test_feral_labels_of_the_only_video_are_doubted_where_it_has_another_name(tmp_path):
+    for name, is_doubted in {"m1.avi": False, "m1_cam2.mp4": False, "m9.mp4": True, "m10.mp4": True}.items():
+        notes = feral(tmp_path, {name: [0] * 4}).notes
+        assert any(isinstance(note, Doubt) and f"scored on {name}" in note for note in notes) == is_doubted
+    assert feral(tmp_path, {"m9.mp4": [0] * 4}, media="m9.mp4").notes == ()
 
 
 def test_names_whose_accents_are_stored_in_another_way(tmp_path):

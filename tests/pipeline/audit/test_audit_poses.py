@@ -1,6 +1,7 @@
 """Whether a track lies on the animal: told from what stands out from the background of a few frames."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -86,6 +87,15 @@ def findings(video: VideoInfo, xy_px: np.ndarray, folder: Path) -> list[str]:
     config = CenterConfig()
     centers = track_center(pose, config, video.fps)
     return [finding.found for finding in pose_findings("m", pose, centers, config, video)]
+
+
+def test_frames_that_the_video_lacks_are_not_laid_to_the_poses(tmp_path: Path):
+    video = inspect_video(write(tmp_path / "mouse.avi", arena(wander(N_FRAMES), 180, 40)))
+    pose = PoseTrack(("center",), wander(N_FRAMES)[:, None], np.ones((N_FRAMES, 1)), tmp_path / "poses.csv")
+    centers = CenterTrack(wander(N_FRAMES), np.arange(N_FRAMES) >= 50)
+    (hidden,) = pose_findings("m", pose, centers, CenterConfig(), video)
+    assert hidden.found.startswith("In 42% of the frames the animal is not observed")
+    assert pose_findings("m", pose, centers, CenterConfig(), replace(video, lost=((0, 50),))) == []
 
 
 def test_poses_of_another_video_are_told(tmp_path: Path):

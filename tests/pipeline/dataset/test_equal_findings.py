@@ -29,6 +29,21 @@ def test_eighty_files_that_lack_a_behavior_are_one_line_with_a_count():
     assert first.recordings == tuple(item.id for item in recordings) and second.n_findings == 80
 
 
+def test_an_error_of_many_rows_of_the_table_is_one_line():
+    recordings = [recording(f"m{i}") for i in range(80)]
+    findings = [
+        Finding("error", item.id, f"recordings.csv, row {row}, column 'fps': {said}.", "", "")
+        for said in ("expected a number", "'a.csv' already stands in row 2")
+        for row, item in enumerate(recordings, 2)
+    ]
+    told = equal_findings(findings, recordings)
+    assert [equal.n_findings for equal in told] == [80, 80] and "row 2, column" in told[0].found
+    other = [
+        Finding("error", name, f"{name}_labels.csv, row {i}, column x: no time.", "", "") for i, name in enumerate("ab")
+    ]
+    assert len(equal_findings(other, [recording("a"), recording("b")])) == 2
+
+
 def test_what_differs_stays_apart():
     recordings = [recording("m1"), recording("m10"), recording("1")]
     findings = [

@@ -271,7 +271,7 @@ def test_the_rate_of_a_video_that_does_not_tell_it(folder):
     assert first.fps == 59.94
 
 
-@pytest.mark.parametrize("cell", ["0", "-25", "nan", "inf", "1e9", "fast", "25 fps", "9" * 5000])
+@pytest.mark.parametrize("cell", ["0", "-25", "nan", "inf", "1e9", "1e-9", "fast", "25 fps", "9" * 5000])
 def test_a_rate_that_is_none_is_refused(folder, cell):
     with pytest.raises(InputError, match="row 2, column 'fps': expected frames per second") as caught:
         read(folder, f"m1,videos/m1.mp4,,,,,,{cell}", header=f"{HEADER},fps")
