@@ -133,7 +133,7 @@ def test_background_is_no_label_in_a_column_of_0_and_1(tmp_path):
 
 def test_one_list_of_words_for_readers_and_init():
     assert all(map(says_background, ("none", "None", "background", "Other", "no behavior", "No_Behaviour", "nothing")))
-    assert all(map(says_unknown, ("unknown", "Not scored", "un-labelled", "UNLABELED", "?", "Ambiguous", "out of view")))
+    assert all(map(says_unknown, ("unknown", "Not scored", "un-labelled", "?", "Ambiguous", "out of view")))
     assert not any(says_background(word) or says_unknown(word) for word in ("rest", "0", "immobile", "groom"))
 
 
