@@ -42,6 +42,7 @@ _ANIMALS = (
 _TARGETS = ("target", "targetid", "recipient", "recipientid", "partner", "partnerid")
 _MAY_BE_BEHAVIORS = {"mouse", "target", "recipient", "partner"}  # approached, sniffed at
 _IDS = {*_MEDIA, *_RATERS, *_ANIMALS, *_TARGETS} - _MAY_BE_BEHAVIORS
+_WITH_UNIT = re.compile(r"([0-9]+(?:[.,][0-9]+)?)\s*([^\W\d_]+)")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+")
 _LONG = "|".join(word for word in (*_UNITS, *_TIME) if len(word) > 1)
@@ -96,6 +97,13 @@ def find_columns(names: tuple[str, ...]) -> BoutColumns | None:
         _first(keys, _ANIMALS),
         _first(keys, _TARGETS),
     )
+
+
+def without_unit(text: str) -> tuple[str, str]:
+    """A number without the unit behind it, and the unit: ``10 frames`` is 10 and `FRAMES`; "" where there is none."""
+    found = _WITH_UNIT.fullmatch(text)
+    unit = _UNITS.get(found[2].casefold(), "") if found else ""
+    return (found[1], unit) if found and unit else (text, "")
 
 
 def is_id(name: str) -> bool:

@@ -10,7 +10,7 @@ frames or seconds: whole numbers could be either, so the format must be named.
 
 from common.errors import InputError
 from pipeline.annotations.base import EventList, Wanted
-from pipeline.annotations.bout_tables.columns import FRAMES, MIXED, SECONDS_OF, BoutColumns
+from pipeline.annotations.bout_tables.columns import FRAMES, MIXED, SECONDS_OF, BoutColumns, without_unit
 from pipeline.annotations.bout_tables.rows import columns_of, frames_note, rows_of, to_events, unit_of
 from pipeline.annotations.bout_tables.rows import media_by_observation as media_by_observation
 from pipeline.annotations.bout_tables.rows import names_videos as names_videos
@@ -43,7 +43,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         raise file.other_than(DESCRIPTION)
     ends = columns.ends[0]
     names = [file.names[i] for i in ends[:2]]
-    if ends.unit == MIXED:
+    if unit_of(file) == MIXED:
         raise InputError(
             f"In {file.path.name} the columns {names[0]!r} and {names[1]!r} are not in the same unit. Give both in "
             "frames (start_frame, stop_frame) or both in seconds (start_s, stop_s)."
@@ -54,7 +54,7 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     bouts = []
     for row in rows:
         where = file.at(row.row)
-        start, stop = (frame_number(where, file.names[i], cell(row.cells, i)) for i in ends[:2])
+        start, stop = (_frame(where, file.names[i], cell(row.cells, i)) for i in ends[:2])
         if stop <= start:
             raise InputError(
                 f"Expected {names[1]} after {names[0]} in {where}, found {start} to {stop} ({row.behavior!r}). Bouts "
@@ -64,6 +64,11 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         _require_same_times(file, row.row, row.cells, columns, (start, stop), wanted.fps)
         bouts.append(row.bout(start, stop))
     return to_events(file, wanted, _FORMAT, rows, bouts, (*notes, *frames_note(file, ends)))
+
+
+def _frame(where: str, name: str, text: str) -> int:
+    bare, unit = without_unit(text)
+    return frame_number(where, name, bare if unit == FRAMES else text)
 
 
 def _open_unit(file: AnnotationFile, names: list[str]) -> InputError:

@@ -21,7 +21,7 @@ from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
 from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts, model_doubts
 from pipeline.annotations.boris.media import other_video_doubts
-from pipeline.annotations.bout_tables.columns import FRAMES, BoutColumns, Ends, find_columns
+from pipeline.annotations.bout_tables.columns import FRAMES, MIXED, BoutColumns, Ends, find_columns, without_unit
 from pipeline.annotations.cells import is_given, is_missing, says_unknown, whole_number
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 from pipeline.scoring.bouts.bouts import runs_of_true
@@ -87,9 +87,12 @@ def unit_of(file: AnnotationFile) -> str | None:
         return None
     ends = columns.ends[0]
     texts = [cell(cells, i) for _, cells in file.rows[1:] for i in ends[:2]]
+    units = {without_unit(text)[1] for text in texts if is_given(text)}
+    if ends.unit or FRAMES in units:
+        return ends.unit or (FRAMES if units == {FRAMES} else MIXED)
     # Whole numbers may be frames or seconds; anything else can only be a time.
     is_open = all(whole_number(text) is not None for text in texts if is_given(text))
-    return ends.unit or ("" if is_open else "s")
+    return "" if is_open else "s"
 
 
 def tells_animals_apart(file: AnnotationFile) -> bool:

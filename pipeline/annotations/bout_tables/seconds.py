@@ -9,7 +9,7 @@ import re
 
 from common.errors import InputError
 from pipeline.annotations.base import EventList, Wanted
-from pipeline.annotations.bout_tables.columns import SECONDS_OF
+from pipeline.annotations.bout_tables.columns import SECONDS_OF, without_unit
 from pipeline.annotations.bout_tables.rows import columns_of, rows_of, to_events, unit_of
 from pipeline.annotations.bout_tables.rows import media_by_observation as media_by_observation
 from pipeline.annotations.bout_tables.rows import names_videos as names_videos
@@ -60,6 +60,9 @@ def seconds_of(file: AnnotationFile, row: int, name: str, text: str, unit: str) 
     InputError
         No time, or one that may be a thousand times another, naming file and row and column.
     """
+    bare, own = without_unit(text)
+    if own in SECONDS_OF:
+        text, unit = bare, own
     if file.dialect is not None and file.dialect.delimiter == "," and _OPEN_COMMA.fullmatch(text):
         raise InputError(
             f"{file.at(row)}, column {name!r}: {text} may be a thousand and more, or have a decimal comma. Write times "

@@ -188,6 +188,9 @@ def test_frames_counted_from_1_are_read_where_no_row_can_be_missing(tmp_path, li
         ("Behavior,begin,end", "groom,00:00:00.5,00:00:00.9", "bout_csv_seconds"),
         ("annotation,from,to", "groom,0.5,0.9", "bout_csv_seconds"),
         ("Behavior,Start (s),End", "groom,0.5,0.9", "bout_csv_seconds"),
+        ("label,from,to", "groom,5 frames,9 frames", "bout_csv"),
+        ("label,from,to", "groom,500ms,0.9 s", "bout_csv_seconds"),
+        ("label,start_s,stop_s", "groom,0.5 s,0.9 sec", "bout_csv_seconds"),
     ],
 )
 def test_a_bout_table_is_known_by_its_pair_of_ends(tmp_path, header, row, format_name):
@@ -239,6 +242,12 @@ def test_ends_in_two_units_are_refused(tmp_path, choice):
         read(tmp_path, lines, **choice)
     with pytest.raises(InputError, match="Expected a bout CSV in seconds"):
         read(tmp_path, lines, format="bout_csv_seconds")
+
+
+@pytest.mark.parametrize("row", ["groom,5 frames,0.9 s", "groom,5 frames,9", "groom,5,9 frames"])
+def test_cells_in_two_units_are_refused(tmp_path, row):
+    with pytest.raises(InputError, match="'from' and 'to' are not in the same unit"):
+        read(tmp_path, ["label,from,to", row])
 
 
 @pytest.mark.parametrize("header", ["start_frame,stop_frame,rear", "agent_id,start,end,rear"])
