@@ -140,8 +140,10 @@ def label_findings(
         length = n_frames[recording]
         frames_of = {name: annotation.frames_of(name, length) for name in sorted(named)}
         yield from _untold(recording, annotation, [name for name, told in frames_of.items() if told is None], counts)
+        # Where none of them is seen, that is said of the file as a whole.
+        is_any_seen = any(told is not None and told[0].any() for told in frames_of.values())
         for name, told in frames_of.items():
-            if told is not None and name not in annotation.behaviors and told[1].any():
+            if is_any_seen and told is not None and name not in annotation.behaviors and told[1].any():
                 found = f"{annotation.path.name} never names {name!r}."
                 consequence = "It is taken to be watched for, and not to have happened."
                 yield Finding("note", recording, found, consequence, "Nothing, if that is so.")
