@@ -534,6 +534,7 @@ output_dir: {(tmp_path / "runs").as_posix()}
     )
     assert main([str(tmp_path / "real.yaml")]) == 0
     shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").mkdir()  # Without it, what is embedded goes to the folder `cache` of whoever runs the tests.
     new = list(rows.values())[-1]
     video, poses = arena / new["video"], arena / new["poses"]
     run, output = tmp_path / "runs" / "real", tmp_path / "new"
