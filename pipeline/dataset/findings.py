@@ -18,7 +18,6 @@ from features.video.quality import BLACK_LEVEL, SATURATED_LEVEL, FrameTimes
 from pipeline.dataset.frames_agree import FramesDisagreeError
 
 Severity = Literal["error", "warning", "note"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 Oddity = tuple[Severity, str, str, str]
 """Severity, what was found, what it does to the results, what to do."""
 

@@ -56,7 +56,8 @@ def _require_whole(run: RunDir) -> None:
         raise run.manifest.complaint(used)
     changed = [name for name, state in findings.items() if state == "changed"]
     if changed:
-        log.warning("Not as written, though nothing reads them: %s. --stage report makes the report again.", changed)
+        what = "Not as written, though nothing reads them: %s. --stage report makes the report again."
+        log.warning(what, listing(changed, 5))
 
 
 def _has_same_settings(run: RunDir, config: ExperimentConfig) -> bool:

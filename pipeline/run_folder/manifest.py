@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from common.errors import InputError
 from common.files import sha256_of, write_text
+from common.names import canonical
 from common.suggestions import listing
 
 MANIFEST = "manifest.json"
@@ -200,7 +200,7 @@ def _entry(path: Path, accepted: str = "") -> Entry:
 
 def _name(path: Path) -> str:
     # Systems differ in the form of accents that they give back.
-    return unicodedata.normalize("NFC", path.as_posix())
+    return canonical(path.as_posix())
 
 
 def _is_within(name: str, places: Iterable[str]) -> bool:

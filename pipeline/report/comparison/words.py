@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from common.suggestions import listing
 from common.wording import NOT_AVAILABLE, ratio
 from pipeline.report.comparison.differences import NO_VALUE, TOO_FEW, Difference
 from pipeline.report.comparison.runs import Comparison
@@ -64,7 +65,10 @@ def headline(comparison: Comparison, behavior: str) -> str:
         part = ""
         if (behavior, standing.subset) not in comparison.same_basis:
             part = f" over the {len(standing.recordings)} that all runs scored against the same labels"
-        return f"{standing.best} is best: AP {ratio(standing.values[standing.best])} in {where}{part}"
+        best_value = standing.values[standing.best]
+        equals = [name for name, value in standing.values.items() if value == best_value and name != standing.best]
+        who = f"{standing.best} and {listing(equals)} are equally good" if equals else f"{standing.best} is best"
+        return f"{who}: AP {ratio(best_value)} in {where}{part}"
     known = standing.known
     if not known:
         return "no run has a score"

@@ -201,6 +201,8 @@ def test_a_run_against_itself_differs_by_nothing():
     assert comparison.standings["digging"].best == "a"
     for item in comparison.differences:
         assert (item.difference, item.low, item.high, item.p, item.verdict) == (0.0, 0.0, 0.0, 1.0, CHANCE)
+    (line,) = verdict_lines(comparison, "digging")
+    assert line.startswith("digging: a and b are equally good: AP")
 
 
 @pytest.mark.parametrize(("n_animals", "reason"), [(5, "cannot get under 0.062"), (3, "an interval needs 4")])
