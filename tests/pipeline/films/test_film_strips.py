@@ -135,7 +135,7 @@ def random_recordings(draw) -> list[BehaviorTimeline]:
         true = np.repeat(rng.random(n) < 0.4, rng.integers(1, 6, n))[:n]
         predicted = np.where(np.repeat(rng.random(n) < 0.3, rng.integers(1, 6, n))[:n], ~true, true)
         probability = np.where(rng.random(n) < 0.03, np.nan, rng.random(n))
-        made.append(line(true, probability, rng.random(n) < 0.95, predicted, FPS, name))
+        made.append(line(true, probability, rng.random(n) < draw(st.sampled_from([0, 0.95])), predicted, FPS, name))
     return made
 
 
@@ -148,8 +148,12 @@ def test_every_choice_is_what_its_kind_says(recordings, n_each):
     assert len({(c.kind, c.recording, c.start_frame) for c in picked}) == len(picked)
     for choice in picked:
         part, span = parts[choice.recording], slice(choice.start_frame, choice.stop_frame)
-        assert part.scored[span].all()
         assert choice.mean_probability == pytest.approx(part.probability[span].mean(), nan_ok=False)
+        if choice.kind in ("sure", "unsure"):
+            assert not part.scored.any()
+            assert part.predicted[span].all()
+            continue
+        assert part.scored[span].all()
         if choice.kind == "missed":
             assert part.true[span].all()
             assert not part.predicted[span].any()
