@@ -10,9 +10,11 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.damage import N_EXAMPLES
+
 # A busy machine is no failure: no test depends on a clock. The suite tries the same examples each time, so
 # that what passed once passes again; REARVIEW_FUZZ looks for new ones.
-settings.register_profile("rearview", deadline=None, derandomize="REARVIEW_FUZZ" not in os.environ)
+settings.register_profile("rearview", deadline=None, derandomize=not N_EXAMPLES)
 settings.load_profile("rearview")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

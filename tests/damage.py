@@ -34,9 +34,7 @@ def fuzzed(n_examples: int) -> settings:
     """How often a test is tried."""
     return settings(
         max_examples=N_EXAMPLES or n_examples,
-        derandomize=not N_EXAMPLES,
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
 

@@ -25,7 +25,7 @@ from pipeline.films.film_strips import (
 from pipeline.run_folder.contents import FILM_STRIPS
 from pipeline.run_folder.film_strips import read_film_strips, write_film_strips
 from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
-from pipeline.scoring.bouts.choice import BoutChoice, choose_bouts, frames_to_show, plan_strip
+from pipeline.scoring.bouts.choice import SURE_PROBABILITY, BoutChoice, choose_bouts, frames_to_show, plan_strip
 from pipeline.scoring.bouts.metrics import bout_counts
 from pipeline.scoring.timeline import BehaviorTimeline, Timeline
 from tests.pipeline.scoring.lines import bits, line
@@ -152,6 +152,7 @@ def test_every_choice_is_what_its_kind_says(recordings, n_each):
         if choice.kind in ("sure", "unsure"):
             assert not part.scored.any()
             assert part.predicted[span].all()
+            assert (choice.kind == "sure") == (choice.mean_probability >= SURE_PROBABILITY)
             continue
         assert part.scored[span].all()
         if choice.kind == "missed":
