@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.notes import ModelLabels
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations.cells import says_background
+from common.words import says_background
 from pipeline.annotations.opening import AnnotationFile
 from pipeline.scoring.bouts.bouts import Bout, frames_from_runs, runs_of_true
 

@@ -10,9 +10,10 @@ class that a file doesn't name did not happen there.
 import numpy as np
 
 from common.errors import InputError
+from common.words import is_missing, says_unknown
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.bout_tables.columns import is_id, is_time
-from pipeline.annotations.cells import is_missing, number, says_unknown
+from pipeline.annotations.cells import number
 from pipeline.annotations.frame_table import frame_rows, index_position, one_based_notes
 from pipeline.annotations.opening import AnnotationFile, cell
 

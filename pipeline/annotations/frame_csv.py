@@ -8,10 +8,11 @@ Columns that hold other things (times, predicted probabilities) do no harm unles
 """
 
 from common.errors import InputError
+from common.words import is_given
 from features.poses.deeplabcut import read_header
 from pipeline.annotations.base import FrameTable, Wanted
 from pipeline.annotations.bout_tables.columns import find_columns
-from pipeline.annotations.cells import is_given, number
+from pipeline.annotations.cells import number
 from pipeline.annotations.frame_table import (
     LabelColumn,
     frame_rows,

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.words import is_given, says_unknown, yes_or_no
 from pipeline.annotations.base import FrameTable
 from pipeline.annotations.bout_tables.columns import is_id
-from pipeline.annotations.cells import is_given, number, says_unknown, yes_or_no
+from pipeline.annotations.cells import number
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 
 INDEX_NAMES = ("", "frame", "frames", "frame_number", "frame number", "index", "unnamed: 0")

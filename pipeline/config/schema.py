@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from common.errors import InputError
 from common.names import canonical_names, invisible_letters, unsafe_name_reason
 from common.places import all_told
+from common.words import is_missing, says_unknown
 from common.yaml_text import dump_yaml
 from features.backbones import BackboneConfig
 from features.backbones.base import NetworkConfig
@@ -189,6 +190,9 @@ class ExperimentConfig(BaseModel):
             reason = unsafe_name_reason(name)
             if reason:
                 raise ValueError(f"the behavior {name!r} cannot be used in file names: {reason}")
+            if is_missing(name) or says_unknown(name):
+                # Its own exports and corrections would be read as frames that nobody judged.
+                raise ValueError(f"the behavior {name!r} is a word for what nobody judged; give it another name")
             if not theirs:
                 raise ValueError(f"the behavior {name!r} has no name in the annotations")
         columns = {"frame", "time_s"} | {f"{name}_probability".casefold() for name in behaviors}

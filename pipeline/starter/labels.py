@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.names import unsafe_name_reason
+from common.words import is_missing, says_background, says_unknown
 from pipeline.annotations import AnnotationChoice, EventList, RawAnnotation, read_annotation
-from pipeline.annotations.cells import is_missing, says_background, says_unknown
 from pipeline.dataset.pairing.names import words_of
 from pipeline.dataset.pairing.pairing import PairedAnnotation, Unpaired, VideoFiles
 from pipeline.scoring.bouts.bouts import runs_of_true

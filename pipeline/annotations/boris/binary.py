@@ -16,8 +16,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from common.errors import InputError
+from common.words import is_given
 from pipeline.annotations.base import FrameTable, Wanted
-from pipeline.annotations.cells import is_given, number, seconds
+from pipeline.annotations.cells import number, seconds
 from pipeline.annotations.frame_table import LabelColumn, frame_rows, label_positions, read_columns, to_table
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 

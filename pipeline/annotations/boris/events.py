@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
+from common.words import is_given
 from pipeline.annotations.base import Wanted, choose_animal
 from pipeline.annotations.boris.media import TOLERANCE_FRAMES, MediaPart, same_media
-from pipeline.annotations.cells import is_given, nearest_frame, seconds, whole_number
+from pipeline.annotations.cells import nearest_frame, seconds, whole_number
 from pipeline.annotations.opening import AnnotationFile
 
 NO_SUBJECT = "No focal subject"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from common.errors import InputError
+from common.words import is_given
 from pipeline.annotations.base import Wanted
 from pipeline.annotations.boris.events import Event, choose_observation, choose_subject, point_faults, require_recorded
 from pipeline.annotations.boris.media import (
@@ -27,7 +28,7 @@ from pipeline.annotations.boris.media import (
     true_cause_first,
     unclear_media,
 )
-from pipeline.annotations.cells import is_given, number, seconds
+from pipeline.annotations.cells import number, seconds
 from pipeline.annotations.opening import AnnotationFile
 
 _MEDIA_COLUMNS = ("media file name", "media file path", "media file")

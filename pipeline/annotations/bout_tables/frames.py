@@ -9,6 +9,7 @@ frames or seconds: whole numbers could be either, so the format must be named.
 """
 
 from common.errors import InputError
+from common.words import is_given
 from pipeline.annotations.base import EventList, Wanted
 from pipeline.annotations.bout_tables.columns import FRAMES, MIXED, SECONDS_OF, BoutColumns, without_unit
 from pipeline.annotations.bout_tables.rows import columns_of, frames_note, rows_of, to_events, unit_of
@@ -16,7 +17,7 @@ from pipeline.annotations.bout_tables.rows import media_by_observation as media_
 from pipeline.annotations.bout_tables.rows import names_videos as names_videos
 from pipeline.annotations.bout_tables.rows import tells_animals_apart as tells_animals_apart
 from pipeline.annotations.bout_tables.seconds import seconds_of
-from pipeline.annotations.cells import frame_number, is_given
+from pipeline.annotations.cells import frame_number
 from pipeline.annotations.opening import AnnotationFile, cell
 
 DESCRIPTION = "bout CSV (behavior,start_frame,stop_frame; half-open)"

@@ -19,10 +19,11 @@ from common.errors import InputError
 from common.names import canonical
 from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
+from common.words import is_given, is_missing, says_unknown
 from pipeline.annotations.base import EventList, FoundBout, Wanted, choose_animal, collect_bouts, model_doubts
 from pipeline.annotations.boris.media import other_video_doubts
 from pipeline.annotations.bout_tables.columns import FRAMES, MIXED, BoutColumns, Ends, find_columns, without_unit
-from pipeline.annotations.cells import is_given, is_missing, says_unknown, whole_number
+from pipeline.annotations.cells import whole_number
 from pipeline.annotations.opening import AnnotationFile, Row, cell
 from pipeline.scoring.bouts.bouts import runs_of_true
 

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
+from common.words import says_background, says_unknown
 from pipeline.annotations import AnnotationChoice, EventList, names_videos, read_annotation
-from pipeline.annotations.cells import says_background, says_unknown
 from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
 from pipeline.starter.lab_folder import recognise, sources_of
 from tests.pipeline.annotations.test_annotations_tables import column, events, read, table

@@ -140,6 +140,8 @@ def test_set_changes_one_key_and_leaves_its_neighbours(tmp_path: Path):
         ("behaviors={A: x, a: y}", "upper and lower case"),
         ("behaviors={a: ''}", "has no name in the annotations"),
         ("behaviors={a: }", r"x\.yaml: behaviors\.a should be a valid string \(found None\)\.$"),
+        ("behaviors={Out of view: x}", "what nobody judged"),
+        ("behaviors={NA: x}", "what nobody judged"),
         ("behaviors={frame: x}", "another column"),
         ("behaviors={a: x, a_probability: y}", "another column"),
         ("frame_step=1.5", "frame_step"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from common.names import canonical, unsafe_name_reason
 from common.tables import write_lines
+from common.words import is_missing, says_unknown
 from pipeline.annotations import EventList, FrameTable, RawAnnotation, read_annotation
 from pipeline.dataset.table import read_recordings
 from pipeline.exports import EXPORTS, boris_paste
@@ -31,6 +32,8 @@ texts = st.text(
     max_size=12,
 )
 names = texts.map(canonical).filter(lambda name: not unsafe_name_reason(name) and "  " not in name)
+# An experiment refuses the others.
+behavior_names = names.filter(lambda name: not (is_missing(name) or says_unknown(name)))
 rates = st.sampled_from(RATES) | st.floats(10, 250, allow_nan=False).map(lambda fps: round(fps, 4))
 
 
@@ -54,7 +57,7 @@ def bouts_of(draw: st.DrawFn, behavior: str, n_frames: int) -> list[Bout]:
 def exported(draw: st.DrawFn) -> tuple[float, tuple[str, ...], list[ExportRecording]]:
     """The video's true frame rate, an ethogram, and one or two recordings that know the rate as a run stores it."""
     fps = draw(rates)
-    behaviors = tuple(draw(st.lists(names, min_size=1, max_size=5, unique_by=str.casefold)))
+    behaviors = tuple(draw(st.lists(behavior_names, min_size=1, max_size=5, unique_by=str.casefold)))
     ids = draw(st.lists(names, min_size=1, max_size=2, unique_by=str.casefold))
     recordings = []
     for recording in ids:
