@@ -15,6 +15,7 @@ from common.names import canonical, unsafe_name_reason
 from common.tables import write_lines
 from common.words import is_missing, says_unknown
 from pipeline.annotations import EventList, FrameTable, RawAnnotation, read_annotation
+from pipeline.annotations.bout_tables.columns import is_id
 from pipeline.dataset.table import read_recordings
 from pipeline.exports import EXPORTS, boris_paste
 from pipeline.exports.base import ExportedFile
@@ -32,8 +33,8 @@ texts = st.text(
     max_size=12,
 )
 names = texts.map(canonical).filter(lambda name: not unsafe_name_reason(name) and "  " not in name)
-# An experiment refuses the others.
-behavior_names = names.filter(lambda name: not (is_missing(name) or says_unknown(name)))
+# Words for what nobody judged are refused by an experiment, and names such as `subject` by the reader of frames.
+behavior_names = names.filter(lambda name: not (is_missing(name) or says_unknown(name) or is_id(name)))
 rates = st.sampled_from(RATES) | st.floats(10, 250, allow_nan=False).map(lambda fps: round(fps, 4))
 
 
@@ -58,7 +59,9 @@ def exported(draw: st.DrawFn) -> tuple[float, tuple[str, ...], list[ExportRecord
     """The video's true frame rate, an ethogram, and one or two recordings that know the rate as a run stores it."""
     fps = draw(rates)
     behaviors = tuple(draw(st.lists(behavior_names, min_size=1, max_size=5, unique_by=str.casefold)))
-    ids = draw(st.lists(names, min_size=1, max_size=2, unique_by=str.casefold))
+    ids = draw(
+        st.lists(names.filter(lambda name: name.casefold() != "pooled"), min_size=1, max_size=2, unique_by=str.casefold)
+    )
     recordings = []
     for recording in ids:
         n_frames = draw(st.integers(1, 400))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.names import canonical
 from pipeline.annotations import EventList, FrameTable
 from pipeline.annotations.base import LabelSpan
 from pipeline.config.schema import load_config
@@ -171,7 +172,8 @@ def test_animals_are_counted_not_recordings():
     assert (by_recording.n_individuals, by_animal.n_individuals) == (3, 2)
 
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20).filter(str.strip)
+# In the one form that every reader gives to names.
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20).filter(str.strip).map(canonical)
 
 
 @given(
