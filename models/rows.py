@@ -1,6 +1,7 @@
 """Rows of features: an array in memory, or anything that gives slices of one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -26,3 +27,29 @@ def chunks(rows: Rows) -> Iterator[NDArray[np.float32]]:
     step = max(1, CHUNK_BYTES // (4 * max(1, n_features)))
     for start in range(0, n_frames, step):
         yield rows[start : start + step]
+
+
+@dataclass(frozen=True)
+class _JoinedRows:
+    parts: tuple[Rows, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.parts[0].shape[0], sum(part.shape[1] for part in self.parts)
+
+    def __getitem__(self, frames: slice, /) -> NDArray[np.float32]:
+        return np.concatenate([part[frames] for part in self.parts], axis=1)
+
+
+def joined_rows(parts: Sequence[Rows]) -> Rows:
+    """Features of several sources side by side.
+
+    Raises
+    ------
+    ValueError
+        When they are not of equally many frames.
+    """
+    lengths = {part.shape[0] for part in parts}
+    if len(lengths) != 1:
+        raise ValueError(f"features of {sorted(lengths)} frames can't be joined")
+    return parts[0] if len(parts) == 1 else _JoinedRows(tuple(parts))

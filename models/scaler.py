@@ -23,7 +23,9 @@ class Scaler:
     std: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, embeddings: Sequence[Rows], deviation_floor: float = 0.0) -> "Scaler":
+    def fit(
+        cls, embeddings: Sequence[Rows], deviation_floor: float = 0.0, widths: Sequence[int] | None = None
+    ) -> "Scaler":
         """Mean and standard deviation over all frames of all given recordings, in float64, a chunk at a time.
 
         Parameters
@@ -34,15 +36,29 @@ class Scaler:
             No feature is divided by less than this share of the root mean square of all features' deviations.
             Features of one network share a unit, and those that hardly vary are mostly noise, which dividing by
             their own deviation would lift to the height of the others. 0: each by its own.
+        widths : sequence of int, optional
+            Number of features of each source, where several lie side by side. Each source is scaled by itself, and
+            weighs as much as any other in all, so that a wide one doesn't drown a narrow one.
+
+        Raises
+        ------
+        ValueError
+            When the widths are not those of the embeddings.
         """
         n = sum(rows.shape[0] for rows in embeddings)
         mean = np.sum([_sum(rows, lambda chunk: chunk) for rows in embeddings], axis=0) / n
         variance = np.sum([_sum(rows, lambda chunk: np.square(chunk - mean)) for rows in embeddings], axis=0) / n
         std = np.sqrt(variance)
+        widths = [len(std)] if widths is None else list(widths)
+        if sum(widths) != len(std):
+            raise ValueError(f"sources of {widths} features were named for embeddings of {len(std)}")
         # Below this a feature's spread is rounding noise; dividing by it would blow up any new value.
         std[std < 1e-6 * np.maximum(np.abs(mean), 1.0)] = 1.0
-        if len(std):
-            std = np.maximum(std, deviation_floor * np.sqrt(np.mean(variance)))
+        for stop, width in zip(np.cumsum(widths), widths, strict=True):
+            if width:
+                own = slice(stop - width, stop)
+                std[own] = np.maximum(std[own], deviation_floor * np.sqrt(np.mean(variance[own])))
+                std[own] *= np.sqrt(width * len(widths) / len(std))
         return cls(mean.astype(np.float32), std.astype(np.float32))
 
     @classmethod

@@ -54,6 +54,7 @@ def train_head(
     seed: int,
     n_epochs: int | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    widths: Sequence[int] | None = None,
 ) -> tuple[TrainedHead, History]:
     """Fit a head.
 
@@ -78,6 +79,8 @@ def train_head(
         Needed without `validation`: train exactly so many epochs and keep the last.
     on_epoch : callable, optional
         Called with each row of `History.rows` as it is made.
+    widths : sequence of int, optional
+        As `Scaler.fit` takes them.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def train_head(
     n_features = _check_embeddings([*train, *(validation or [])])
     scaler = Scaler.identity(n_features)
     if training.standardize:
-        scaler = Scaler.fit([s.embeddings for s in train], training.deviation_floor)
+        scaler = Scaler.fit([s.embeddings for s in train], training.deviation_floor, widths)
     by_class = task.class_weights(target, scored)
     if not training.class_weights:
         by_class = np.ones_like(by_class)

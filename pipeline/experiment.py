@@ -14,7 +14,7 @@ from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.report.html import write_report
 from pipeline.run_folder.finished import Stage, is_done_already
-from pipeline.run_folder.provenance import RunRecord, begin_provenance, bundle_metadata, describe_backbone
+from pipeline.run_folder.provenance import RunRecord, begin_provenance, bundle_metadata, describe_features
 from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.logs import log_file
@@ -58,13 +58,13 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bo
     record.stage_done("check inputs", n_frames, inputs=input_fingerprints(recordings))
 
     stage_one = run_stage_one(config, recordings, only_cached=stage == "heads")
-    backbone = describe_backbone(config, stage_one)
-    record.stage_done("features", stage_one.n_frames_computed, backbone=backbone)
+    features = describe_features(stage_one)
+    record.stage_done("features", stage_one.n_frames_computed, features=features)
     if stage == "features":
         log.info("Stage one is done; the embeddings lie in %s.", config.execution.cache_dir)
         return False
 
-    metadata = bundle_metadata(config, backbone)
+    metadata = bundle_metadata(config, features)
     stage_two = run_stage_two(config, stage_one.recordings, folds, run.fits_path, run.head_path, metadata)
     record.stage_done("heads", n_frames)
 

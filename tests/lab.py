@@ -45,7 +45,7 @@ def make_embedded_lab(folder: Path, n_train: int = 4, n_test: int = 1) -> Path:
         group, split = "HD" if i % 2 else "WT", "train" if i < n_train else "test"
         rows.append(f"r{i},r{i}.npy,,r{i} labels.csv,mouse{i},{group},{split}")
     table = write_table(folder, rows)
-    return write_experiment(folder, table, "{name: precomputed, fps: 10}")
+    return write_experiment(folder, table, "features: {source: precomputed, fps: 10}")
 
 
 def make_video_lab(folder: Path, n_train: int = 3) -> Path:
@@ -59,7 +59,7 @@ def make_video_lab(folder: Path, n_train: int = 3) -> Path:
         write_labels(folder / f"v{i} labels.csv", active)
         rows.append(f"v{i},v{i}.avi,v{i}_dlc.csv,v{i} labels.csv,mouse{i},,train")
     table = write_table(folder, rows)
-    return write_experiment(folder, table, "{name: mobilenet_v2, alpha: 0.35, input_px: 32, weights: random}")
+    return write_experiment(folder, table, "backbone: {name: mobilenet_v2, alpha: 0.35, input_px: 32, weights: random}")
 
 
 def write_video(path: Path, active: np.ndarray, size_px: int = 64, fps: float = 10.0) -> None:
@@ -85,14 +85,14 @@ def write_poses(path: Path, n_frames: int, keypoint: str = "midbody") -> None:
 
 
 def write_experiment(
-    folder: Path, table: Path, backbone: str, head: str = "{name: lstm, layers: 1, units: 4, dropout: 0.0}"
+    folder: Path, table: Path, features: str, head: str = "{name: lstm, layers: 1, units: 4, dropout: 0.0}"
 ) -> Path:
     path = folder / "experiment.yaml"
     path.write_text(
         f"""name: tiny
 recordings: {table.as_posix()}
 behaviors: {{grooming: grooming, rearing: rearing}}
-backbone: {backbone}
+{features}
 crop: {{size_px: 40}}
 head: {head}
 training: {{window_frames: 50, batch_windows: 4, epochs: 3, min_steps_per_epoch: 12, learning_rate: 0.03}}

@@ -106,7 +106,7 @@ def test_easy_labels_are_learned_and_held_out_recordings_are_never_trained_on(fi
 def test_provenance_says_with_what(finished):
     _, run = finished
     provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
-    assert provenance["backbone"]["used"] == "precomputed"
+    assert provenance["features"][0]["used"] == "precomputed"
     assert provenance["packages"]["keras"] and provenance["machine"]["n_cores"] >= 1
     assert [stage["stage"] for stage in provenance["stages"]][:3] == ["check inputs", "features", "heads"]
 

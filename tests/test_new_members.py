@@ -30,7 +30,9 @@ def test_a_member_of_each_table_is_one_file_and_one_line(tmp_path: Path):
         bouts = [f"{name}|{a}|{b}" for c, name in enumerate(BEHAVIORS) for a, b in runs_of_true(active[:, c])]
         (tmp_path / f"v{i} bouts.txt").write_text("\n".join(["stretch|from|to", *bouts]), encoding="utf-8")
         rows.append(f"v{i},v{i}.avi,v{i} track.json,v{i} bouts.txt,mouse{i},,train")
-    experiment = write_experiment(tmp_path, write_table(tmp_path, rows), "{name: pixels}", "{name: conv, filters: 8}")
+    experiment = write_experiment(
+        tmp_path, write_table(tmp_path, rows), "backbone: {name: pixels}", "{name: conv, filters: 8}"
+    )
     head = tmp_path / "conv.py"
     head.write_text(worked_example(), encoding="utf-8")
 

@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,102 +28,133 @@ COMMIT_ROWS = 256
 
 def find_rows(rows: FeatureRows, cache_dir: Path) -> FeatureCache | None:
     """Take rows from the cache; None where they are not in it, whole and made by this very recipe."""
-    wanted = fingerprint(rows.recipe)
-    return read_cache(cache_path(cache_dir, rows.recording, wanted), wanted)
+    return read_cache(_path_of(rows, cache_dir), fingerprint(rows.recipe))
+
+
+def _path_of(rows: FeatureRows, cache_dir: Path) -> Path:
+    return cache_path(cache_dir, rows.recording, fingerprint(rows.recipe))
 
 
 def cached_rows(
-    rows: FeatureRows, cache_dir: Path, progress: Callable[[int, int], None] = lambda done, total: None
-) -> FeatureCache:
-    """Take rows from the cache, or make them and keep them in its folder, which is made when absent.
+    rows: Sequence[FeatureRows], cache_dir: Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[FeatureCache]:
+    """Take a recording's rows of each source from the cache, or make them and keep them in its folder.
 
-    `progress` is called with (rows done, rows in all), also once before the first batch.
+    What is missing is made together, so that a video is decoded once; the folder is made when absent. `progress` is
+    called with (rows done, rows in all) of what is missing, also once before the first batch.
 
     Raises
     ------
     InputError
         When the recording's files can't be read as before, or the folder can't be written (read-only, disk full).
     """
-    path = cache_path(cache_dir, rows.recording, fingerprint(rows.recipe))
-    cached = find_rows(rows, cache_dir)
-    if cached is None:
+    caches = [find_rows(each, cache_dir) for each in rows]
+    missing = [each for each, cached in zip(rows, caches, strict=True) if cached is None]
+    if missing:
         with writing_to(cache_dir):
             cache_dir.mkdir(parents=True, exist_ok=True)
-            lock = _take_turn(path, rows.recording)
-        try:
-            # Another process may have finished it while this one waited.
-            cached = find_rows(rows, cache_dir)
-            if cached is None:
-                cached = _make(rows, path, progress)
-        finally:
-            lock.release()
-    elif parts_folder(path).exists():
-        _clear_away(path)
-    progress(len(cached.frames), len(cached.frames))
-    return cached
+        with _turns(missing, cache_dir):
+            # Another process may have finished some while this one waited.
+            _make([each for each in missing if find_rows(each, cache_dir) is None], cache_dir, progress)
+            caches = [cached or find_rows(each, cache_dir) for each, cached in zip(rows, caches, strict=True)]
+    found = [cached for cached in caches if cached is not None]
+    if len(found) < len(rows):
+        raise InputError(f"What was just written to {cache_dir} can't be read back; is the disk sound?")
+    for cached in found:
+        if parts_folder(cached.path).exists():
+            _clear_away(cached.path)
+    n_rows = sum(len(each.spans) for each in missing or rows)
+    progress(n_rows, n_rows)
+    return found
 
 
-def _make(rows: FeatureRows, path: Path, progress: Callable[[int, int], None]) -> FeatureCache:
-    """Make what is missing, chunk by chunk, and put the whole together."""
-    n_rows = len(rows.spans)
-    chunk_rows = rows.batch_rows * max(1, COMMIT_ROWS // rows.batch_rows)
-    attributes = {
-        "recording": rows.recording,
-        "recipe": json.dumps(rows.recipe, sort_keys=True),
-        "fingerprint": fingerprint(rows.recipe),
-        "note": rows.note,
-    }
-    made_by = rows.made_by()
-    with writing_to(path.parent):
-        parts = PartFolder(path, attributes | {"made_by": made_by}, n_rows, chunk_rows, rows.n_features)
-    _check_disk(rows, path, parts.n_committed)
-    if parts.n_committed:
-        log.info("%s: %d of %d frames were done; going on.", rows.recording, parts.n_committed, n_rows)
-    progress(parts.n_committed, n_rows)
-    for chunk in _missing_chunks(rows, parts.n_committed, chunk_rows, progress):
-        with writing_to(path.parent):
-            parts.commit(chunk)
-    if made_by:
-        attributes["made_by"] = made_by
-    with writing_to(path.parent):
-        write_cache(path, parts.chunks(), rows.spans[:, 0], rows.observed, rows.n_features, attributes)
-        remove_parts(parts.folder)
-        written = read_cache(path, attributes["fingerprint"])
-        if written is None:
-            raise OSError(f"{path.name} can't be read back; is the disk sound?")
-    return written
+class _Making:
+    """The rows of one source on their way into the cache, chunk by chunk."""
+
+    def __init__(self, rows: FeatureRows, cache_dir: Path) -> None:
+        self.rows = rows
+        self.path = _path_of(rows, cache_dir)
+        self._attributes = {
+            "recording": rows.recording,
+            "recipe": json.dumps(rows.recipe, sort_keys=True),
+            "fingerprint": fingerprint(rows.recipe),
+            "note": rows.note,
+            "made_by": rows.made_by(),
+        }
+        chunk_rows = rows.batch_rows * max(1, COMMIT_ROWS // rows.batch_rows)
+        with writing_to(cache_dir):
+            self._parts = PartFolder(self.path, self._attributes, len(rows.spans), chunk_rows, rows.n_features)
+        self.n_done = self._parts.n_committed
+        if self.n_done:
+            log.info("%s: %d of %d frames were done; going on.", rows.recording, self.n_done, len(rows.spans))
+        self._chunk = np.empty((chunk_rows, rows.n_features), dtype=np.float32)
+        self._filled = 0
+
+    @property
+    def needed_bytes(self) -> int:
+        """Room on the disk for chunks and the finished file together."""
+        return (2 * len(self.rows.spans) - self.n_done) * self.rows.n_features * 4
+
+    def add(self, batch: NDArray[np.float32]) -> None:
+        """Take the next rows; a full chunk is committed."""
+        self._chunk[self._filled : self._filled + len(batch)] = batch
+        self._filled += len(batch)
+        self.n_done += len(batch)
+        if self._filled == len(self._chunk) or self.n_done == len(self.rows.spans):
+            with writing_to(self.path.parent):
+                self._parts.commit(self._chunk[: self._filled])
+            self._filled = 0
+
+    def finish(self) -> None:
+        """Put the whole together."""
+        rows, attributes = self.rows, {key: value for key, value in self._attributes.items() if value or key == "note"}
+        with writing_to(self.path.parent):
+            write_cache(self.path, self._parts.chunks(), rows.spans[:, 0], rows.observed, rows.n_features, attributes)
+            remove_parts(self._parts.folder)
 
 
-def _missing_chunks(
-    rows: FeatureRows, n_done: int, chunk_rows: int, progress: Callable[[int, int], None]
-) -> Iterator[NDArray[np.float32]]:
-    """Yield the rows that are missing, a chunk at a time."""
-    n_rows = len(rows.spans)
-    if n_done == n_rows:
+def _make(missing: Sequence[FeatureRows], cache_dir: Path, progress: Callable[[int, int], None]) -> None:
+    """Make rows of one recording, those of a class together."""
+    if not missing:
         return
-    chunk = np.empty((chunk_rows, rows.n_features), dtype=np.float32)
-    filled = 0
-    with contextlib.closing(rows.batches(n_done)) as batches:
-        for batch in batches:
-            chunk[filled : filled + len(batch)] = batch
-            filled += len(batch)
-            n_done += len(batch)
-            progress(n_done, n_rows)
-            if filled == chunk_rows or n_done == n_rows:
-                yield chunk[:filled]
-                filled = 0
+    making = [_Making(rows, cache_dir) for rows in missing]
+    _check_disk(making, cache_dir)
+    n_rows = sum(len(one.rows.spans) for one in making)
+    progress(sum(one.n_done for one in making), n_rows)
+    for kind in dict.fromkeys(type(one.rows) for one in making):
+        unfinished = [one for one in making if type(one.rows) is kind and one.n_done < len(one.rows.spans)]
+        if unfinished:
+            batches = kind.batches_together([one.rows for one in unfinished], [one.n_done for one in unfinished])
+            with contextlib.closing(batches):
+                for which, batch in batches:
+                    unfinished[which].add(batch)
+                    progress(sum(one.n_done for one in making), n_rows)
+    for one in making:
+        one.finish()
 
 
-def _check_disk(rows: FeatureRows, path: Path, n_committed: int) -> None:
-    """Say at once, not after hours, that the disk has no room for chunks and finished file together."""
-    needed = (2 * len(rows.spans) - n_committed) * rows.n_features * 4
-    free = shutil.disk_usage(path.parent).free
+def _check_disk(making: Sequence[_Making], cache_dir: Path) -> None:
+    """Say at once, not after hours, that the disk has no room."""
+    needed = sum(one.needed_bytes for one in making)
+    free = shutil.disk_usage(cache_dir).free
     if free < needed:
         raise InputError(
-            f"The disk of the cache folder {path.parent} has {free / 1e9:.2f} GB free, but the "
-            f"embeddings of {rows.recording} need {needed / 1e9:.2f} GB while they are written. Free "
+            f"The disk of the cache folder {cache_dir} has {free / 1e9:.2f} GB free, but the "
+            f"embeddings of {making[0].rows.recording} need {needed / 1e9:.2f} GB while they are written. Free "
             "some space (see `cache prune`) or set cache_dir to another disk."
         )
+
+
+@contextlib.contextmanager
+def _turns(missing: Sequence[FeatureRows], cache_dir: Path) -> Iterator[None]:
+    """Hold the locks of all caches that are missing."""
+    with contextlib.ExitStack() as stack:
+        # In one order, so that two processes never wait for each other.
+        for rows in sorted(missing, key=lambda each: _path_of(each, cache_dir)):
+            with writing_to(cache_dir):
+                lock = _take_turn(_path_of(rows, cache_dir), rows.recording)
+            stack.callback(lock.release)
+        yield
 
 
 def _take_turn(path: Path, recording: str) -> BaseFileLock:

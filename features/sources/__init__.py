@@ -1,34 +1,27 @@
 """Where rows of features come from; a source is one file here and one line in ``SOURCES``."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from features.backbones.base import BackboneConfig
 from features.backbones.compact import CompactConfig
-from features.sources.base import ExtractionSettings, FeatureSource
-from features.sources.frames import FrameSource
+from features.engines import Engines
+from features.sources.base import ExtractionSettings, FeatureSource, SourceConfig
+from features.sources.cropping import CropConfig
+from features.sources.frames import FrameSource, FrameSourceConfig
+from features.sources.joined import JoinedSource
 from features.sources.precomputed import PrecomputedSource
 
 SOURCES: dict[str, type[FeatureSource[Any]]] = {"frames": FrameSource, "precomputed": PrecomputedSource}
 
 
-def backbone_configs() -> dict[str, type[BackboneConfig]]:
-    """What `backbone.name` may be in a YAML, with the keys that go with each name."""
-    return {name: config for source in SOURCES.values() for name, config in source.configs.items()}
+def open_sources(
+    configs: Sequence[SourceConfig], settings: ExtractionSettings, engines: Engines | None = None
+) -> JoinedSource:
+    """The sources that an experiment asks for, as one; their engines are shared."""
+    engines = engines or Engines()
+    return JoinedSource([SOURCES[config.source](config, settings, engines) for config in configs])
 
 
-def source_class(config: BackboneConfig) -> type[FeatureSource[Any]]:
-    """The source that a configuration is of."""
-    return next(source for source in SOURCES.values() if config.name in source.configs)
-
-
-def open_source(
-    config: BackboneConfig, settings: ExtractionSettings, before_engine: Callable[[], None] = lambda: None
-) -> FeatureSource[Any]:
-    """The source that a configuration asks for; parameters as in ``FeatureSource``."""
-    return source_class(config)(config, settings, before_engine)
-
-
-def default_source() -> FeatureSource[Any]:
+def default_source() -> JoinedSource:
     """Frames of videos, for those who look at recordings without an experiment."""
-    return open_source(CompactConfig(), ExtractionSettings(crop_size_px=160))
+    return open_sources([FrameSourceConfig(backbone=CompactConfig(), crop=CropConfig())], ExtractionSettings())

@@ -1,33 +1,48 @@
 """What every source of features offers, for an experiment as a whole and for one recording of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from features.backbones.base import BackboneConfig
-from features.engines import DEFAULT_ENGINE
+from features.engines import DEFAULT_ENGINE, Engines
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 
-Config = TypeVar("Config", bound=BackboneConfig)
 Progress = Callable[[int, int], None]
+
+
+class SourceConfig(BaseModel):
+    """One source of features, as it stands below `features:` in the YAML; the key ``source`` chooses the class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+
+    def filled(self, common: Mapping[str, Any]) -> Self:
+        """With the experiment's settings where its own of the same name are left out."""
+        left_out = {key: value for key, value in common.items() if getattr(self, key, value) is None}
+        return self.model_copy(update=left_out)
+
+
+Config = TypeVar("Config", bound=SourceConfig)
 
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """Settings of stage one that are not the backbone's.
+    """Settings of stage one that hold for all sources.
 
     Frames 0, `frame_step`, 2 * `frame_step`, ... are analysed; `precision` is ``float32``, ``mixed_float16`` or
     ``mixed_bfloat16``; `batch_frames` are the crops per call of the network; the seed determines random weights;
     the engine is one of ``features.engines.ENGINES``.
     """
 
-    crop_size_px: int
     frame_step: int = 1
     precision: str = "float32"
     batch_frames: int = 32
@@ -85,28 +100,35 @@ class FeatureRows(ABC):
     def batches(self, first_row: int) -> Generator[NDArray[np.float32], None, None]:
         """Make the rows from a given one on, (batch_rows or what is left, n_features) at a time."""
 
+    @classmethod
+    def batches_together(
+        cls, members: Sequence[Self], first_rows: Sequence[int]
+    ) -> Generator[tuple[int, NDArray[np.float32]], None, None]:
+        """Make rows of several of this class, of one recording, each from a given one on; yields (which, batch)."""
+        for which, (member, first_row) in enumerate(zip(members, first_rows, strict=True)):
+            with closing(member.batches(first_row)) as batches:
+                for batch in batches:
+                    yield which, batch
+
 
 class FeatureSource(ABC, Generic[Config]):
-    """Where the features of an experiment's recordings come from.
+    """Where features of an experiment's recordings come from.
 
     Making one costs nothing; weights are looked for, and networks built, when they are first needed.
-    `config` is what stands below `backbone:` in the YAML, one of ``configs``; `before_engine` is called before an
-    engine is built, which takes seconds.
+    `config` is an entry of `features:` in the YAML, with what it takes from the experiment filled in.
     """
 
-    configs: ClassVar[Mapping[str, type[BackboneConfig]]]
-    """Names that choose this source below `backbone:`, and the keys that go with each."""
+    config_class: ClassVar[type[SourceConfig]]
+    """The keys that an entry may have."""
     needs_poses: ClassVar[bool]
     """Whether features are made around the animal, so that its position must be known."""
     needs_own_files: ClassVar[bool] = False
     """Whether there must be files besides video and poses, which the demo hasn't."""
 
-    def __init__(
-        self, config: Config, settings: ExtractionSettings, before_engine: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, config: Config, settings: ExtractionSettings, engines: Engines | None = None) -> None:
         self.config = config
         self.settings = settings
-        self._before_engine = before_engine
+        self._engines = Engines() if engines is None else engines
 
     @abstractmethod
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:

@@ -4,25 +4,25 @@ A background thread decodes and crops while the network runs on the batches that
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from common.errors import InputError
 from features.backbones import BACKBONES
-from features.backbones.base import BackboneConfig, ImageNetConfig, NetworkConfig
+from features.backbones.base import ImageNetConfig, NetworkConfig
 from features.backbones.compact import CompactConfig
 from features.backbones.resolve import ResolvedBackbone, resolve_backbone
 from features.cache.store import CACHE_VERSION
-from features.crops import crop_square, resize_crop
-from features.engines import DEFAULT_ENGINE, ENGINES, Engine
+from features.engines import DEFAULT_ENGINE, Engine
 from features.prefetch import run_ahead
 from features.sources.base import (
     ExtractionSettings,
@@ -31,35 +31,66 @@ from features.sources.base import (
     Measured,
     Progress,
     RecordingFiles,
+    SourceConfig,
     single_frames,
 )
+from features.sources.cropping import CropConfig, Crops, crop_video
 from features.tracks import CenterTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
-from features.video.reading import iter_bgr_frames
 
 QUEUED_BATCHES = 4
 
+if TYPE_CHECKING:
+    AnyBackbone = NetworkConfig
+else:
+    AnyBackbone = Annotated[Union[tuple(BACKBONES.values())], Field(discriminator="name")]  # noqa: UP007
 
-class FrameSource(FeatureSource[NetworkConfig]):
-    """A video's frames, by one of ``BACKBONES``."""
 
-    configs: ClassVar[Mapping[str, type[BackboneConfig]]] = BACKBONES
+class FrameSourceConfig(SourceConfig):
+    """Crops of a video's frames, run through a frozen network."""
+
+    source: Literal["frames"] = "frames"
+    backbone: AnyBackbone | None = Field(
+        default=None, description="The frozen network, if another than the experiment's `backbone`."
+    )
+    crop: CropConfig | None = Field(
+        default=None, description="What differs from the experiment's `crop`, such as `{moments_s: [-0.2, 0, 0.2]}`."
+    )
+
+
+class FrameSource(FeatureSource[FrameSourceConfig]):
+    """A video's frames, by one of ``BACKBONES``; `config` has a backbone and a crop."""
+
+    config_class: ClassVar[type[SourceConfig]] = FrameSourceConfig
     needs_poses = True
+
+    @property
+    def backbone(self) -> NetworkConfig:
+        """The network as asked for."""
+        assert self.config.backbone is not None
+        return self.config.backbone
+
+    @property
+    def crop(self) -> CropConfig:
+        """What the network is shown."""
+        assert self.config.crop is not None
+        return self.config.crop
 
     @cached_property
     def resolved(self) -> ResolvedBackbone:
         """The network and weights really used; found or downloaded at the first asking."""
-        return resolve_backbone(self.config, self.settings.seed)
+        return resolve_backbone(self.backbone, self.settings.seed)
 
-    @cached_property
     def _engine(self) -> Engine:
-        self._before_engine()
         settings = self.settings
-        return ENGINES[settings.engine](self.resolved, settings.precision, settings.batch_frames, settings.seed)
+        return self._engines.get(
+            settings.engine, self.resolved, settings.precision, settings.batch_frames, settings.seed
+        )
 
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once."""
         video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps)
+        self.crop.offsets_frames(video.fps, files.id)
         return Measured(video.n_frames, video.fps, (video.sha256,), video)
 
     def rows_of(
@@ -67,48 +98,50 @@ class FrameSource(FeatureSource[NetworkConfig]):
     ) -> "FrameRows":
         """An embedding per analysed frame."""
         assert video is not None and centers is not None
-        return FrameRows(files.id, video, centers, self.resolved, self.settings, lambda: self._engine)
+        return FrameRows(files.id, video, centers, self.resolved, self.crop, self.settings, self._engine)
 
     def described(self) -> dict[str, Any]:
-        """Network and weights, which need not be the ones asked for."""
+        """Network and weights, which need not be the ones asked for, and what the network is shown."""
         return {
+            "precision": self.settings.precision,
             "requested": self.resolved.requested_name,
             "used": self.resolved.config.name,
             "weights": self.resolved.weights_label,
             "weights_sha256": self.resolved.weights_sha256,
             "input_px": self.resolved.config.network_input_px,
             "note": self.resolved.note,
+            "crop": self.crop.model_dump(mode="json"),
         }
 
     def as_used(self, used: Mapping[str, Any]) -> Self:
         """A run that had to fall back to other weights or another network is followed."""
-        config: NetworkConfig = self.config
-        if isinstance(config, ImageNetConfig):
+        backbone = self.backbone
+        if isinstance(backbone, ImageNetConfig):
             if used["used"] == CompactConfig().name:
-                config = CompactConfig()
+                backbone = CompactConfig()
             elif used["weights"] == "random":
-                config = config.model_copy(update={"weights": "random"})
+                backbone = backbone.model_copy(update={"weights": "random"})
             else:
                 # Predictions by another network than the heads know would be noise.
-                config = config.model_copy(update={"weights_if_unavailable": "error"})
-        return type(self)(config, self.settings, self._before_engine)
+                backbone = backbone.model_copy(update={"weights_if_unavailable": "error"})
+        return type(self)(self.config.model_copy(update={"backbone": backbone}), self.settings, self._engines)
 
     def identity(self) -> dict[str, Any]:
         """Network, weights and arithmetic."""
-        described = self.described() | {"precision": self.settings.precision}
+        described = self.described()
         return {key: described[key] for key in ("used", "weights_sha256", "input_px", "precision")}
 
 
 class FrameRows(FeatureRows):
     """An embedding of every analysed frame of one video; frames that were not observed are embedded all the same.
 
-    `engine` gives what runs the network, the same each time. It is called only when something is to be computed, so
-    a complete cache costs no TensorFlow.
+    A row is observed where all its moments are. `engine` gives what runs the network, the same each time. It is called
+    only when something is to be computed, so a complete cache costs no TensorFlow.
 
     Raises
     ------
     InputError
-        When center track and video differ in length.
+        When center track and video differ in length, or moments are the same frame.
     """
 
     def __init__(
@@ -117,6 +150,7 @@ class FrameRows(FeatureRows):
         video: VideoInfo,
         centers: CenterTrack,
         resolved: ResolvedBackbone,
+        crop: CropConfig,
         settings: ExtractionSettings,
         engine: Callable[[], Engine],
     ) -> None:
@@ -126,14 +160,15 @@ class FrameRows(FeatureRows):
                 f"track has {centers.n_frames}. They must be equal: was the pose tracked in this very video?"
             )
         self.recording = recording
-        self.recipe = recipe_for(video, centers, resolved, settings)
+        self._offsets_frames = crop.offsets_frames(video.fps, recording)
+        self.recipe = recipe_for(video, centers, resolved, crop, settings)
         self.n_features = resolved.config.n_features
         self.spans = single_frames(video.n_frames, settings.frame_step)
-        self.observed = centers.observed[:: settings.frame_step]
+        moments = self.spans[:, :1] + np.array(self._offsets_frames)
+        self.observed = centers.observed[np.clip(moments, 0, video.n_frames - 1)].all(axis=1)
         self.batch_rows = settings.batch_frames
         self.note = resolved.note
-        self._video, self._settings = video, settings
-        self._centers_xy_px = centers.xy_px[:: settings.frame_step]
+        self._video, self._centers, self._crop, self._settings = video, centers, crop, settings
         self._input_px = resolved.config.network_input_px
         self._engine = engine
 
@@ -142,44 +177,50 @@ class FrameRows(FeatureRows):
         return f"{self._engine().description}, opencv {cv2.__version__}, av {av.__version__}"
 
     def batches(self, first_row: int) -> Generator[NDArray[np.float32], None, None]:
-        """Embed from a given row on, a call of the network at a time.
+        """Embed from a given row on, a call of the network at a time; errors as in `batches_together`."""
+        with closing(self.batches_together([self], [first_row])) as batches:
+            for _, batch in batches:
+                yield batch
+
+    @classmethod
+    def batches_together(
+        cls, members: Sequence[Self], first_rows: Sequence[int]
+    ) -> Generator[tuple[int, NDArray[np.float32]], None, None]:
+        """Decode the video once for all.
 
         Raises
         ------
         InputError
             When the video can't be decoded as before.
         """
-        n_done, n_rows = first_row, len(self.spans)
-        with closing(run_ahead(self._crops(first_row), QUEUED_BATCHES)) as batches:
-            for crops in batches:
-                yield self._engine().embed(crops)
-                n_done += len(crops)
-        if n_done != n_rows:
-            raise InputError(
-                f"Recording {self.recording}: {n_done} frames of {self._video.path} could be decoded, "
-                f"where {n_rows} were counted before. Was the file changed meanwhile? Run it again."
-            )
+        n_done = list(first_rows)
+        crops = [member._crops(first_row) for member, first_row in zip(members, first_rows, strict=True)]
+        path = members[0]._video.path
+        with closing(run_ahead(crop_video(path, crops), QUEUED_BATCHES)) as batches:
+            for which, batch in batches:
+                yield which, members[which]._engine().embed(batch)
+                n_done[which] += len(batch)
+        for member, n_rows in zip(members, n_done, strict=True):
+            if n_rows != len(member.spans):
+                raise InputError(
+                    f"Recording {member.recording}: {n_rows} frames of {path} could be decoded, where "
+                    f"{len(member.spans)} were counted before. Was the file changed meanwhile? Run it again."
+                )
 
-    def _crops(self, first_row: int) -> Iterator[NDArray[np.uint8]]:
-        """Decode and crop, a batch at a time; runs in the background thread."""
-        step, px = self._settings.frame_step, self._input_px
-        batch = np.empty((self.batch_rows, px, px, 3), dtype=np.uint8)
-        filled = 0
-        frames = iter_bgr_frames(self._video.path, step, first_row * step)
-        for frame, center_xy_px in zip(frames, self._centers_xy_px[first_row:], strict=False):
-            crop = resize_crop(crop_square(frame, center_xy_px, self._settings.crop_size_px), px)
-            cv2.cvtColor(crop, cv2.COLOR_BGR2RGB, dst=batch[filled])
-            filled += 1
-            if filled == self.batch_rows:
-                yield batch
-                # The consumer still reads the last one.
-                batch, filled = np.empty_like(batch), 0
-        if filled:
-            yield batch[:filled]
+    def _crops(self, first_row: int) -> Crops:
+        settings = self._settings
+        centers_xy_px, offsets = self._centers.xy_px, self._offsets_frames
+        return Crops(
+            self._crop, offsets, centers_xy_px, settings.frame_step, first_row, self._input_px, self.batch_rows
+        )
 
 
 def recipe_for(
-    video: VideoInfo, centers: CenterTrack, resolved: ResolvedBackbone, settings: ExtractionSettings
+    video: VideoInfo,
+    centers: CenterTrack,
+    resolved: ResolvedBackbone,
+    crop: CropConfig,
+    settings: ExtractionSettings,
 ) -> dict[str, Any]:
     """Collect all that determines the embeddings of one recording, fit for JSON; its hash is the cache's fingerprint.
 
@@ -195,7 +236,7 @@ def recipe_for(
             "height_px": video.height_px,
         },
         "centers": {"xy_px": _hash(centers.xy_px, "<f8"), "observed": _hash(centers.observed, "?")},
-        "crop": {"size_px": settings.crop_size_px, "border": "edge", "resize": "area or linear"},
+        "crop": {"size_px": crop.size_px, "border": "edge", "resize": "area or linear", **_moments(crop, video.fps)},
         "frame_step": settings.frame_step,
         "backbone": {
             "name": config.name,
@@ -212,6 +253,14 @@ def recipe_for(
     }
     # Caches from before engines had names are TensorFlow's: unnamed it keeps their fingerprints.
     return recipe if settings.engine == DEFAULT_ENGINE else recipe | {"engine": settings.engine}
+
+
+def _moments(crop: CropConfig, fps: float) -> dict[str, Any]:
+    """What a recipe says of moments: nothing where there are none, as before there were any."""
+    if not crop.moments_s:
+        return {}
+    around = "own center" if crop.follow else "center now"
+    return {"moments_frames": list(crop.offsets_frames(fps, "")), "around": around, "gray": "luminance"}
 
 
 def _hash(array: NDArray[Any], dtype: str) -> str:

@@ -7,7 +7,7 @@ n is the number of video frames, or of analysed frames.
 
 import hashlib
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,10 +20,17 @@ from common.errors import InputError
 from common.files import is_file
 from common.names import find_path
 from common.suggestions import did_you_mean, listing
-from features.backbones.base import BackboneConfig
 from features.cache.store import CACHE_VERSION
 from features.poses.hdf5 import MAX_VALUES, read_array
-from features.sources.base import FeatureRows, FeatureSource, Measured, Progress, RecordingFiles, single_frames
+from features.sources.base import (
+    FeatureRows,
+    FeatureSource,
+    Measured,
+    Progress,
+    RecordingFiles,
+    SourceConfig,
+    single_frames,
+)
 from features.tracks import CenterTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from features.video.reading import MAX_FPS, MIN_FPS
@@ -31,10 +38,10 @@ from features.video.reading import MAX_FPS, MIN_FPS
 _WITH_KEY = re.compile(r"^(?P<file>.*\.(?:npz|npy|h5|hdf5))#(?P<key>.+)$", re.IGNORECASE)
 
 
-class PrecomputedConfig(BackboneConfig):
-    """One file of embeddings per recording takes the place of the video's crops and network."""
+class PrecomputedConfig(SourceConfig):
+    """One file of features per recording, made elsewhere."""
 
-    name: Literal["precomputed"] = "precomputed"
+    source: Literal["precomputed"] = "precomputed"
     files: str | None = Field(
         default=None,
         description="Path of one recording's file (.npz, .npy, .h5), with `{recording}` where the "
@@ -73,7 +80,7 @@ class PrecomputedConfig(BackboneConfig):
 class PrecomputedSource(FeatureSource[PrecomputedConfig]):
     """One file of features per recording; a video, where there is one, tells length and frame rate."""
 
-    configs: ClassVar[Mapping[str, type[BackboneConfig]]] = {"precomputed": PrecomputedConfig}
+    config_class: ClassVar[type[SourceConfig]] = PrecomputedConfig
     needs_poses = False
     needs_own_files = True
 
@@ -87,9 +94,9 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
         fps = files.fps or self.config.fps
         if fps is None:
             raise InputError(
-                "backbone.name: precomputed takes the embeddings from the files in the column `video` of the "
-                "recordings table, which do not tell the frame rate. Add `fps:` below `backbone:`, or a "
-                "column `fps` to the table."
+                "The source `precomputed` takes features from the files in the column `video` of the recordings "
+                "table, which do not tell the frame rate. Add `fps:` to it below `features:`, or a column `fps` to "
+                "the table."
             )
         return Measured(count_precomputed_frames(path), fps, (hash_precomputed(path),))
 
@@ -186,9 +193,9 @@ def _found(path: Path) -> tuple[Path, str | None]:
     file_path = find_path(file_path)
     if not is_file(file_path):
         raise InputError(
-            f"There is no file of precomputed features at {file_path}. Check backbone.files ({{recording}} in it "
-            "stands for the recording's id), or the column `video` of recordings.csv where it is not set; relative "
-            "paths start at that table's folder."
+            f"There is no file of precomputed features at {file_path}. Check `files` of the source `precomputed` "
+            "({recording} in it stands for the recording's id), or the column `video` of recordings.csv where it is "
+            "not set; relative paths start at that table's folder."
         )
     return file_path, key
 
@@ -266,11 +273,11 @@ def _one_hot(array: NDArray[np.generic], where: str, n_categories: int | None) -
     if n_categories is None:
         raise InputError(
             f"{where} is a single row of whole numbers, {lowest} to {highest}, which are taken as names of "
-            "clusters. Set backbone.n_categories to how many there are in all recordings (0 counts as one)."
+            "clusters. Set n_categories to how many there are in all recordings (0 counts as one)."
         )
     if lowest < 0 or highest >= n_categories:
         raise InputError(
             f"{where} has whole numbers from {lowest} to {highest}; expected 0 to {n_categories - 1}, since "
-            f"backbone.n_categories is {n_categories}. Raise it, or number the clusters from 0."
+            f"n_categories is {n_categories}. Raise it, or number the clusters from 0."
         )
     return np.eye(n_categories, dtype=np.float32)[array.astype(np.int64)]

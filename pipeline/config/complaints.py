@@ -42,9 +42,11 @@ def _describe(item: Any, tree: Mapping[str, Any], fields: Sequence[Setting]) -> 
     if item["type"] == "missing":
         return f"the key {key} is missing"
     if item["type"].startswith("union_tag"):
-        wanted = item["ctx"].get("expected_tags", "")
+        owners = dict.fromkeys(owner for known, owner, _ in fields if known.startswith(f"{key}.") and owner)
+        wanted = ", ".join(f"'{owner}'" for owner in owners)
         found = item["ctx"].get("tag")
-        return f"{key}.name should be one of {wanted}" + (f"; found {found!r}" if found else "; it is missing")
+        choosing = item["ctx"]["discriminator"].strip("'")
+        return f"{key}.{choosing} should be one of {wanted}" + (f"; found {found!r}" if found else "; it is missing")
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"{key} should have keys of its own below it (found {item['input']!r:.80})"
     message = re.sub(r"^(Input|Value error,) ?", "", item["msg"])
@@ -60,7 +62,8 @@ def _describe_unknown(key: str, tree: Mapping[str, Any], fields: Sequence[Settin
     place, _, last = key.rpartition(".")
     chosen = tree.get(place)
     owner_chosen = chosen.get("name") if isinstance(chosen, Mapping) else None
-    usable = [known for known, owner, _ in fields if owner in ("", owner_chosen)]
+    # Of several sources any may have been meant.
+    usable = [known for known, owner, _ in fields if owner in ("", owner_chosen) or known.startswith("features.")]
     others = [owner for known, owner, _ in fields if known == key]
     if others:
         return f"unknown key {key}: it belongs to {' and '.join(others)}, not to {owner_chosen}"
@@ -77,6 +80,9 @@ def _yaml_keys(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]
     for position, part in enumerate(loc):
         if isinstance(node, Mapping) and part in node:
             node = node[part]
+        elif isinstance(node, list) and isinstance(part, int):
+            node = node[part] if part < len(node) else None
+            continue
         elif position < len(loc) - 1 or (isinstance(part, str) and part.startswith(_UNION_TAGS)):
             continue
         keys.append(str(part))

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.errors import InputError
 
-SCHEMA = 2
+SCHEMA = 3
 """Number of today's form, written into the config.yaml of every run."""
 UNNUMBERED = 1
 """The form of a YAML that names no schema: a user's own may be of any age."""
@@ -52,5 +52,21 @@ def _move_into_execution(tree: dict[str, Any], source: str) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if key not in moved} | {"execution": {**section, **settings}}
 
 
-_STEPS: dict[int, Callable[[dict[str, Any], str], dict[str, Any]]] = {1: _move_into_execution}
+def _make_precomputed_a_source(tree: dict[str, Any], source: str) -> dict[str, Any]:
+    """Schema 3 has sources of features, of which a backbone's crops are one."""
+    backbone = tree.get("backbone")
+    if not isinstance(backbone, Mapping) or backbone.get("name") != "precomputed":
+        return tree
+    if "features" in tree:
+        raise InputError(
+            f"{source}: backbone.name: precomputed and features: both say where features come from. Keep the second."
+        )
+    precomputed = {"source": "precomputed"} | {key: value for key, value in backbone.items() if key != "name"}
+    return {key: value for key, value in tree.items() if key != "backbone"} | {"features": [precomputed]}
+
+
+_STEPS: dict[int, Callable[[dict[str, Any], str], dict[str, Any]]] = {
+    1: _move_into_execution,
+    2: _make_precomputed_a_source,
+}
 """From a schema to the next."""

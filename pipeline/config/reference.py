@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from features.sources import backbone_configs
+from features.backbones import BACKBONES
+from features.sources import SOURCES
 from models.heads import HEADS
 from pipeline.config.schema import ExperimentConfig
 
@@ -38,7 +39,8 @@ other key can be set the same way, for example `--set training.epochs=20`.
 
 Paths are relative to the folder in which the command is run. Unknown keys are refused. The settings below `execution`
 change no result: a finished run is the same run with others. Older names (`workers`, `cache_dir` and `output_dir` by
-themselves) and the config.yaml of older runs are understood; its key `schema` numbers the form in which it is written.
+themselves, `backbone.name: precomputed`) and the config.yaml of older runs are understood; its key `schema` numbers the
+form in which it is written.
 
 This page is made from the code by `python -m pipeline.config.reference`.
 """
@@ -49,8 +51,9 @@ def reference() -> str:
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
     for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo", "execution"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
+    parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
     parts += [
-        _table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in backbone_configs().items()
+        _table(f"A source of `features` with `source: {name}`", source.config_class) for name, source in SOURCES.items()
     ]
     parts += [_table(f"`head` with `name: {name}`", model, "head.") for name, model in HEADS.items()]
     return "\n".join(parts)
@@ -69,7 +72,7 @@ def _table(title: str, model: type[BaseModel], prefix: str = "") -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for key, field in model.model_fields.items():
-        if prefix and key == "name":
+        if (prefix and key == "name") or key == "source":
             continue
         meaning = (field.description or "").replace("|", "\\|")
         yield f"| `{prefix}{key}` | {_type_text(field)} | {_default_text(field)} | {meaning} |"
@@ -110,12 +113,12 @@ def _default_text(field: FieldInfo) -> str:
     default = field.default
     if default is PydanticUndefined:
         return "see below" if field.default_factory else "*required*"
-    if default is None or default == "":
+    if default is None or default in ("", ()):
         return "nothing"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
-        return f"`[{', '.join(map(str, default))}]`"
+        return f"`[{', '.join(getattr(one, 'source', str(one)) for one in default)}]`"
     return f"`{default.as_posix() if isinstance(default, Path) else default}`"
 
 

@@ -4,7 +4,7 @@ The model below is the single source of truth: the command line reads it, `exper
 is generated from it, and a run folder keeps the resolved form. Unknown keys are refused by name.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,11 +16,15 @@ from common.names import canonical_names, invisible_letters, unsafe_name_reason
 from common.places import all_told
 from common.words import is_missing, says_unknown
 from common.yaml_text import dump_yaml
-from features.backbones import BackboneConfig
+from features.backbones import BACKBONES
 from features.backbones.base import NetworkConfig
 from features.centers import CenterConfig
-from features.sources import backbone_configs, open_source, source_class
-from features.sources.base import ExtractionSettings, FeatureSource
+from features.engines import Engines
+from features.sources import SOURCES, open_sources
+from features.sources.base import ExtractionSettings, SourceConfig
+from features.sources.cropping import CropConfig
+from features.sources.frames import AnyBackbone, FrameSourceConfig
+from features.sources.joined import JoinedSource
 from features.video.reading import MAX_FPS, MIN_FPS
 from models.heads import HEADS, HeadConfig
 from models.training import TrainingConfig
@@ -33,23 +37,16 @@ from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.postprocessing.tuning import TuningConfig
 
 if TYPE_CHECKING:
-    AnyBackbone = BackboneConfig
+    AnySource = SourceConfig
     AnyHead = HeadConfig
 else:
-    AnyBackbone = Annotated[Union[tuple(backbone_configs().values())], Field(discriminator="name")]  # noqa: UP007
+    AnySource = Annotated[
+        Union[tuple(source.config_class for source in SOURCES.values())],  # noqa: UP007
+        Field(discriminator="source"),
+    ]
     AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
 
 _MOST_BATCH_PX = 2**27
-
-
-class CropConfig(BaseModel):
-    """The square that is cut out of every frame."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size_px: int = Field(
-        default=160, ge=8, le=4096, description="Side of the square around the center, in pixels of the video frame."
-    )
 
 
 class ExecutionConfig(BaseModel):
@@ -119,6 +116,12 @@ class ExperimentConfig(BaseModel):
         default_factory=lambda: CenterConfig(), description="Around which point of the animal the crop is cut."
     )
     crop: CropConfig = Field(default_factory=lambda: CropConfig(), description="The crop that the network sees.")
+    features: tuple[AnySource, ...] = Field(
+        (FrameSourceConfig(),),
+        description="Where features come from: one source, or a list of them, whose features are joined side by side. "
+        "A source is a word (`frames`: crops, run through the backbone) or has keys of its own: `[frames, {source: "
+        "frames, crop: {moments_s: [-0.2, 0, 0.2]}}]`. Each has a cache of its own.",
+    )
     frame_step: int = Field(
         1,
         ge=1,
@@ -126,7 +129,11 @@ class ExperimentConfig(BaseModel):
         description="Analyse every n-th frame. Probabilities of the frames between are interpolated; "
         "scores always cover every frame. All `window_frames` count analysed frames.",
     )
-    backbone: AnyBackbone = Field(description="The frozen network that turns a crop into an embedding.")
+    backbone: AnyBackbone | None = Field(
+        None,
+        description="The frozen network that turns a crop into an embedding; not needed where no source of features "
+        "runs it.",
+    )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="Arithmetic of the backbone; the mixed ones are for GPUs (and newest CPUs)."
     )
@@ -204,23 +211,50 @@ class ExperimentConfig(BaseModel):
             raise ValueError("two behaviors differ in upper and lower case only")
         return behaviors
 
-    @model_validator(mode="after")
-    def _backbone_fits_the_recordings(self) -> "ExperimentConfig":
-        if self.recordings == "demo" and source_class(self.backbone).needs_own_files:
-            raise ValueError(
-                f"backbone.name: {self.backbone.name} needs your own recordings.csv; the demo has videos only"
-            )
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _sources_are_listed(cls, tree: Any) -> Any:
+        """A word stands for the source of this name; a source's own crop is the experiment's but for what it says."""
+        if not isinstance(tree, Mapping) or "features" not in tree:
+            return tree
+        given, common = tree["features"], tree.get("crop")
+        entries = given if isinstance(given, list | tuple) else [given]
+        if not entries:
+            raise ValueError("has no source of features; leave out `features`, or name one: features: [frames]")
+        entries = [{"source": entry} if isinstance(entry, str) else entry for entry in entries]
+        if isinstance(common, Mapping):
+            entries = [
+                {**entry, "crop": {**common, **entry["crop"]}}
+                if isinstance(entry, Mapping) and isinstance(entry.get("crop"), Mapping)
+                else entry
+                for entry in entries
+            ]
+        return {**tree, "features": entries}
 
     @model_validator(mode="after")
-    def _a_batch_fits_into_memory(self) -> "ExperimentConfig":
-        side_px = self.backbone.network_input_px if isinstance(self.backbone, NetworkConfig) else 0
+    def _sources_fit_the_experiment(self) -> "ExperimentConfig":
+        sources = self.filled_sources()
+        for i, source in enumerate(sources):
+            if source in sources[:i]:
+                raise ValueError(f"has the same source of features twice ({sources.index(source) + 1} and {i + 1})")
+            if self.recordings == "demo" and SOURCES[source.source].needs_own_files:
+                raise ValueError(
+                    f"takes features from the source {source.source}, which needs your own recordings.csv; the demo "
+                    "has videos only"
+                )
+            if isinstance(source, FrameSourceConfig):
+                self._require_network(source.backbone)
+        return self
+
+    def _require_network(self, backbone: NetworkConfig | None) -> None:
+        if backbone is None:
+            raise ValueError("needs the key backbone: the frozen network that frames are run through")
+        side_px = backbone.network_input_px
         if self.batch_frames * side_px**2 > _MOST_BATCH_PX:
             raise ValueError(
                 f"batch_frames: {self.batch_frames} crops of {side_px} × {side_px} px fill the memory; at most "
                 f"{_MOST_BATCH_PX // side_px**2} of this size go together"
             )
-        return self
 
     @model_validator(mode="after")
     def _settings_can_be_chosen(self) -> "ExperimentConfig":
@@ -232,10 +266,15 @@ class ExperimentConfig(BaseModel):
             )
         return self
 
-    def feature_source(self, before_engine: Callable[[], None] = lambda: None) -> FeatureSource[Any]:
-        """Where the features of the recordings come from; parameter as in `FeatureSource`."""
-        settings = ExtractionSettings(self.crop.size_px, self.frame_step, self.precision, self.batch_frames, self.seed)
-        return open_source(self.backbone, settings, before_engine)
+    def filled_sources(self) -> list[SourceConfig]:
+        """The sources of features, with what they take from the experiment filled in."""
+        common = {"backbone": self.backbone, "crop": self.crop}
+        return [source.filled(common) for source in self.features]
+
+    def feature_source(self, engines: Engines | None = None) -> JoinedSource:
+        """Where the features of the recordings come from; parameter as in `open_sources`."""
+        settings = ExtractionSettings(self.frame_step, self.precision, self.batch_frames, self.seed)
+        return open_sources(self.filled_sources(), settings, engines)
 
     def identity(self) -> dict[str, Any]:
         """All settings that determine results: a run with the same ones, on the same recordings, is the same run.
@@ -308,7 +347,13 @@ def _name_if_elsewhere(path: str) -> str:
 def walk_fields() -> Iterator[tuple[str, str, Any]]:
     """Yield (dotted key, owner, field) of every setting; owner names the backbone or head, or is empty."""
     yield from _walk(ExperimentConfig, "", "")
-    for table, place in ((backbone_configs(), "backbone"), (HEADS, "head")):
+    sources = {name: source.config_class for name, source in SOURCES.items()}
+    tables: tuple[tuple[Mapping[str, type[BaseModel]], str], ...] = (
+        (BACKBONES, "backbone"),
+        (sources, "features"),
+        (HEADS, "head"),
+    )
+    for table, place in tables:
         for name, model in table.items():
             yield from _walk(model, place, name)
 

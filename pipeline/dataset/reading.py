@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -18,7 +17,8 @@ from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.poses.blob_cache import cached_blob_track
 from features.sources import default_source
-from features.sources.base import FeatureSource, Measured, RecordingFiles
+from features.sources.base import Measured, RecordingFiles
+from features.sources.joined import JoinedSource
 from features.tracks import CenterTrack, PoseTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
@@ -58,7 +58,7 @@ class ReadingSettings:
     frames: FramesSetting = "strict"
     behaviors: dict[str, list[str]] = field(default_factory=dict)
     annotations: str | None = None
-    source: FeatureSource[Any] = field(default_factory=default_source)
+    source: JoinedSource = field(default_factory=default_source)
     table_folder: Path = Path()
     videos: tuple[Path, ...] = ()
     fps: float | None = None

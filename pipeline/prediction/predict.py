@@ -191,7 +191,7 @@ def _begin_provenance(trained: TrainedRun, run: RunDir) -> dict[str, Any]:
     return begin_evaluation() | {
         "kind": PREDICTION,
         "seed": trained.config.seed,
-        "backbone": dict(trained.recipe["backbone"]),
+        "features": list(trained.recipe["features"]),
         "trained_run": {
             "path": path_from(run.path, trained.path),
             "name": trained.config.name,

@@ -9,11 +9,13 @@ from typing import Any
 from common.errors import InputError
 from common.places import path_at
 from features.centers import CenterConfig
-from features.sources.base import FeatureSource
+from features.sources.cropping import CropConfig
+from features.sources.joined import JoinedSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
-from pipeline.config.schema import CropConfig, ExperimentConfig, load_config
+from pipeline.config.schema import ExperimentConfig, load_config
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, evidence_of, score_value
+from pipeline.run_folder.features import source_facts
 from pipeline.run_folder.reading import Run, read_run
 from pipeline.run_folder.run_dir import HEADS, RunDir
 from pipeline.run_folder.verdict import judge
@@ -45,7 +47,7 @@ class TrainedRun:
     def recipe(self) -> Mapping[str, Any]:
         """By what the embeddings were made that the heads learned from."""
         recipe: Mapping[str, Any] = next(iter(self.metadata.values()))["recipe"]
-        return recipe
+        return {**recipe, "features": source_facts(recipe)}
 
     def head(self, behavior: str) -> TrainedHead:
         """Load the head of one behavior, in Keras' safe mode.
@@ -180,7 +182,8 @@ def open_trained_run(path: Path) -> TrainedRun:
         )
     trained = TrainedRun(path, config, bundles, {b: _metadata(run, folder) for b, folder in bundles.items()})
     _require_whole_recipes(trained)
-    said = config.model_dump(mode="json", include={"center", "crop", "frame_step"})
+    sources = [source.model_dump(mode="json", include={"source", "crop"}) for source in config.filled_sources()]
+    said = {**config.model_dump(mode="json", include={"center", "frame_step"}), "features": sources}
     differing = list(_differences(said, _settings_of_then(trained.recipe)))
     if differing:
         raise _recipe_error(trained, differing, f"{run.config_path.name} says")
@@ -202,7 +205,7 @@ def _metadata(run: RunDir, bundle: Path) -> dict[str, Any]:
     return read_metadata(bundle)
 
 
-def source_as_trained(trained: TrainedRun) -> FeatureSource[Any]:
+def source_as_trained(trained: TrainedRun) -> JoinedSource:
     """The source of features that the heads of the run learned from; a run that had to fall back is followed.
 
     Raises
@@ -210,10 +213,11 @@ def source_as_trained(trained: TrainedRun) -> FeatureSource[Any]:
     InputError
         If its weights cannot be had, or are others now, by name.
     """
-    used = trained.recipe["backbone"]
+    used = trained.recipe["features"]
     source = trained.config.feature_source().as_used(used)
     now = source.identity()
-    differing = list(_differences({"backbone": now}, {"backbone": {key: used.get(key) for key in now}}))
+    then = [{key: facts.get(key) for key in own} for facts, own in zip(used, now, strict=True)]
+    differing = list(_differences({"features": now}, {"features": then}))
     if differing:
         raise _recipe_error(trained, differing, "here it is")
     return source
@@ -223,15 +227,19 @@ def _settings_of_then(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """What a recipe has of config.yaml, with settings that there were none of then as they are by default."""
     return {
         "center": {**CenterConfig().model_dump(mode="json"), **recipe.get("center", {})},
-        "crop": {**CropConfig().model_dump(mode="json"), **recipe.get("crop", {})},
         "frame_step": recipe.get("frame_step"),
+        "features": [
+            {"source": facts.get("source")}
+            | ({"crop": {**CropConfig().model_dump(mode="json"), **facts["crop"]}} if "crop" in facts else {})
+            for facts in recipe["features"]
+        ],
     }
 
 
 def _require_whole_recipes(trained: TrainedRun) -> None:
     recipes = {behavior: metadata.get("recipe") for behavior, metadata in trained.metadata.items()}
     for behavior, recipe in recipes.items():
-        if not isinstance(recipe, Mapping) or not isinstance(recipe.get("backbone"), Mapping):
+        if not isinstance(recipe, Mapping) or not source_facts(recipe):
             raise InputError(
                 f"The trained head in {trained.bundles[behavior]} does not say how its embeddings were made. Copy the "
                 "whole folder again from where it was trained, or train it again."
@@ -252,6 +260,9 @@ def _differences(found: Any, wanted: Any, key: str = "") -> Iterator[tuple[str, 
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         for name in dict.fromkeys((*found, *wanted)):
             yield from _differences(found.get(name), wanted.get(name), f"{key}.{name}" if key else str(name))
+    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        for number, pair in enumerate(zip(found, wanted, strict=True), start=1):
+            yield from _differences(*pair, f"{key}[{number}]" if len(found) > 1 else key)
     elif found != wanted:
         yield key, found, wanted
 

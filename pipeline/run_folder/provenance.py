@@ -46,13 +46,13 @@ def begin_evaluation() -> dict[str, Any]:
     }
 
 
-def describe_backbone(config: ExperimentConfig, stage_one: StageOne) -> dict[str, Any]:
-    """What the features really come from, which need not be what was asked for."""
-    n_features = stage_one.recordings[0].n_features
-    return {"n_features": n_features, "precision": config.precision} | stage_one.described
+def describe_features(stage_one: StageOne) -> list[dict[str, Any]]:
+    """What the features of each source really come from, which need not be what was asked for."""
+    widths = stage_one.recordings[0].source.widths
+    return [{**facts, "n_features": width} for facts, width in zip(stage_one.described, widths, strict=True)]
 
 
-def bundle_metadata(config: ExperimentConfig, backbone: dict[str, Any]) -> dict[str, Any]:
+def bundle_metadata(config: ExperimentConfig, features: list[dict[str, Any]]) -> dict[str, Any]:
     """What a head's bundle must say so that it can be used on new videos: the recipe of its embeddings.
 
     Post-processing and calibration are added once they are chosen (`pipeline.run_folder.results`).
@@ -62,9 +62,8 @@ def bundle_metadata(config: ExperimentConfig, backbone: dict[str, Any]) -> dict[
         "experiment": config.name,
         "behaviors": config.their_names(),
         "recipe": {
-            "backbone": backbone,
+            "features": features,
             "center": config.center.model_dump(mode="json"),
-            "crop": config.crop.model_dump(mode="json"),
             "frame_step": config.frame_step,
         },
         "packages": package_versions(),

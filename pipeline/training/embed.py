@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from features.cache.rows import cached_rows, find_rows
-from features.cache.store import FeatureCache
-from features.sources.base import FeatureRows, FeatureSource, RecordingFiles
+from features.engines import Engines
+from features.sources.base import FeatureRows, RecordingFiles
+from features.sources.joined import JoinedSource
 from models.threads import load_tensorflow
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.runtime.quiet import quiet_native_output
-from pipeline.training.fits import EmbeddingSource
+from pipeline.training.fits import CacheFile, EmbeddingSource
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +36,14 @@ class EmbeddedRecording:
         Where the embeddings are.
     frames : ndarray, shape (n_analysed,), int64
         Video frame of each embedding.
-    n_features : int
+    observed : ndarray, shape (n_analysed,), bool
+        False where an embedding is of a frame, or a moment beside it, that was not observed.
     """
 
     checked: CheckedRecording
     source: EmbeddingSource
     frames: NDArray[np.int64]
-    n_features: int
+    observed: NDArray[np.bool_]
 
     @property
     def id(self) -> str:
@@ -56,14 +58,14 @@ class StageOne:
     Attributes
     ----------
     recordings : list of EmbeddedRecording
-    described : dict
-        What the features really come from, for provenance.
+    described : list of dict
+        What the features of each source really come from, for provenance.
     n_frames_computed : int
-        Analysed frames that were not in the cache before.
+        Embeddings that were not in the cache before; as many for each analysed frame as there are sources.
     """
 
     recordings: list[EmbeddedRecording]
-    described: dict[str, Any]
+    described: list[dict[str, Any]]
     n_frames_computed: int
 
 
@@ -82,7 +84,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     InputError
         If weights cannot be had, features do not fit, or something is missing with `only_cached`.
     """
-    source = config.feature_source(_load_tensorflow_quietly)
+    source = config.feature_source(Engines(_load_tensorflow_quietly))
     # Whether weights can be had shows here, before anything slow begins.
     described = source.described()
     embedder = Embedder(config, source, only_cached)
@@ -101,9 +103,9 @@ def _load_tensorflow_quietly() -> None:
 
 
 class Embedder:
-    """Embeds one recording after the other by one source of features."""
+    """Embeds one recording after the other."""
 
-    def __init__(self, config: ExperimentConfig, source: FeatureSource[Any], only_cached: bool) -> None:
+    def __init__(self, config: ExperimentConfig, source: JoinedSource, only_cached: bool) -> None:
         self._config = config
         self._source = source
         self._only_cached = only_cached
@@ -115,27 +117,26 @@ class Embedder:
         files = RecordingFiles(item.id, item.recording.video_path, Path(self._config.recordings).parent)
         rows = self._source.rows_of(files, item.n_frames, item.video, item.centers)
         computed = _Counter(bar)
-        if self._only_cached and rows.is_slow:
-            cached = self._from_cache(rows)
-        else:
-            cached = cached_rows(rows, self._config.execution.cache_dir, computed)
+        if self._only_cached:
+            self._require_cached(rows)
+        caches = cached_rows(rows, self._config.execution.cache_dir, computed)
         if computed.n_new:
             rate = computed.n_new / max(1e-9, time.monotonic() - started)
-            log.info("%s: %d frames embedded, %.0f a second", item.id, computed.n_new, rate)
+            log.info("%s: %d embeddings made, %.0f a second", item.id, computed.n_new, rate)
         else:
             log.info("%s: embeddings taken from the cache", item.id)
         self.n_frames_computed += computed.n_new
-        source = EmbeddingSource(item.id, cached.path, cached.fingerprint)
-        return EmbeddedRecording(item, source, cached.frames, cached.n_features)
+        files_of = tuple(CacheFile(cached.path, cached.fingerprint, cached.n_features) for cached in caches)
+        observed = np.logical_and.reduce([cached.observed for cached in caches])
+        return EmbeddedRecording(item, EmbeddingSource(item.id, files_of), caches[0].frames, observed)
 
-    def _from_cache(self, rows: FeatureRows) -> FeatureCache:
-        found = find_rows(rows, self._config.execution.cache_dir)
-        if found is None:
+    def _require_cached(self, rows: Sequence[FeatureRows]) -> None:
+        missing = [one for one in rows if one.is_slow and find_rows(one, self._config.execution.cache_dir) is None]
+        if missing:
             raise InputError(
                 f"--stage heads works on cached embeddings, but {self._config.execution.cache_dir} has none of "
-                f"{rows.recording} for these settings. Run `--stage features` first, or leave --stage out."
+                f"{missing[0].recording} for these settings. Run `--stage features` first, or leave --stage out."
             )
-        return found
 
 
 class _Counter:

@@ -12,7 +12,7 @@ import logging
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from common.files import write_bytes
 from features.cache.store import CachedRows
 from models.bundle import save_bundle
 from models.heads import HeadConfig
-from models.rows import Rows
+from models.rows import Rows, joined_rows
 from models.settings import TrainingConfig
 from models.tasks import TASKS
 from models.training import train_head
@@ -40,22 +40,40 @@ OnEpoch = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
-class EmbeddingSource:
-    """Where a recording's embeddings lie, and what they must have been made from."""
+class CacheFile:
+    """A finished cache, the recipe that it must have been made by, and its number of features."""
 
-    recording: str
     path: Path
     fingerprint: str
+    n_features: int
 
-    def rows(self) -> CachedRows:
+
+@dataclass(frozen=True)
+class EmbeddingSource:
+    """Where a recording's embeddings lie, and what they must have been made from; several caches lie side by side."""
+
+    recording: str
+    caches: tuple[CacheFile, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that determines them."""
+        return "+".join(cache.fingerprint for cache in self.caches)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of features of each source."""
+        return tuple(cache.n_features for cache in self.caches)
+
+    def rows(self) -> Rows:
         """Open them, to be read by slices.
 
         Raises
         ------
         InputError
-            If the cache has vanished or been damaged since stage one checked it.
+            If a cache has vanished or been damaged since stage one checked it.
         """
-        return CachedRows(self.path, self.fingerprint)
+        return joined_rows([CachedRows(cache.path, cache.fingerprint) for cache in self.caches])
 
     def load(self) -> NDArray[np.float32]:
         """Read them whole, shape (n_analysed, n_features); raises as `rows`."""
@@ -161,6 +179,7 @@ def perform_fit(
     labels: Mapping[str, FrameLabels],
     bundle_metadata: Mapping[str, Any],
     on_epoch: OnEpoch | None = None,
+    widths: Sequence[int] | None = None,
 ) -> FitResult:
     """Train, predict, and keep the head where the fit says so.
 
@@ -175,6 +194,8 @@ def perform_fit(
         Written into the bundle beside the head.
     on_epoch : callable, optional
         Called with each row of the history.
+    widths : sequence of int, optional
+        Number of features of each source, as `EmbeddingSource.widths`.
     """
     task = TASKS[fit.task]
 
@@ -192,10 +213,12 @@ def perform_fit(
         fit.seed,
         n_epochs=fit.n_epochs,
         on_epoch=on_epoch,
+        widths=widths,
     )
     if fit.refit:
         both = sequences((*fit.train, *fit.validation))
-        head, _ = train_head(task, fit.head, fit.training, both, None, fit.seed, n_epochs=history.best_epoch)
+        n_epochs = history.best_epoch
+        head, _ = train_head(task, fit.head, fit.training, both, None, fit.seed, n_epochs, widths=widths)
     if fit.bundle_path is not None:
         save_bundle(fit.bundle_path, head, {**bundle_metadata, "behavior": fit.name, "outputs": list(fit.outputs)})
     probabilities = {r: task.by_output(head.predict(rows(r))) for r in fit.predict}

@@ -40,11 +40,18 @@ def head_outputs(config: ExperimentConfig) -> dict[str, tuple[str, ...]]:
     return TASKS[TASK].heads(config.behavior_names())
 
 
-def frame_labels(config: ExperimentConfig, item: CheckedRecording, frames: NDArray[np.int64]) -> FrameLabels:
-    """What heads may learn of one recording that has labels, at its analysed frames."""
+def frame_labels(
+    config: ExperimentConfig,
+    item: CheckedRecording,
+    frames: NDArray[np.int64],
+    observed: NDArray[np.bool_] | None = None,
+) -> FrameLabels:
+    """What heads may learn of one recording that has labels, at its analysed frames; `observed` as its features say."""
     labels = item.labels
     assert labels is not None
     trainable = labels.scored & item.observed[:, None]
+    if observed is not None:
+        trainable[frames] &= observed[:, None]
     if config.mask_disagreements and item.disagreement is not None:
         trainable &= ~item.disagreement
     return FrameLabels(config.behavior_names(), labels.active[frames], trainable[frames])
@@ -107,7 +114,9 @@ class FitPlan:
         self._individuals = {r.id: r.checked.split_group for r in train}
         self._others = tuple(r.id for r in recordings if r.checked.subset != CROSS_VALIDATION)
         self.labels = {
-            r.id: frame_labels(config, r.checked, r.frames) for r in recordings if r.checked.labels is not None
+            r.id: frame_labels(config, r.checked, r.frames, r.observed)
+            for r in recordings
+            if r.checked.labels is not None
         }
         is_own_baseline = config.head.name == config.baseline
         self._kinds = (HEAD,) if config.baseline == "none" or is_own_baseline else (HEAD, BASELINE)

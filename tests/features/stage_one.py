@@ -15,6 +15,7 @@ from features.cache.rows import cached_rows
 from features.cache.store import FeatureCache
 from features.engines import Engine
 from features.sources.base import ExtractionSettings
+from features.sources.cropping import CropConfig
 from features.sources.frames import FrameRows
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
@@ -22,6 +23,7 @@ from features.video.inspection import VideoInfo, inspect_video
 N_BITS = 10
 BLOCK_PX = 8
 WIDTH_PX, HEIGHT_PX = N_BITS * BLOCK_PX, 48
+CROP = CropConfig(size_px=24)
 
 
 def write_video(path: Path, n_frames: int, fps: float = 10.0, codec: str = "MJPG") -> Path:
@@ -77,10 +79,12 @@ def extract(
     settings: ExtractionSettings,
     cache_dir: Path,
     engine: Callable[[], Engine],
+    crop: CropConfig = CROP,
     **more: Any,
 ) -> FeatureCache:
     """Embeddings of a video's frames, out of the cache or computed."""
-    return cached_rows(FrameRows(recording, video, centers, resolved, settings, engine), cache_dir, **more)
+    (cache,) = cached_rows([FrameRows(recording, video, centers, resolved, crop, settings, engine)], cache_dir, **more)
+    return cache
 
 
 class MeanEngine:
@@ -109,7 +113,7 @@ def main(video_path: str, cache_dir: str, delay_s: str) -> None:
     engine = MeanEngine(delay_s=float(delay_s))
     extract(
         "mouse é 1", video, wandering_centers(video.n_frames), tiny_backbone(),
-        ExtractionSettings(crop_size_px=24, batch_frames=8), Path(cache_dir), lambda: engine,
+        ExtractionSettings(batch_frames=8), Path(cache_dir), lambda: engine,
     )  # fmt: skip
 
 

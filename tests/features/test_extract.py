@@ -20,14 +20,15 @@ from features.cache.store import FeatureCache, fingerprint, list_caches
 from features.crops import crop_square, resize_crop
 from features.prefetch import run_ahead
 from features.sources.base import ExtractionSettings
+from features.sources.cropping import CropConfig
 from features.sources.frames import recipe_for
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
 from features.video.reading import iter_bgr_frames
-from tests.features.stage_one import MeanEngine, extract, tiny_backbone, wandering_centers, write_video
+from tests.features.stage_one import CROP, MeanEngine, extract, tiny_backbone, wandering_centers, write_video
 
 N_FRAMES = 1000
-SETTINGS = ExtractionSettings(crop_size_px=24, batch_frames=8)
+SETTINGS = ExtractionSettings(batch_frames=8)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -153,17 +154,17 @@ def test_recipe_tells_everything_that_matters(video: VideoInfo, centers: CenterT
         return dataclasses.replace(resolved, config=config)
 
     recipes = [
-        recipe_for(video, centers, resolved, SETTINGS),
-        recipe_for(dataclasses.replace(video, sha256="0" * 64), centers, resolved, SETTINGS),
-        recipe_for(dataclasses.replace(video, n_frames=999), centers, resolved, SETTINGS),
-        recipe_for(video, moved(centers), resolved, SETTINGS),
-        recipe_for(video, CenterTrack(centers.xy_px, ~centers.observed), resolved, SETTINGS),
-        recipe_for(video, centers, with_config(alpha=0.5), SETTINGS),
-        recipe_for(video, centers, with_config(input_px=64), SETTINGS),
-        recipe_for(video, centers, tiny_backbone("other weights"), SETTINGS),
-        recipe_for(video, centers, resolved, dataclasses.replace(SETTINGS, crop_size_px=25)),
-        recipe_for(video, centers, resolved, dataclasses.replace(SETTINGS, frame_step=2)),
-        recipe_for(video, centers, resolved, dataclasses.replace(SETTINGS, precision="mixed_float16")),
+        recipe_for(video, centers, resolved, CROP, SETTINGS),
+        recipe_for(dataclasses.replace(video, sha256="0" * 64), centers, resolved, CROP, SETTINGS),
+        recipe_for(dataclasses.replace(video, n_frames=999), centers, resolved, CROP, SETTINGS),
+        recipe_for(video, moved(centers), resolved, CROP, SETTINGS),
+        recipe_for(video, CenterTrack(centers.xy_px, ~centers.observed), resolved, CROP, SETTINGS),
+        recipe_for(video, centers, with_config(alpha=0.5), CROP, SETTINGS),
+        recipe_for(video, centers, with_config(input_px=64), CROP, SETTINGS),
+        recipe_for(video, centers, tiny_backbone("other weights"), CROP, SETTINGS),
+        recipe_for(video, centers, resolved, CropConfig(size_px=25), SETTINGS),
+        recipe_for(video, centers, resolved, CROP, dataclasses.replace(SETTINGS, frame_step=2)),
+        recipe_for(video, centers, resolved, CROP, dataclasses.replace(SETTINGS, precision="mixed_float16")),
     ]
     prints = [fingerprint(recipe) for recipe in recipes]
     assert len(set(prints)) == len(prints)
@@ -171,10 +172,10 @@ def test_recipe_tells_everything_that_matters(video: VideoInfo, centers: CenterT
 
 def test_recipe_ignores_what_does_not(video: VideoInfo, centers: CenterTrack) -> None:
     resolved = tiny_backbone()
-    recipe = recipe_for(video, centers, resolved, SETTINGS)
+    recipe = recipe_for(video, centers, resolved, CROP, SETTINGS)
     elsewhere = dataclasses.replace(video, path=Path("elsewhere.avi"), fps=99.0)
     asked_otherwise = dataclasses.replace(resolved, requested_name="resnet50v2", note="fallback")
-    assert recipe_for(elsewhere, centers, asked_otherwise, dataclasses.replace(SETTINGS, seed=9)) == recipe
+    assert recipe_for(elsewhere, centers, asked_otherwise, CROP, dataclasses.replace(SETTINGS, seed=9)) == recipe
 
 
 # --- interruptions --------------------------------------------------------------------------------------------
@@ -392,8 +393,8 @@ def test_real_video_with_the_mean_of_ears_and_tailbase(shared_dir: Path, tmp_pat
     video = inspect_video(folder / "m3v1mp4.mp4")
     pose = read_poses(folder / "m3v1mp4_dlc.csv")
     centers = track_center(pose, CenterConfig(keypoints=["leftear", "rightear", "tailbase"]), video.fps)
-    settings = ExtractionSettings(crop_size_px=160, frame_step=5, batch_frames=8)
-    cache = run(video, centers, tmp_path, settings=settings)
+    settings = ExtractionSettings(frame_step=5, batch_frames=8)
+    cache = run(video, centers, tmp_path, settings=settings, crop=CropConfig(size_px=160))
     assert cache.embeddings.shape == (466, 48)
     # A dark mouse on a light floor: the middle of the crop is darker than its corners.
     cells = cache.embeddings.reshape(-1, 4, 4, 3).mean(axis=(0, 3))

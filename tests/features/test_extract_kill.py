@@ -41,7 +41,7 @@ def tiny_network() -> ResolvedBackbone:
 
 def extract_with_network(video_path: Path, cache_dir: Path) -> np.ndarray:
     video = inspect_video(video_path)
-    settings = ExtractionSettings(crop_size_px=24, batch_frames=16)
+    settings = ExtractionSettings(batch_frames=16)
     return extract(
         "m", video, wandering_centers(video.n_frames), tiny_network(), settings, cache_dir, shared_engine
     ).embeddings  # fmt: skip
@@ -59,7 +59,7 @@ def kill_after(command: list[str], cache_dir: Path, n_parts: int, delay_s: float
 
 def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path: Path) -> None:
     video = inspect_video(write_video(tmp_path / "mouse.avi", N_FRAMES))
-    centers, settings = wandering_centers(N_FRAMES), ExtractionSettings(crop_size_px=24, batch_frames=8)
+    centers, settings = wandering_centers(N_FRAMES), ExtractionSettings(batch_frames=8)
     interrupted, whole = tmp_path / "interrupted", tmp_path / "whole"
     chance = np.random.default_rng()
     command = ["-m", "tests.features.stage_one", str(video.path), str(interrupted), "0.003"]

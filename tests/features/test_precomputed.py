@@ -218,9 +218,9 @@ def test_counting_needs_a_file_with_rows(tmp_path: Path) -> None:
 
 def test_imported_features_lie_in_the_cache_like_ours(tmp_path: Path, embeddings: np.ndarray) -> None:
     path, cache_dir = save(tmp_path, "npy", a=embeddings), tmp_path / "cache"
-    first = cached_rows(rows_of(path, N_FRAMES, 2), cache_dir)
+    first = cached_rows([rows_of(path, N_FRAMES, 2)], cache_dir)[0]
     written = first.path.stat().st_mtime_ns
-    again = cached_rows(rows_of(path, N_FRAMES, 2), cache_dir)
+    again = cached_rows([rows_of(path, N_FRAMES, 2)], cache_dir)[0]
     np.testing.assert_array_equal(again.embeddings, embeddings[::2].astype(np.float32))
     assert (again.path, again.path.stat().st_mtime_ns) == (first.path, written)
     assert [(row.recording, row.backbone, row.state) for row in verify_caches(cache_dir)] == [
@@ -231,7 +231,7 @@ def test_imported_features_lie_in_the_cache_like_ours(tmp_path: Path, embeddings
 def test_import_into_a_folder_that_cannot_be_made_is_told(tmp_path: Path, embeddings: np.ndarray) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written"):
-        cached_rows(rows_of(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1), tmp_path / "file" / "cache")
+        cached_rows([rows_of(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)], tmp_path / "file" / "cache")
 
 
 @pytest.mark.shared

@@ -1,6 +1,6 @@
 """Sources of features and engines as members of their tables, and fingerprints that outlive versions."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -8,25 +8,31 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pytest
 
-from features.backbones.base import BackboneConfig
 from features.cache.rows import cached_rows, find_rows
 from features.cache.store import fingerprint, list_caches
-from features.engines import ENGINES
-from features.sources import SOURCES, backbone_configs, open_source
-from features.sources.base import ExtractionSettings, FeatureRows, FeatureSource, Measured, RecordingFiles
-from features.sources.frames import FrameSource, recipe_for
+from features.engines import ENGINES, Engines
+from features.sources import SOURCES, open_sources
+from features.sources.base import (
+    ExtractionSettings,
+    FeatureRows,
+    FeatureSource,
+    Measured,
+    RecordingFiles,
+    SourceConfig,
+)
+from features.sources.frames import FrameSource, FrameSourceConfig, recipe_for
 from features.sources.precomputed import PrecomputedRows
 from features.tracks import CenterTrack
 from features.video.inspection import inspect_video
-from tests.features.stage_one import MeanEngine, tiny_backbone, wandering_centers, write_video
+from tests.features.stage_one import CROP, MeanEngine, tiny_backbone, wandering_centers, write_video
 
-SETTINGS = ExtractionSettings(crop_size_px=24, frame_step=2, batch_frames=8)
+SETTINGS = ExtractionSettings(frame_step=2, batch_frames=8)
 
 
-class CountConfig(BackboneConfig):
+class CountConfig(SourceConfig):
     """A source that a test adds: rows of ten frames each, which hold their number."""
 
-    name: Literal["count"] = "count"
+    source: Literal["count"] = "count"
     n_rows: int = 600
 
 
@@ -53,7 +59,7 @@ class CountRows(FeatureRows):
 
 
 class CountSource(FeatureSource[CountConfig]):
-    configs: ClassVar[Mapping[str, type[BackboneConfig]]] = {"count": CountConfig}
+    config_class: ClassVar[type[SourceConfig]] = CountConfig
     needs_poses = False
 
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Any = None) -> Measured:
@@ -70,20 +76,19 @@ def test_a_source_is_one_line_in_the_table_and_resumes_like_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SOURCES, "count", CountSource)
-    config = backbone_configs()["count"].model_validate({"name": "count"})
-    source = open_source(config, SETTINGS)
+    source = open_sources([CountConfig()], SETTINGS)
     files = RecordingFiles("m1", Path("m1.mp4"), Path())
     measured = source.measure(files, tmp_path)
-    rows = source.rows_of(files, measured.n_frames, None, None)
+    (rows,) = source.rows_of(files, measured.n_frames, None, None)
     assert isinstance(rows, CountRows)
     rows.stop_after = 400
     with pytest.raises(KeyboardInterrupt):
-        cached_rows(rows, tmp_path)
+        cached_rows([rows], tmp_path)
     assert [(row.backbone, row.state, row.n_frames) for row in list_caches(tmp_path)] == [("count", "unfinished", 250)]
     rows.stop_after = 600
     rows.n_made = 0
     told: list[tuple[int, int]] = []
-    cache = cached_rows(rows, tmp_path, lambda done, total: told.append((done, total)))
+    (cache,) = cached_rows([rows], tmp_path, lambda done, total: told.append((done, total)))
     assert (rows.n_made, told[0], told[-1]) == (350, (250, 600), (600, 600))
     np.testing.assert_array_equal(cache.embeddings[:, 1], np.arange(600))
     np.testing.assert_array_equal(cache.frames, 10 * np.arange(600))
@@ -103,17 +108,18 @@ def test_an_engine_is_one_line_in_the_table_and_part_of_the_recipe(
     monkeypatch.setattr(FrameSource, "resolved", tiny_backbone())
     video, centers = inspect_video(write_video(tmp_path / "m1.avi", 40)), wandering_centers(40)
     files = RecordingFiles("m1", video.path, tmp_path)
-    settings = ExtractionSettings(24, batch_frames=8, seed=5, engine="mean")
+    settings = ExtractionSettings(batch_frames=8, seed=5, engine="mean")
+    config = FrameSourceConfig(backbone=tiny_backbone().config, crop=CROP)
     loaded: list[str] = []
-    source = open_source(tiny_backbone().config, settings, lambda: loaded.append("before the engine"))
-    rows = source.rows_of(files, 40, video, centers)
+    source = open_sources([config], settings, Engines(lambda: loaded.append("before the engine")))
+    (rows,) = source.rows_of(files, 40, video, centers)
     assert rows.recipe["engine"] == "mean" and not built
-    cache = cached_rows(rows, tmp_path)
-    cached_rows(rows, tmp_path)
+    (cache,) = cached_rows([rows], tmp_path)
+    cached_rows([rows], tmp_path)
     assert (built, loaded) == ([("float32", 8, 5)], ["before the engine"])
     assert cache.embeddings.shape == (40, 48)
-    by_default = open_source(tiny_backbone().config, ExtractionSettings(24, batch_frames=8, seed=5))
-    assert fingerprint(by_default.rows_of(files, 40, video, centers).recipe) != cache.fingerprint
+    by_default = open_sources([config], ExtractionSettings(batch_frames=8, seed=5))
+    assert fingerprint(by_default.rows_of(files, 40, video, centers)[0].recipe) != cache.fingerprint
 
 
 def test_fingerprints_are_those_of_the_first_caches(tmp_path: Path) -> None:
@@ -121,7 +127,7 @@ def test_fingerprints_are_those_of_the_first_caches(tmp_path: Path) -> None:
     video = replace(inspect_video(write_video(tmp_path / "m1.avi", 5)), sha256="ab" * 32, n_frames=3)
     centers = CenterTrack(np.array([[1.0, 2.0], [3.5, 4.0], [5.0, 6.25]]), np.array([True, False, True]))
     resolved = tiny_backbone()
-    recipe = recipe_for(video, centers, resolved, SETTINGS)
+    recipe = recipe_for(video, centers, resolved, CROP, SETTINGS)
     recipe["backbone"]["n_features"] = 1280  # The network's that `tiny_backbone` passes for.
     assert fingerprint(recipe) == "46cde59ea0640c55504086522bfd9fdcdb94d8035d6dfc8d2b3299ecfa4c6454"
     np.save(tmp_path / "m1.npy", np.arange(12.0).reshape(6, 2))
@@ -129,6 +135,7 @@ def test_fingerprints_are_those_of_the_first_caches(tmp_path: Path) -> None:
     assert fingerprint(rows.recipe) == "d1c3ad75fcd6f23263fc6891710836bf94c23065618c02449c94b5ba85f60cf3"
 
 
-def test_each_backbone_belongs_to_one_source() -> None:
-    names = [name for source in SOURCES.values() for name in source.configs]
-    assert len(names) == len(set(names)) == len(backbone_configs())
+def test_table_names_are_the_configs_own() -> None:
+    assert {name: source.config_class.model_fields["source"].default for name, source in SOURCES.items()} == {
+        name: name for name in SOURCES
+    }

@@ -15,7 +15,8 @@ from pipeline.report.comparison.thesis import ThesisBlock
 from pipeline.report.comparison.words import interval, p_text, signed
 from pipeline.report.thesis import METRIC_WORDS
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
-from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, TEST, section
+from pipeline.run_folder.features import features_in_words
+from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, TEST
 
 DIFFERENCE_COLUMNS = (
     "behavior", "subset", "score", "run", "reference", "difference", "low", "high", "p", "p_holm", "n_individuals",
@@ -52,7 +53,6 @@ def run_rows(comparison: Comparison) -> list[Row]:
     """One row per run: where it lies and what it is."""
     rows: list[Row] = []
     for name, run in comparison.runs.items():
-        backbone = section(run.provenance, "backbone").get("used") or section(run.config, "backbone").get("name")
         seconds = sum(float(stage.get("seconds") or 0) for stage in run.provenance.get("stages") or [])
         rows.append(
             {
@@ -60,7 +60,7 @@ def run_rows(comparison: Comparison) -> list[Row]:
                 "folder": run.path.as_posix(),
                 "description": str(run.config.get("description") or ""),
                 "head": run.head_name,
-                "backbone": setting(backbone),
+                "backbone": features_in_words(run),
                 "protocol": setting(run.config.get("protocol")),
                 "n_cross_validation": len(run.members(CROSS_VALIDATION)),
                 "n_test": len(run.members(TEST)),

@@ -13,7 +13,8 @@ import numpy as np
 from common.tables import number
 from pipeline.report.comparison.pairs import scored_arrays
 from pipeline.report.thesis import EXPERIMENTS, METRIC_WORDS, ThesisTable, thesis_table
-from pipeline.run_folder.reading import CROSS_VALIDATION, TEST, Run, section
+from pipeline.run_folder.features import features_in_words
+from pipeline.run_folder.reading import CROSS_VALIDATION, TEST, Run
 from pipeline.scoring.metrics import pooled_frame_scores
 from pipeline.scoring.scores import RAW
 
@@ -104,8 +105,7 @@ def unlike_experiments(runs: Mapping[str, Run]) -> list[str]:
     found = []
     wanted = {experiment.name: (experiment.backbone, experiment.head) for experiment in EXPERIMENTS}
     for name, run in runs.items():
-        asked = section(run.config, "backbone").get("name")
-        mine = (str(section(run.provenance, "backbone").get("used") or asked), run.head_name)
+        mine = features_in_words(run), run.head_name
         if mine != wanted.get(run.name, mine):
             found.append(f"{name} here is {' + '.join(mine)}, not {' + '.join(wanted[run.name])}.")
     return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from common.wording import FILTERS, setting
 from pipeline.run_folder.contents import FILES_IN_WORDS, FOLDERS_IN_WORDS
+from pipeline.run_folder.features import features_in_words, source_facts
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, PREDICT, TEST, Run, section
 
 
@@ -15,12 +16,10 @@ def present_files(run: Run) -> list[tuple[str, str]]:
 
 def title_facts(run: Run) -> Iterator[tuple[str, str]]:
     """The strip under the title."""
-    backbone = section(run.provenance, "backbone")
     if section(run.config, "head"):
         yield "Head", run.head_name
-    used = backbone.get("used") or section(run.config, "backbone").get("name")
-    if used:
-        yield "Backbone", str(used)
+    if features_in_words(run):
+        yield "Features", features_in_words(run)
     words = {CROSS_VALIDATION: "for training", TEST: "for test", EVALUATION: "evaluated", PREDICT: "predicted only"}
     counts = [f"{len(run.members(subset))} {word}" for subset, word in words.items() if run.members(subset)]
     yield "Recordings", ", ".join(counts)
@@ -57,7 +56,7 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
             groups.append((title, [(str(k), setting(v)) for k, v in section(run.config, key).items()]))
     # What is no mapping (for instance `postprocess: tune`) is told among the rest.
     hidden = {"name", "description", "behaviors", "demo", *(key for key in titles if section(run.config, key))}
-    rest = [(str(key), setting(value)) for key, value in run.config.items() if key not in hidden]
+    rest = [(str(key), _listed(value)) for key, value in run.config.items() if key not in hidden]
     return [*groups, ("Everything else", rest)]
 
 
@@ -77,8 +76,17 @@ def provenance_rows(run: Run) -> list[tuple[str, str]]:
     git = section(facts, "git")
     changed = " with uncommitted changes" if git.get("dirty") else ""
     rows.append(("Code", f"{git.get('commit', '')}{changed}" if git else "not under version control"))
-    rows += [(f"Backbone: {key}", setting(value)) for key, value in section(facts, "backbone").items() if value != ""]
+    for number, source in enumerate(source_facts(facts), start=1):
+        rows += [(f"Features {number}: {key}", setting(value)) for key, value in source.items() if value != ""]
     return rows
+
+
+def _listed(value: object) -> str:
+    """A setting; of a list of sources, what each says by itself."""
+    if isinstance(value, list) and all(isinstance(part, dict) for part in value):
+        said = [{key: own for key, own in part.items() if own is not None} for part in value]
+        return "; ".join(map(setting, said))
+    return setting(value)
 
 
 def _command(command: object) -> str:

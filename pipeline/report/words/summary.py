@@ -16,6 +16,7 @@ from pipeline.run_folder.evidence import (
     evidence_of,
     score_value,
 )
+from pipeline.run_folder.features import source_facts
 from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, Run, section
 from pipeline.run_folder.verdict import FEW_POSITIVE_FRAMES, Estimate, Evidence, Verdict, judge
 from pipeline.scoring.agreement import HumanCeiling
@@ -168,10 +169,10 @@ def notices(run: Run) -> list[Notice]:
         found.append(Notice("warning", f"{len(doubts)} doubts about recordings", text))
     else:
         found += [Notice("warning", "Look at this before you use the numbers", text) for text in doubts]
-    backbone = section(run.provenance, "backbone")
-    if backbone.get("note"):
-        title = f"The backbone used is {backbone.get('used', 'another')}, not {backbone.get('requested', 'as asked')}"
-        found.append(Notice("warning", title, str(backbone["note"])))
+    for text, source in {str(one.get("note") or ""): one for one in source_facts(run.provenance)}.items():
+        if text:
+            title = f"The backbone used is {source.get('used', 'another')}, not {source.get('requested', 'as asked')}"
+            found.append(Notice("warning", title, text))
     if run.accepted:
         text = f"{listing(run.accepted, 5)}: edited after the run, and accepted with verify --accept."
         found.append(Notice("warning", "Not all files are as the run wrote them", text))

@@ -117,4 +117,5 @@ def carry_out(job: Job, on_epoch: OnEpoch | None = None, budget_bytes: int = HEL
     """Do a job in this process; afterwards nothing of it is left in memory."""
     rows = BoundedRows(job.sources, budget_bytes)
     labels = job.labels.read({*job.fit.train, *job.fit.validation})
-    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.metadata, on_epoch))
+    widths = job.sources[0].widths
+    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.metadata, on_epoch, widths))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from features.poses import read_poses
 from features.sources.base import ExtractionSettings
+from features.sources.cropping import CropConfig
 from features.sources.frames import recipe_for
 from features.tracks import PoseTrack
 from pipeline.annotations import EventList, FrameTable, LabelSpan
@@ -250,7 +251,8 @@ def test_the_tail_that_poses_lack_is_unobserved_and_unscored(tmp_path: Path):
     assert any("the last 3 frames are unobserved" in note for note in item.notes)
     assert whole.video is not None and whole.centers is not None
     recipes = [
-        recipe_for(whole.video, c, tiny_backbone(), ExtractionSettings(40)) for c in (whole.centers, item.centers)
+        recipe_for(whole.video, c, tiny_backbone(), CropConfig(size_px=40), ExtractionSettings())
+        for c in (whole.centers, item.centers)
     ]
     assert recipes[0]["centers"] != recipes[1]["centers"], "embeddings made with other centers must not be used"
 

@@ -134,7 +134,7 @@ def test_clips_of_one_table_lend_each_other_the_background(tmp_path: Path):
         write(tmp_path / f"{name}.avi", still(*STILL[name]))
         rows.append(f"{name},{name}.avi,blob,,{name},,")
     table = write_table(tmp_path, rows)
-    config = load_config(write_experiment(tmp_path, table, "{name: compact}"))
+    config = load_config(write_experiment(tmp_path, table, "backbone: {name: compact}"))
     recordings = read_recordings(table)
     audit = audit_table(table, ReadingSettings.of(config), is_experiment=False)
     assert [finding.severity for item in audit.recordings for finding in item.findings] == ["note", "note"]

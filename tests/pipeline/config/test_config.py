@@ -71,8 +71,8 @@ def test_settings_that_change_no_result_are_taken_under_their_old_names(tmp_path
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("schema: 3\nheads: [1]\n", "made by a newer Rearview: it has schema 3.*reads up to 2"),
-        ("schema: two\n", r"schema should be a whole number from 1 to 2 \(found 'two'\)"),
+        ("schema: 4\nheads: [1]\n", "made by a newer Rearview: it has schema 4.*reads up to 3"),
+        ("schema: two\n", r"schema should be a whole number from 1 to 3 \(found 'two'\)"),
         ("schema: 0\n", "found 0"),
         ("workers: 1\nexecution: {workers: 2}\n", "workers is given twice, as workers and as execution.workers"),
         ("schema: 2\nworkers: 1\n", "unknown key workers .did you mean execution.workers"),
@@ -191,13 +191,14 @@ def test_the_reference_page_is_up_to_date_and_complete():
 
 
 def test_every_setting_is_explained():
-    assert not [key for key, _, field in walk_fields() if not field.description and not key.endswith("name")]
+    choosing = ("name", ".source")
+    assert not [key for key, _, field in walk_fields() if not field.description and not key.endswith(choosing)]
 
 
 def test_precomputed_features_need_recordings_of_ones_own():
     tree = {"name": "t", "behaviors": {"a": "a"}, "head": {"name": "lstm"}}
     with pytest.raises(InputError, match="the demo has videos only"):
-        parse_config(tree | {"backbone": {"name": "precomputed", "files": "{recording}.npz"}}, "x")
+        parse_config(tree | {"features": {"source": "precomputed", "files": "{recording}.npz"}}, "x")
 
 
 def numbers_in(annotation: Any, limits: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -234,7 +235,8 @@ NUMBERS = [
 @pytest.mark.parametrize(("key", "owner"), NUMBERS, ids=[" ".join(item) for item in NUMBERS])
 def test_no_number_is_taken_that_makes_something_grow_without_end(tmp_path: Path, key: str, owner: str):
     place = key.partition(".")[0]
-    chosen = [f"{place}.name={owner}"] if owner else ["frames.policy=shift"] if place == "frames" else []
+    choosing = "source" if place == "features" else "name"
+    chosen = [f"{place}.{choosing}={owner}"] if owner else ["frames.policy=shift"] if place == "frames" else []
     for value in (
         "1e10",
         "1e300",

@@ -14,7 +14,8 @@ FULL = dump_config(load_config(REFERENCE_PATH.parent / "exp3.yaml"))
 SHORT = """\
 name: t
 behaviors: {a: a, b: [b, c]}
-backbone: {name: precomputed, files: "f/{recording}.npz", fps: 25}
+features: [{source: precomputed, files: "f/{recording}.npz", fps: 25}, {source: frames, crop: {moments_s: [-1, 0, 1]}}]
+backbone: {name: compact}
 recordings: r.csv
 head: {name: lstm, units: 4}
 frames: {policy: shift, by_frames: {m1: 3}}

@@ -13,6 +13,7 @@ from common.errors import InputError
 from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
+from pipeline.config.migrations import SCHEMA
 from pipeline.config.schema import load_config
 from pipeline.prediction.trained_run import measured_scores, open_trained_run
 from pipeline.report.figures.catalog import draw_figures
@@ -85,15 +86,28 @@ def test_predict_gives_exactly_the_probabilities_of_the_run(lab, tmp_path):
 
 
 def test_a_run_of_an_older_rearview_predicts(lab, tmp_path):
-    """Its config.yaml has no schema, and its recipe lacks a setting that came later."""
+    """Its config.yaml has no schema, its recipe lacks settings that came later, and knows one source."""
     run = without_cache(lab, tmp_path)
-    head, execution = (run / "config.yaml").read_text(encoding="utf-8").replace("schema: 2\n", "").split("execution:\n")
-    older = head.replace("  max_gap_s: 1.0\n", "", 1) + "\n".join(line.strip() for line in execution.splitlines())
+    text = (run / "config.yaml").read_text(encoding="utf-8")
+    for later in (
+        f"schema: {SCHEMA}\n",
+        "  moments_s: []\n  follow: false\n",
+        "features:\n- source: frames\n",
+        "  max_gap_s: 1.0\n",
+    ):
+        assert later in text
+        text = text.replace(later, "", 1)
+    head, execution = text.replace("  backbone:\n  crop:\n", "", 1).split("execution:\n")
+    older = head + "\n".join(line.strip() for line in execution.splitlines())
     (run / "config.yaml").write_text(older, encoding="utf-8")
     for path in (run / "heads").glob("*/head.json"):
         header = json.loads(path.read_text(encoding="utf-8"))
         del header["header_sha256"]
-        del header["metadata"]["recipe"]["center"]["max_gap_s"]
+        recipe = header["metadata"]["recipe"]
+        del recipe["center"]["max_gap_s"]
+        (backbone,) = recipe.pop("features")
+        assert (backbone.pop("source"), backbone.pop("crop")["size_px"]) == ("frames", 40)
+        recipe |= {"backbone": backbone, "crop": {"size_px": 40}}
         path.write_text(json.dumps(header), encoding="utf-8")
     RunDir(run).manifest.remove()
     provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
@@ -285,7 +299,7 @@ def test_other_weights_are_refused_by_name(lab, tmp_path, capsys):
     path.write_text(path.read_text(encoding="utf-8").replace("seed: 0", "seed: 5"), encoding="utf-8")
     accept(run)
     assert main(["predict", str(run), str(lab / "neu ü.avi"), "--output", str(tmp_path / "new")]) == 2
-    assert "backbone.weights_sha256 was" in " ".join(capsys.readouterr().err.split())
+    assert "features.weights_sha256 was" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_damaged_head_is_noticed(lab, tmp_path, capsys):
@@ -563,4 +577,6 @@ def test_a_run_that_fell_back_on_another_backbone_predicts_by_the_same(tmp_path,
     run = tmp_path / "runs" / "tiny"
     assert predict(tmp_path, tmp_path / "new", str(tmp_path / "v2.avi")) == 0
     assert rows_of(tmp_path / "new" / "predictions" / "v2.csv") == rows_of(run / "predictions" / "v2.csv")
-    assert json.loads((run / "provenance.json").read_text(encoding="utf-8"))["backbone"]["requested"] == "mobilenet_v2"
+    assert (
+        json.loads((run / "provenance.json").read_text(encoding="utf-8"))["features"][0]["requested"] == "mobilenet_v2"
+    )

@@ -239,16 +239,20 @@ def _write_provenance(folder: Path, note: str) -> None:
             {"stage": "cross-validation", "seconds": 190.0, "n_frames": None, "frames_per_s": None},
             {"stage": "final heads", "seconds": 25.0, "n_frames": None, "frames_per_s": None},
         ],
-        "backbone": {
-            "requested": "resnet50v2",
-            "used": "compact" if note else "resnet50v2",
-            "weights": "shipped" if note else "imagenet",
-            "weights_sha256": "ab" * 32,
-            "n_features": 1280 if note else 2048,
-            "input_px": 160,
-            "precision": "float32",
-            "note": note,
-        },
+        "features": [
+            {
+                "source": "frames",
+                "requested": "resnet50v2",
+                "used": "compact" if note else "resnet50v2",
+                "weights": "shipped" if note else "imagenet",
+                "weights_sha256": "ab" * 32,
+                "n_features": 1280 if note else 2048,
+                "input_px": 160,
+                "precision": "float32",
+                "note": note,
+                "crop": {"size_px": 160, "moments_s": []},
+            }
+        ],
         "notes": [],
         "n_skipped": {},
     }

@@ -15,7 +15,7 @@ from pipeline.command_line import main
 from pipeline.training import cross_validation
 from pipeline.training.executors import EXECUTORS
 from pipeline.training.executors.base import BoundedRows, Executor, Job, OnFitEpoch, carry_out
-from pipeline.training.fits import EmbeddingSource, Fit, read_fit
+from pipeline.training.fits import CacheFile, EmbeddingSource, Fit, read_fit
 from pipeline.training.frame_labels import FrameLabels, LabelFile
 from tests.lab import make_embedded_lab
 
@@ -29,7 +29,7 @@ def make_source(folder: Path, recording: str, seed: int) -> tuple[EmbeddingSourc
     print_ = fingerprint({"made": seed})
     attributes = {"recording": recording, "recipe": recipe, "fingerprint": print_, "note": ""}
     write_cache(path, [embeddings], np.arange(N_FRAMES), np.ones(N_FRAMES, bool), N_FEATURES, attributes)
-    return EmbeddingSource(recording, path, print_), embeddings
+    return EmbeddingSource(recording, (CacheFile(path, print_, embeddings.shape[1]),)), embeddings
 
 
 @pytest.fixture
@@ -87,10 +87,11 @@ def test_a_job_holds_no_arrays(sources, tmp_path: Path):
 
 def test_files_that_changed_meanwhile_are_not_learned_from(sources, tmp_path: Path):
     job = make_job(tmp_path, sources)
-    content = bytearray(sources["b"][0].path.read_bytes())
+    (cache,) = sources["b"][0].caches
+    content = bytearray(cache.path.read_bytes())
     place = content.index(sources["b"][1][200, 3].tobytes())
     content[place] ^= 1
-    sources["b"][0].path.write_bytes(content)
+    cache.path.write_bytes(content)
     with pytest.raises(InputError, match=r"b\.h5 vanished or were damaged"):
         carry_out(job)
     job.labels.path.write_bytes(b"other")

@@ -13,6 +13,7 @@ from models.heads.logistic import LogisticConfig
 from models.settings import TrainingConfig
 from pipeline.training.cross_validation import short_training_notes
 from pipeline.training.fits import (
+    CacheFile,
     EmbeddingSource,
     Fit,
     FitResult,
@@ -88,7 +89,7 @@ def make_fit(**changes) -> tuple[Fit, dict[str, EmbeddingSource], dict[str, Fram
         "name": "g", "task": "binary", "outputs": ("g",), "kind": "head", "fold": "c", "key": "k", "train": ("a",),
         "validation": ("b",), "predict": ("c",), "head": LogisticConfig(), "training": TrainingConfig(), "seed": 1,
     }  # fmt: skip
-    sources = {r: EmbeddingSource(r, Path(r), f"print-{r}") for r in "abc"}
+    sources = {r: EmbeddingSource(r, (CacheFile(Path(r), f"print-{r}", 3),)) for r in "abc"}
     labels = {r: labels_of([True, False], [True, True]) for r in "abc"}
     return Fit(**(settings_ | changes)), sources, labels
 
@@ -106,7 +107,9 @@ def test_everything_that_changes_a_fit_changes_its_fingerprint():
     ):
         prints.append(fit_fingerprint(*make_fit(**change)))
     fit, sources, labels = make_fit()
-    prints.append(fit_fingerprint(fit, sources | {"c": EmbeddingSource("c", Path("c"), "other")}, labels))
+    prints.append(
+        fit_fingerprint(fit, sources | {"c": EmbeddingSource("c", (CacheFile(Path("c"), "other", 3),))}, labels)
+    )
     unscored = labels_of([True, False], [True, False])
     prints.append(fit_fingerprint(fit, sources, labels | {"b": unscored}))
     assert len(set(prints)) == len(prints)
@@ -131,7 +134,7 @@ def test_a_cache_that_vanished_is_said_in_plain_words(tmp_path: Path):
     from common.errors import InputError
 
     with pytest.raises(InputError, match="vanished or were damaged"):
-        EmbeddingSource("r1", tmp_path / "gone.h5", "abc").load()
+        EmbeddingSource("r1", (CacheFile(tmp_path / "gone.h5", "abc", 3),)).load()
 
 
 def test_a_refit_learns_from_the_validation_recording_too():

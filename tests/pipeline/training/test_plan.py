@@ -15,7 +15,7 @@ from pipeline.run_folder.tables import FINAL, read_tables
 from pipeline.training.chosen_settings import choice_rows, make_choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording
-from pipeline.training.fits import EmbeddingSource, FitResult
+from pipeline.training.fits import CacheFile, EmbeddingSource, FitResult
 from pipeline.training.plan import HEAD, FitPlan, plan_folds
 
 N_FRAMES = 200
@@ -23,7 +23,7 @@ N_FRAMES = 200
 
 def config_of(**settings: object) -> ExperimentConfig:
     tree = {
-        "name": "x", "recordings": "r.csv", "behaviors": {"g": "g"}, "backbone": {"name": "precomputed", "fps": 10},
+        "name": "x", "recordings": "r.csv", "behaviors": {"g": "g"}, "features": [{"source": "precomputed", "fps": 10}],
         "head": {"name": "lstm"}, "postprocess": "tune", "tuning": {"inner_folds": 2, "smooth_s": [0.0]},
     }  # fmt: skip
     return parse_config(tree | settings, "test")
@@ -36,7 +36,8 @@ def recording(name: str, start: int) -> EmbeddedRecording:
     row = Recording(name, Path(name), None, {"": Path(name)}, f"mouse of {name}", "", "train")
     labels = LabelTrack(("g",), active, np.ones_like(active))
     checked = CheckedRecording(row, None, None, labels, None, N_FRAMES, 10.0)
-    return EmbeddedRecording(checked, EmbeddingSource(name, Path(name), name), np.arange(N_FRAMES), 3)
+    source = EmbeddingSource(name, (CacheFile(Path(name), name, 3),))
+    return EmbeddedRecording(checked, source, np.arange(N_FRAMES), np.ones(N_FRAMES, bool))
 
 
 def plan_of(names: list[str], **settings: object) -> tuple[FitPlan, list[EmbeddedRecording]]:

@@ -1,0 +1,165 @@
+"""What a frozen network is shown of a video: a crop of each analysed frame, or of three moments around it.
+
+A frozen network sees single pictures, so movement is invisible to it. Three moments, each as a gray crop, make the
+three color channels of one picture: what stands still is gray, and what moves has colored edges.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from common.errors import InputError
+from features.crops import crop_square, resize_crop
+from features.video.reading import iter_frames
+
+MOST_S = 10.0
+N_MOMENTS = 3
+
+
+class CropConfig(BaseModel):
+    """The square that is cut out of every frame."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size_px: int = Field(
+        default=160, ge=8, le=4096, description="Side of the square around the center, in pixels of the video frame."
+    )
+    moments_s: tuple[Annotated[float, Field(ge=-MOST_S, le=MOST_S)], ...] = Field(
+        default=(),
+        description="Three moments in seconds from the analysed frame, such as `[-0.2, 0, 0.2]`: their gray crops "
+        "become the colors red, green and blue of one picture, so that the network sees movement. Empty: the frame "
+        "itself, in its own colors.",
+    )
+    follow: bool = Field(
+        default=False,
+        description="Only with `moments_s`. `false`: all moments are cut around the center of the analysed frame, so "
+        "that displacement shows; `true`: each around its own center, so that only the change of posture shows.",
+    )
+
+    @field_validator("moments_s")
+    @classmethod
+    def _are_three_in_order(cls, moments_s: tuple[float, ...]) -> tuple[float, ...]:
+        if moments_s and len(moments_s) != N_MOMENTS:
+            raise ValueError(f"should name {N_MOMENTS} moments, one for each color, such as [-0.2, 0, 0.2]")
+        if list(moments_s) != sorted(moments_s):
+            raise ValueError("should go from the earliest moment to the latest, such as [-0.2, 0, 0.2]")
+        return moments_s
+
+    def offsets_frames(self, fps: float, recording: str) -> tuple[int, ...]:
+        """Moments in frames of a video, one for each color; (0,) where the frame itself is cropped.
+
+        Raises
+        ------
+        InputError
+            When moments that differ are the same frame at this frame rate.
+        """
+        offsets = tuple(round(moment * fps) for moment in self.moments_s)
+        if len(set(offsets)) < len(set(self.moments_s)):
+            raise InputError(
+                f"Recording {recording} has {fps:g} frames per second, so that different moments of crop.moments_s "
+                f"({', '.join(f'{moment:g}' for moment in self.moments_s)}) fall on the same frame. Moments must be at "
+                f"least {1 / fps:.2g} s apart here: write for example crop.moments_s: [{-1 / fps:.2g}, 0, "
+                f"{1 / fps:.2g}], or leave it out."
+            )
+        return offsets or (0,)
+
+
+class Crops:
+    """Crops of the analysed frames of one recording, from a given row on, filled in as its frames come.
+
+    Parameters
+    ----------
+    crop : CropConfig
+    offsets_frames : tuple of int
+        As ``CropConfig.offsets_frames`` says; before the first and after the last frame, these are taken.
+    centers_xy_px : ndarray, shape (n_frames, 2)
+        Of every frame.
+    frame_step : int
+    first_row : int
+        Row i is analysed frame i * `frame_step`.
+    input_px : int
+        Side of the square that the network sees.
+    batch_rows : int
+    """
+
+    def __init__(
+        self,
+        crop: CropConfig,
+        offsets_frames: tuple[int, ...],
+        centers_xy_px: NDArray[np.float64],
+        frame_step: int,
+        first_row: int,
+        input_px: int,
+        batch_rows: int,
+    ) -> None:
+        self._crop, self._offsets = crop, offsets_frames
+        self._centers_xy_px, self._step = centers_xy_px, frame_step
+        self._first_row, self._n_rows = first_row, len(range(0, len(centers_xy_px), frame_step))
+        self._input_px, self._batch_rows = input_px, batch_rows
+        # Whole batches wait for their last moments: no frame is kept, only crops.
+        self._waiting: dict[int, NDArray[np.uint8]] = {}
+
+    def rows_at(self, number: int) -> list[range]:
+        """Rows that a frame is part of, for each of their moments."""
+        last = len(self._centers_xy_px) - 1
+        if number > last:
+            return []
+        rows = []
+        for offset in self._offsets:
+            start = 0 if number == 0 else number - offset
+            stop = last if number == last else number - offset
+            first = max(self._first_row, -(-start // self._step))
+            rows.append(range(first, min(stop // self._step, self._n_rows - 1) + 1))
+        return rows
+
+    def take(self, number: int, frame: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+        """Crop the next frame (height, width, 3), blue, green, red; yields batches (n, px, px, 3), RGB, when full."""
+        for channel, rows in enumerate(self.rows_at(number)):
+            for row in rows:
+                center = self._centers_xy_px[number if self._crop.follow else row * self._step]
+                self._put(row, channel, crop_square(frame, center, self._crop.size_px))
+        done = self._done_after(number)
+        for batch in sorted(self._waiting):
+            if min((batch + 1) * self._batch_rows + self._first_row, self._n_rows) <= done:
+                yield self._waiting.pop(batch)
+
+    def _put(self, row: int, channel: int, crop: NDArray[np.uint8]) -> None:
+        batch, place = divmod(row - self._first_row, self._batch_rows)
+        if batch not in self._waiting:
+            n_rows = min(self._batch_rows, self._n_rows - self._first_row - batch * self._batch_rows)
+            # Never one that was given away: the consumer still reads it.
+            self._waiting[batch] = np.empty((n_rows, self._input_px, self._input_px, 3), dtype=np.uint8)
+        shown = self._waiting[batch][place]
+        if self._crop.moments_s:
+            gray = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+            shown[..., channel] = resize_crop(gray, self._input_px)
+        else:
+            cv2.cvtColor(resize_crop(crop, self._input_px), cv2.COLOR_BGR2RGB, dst=shown)
+
+    def _done_after(self, number: int) -> int:
+        """How many rows are whole when a frame was taken."""
+        if number >= len(self._centers_xy_px) - 1:
+            return self._n_rows
+        return max(0, (number - max(self._offsets)) // self._step + 1)
+
+
+def crop_video(path: Path, crops: Sequence[Crops]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Decode a video once and yield batches of all crops that are cut from it, each with the number of its crops.
+
+    Raises
+    ------
+    UnreadableVideoError
+        When the video can't be decoded.
+    """
+    for frame in iter_frames(path):
+        wanting = [i for i, each in enumerate(crops) if any(each.rows_at(frame.number))]
+        if wanting:
+            picture = frame.picture()
+            for i in wanting:
+                for batch in crops[i].take(frame.number, picture):
+                    yield i, batch

@@ -1,0 +1,72 @@
+"""The sources of an experiment as one: their rows lie side by side, each source has a recipe and a cache of its own."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import InputError
+from features.sources.base import FeatureRows, FeatureSource, Measured, Progress, RecordingFiles
+from features.tracks import CenterTrack
+from features.video.inspection import VideoInfo
+
+
+class JoinedSource:
+    """One or several sources; what they say is listed in their order."""
+
+    def __init__(self, members: Sequence[FeatureSource[Any]]) -> None:
+        self.members = tuple(members)
+        self.needs_poses = any(member.needs_poses for member in members)
+
+    def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
+        """Find out how long a recording is; a video is decoded once.
+
+        Raises
+        ------
+        InputError
+            Its files can't be read, or the sources' own are of different lengths or frame rates.
+        """
+        found = [member.measure(files, cache_dir, progress) for member in self.members]
+        first = found[0]
+        for other in found[1:]:
+            if (other.n_frames, other.fps) != (first.n_frames, first.fps):
+                raise InputError(
+                    f"The features of recording {files.id} can't be joined: one source has {first.n_frames} frames at "
+                    f"{first.fps:g} per second, another {other.n_frames} at {other.fps:g}. They must be made from one "
+                    "video."
+                )
+        hashes = dict.fromkeys(sha256 for each in found for sha256 in each.file_hashes)
+        video = next((each.video for each in found if each.video is not None), None)
+        return Measured(first.n_frames, first.fps, tuple(hashes), video)
+
+    def rows_of(
+        self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
+    ) -> list[FeatureRows]:
+        """The rows of one recording by source, not yet made; as ``FeatureSource.rows_of``.
+
+        Raises
+        ------
+        InputError
+            When weights can't be had, files don't fit the recording, or rows of two sources are of other frames.
+        """
+        rows = [member.rows_of(files, n_frames, video, centers) for member in self.members]
+        for other in rows[1:]:
+            if not np.array_equal(other.spans, rows[0].spans):
+                raise InputError(
+                    f"The features of recording {files.id} can't be joined: their rows stand for different frames "
+                    f"({len(rows[0].spans)} and {len(other.spans)} rows)."
+                )
+        return rows
+
+    def described(self) -> list[dict[str, Any]]:
+        """What is really used, for provenance: as ``FeatureSource.described``, and the name of the `source`."""
+        return [{"source": member.config.source} | member.described() for member in self.members]
+
+    def as_used(self, used: Sequence[Mapping[str, Any]]) -> "JoinedSource":
+        """The same sources with what another run really used, as its ``described`` says."""
+        return JoinedSource([member.as_used(facts) for member, facts in zip(self.members, used, strict=True)])
+
+    def identity(self) -> list[dict[str, Any]]:
+        """What must be equal, by name, where trained heads meet new recordings."""
+        return [{"source": member.config.source} | member.identity() for member in self.members]

@@ -1,0 +1,33 @@
+"""What a run says of its features, source by source."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from common.wording import setting
+from pipeline.run_folder.reading import Run, section
+
+
+def source_facts(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a provenance, or a trained head's recipe, says of each source; [] where it says nothing."""
+    listed = tree.get("features")
+    if isinstance(listed, list):
+        return [dict(facts) for facts in listed if isinstance(facts, Mapping)]
+    # Before there could be several, a backbone was all there was.
+    backbone = section(tree, "backbone")
+    if not backbone:
+        return []
+    if backbone.get("used") == "precomputed":
+        return [{"source": "precomputed", **backbone}]
+    return [{"source": "frames", **backbone, "crop": dict(section(tree, "crop"))}]
+
+
+def features_in_words(run: Run) -> str:
+    """The networks that features come from, such as `compact + compact of three moments`; "" where nothing is said."""
+    facts = source_facts(run.provenance)
+    if not facts:
+        return setting(section(run.config, "backbone").get("name") or "")
+    words = []
+    for one in facts:
+        moments = section(one, "crop").get("moments_s")
+        words.append(f"{one.get('used') or one.get('source')}{' of three moments' if moments else ''}")
+    return " + ".join(words)
