@@ -39,8 +39,6 @@ from pipeline.dataset.labels import label_tracks
 from pipeline.dataset.table import read_recordings
 from pipeline.demo.make import make_demo
 
-_IMAGENET = "weights/mobilenet_v2_0.35_224_imagenet_notop.weights.h5"
-
 
 @dataclass(frozen=True)
 class ProbeSet:
@@ -64,9 +62,7 @@ class Probed:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--shared", type=Path, help="folder with data/mouse_arena and weights/; without it only the demo is probed"
-    )
+    parser.add_argument("--shared", type=Path, help="folder with data/mouse_arena; without it only the demo is probed")
     parser.add_argument("--weights", default="shipped", help="weights of compact: `shipped` or a path")
     parser.add_argument("--scratch", type=Path, default=Path("compact_judgement"), help="demo and caches")
     parser.add_argument("--context", type=int, default=15, help="video frames to each side of the mean")
@@ -94,18 +90,16 @@ def _probe_sets(options: argparse.Namespace) -> list[ProbeSet]:
 
 
 def _networks(options: argparse.Namespace) -> dict[str, NetworkConfig]:
-    networks: dict[str, NetworkConfig] = {
+    # The weights of 224 px at both sizes: what differs is the size alone.
+    imagenet = str(MobileNetV2Config(alpha=0.35).shipped_weights())
+    return {
         "compact": CompactConfig(weights=options.weights),
         "compact, random": CompactConfig(weights="random"),
         "MobileNetV2-0.35 at 96 px, random": MobileNetV2Config(weights="random", alpha=0.35, input_px=96),
+    } | {
+        f"MobileNetV2-0.35 at {px} px, ImageNet": MobileNetV2Config(weights=imagenet, alpha=0.35, input_px=px)
+        for px in (96, 224)
     }
-    if options.shared:
-        path = str(options.shared / _IMAGENET)
-        for px in (96, 224):
-            networks[f"MobileNetV2-0.35 at {px} px, ImageNet"] = MobileNetV2Config(
-                weights=path, alpha=0.35, input_px=px
-            )
-    return networks
 
 
 def probe(probe_set: ProbeSet, config: NetworkConfig, scratch: Path) -> list[dict[str, object]]:

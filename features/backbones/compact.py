@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from common.errors import InputError
-from common.files import sha256_of
 from features.backbones.base import NetworkConfig
+from features.backbones.shipped import whole_shipped
 
 INPUT_PX = 96
 N_FEATURES = 320
@@ -34,23 +33,8 @@ class CompactConfig(NetworkConfig):
     embedding_length: ClassVar[int] = N_FEATURES
 
     def shipped_weights(self) -> Path | None:
-        """The weights file in the repository, if that is what is asked for.
-
-        Raises
-        ------
-        InputError
-            When the file is missing or damaged.
-        """
-        if self.weights != "shipped":
-            return None
-        found = sha256_of(WEIGHTS_PATH) if WEIGHTS_PATH.is_file() else "no file"
-        if found != WEIGHTS_SHA256:
-            raise InputError(
-                f"The weights that come with Rearview should lie in {WEIGHTS_PATH} with the SHA-256 "
-                f"{WEIGHTS_SHA256[:16]}…, but found: {found[:16]}. Get that file anew from the repository "
-                "(with git: git checkout -- the file), or install Rearview again."
-            )
-        return WEIGHTS_PATH
+        """The weights file in the repository, if that is what is asked for."""
+        return whole_shipped(WEIGHTS_PATH, WEIGHTS_SHA256) if self.weights == "shipped" else None
 
     def build_network(self) -> Any:
         """Build the bare network, untrained."""

@@ -46,9 +46,12 @@ def resolve_backbone(config: NetworkConfig, seed: int) -> ResolvedBackbone:
     Raises
     ------
     InputError
-        When the weights file doesn't exist, or the ImageNet weights can't be had and
+        When the weights file doesn't exist, a shipped one is damaged, or the ImageNet weights can't be had and
         ``weights_if_unavailable`` is ``error``.
     """
+    shipped = config.shipped_weights()
+    if shipped is not None:
+        return ResolvedBackbone(config, config.name, shipped, sha256_of(shipped))
     if not (isinstance(config, ImageNetConfig) and config.weights == "imagenet"):
         return _at_hand(config, seed)
     published = config.published_weights()
@@ -60,13 +63,13 @@ def resolve_backbone(config: NetworkConfig, seed: int) -> ResolvedBackbone:
 
 
 def _at_hand(config: NetworkConfig, seed: int) -> ResolvedBackbone:
-    """Random weights, shipped ones, or a file that the user names."""
+    """Random weights, or a file that the user names."""
     if config.weights == "random":
         determinants = RANDOM_WEIGHTS_VERSION, config.name, sorted(config.architecture.items()), seed
         return ResolvedBackbone(
             config, config.name, None, hashlib.sha256(repr(determinants).encode("utf-8")).hexdigest()
         )
-    path = config.shipped_weights() or Path(config.weights).expanduser()
+    path = Path(config.weights).expanduser()
     if not path.is_file():
         default = type(config).model_fields["weights"].default
         raise InputError(
@@ -85,7 +88,7 @@ def _fall_back(config: ImageNetConfig, seed: int, published: PublishedWeights, w
             f"Download {published.url} on a computer with a connection and put the file, under its own "
             f"name, into {keras_models_dir()}; or set backbone.weights to the path of a weights file; or set "
             "backbone.weights_if_unavailable to compact, to use the small backbone that comes with Rearview "
-            "instead."
+            "instead; or choose mobilenet_v2 with alpha 0.35 at 224 px, whose ImageNet weights come with Rearview."
         )
     used: NetworkConfig = CompactConfig()
     if choice == "compact":
@@ -98,4 +101,4 @@ def _fall_back(config: ImageNetConfig, seed: int, published: PublishedWeights, w
         f"Scores of this run say nothing about {config.name}."
     )
     log.warning(note)
-    return replace(_at_hand(used, seed), requested_name=config.name, note=note)
+    return replace(resolve_backbone(used, seed), requested_name=config.name, note=note)

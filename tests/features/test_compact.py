@@ -1,34 +1,13 @@
-"""The compact backbone's shipped weights, and the pieces of its training."""
+"""What the compact backbone's weights have learned, and the pieces of its training."""
 
 import numpy as np
 import pytest
 
 from benchmarks.compact.samples import ACTIVITIES, MEASURES, draw_batch
 from benchmarks.compact.train import turn_quarter
-from common.errors import InputError
-from features.backbones import compact
 from features.backbones.build import build_model
 from features.backbones.compact import CompactConfig
 from features.backbones.resolve import resolve_backbone
-
-
-def test_shipped_weights_are_small_and_whole():
-    path = CompactConfig().shipped_weights()
-    assert path is not None
-    assert path.stat().st_size <= 3_000_000
-    assert CompactConfig(weights="random").shipped_weights() is None
-
-
-@pytest.mark.parametrize("damage", ["flipped bit", "missing"])
-def test_damaged_shipped_weights_are_noticed(tmp_path, monkeypatch, damage):
-    content = bytearray(compact.WEIGHTS_PATH.read_bytes())
-    content[len(content) // 2] ^= 1
-    path = tmp_path / "compact.weights.h5"
-    if damage == "flipped bit":
-        path.write_bytes(content)
-    monkeypatch.setattr(compact, "WEIGHTS_PATH", path)
-    with pytest.raises(InputError, match="should lie in"):
-        resolve_backbone(CompactConfig(), seed=0)
 
 
 def test_shipped_weights_load_and_see_the_posture():

@@ -565,7 +565,7 @@ def test_a_run_that_fell_back_on_another_backbone_predicts_by_the_same(tmp_path,
     monkeypatch.setattr(resolve, "find_published", lambda published: None)
     monkeypatch.setattr(resolve, "download_published", no_connection)
     config = make_video_lab(tmp_path)
-    wanted = f"{{name: mobilenet_v2, alpha: 0.35, input_px: 32, weights_if_unavailable: {instead}}}"
+    wanted = f"{{name: mobilenet_v2, alpha: 0.5, input_px: 32, weights_if_unavailable: {instead}}}"
     text = config.read_text(encoding="utf-8").replace(
         "{name: mobilenet_v2, alpha: 0.35, input_px: 32, weights: random}", wanted
     )
