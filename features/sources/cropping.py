@@ -5,6 +5,7 @@ three color channels of one picture: what stands still is gray, and what moves h
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -70,7 +71,7 @@ class CropConfig(BaseModel):
 
 
 class Crops:
-    """Crops of the analysed frames of one recording, from a given row on, filled in as its frames come.
+    """What a network is shown of some frames of one recording, filled in as the video's frames come.
 
     Parameters
     ----------
@@ -79,9 +80,8 @@ class Crops:
         As ``CropConfig.offsets_frames`` says; before the first and after the last frame, these are taken.
     centers_xy_px : ndarray, shape (n_frames, 2)
         Of every frame.
-    frame_step : int
-    first_row : int
-        Row i is analysed frame i * `frame_step`.
+    frames : ndarray of int, shape (n_rows,)
+        The frames to crop, in order.
     input_px : int
         Side of the square that the network sees.
     batch_rows : int
@@ -92,46 +92,48 @@ class Crops:
         crop: CropConfig,
         offsets_frames: tuple[int, ...],
         centers_xy_px: NDArray[np.float64],
-        frame_step: int,
-        first_row: int,
+        frames: NDArray[np.int64],
         input_px: int,
         batch_rows: int,
     ) -> None:
         self._crop, self._offsets = crop, offsets_frames
-        self._centers_xy_px, self._step = centers_xy_px, frame_step
-        self._first_row, self._n_rows = first_row, len(range(0, len(centers_xy_px), frame_step))
+        self._centers_xy_px, self._frames = centers_xy_px, frames
         self._input_px, self._batch_rows = input_px, batch_rows
         # Whole batches wait for their last moments: no frame is kept, only crops.
         self._waiting: dict[int, NDArray[np.uint8]] = {}
 
     def rows_at(self, number: int) -> list[range]:
-        """Rows that a frame is part of, for each of their moments."""
+        """Rows that a frame of the video is part of, for each of their moments."""
         last = len(self._centers_xy_px) - 1
         if number > last:
             return []
         rows = []
         for offset in self._offsets:
-            start = 0 if number == 0 else number - offset
-            stop = last if number == last else number - offset
-            first = max(self._first_row, -(-start // self._step))
-            rows.append(range(first, min(stop // self._step, self._n_rows - 1) + 1))
+            first = 0 if number == 0 else number - offset
+            final = last if number == last else number - offset
+            rows.append(range(self._count(first - 1), self._count(final)))
         return rows
 
     def take(self, number: int, frame: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         """Crop the next frame (height, width, 3), blue, green, red; yields batches (n, px, px, 3), RGB, when full."""
         for channel, rows in enumerate(self.rows_at(number)):
             for row in rows:
-                center = self._centers_xy_px[number if self._crop.follow else row * self._step]
+                center = self._centers_xy_px[number if self._crop.follow else self._frames[row]]
                 self._put(row, channel, crop_square(frame, center, self._crop.size_px))
-        done = self._done_after(number)
+        is_last = number >= len(self._centers_xy_px) - 1
+        n_done = len(self._frames) if is_last else self._count(number - max(self._offsets))
         for batch in sorted(self._waiting):
-            if min((batch + 1) * self._batch_rows + self._first_row, self._n_rows) <= done:
+            if min((batch + 1) * self._batch_rows, len(self._frames)) <= n_done:
                 yield self._waiting.pop(batch)
 
+    def _count(self, last: int) -> int:
+        """How many of the frames to crop lie at a frame or before it."""
+        return int(np.searchsorted(self._frames, last, side="right"))
+
     def _put(self, row: int, channel: int, crop: NDArray[np.uint8]) -> None:
-        batch, place = divmod(row - self._first_row, self._batch_rows)
+        batch, place = divmod(row, self._batch_rows)
         if batch not in self._waiting:
-            n_rows = min(self._batch_rows, self._n_rows - self._first_row - batch * self._batch_rows)
+            n_rows = min(self._batch_rows, len(self._frames) - batch * self._batch_rows)
             # Never one that was given away: the consumer still reads it.
             self._waiting[batch] = np.empty((n_rows, self._input_px, self._input_px, 3), dtype=np.uint8)
         shown = self._waiting[batch][place]
@@ -140,12 +142,6 @@ class Crops:
             shown[..., channel] = resize_crop(gray, self._input_px)
         else:
             cv2.cvtColor(resize_crop(crop, self._input_px), cv2.COLOR_BGR2RGB, dst=shown)
-
-    def _done_after(self, number: int) -> int:
-        """How many rows are whole when a frame was taken."""
-        if number >= len(self._centers_xy_px) - 1:
-            return self._n_rows
-        return max(0, (number - max(self._offsets)) // self._step + 1)
 
 
 def crop_video(path: Path, crops: Sequence[Crops]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -163,3 +159,26 @@ def crop_video(path: Path, crops: Sequence[Crops]) -> Iterator[tuple[int, NDArra
             for i in wanting:
                 for batch in crops[i].take(frame.number, picture):
                     yield i, batch
+
+
+def shown_pictures(
+    path: Path,
+    crop: CropConfig,
+    fps: float,
+    centers_xy_px: NDArray[np.float64],
+    frames: NDArray[np.int64],
+    input_px: int,
+) -> NDArray[np.uint8]:
+    """What a network is shown of a few frames, shape (n_frames, input_px, input_px, 3), RGB, for people to look at.
+
+    Parameters as in `Crops`; the video is read up to the last frame that is needed. Frames of a video that ends before
+    are left out.
+
+    Raises
+    ------
+    UnreadableVideoError
+        When the video can't be decoded.
+    """
+    crops = Crops(crop, crop.offsets_frames(fps, path.name), centers_xy_px, frames, input_px, 1)
+    pictures = [batch[0] for _, batch in islice(crop_video(path, [crops]), len(frames))]
+    return np.stack(pictures) if pictures else np.empty((0, input_px, input_px, 3), dtype=np.uint8)

@@ -168,7 +168,7 @@ class FrameRows(FeatureRows):
         self.observed = centers.observed[np.clip(moments, 0, video.n_frames - 1)].all(axis=1)
         self.batch_rows = settings.batch_frames
         self.note = resolved.note
-        self._video, self._centers, self._crop, self._settings = video, centers, crop, settings
+        self._video, self._centers, self._crop = video, centers, crop
         self._input_px = resolved.config.network_input_px
         self._engine = engine
 
@@ -208,11 +208,8 @@ class FrameRows(FeatureRows):
                 )
 
     def _crops(self, first_row: int) -> Crops:
-        settings = self._settings
-        centers_xy_px, offsets = self._centers.xy_px, self._offsets_frames
-        return Crops(
-            self._crop, offsets, centers_xy_px, settings.frame_step, first_row, self._input_px, self.batch_rows
-        )
+        frames = self.spans[first_row:, 0]
+        return Crops(self._crop, self._offsets_frames, self._centers.xy_px, frames, self._input_px, self.batch_rows)
 
 
 def recipe_for(

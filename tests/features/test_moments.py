@@ -1,7 +1,9 @@
 """Three moments of a video as the colors of one picture, against a slow reading of the same."""
 
 import dataclasses
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from features.crops import crop_square, resize_crop
 from features.engines import ENGINES, Engines
 from features.sources import cropping, open_sources
 from features.sources.base import ExtractionSettings, RecordingFiles
-from features.sources.cropping import CropConfig, Crops
+from features.sources.cropping import CropConfig, Crops, shown_pictures
 from features.sources.frames import FrameRows, FrameSource, FrameSourceConfig, recipe_for
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
@@ -95,32 +97,28 @@ def test_moments_are_the_colors(
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("step", [1, 3])
-def test_moments_of_a_real_video(shared_dir: Path, tmp_path: Path, step: int) -> None:
+def test_moments_of_a_real_video(shared_dir: Path) -> None:
+    """At both ends of it, where the frames are in memory."""
     from features.centers import CenterConfig, track_center
     from features.poses import read_poses
 
-    folder = shared_dir / "data" / "openfield_dlc"
-    video = inspect_video(folder / "m3v1mp4.mp4")
-    centers = track_center(read_poses(folder / "m3v1mp4_dlc.csv"), CenterConfig(keypoints="tailbase"), video.fps)
-    n_frames, crop = 70, CropConfig(size_px=160, moments_s=(-0.2, 0, 0.2))
-    engine, frames = KeepingEngine(), list(iter_bgr_frames(video.path))
-    rows = FrameRows(
-        "m", video, centers, tiny_backbone(), crop, ExtractionSettings(step, batch_frames=8), lambda: engine
-    )
-    for _ in rows.batches(0):
-        pass
-    offset = round(0.2 * video.fps)
-    first, last = frames[: n_frames + offset], frames[-n_frames - offset :]
-    n_rows = len(range(0, n_frames, step))
-    shown = np.stack(engine.shown)
-    assert len(shown) == len(range(0, video.n_frames, step))
-    expected = by_hand(first, centers.xy_px, crop, (-offset, 0, offset), step, 32)
-    np.testing.assert_array_equal(shown[:n_rows], expected[:n_rows])
-    # The end: rows that lie whole in what was kept of it.
-    start = next(now for now in range(video.n_frames - n_frames, video.n_frames) if now % step == 0)
-    kept = by_hand(last, centers.xy_px[-len(last) :], crop, (-offset, 0, offset), 1, 32)
-    np.testing.assert_array_equal(shown[start // step :], kept[start - video.n_frames :: step])
+    folder, n = shared_dir / "data" / "mouse_arena", 40
+    video = inspect_video(folder / "arena_1.mp4")
+    centers = track_center(read_poses(folder / "arena_1_dlc.csv"), CenterConfig(keypoints="midbody"), video.fps)
+    crop, frames = CropConfig(size_px=110, moments_s=(-0.2, 0, 0.2)), iter_bgr_frames(video.path)
+    start, end = list(islice(frames, n)), list(deque(frames, maxlen=n))
+    at_start = by_hand(start, centers.xy_px[:n], crop, (-6, 0, 6), 1, 32)[: n - 6]
+    at_end = by_hand(end, centers.xy_px[-n:], crop, (-6, 0, 6), 1, 32)[6:]
+    for step in (1, 3):
+        engine = KeepingEngine()
+        settings = ExtractionSettings(step, batch_frames=8)
+        rows = FrameRows("m", video, centers, tiny_backbone(), crop, settings, lambda engine=engine: engine)
+        assert sum(len(batch) for batch in rows.batches(0)) == len(range(0, video.n_frames, step))
+        now = rows.spans[:, 0]
+        is_at_end = now >= video.n_frames - n + 6
+        shown = np.stack(engine.shown)
+        np.testing.assert_array_equal(shown[now < n - 6], at_start[::step])
+        np.testing.assert_array_equal(shown[is_at_end], at_end[now[is_at_end] - (video.n_frames - n + 6)])
 
 
 def test_a_lost_frame_is_said_of_every_row_that_shows_it(tmp_path: Path, frames: list[np.ndarray]) -> None:
@@ -156,12 +154,20 @@ def test_any_moments_of_any_video(
     frames = [np.full((9, 9, 3), 5 * number + np.arange(9)[:, None, None], np.uint8) for number in range(n_frames)]
     centers_xy_px = np.stack([np.full(n_frames, 4.0), np.arange(n_frames) % 9.0], axis=1)
     crop = CropConfig(size_px=8, moments_s=(-1, 0, 1), follow=follow)
-    crops = Crops(crop, tuple(offsets), centers_xy_px, step, first_row, 8, batch_rows)
+    wanted = np.arange(first_row * step, n_frames, step)
+    crops = Crops(crop, tuple(offsets), centers_xy_px, wanted, 8, batch_rows)
     batches = [batch for number, frame in enumerate(frames) for batch in crops.take(number, frame)]
     assert [len(batch) for batch in batches[:-1]] == [batch_rows] * (len(batches) - 1)
     expected = by_hand(frames, centers_xy_px, crop, offsets, step, 8)[first_row:]
     np.testing.assert_array_equal(np.concatenate(batches), expected)
     assert not any(crops.rows_at(n_frames))
+
+
+def test_a_few_frames_are_shown_as_the_network_sees_them(video: VideoInfo, frames: list[np.ndarray]) -> None:
+    centers_xy_px, chosen = wandering_centers(60).xy_px, np.array([0, 7, 8, 59])
+    shown = shown_pictures(video.path, NOW, video.fps, centers_xy_px, chosen, 32)
+    np.testing.assert_array_equal(shown, by_hand(frames, centers_xy_px, NOW, OFFSETS, 1, 32)[chosen])
+    assert len(shown_pictures(video.path, NOW, video.fps, centers_xy_px, chosen[:0], 32)) == 0
 
 
 def test_no_span_is_the_gray_crop(video: VideoInfo, frames: list[np.ndarray], tmp_path: Path) -> None:
