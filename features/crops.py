@@ -35,14 +35,18 @@ def crop_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int)
     top = math.ceil(y_px - size_px / 2)
     if left >= 0 and top >= 0 and left + size_px <= width and top + size_px <= height:
         return frame[top : top + size_px, left : left + size_px].copy()
-    return frame[_inside(top, size_px, height)[:, None], _inside(left, size_px, width)]
+    first_row, last_row = _nearest(top, height), _nearest(top + size_px - 1, height)
+    first_column, last_column = _nearest(left, width), _nearest(left + size_px - 1, width)
+    inside = frame[first_row : last_row + 1, first_column : last_column + 1]
+    above = min(max(first_row - top, 0), size_px - len(inside))
+    before = min(max(first_column - left, 0), size_px - inside.shape[1])
+    below, behind = size_px - len(inside) - above, size_px - inside.shape[1] - before
+    return cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
 
 
-def _inside(first: int, size_px: int, length: int) -> NDArray[np.int64]:
-    """Indices of a crop along one axis, those outside the frame moved onto its edge."""
-    # A far-away center would overflow int64; beyond one crop's width every index is the edge anyway.
-    first = min(max(first, -size_px), length)
-    return np.clip(np.arange(first, first + size_px), 0, length - 1)
+def _nearest(place: int, length: int) -> int:
+    """The index nearest to a place along an axis."""
+    return min(max(place, 0), length - 1)
 
 
 def resize_crop(crop: NDArray[np.uint8], input_px: int) -> NDArray[np.uint8]:

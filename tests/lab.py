@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipeline.config.migrations import SCHEMA
+
 N_FRAMES = 120
 BEHAVIORS = ("grooming", "rearing")
 
@@ -103,3 +105,18 @@ output_dir: {(folder / "runs").as_posix()}
         encoding="utf-8",
     )
     return path
+
+
+def of_schema_1(text: str) -> str:
+    """A run's config.yaml as it was written before schemas had numbers."""
+    head, execution = text.split("execution:\n")
+    features, crop = head.index("features:\n"), "  moments_s: []\n  follow: false\n"
+    stop = head.index("frame_step:")
+    listed = head[features:stop]
+    for later in (f"schema: {SCHEMA}\n", crop, listed):
+        assert later in head
+        head = head.replace(later, "", 1)
+    if "source: precomputed" in listed:
+        own = listed.partition("source: precomputed\n")[2]
+        head = head.replace("backbone:\n", f"backbone:\n  name: precomputed\n{own}", 1)
+    return head + "\n".join(line.strip() for line in execution.splitlines()) + "\n"

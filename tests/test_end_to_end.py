@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, f1_score
 from pipeline.command_line import main
 from pipeline.run_folder.run_dir import RunDir
 from tests.conftest import made_once, without_figures
-from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab, write_labels
+from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab, of_schema_1, write_labels
 
 pytestmark = pytest.mark.slow
 
@@ -138,9 +138,7 @@ def test_a_finished_run_is_the_same_run_with_other_folders_workers_and_words(fin
     config, run = finished
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
-    older = (copy / "config.yaml").read_text(encoding="utf-8").replace("schema: 2\n", "")
-    head, execution = older.split("execution:\n")
-    older = head + "\n".join(line.strip() for line in execution.splitlines()) + "\n"
+    older = of_schema_1((copy / "config.yaml").read_text(encoding="utf-8"))
     for text in (older, None):
         if text is not None:
             (copy / "config.yaml").write_text(text, encoding="utf-8")

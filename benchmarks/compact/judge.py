@@ -31,7 +31,8 @@ from features.cache.rows import cached_rows
 from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.sources.base import ExtractionSettings, RecordingFiles
-from features.sources.frames import FrameSource
+from features.sources.cropping import CropConfig
+from features.sources.frames import FrameSource, FrameSourceConfig
 from features.video.inspection import inspect_video
 from pipeline.annotations import read_annotation
 from pipeline.config.demo import DemoConfig
@@ -117,8 +118,8 @@ def probe(probe_set: ProbeSet, config: NetworkConfig, scratch: Path) -> list[dic
 
 
 def _embed(probe_set: ProbeSet, config: NetworkConfig, cache_dir: Path) -> list[Probed]:
-    settings = ExtractionSettings(crop_size_px=probe_set.crop_px, frame_step=probe_set.frame_step)
-    source = FrameSource(config, settings)
+    crop = CropConfig(size_px=probe_set.crop_px)
+    source = FrameSource(FrameSourceConfig(backbone=config, crop=crop), ExtractionSettings(probe_set.frame_step))
     cache_dir.mkdir(parents=True, exist_ok=True)
     caches, annotations, n_frames = {}, {}, {}
     for recording in read_recordings(probe_set.table):
@@ -127,7 +128,7 @@ def _embed(probe_set: ProbeSet, config: NetworkConfig, cache_dir: Path) -> list[
         video = inspect_video(recording.video_path)
         centers = track_center(read_poses(recording.pose_path), CenterConfig(), video.fps)
         files = RecordingFiles(recording.id, recording.video_path, probe_set.table.parent)
-        caches[recording.id] = cached_rows(source.rows_of(files, video.n_frames, video, centers), cache_dir)
+        (caches[recording.id],) = cached_rows([source.rows_of(files, video.n_frames, video, centers)], cache_dir)
         annotator = "A" if "A" in recording.annotation_paths else ""
         path = recording.annotation_paths[annotator]
         annotations[recording.id] = read_annotation(path, video.n_frames, video.fps)

@@ -1,6 +1,6 @@
 """The frozen networks that turn a crop into an embedding; one file and one line for each."""
 
-from features.backbones.base import BackboneConfig, ImageNetConfig, NetworkConfig
+from features.backbones.base import ImageNetConfig, NetworkConfig
 from features.backbones.compact import CompactConfig
 from features.backbones.inception_resnet_v2 import InceptionResNetV2Config
 from features.backbones.mobilenet_v2 import MobileNetV2Config
@@ -16,4 +16,4 @@ BACKBONES: dict[str, type[NetworkConfig]] = {
     "compact": CompactConfig,
 }
 
-__all__ = ["BACKBONES", "BackboneConfig", "ImageNetConfig", "NetworkConfig", "ResolvedBackbone", "resolve_backbone"]
+__all__ = ["BACKBONES", "ImageNetConfig", "NetworkConfig", "ResolvedBackbone", "resolve_backbone"]

@@ -13,17 +13,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class BackboneConfig(BaseModel):
-    """Where the embeddings of an experiment come from; the key ``name`` chooses the class."""
+class NetworkConfig(BaseModel):
+    """A network that runs on crops, chosen by ``name``; global average pooling makes any `input_px` possible."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-
-
-class NetworkConfig(BackboneConfig):
-    """A backbone that is a network and runs on crops; global average pooling makes any `input_px` possible."""
-
     weights: str = Field(description="`random` (seeded), or the path of a Keras weights file of this network.")
     input_px: int | None = Field(
         default=None,

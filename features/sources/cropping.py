@@ -114,9 +114,14 @@ class Crops:
             rows.append(range(self._count(first - 1), self._count(final)))
         return rows
 
-    def take(self, number: int, frame: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-        """Crop the next frame (height, width, 3), blue, green, red; yields batches (n, px, px, 3), RGB, when full."""
-        for channel, rows in enumerate(self.rows_at(number)):
+    def take(
+        self, number: int, frame: NDArray[np.uint8], rows_by_moment: Sequence[range]
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Crop the next frame (height, width, 3), blue, green, red, for the rows that `rows_at` gave.
+
+        Yields batches (n, px, px, 3), RGB, when they are full.
+        """
+        for channel, rows in enumerate(rows_by_moment):
             for row in rows:
                 center = self._centers_xy_px[number if self._crop.follow else self._frames[row]]
                 self._put(row, channel, crop_square(frame, center, self._crop.size_px))
@@ -153,11 +158,11 @@ def crop_video(path: Path, crops: Sequence[Crops]) -> Iterator[tuple[int, NDArra
         When the video can't be decoded.
     """
     for frame in iter_frames(path):
-        wanting = [i for i, each in enumerate(crops) if any(each.rows_at(frame.number))]
-        if wanting:
+        rows = [each.rows_at(frame.number) for each in crops]
+        if any(map(any, rows)):
             picture = frame.picture()
-            for i in wanting:
-                for batch in crops[i].take(frame.number, picture):
+            for i, rows_by_moment in enumerate(rows):
+                for batch in crops[i].take(frame.number, picture, rows_by_moment):
                     yield i, batch
 
 

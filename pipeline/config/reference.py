@@ -53,7 +53,8 @@ def reference() -> str:
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
     parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
     parts += [
-        _table(f"A source of `features` with `source: {name}`", source.config_class) for name, source in SOURCES.items()
+        _table(f"A source of `features` with `source: {name}`", source.config_class, "features.")
+        for name, source in SOURCES.items()
     ]
     parts += [_table(f"`head` with `name: {name}`", model, "head.") for name, model in HEADS.items()]
     return "\n".join(parts)
@@ -72,7 +73,7 @@ def _table(title: str, model: type[BaseModel], prefix: str = "") -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for key, field in model.model_fields.items():
-        if (prefix and key == "name") or key == "source":
+        if prefix and key in ("name", "source"):
             continue
         meaning = (field.description or "").replace("|", "\\|")
         yield f"| `{prefix}{key}` | {_type_text(field)} | {_default_text(field)} | {meaning} |"

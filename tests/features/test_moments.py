@@ -156,7 +156,7 @@ def test_any_moments_of_any_video(
     crop = CropConfig(size_px=8, moments_s=(-1, 0, 1), follow=follow)
     wanted = np.arange(first_row * step, n_frames, step)
     crops = Crops(crop, tuple(offsets), centers_xy_px, wanted, 8, batch_rows)
-    batches = [batch for number, frame in enumerate(frames) for batch in crops.take(number, frame)]
+    batches = [batch for i, frame in enumerate(frames) for batch in crops.take(i, frame, crops.rows_at(i))]
     assert [len(batch) for batch in batches[:-1]] == [batch_rows] * (len(batches) - 1)
     expected = by_hand(frames, centers_xy_px, crop, offsets, step, 8)[first_row:]
     np.testing.assert_array_equal(np.concatenate(batches), expected)

@@ -13,7 +13,6 @@ from common.errors import InputError
 from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
-from pipeline.config.migrations import SCHEMA
 from pipeline.config.schema import load_config
 from pipeline.prediction.trained_run import measured_scores, open_trained_run
 from pipeline.report.figures.catalog import draw_figures
@@ -21,7 +20,7 @@ from pipeline.report.words.summary import summarize
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
 from tests.conftest import made_once
-from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_poses, write_video
+from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, of_schema_1, write_poses, write_video
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
@@ -89,16 +88,7 @@ def test_a_run_of_an_older_rearview_predicts(lab, tmp_path):
     """Its config.yaml has no schema, its recipe lacks settings that came later, and knows one source."""
     run = without_cache(lab, tmp_path)
     text = (run / "config.yaml").read_text(encoding="utf-8")
-    for later in (
-        f"schema: {SCHEMA}\n",
-        "  moments_s: []\n  follow: false\n",
-        "features:\n- source: frames\n",
-        "  max_gap_s: 1.0\n",
-    ):
-        assert later in text
-        text = text.replace(later, "", 1)
-    head, execution = text.replace("  backbone:\n  crop:\n", "", 1).split("execution:\n")
-    older = head + "\n".join(line.strip() for line in execution.splitlines())
+    older = of_schema_1(text).replace("  max_gap_s: 1.0\n", "", 1)
     (run / "config.yaml").write_text(older, encoding="utf-8")
     for path in (run / "heads").glob("*/head.json"):
         header = json.loads(path.read_text(encoding="utf-8"))
