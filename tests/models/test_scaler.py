@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -52,3 +53,21 @@ def test_statistics_are_the_same_to_the_last_bit_however_little_is_read_at_once(
     assert [len(chunk) for chunk in rows.chunks(recordings[2])] == [13] * 6 + [12]
     piecewise = Scaler.fit(recordings)
     assert np.array_equal(piecewise.mean, whole.mean) and np.array_equal(piecewise.std, whole.std)
+
+
+def test_each_source_is_scaled_by_itself_and_weighs_as_much_as_any_other() -> None:
+    """A wide source in large units beside a narrow one in small ones."""
+    rng = np.random.default_rng(0)
+    wide, narrow = 100 * rng.normal(size=(2000, 60)), 0.01 * rng.normal(size=(2000, 4))
+    narrow[:, 3] *= 0.001
+    embeddings = np.concatenate([wide, narrow], axis=1).astype(np.float32)
+    scaler = Scaler.fit([embeddings], 1.0, (60, 4))
+    power = np.square(scaled_by(scaler, embeddings)).mean(axis=0)
+    np.testing.assert_allclose([power[:60].sum(), power[60:63].sum()], [32, 32 * 3 / 4], rtol=0.1)
+    # The floor is of its own source: the faint feature of the narrow one stays faint, the others don't.
+    assert power[63] < 1e-4
+    alone = Scaler.fit([embeddings[:, :60]], 1.0)
+    np.testing.assert_allclose(scaler.std[:60] / alone.std, np.sqrt(60 * 2 / 64), rtol=1e-6)
+    assert np.array_equal(Scaler.fit([embeddings], 1.0, (64,)).std, Scaler.fit([embeddings], 1.0).std)
+    with pytest.raises(ValueError, match="sources of"):
+        Scaler.fit([embeddings], 1.0, (60, 5))
