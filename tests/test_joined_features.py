@@ -59,6 +59,7 @@ def test_the_heads_learned_from_all_and_say_so(lab: Path) -> None:
     assert [facts["n_features"] for facts in metadata["recipe"]["features"]] == [1280, 1280, 5]
     page = run.report_path.read_text(encoding="utf-8")
     assert "mobilenet_v2 + mobilenet_v2 of three moments + precomputed" in page
+    assert "three moments (-0.2, 0, 0.2 s from the frame" in page and "each source is scaled by itself" in page
 
 
 def test_new_videos_are_predicted_from_all_sources(lab: Path, tmp_path: Path) -> None:

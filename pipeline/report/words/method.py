@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from common.suggestions import listing
+from pipeline.run_folder.features import source_facts
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run, section
 from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.agreement import RULES
@@ -15,8 +16,8 @@ _OBJECTIVES = {"mean": "the mean of frame F1 and bout F1 at IoU 0.5", "frame_f1"
 
 
 def method_words(run: Run) -> list[str]:
-    """Paragraphs on splits, protocol, post-processing, calibration, scores and intervals."""
-    how = [*_splits(run), *_postprocessing(run)]
+    """Paragraphs on features, splits, protocol, post-processing, calibration, scores and intervals."""
+    how = [*_features(run), *_splits(run), *_postprocessing(run)]
     if not run.subsets:
         return how
     return [
@@ -28,6 +29,29 @@ def method_words(run: Run) -> list[str]:
         "work only: for a rare behavior it is high whatever the model does.",
         *_bouts_and_intervals(run),
     ]
+
+
+def _features(run: Run) -> Iterator[str]:
+    facts = source_facts(run.provenance)
+    sources = []
+    for one in facts:
+        crop, width = section(one, "crop"), one.get("n_features")
+        if not crop:
+            sources.append(f"numbers that were computed elsewhere ({width} for each frame)")
+            continue
+        shown = f"a crop of {crop.get('size_px')} px around the animal"
+        if crop.get("moments_s"):
+            moments = ", ".join(f"{moment:g}" for moment in crop["moments_s"])
+            around = "its own position" if crop.get("follow") else "the animal’s position in that frame"
+            shown = (
+                f"the gray crops ({crop.get('size_px')} px) of three moments ({moments} s from the frame, each around "
+                f"{around}) as the red, green and blue of one picture"
+            )
+        sources.append(f"{shown}, by the frozen network {one.get('used')} ({width} numbers)")
+    if sources:
+        yield f"Features of each analysed frame: {'; '.join(sources)}." + (
+            " They are joined; each source is scaled by itself and weighs as much as any other." * (len(sources) > 1)
+        )
 
 
 def _splits(run: Run) -> Iterator[str]:
