@@ -12,6 +12,7 @@ from common.notes import Doubt
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, summarise
 from pipeline.films.film_strips import cut_film_strips
+from pipeline.films.network_views import cut_network_views
 from pipeline.report.html import write_report
 from pipeline.run_folder.finished import Stage, is_done_already
 from pipeline.run_folder.provenance import RunRecord, begin_provenance, bundle_metadata, describe_features
@@ -74,6 +75,8 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bo
     timelines = make_timelines(config, stage_one.recordings, stage_two, choices)
     result_notes = write_results(config, run, recordings, timelines, choices, stage_two.history)
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
+    views = config.feature_source().as_used(stage_one.described).views()
+    result_notes += cut_network_views(run, recordings, timelines.head, views, config.frame_step)
     record.stage_done("scores and tables", n_frames, uncalibrated=choices.uncalibrated())
 
     notes = [*model_labels(recordings), *notes_on(recordings), *stage_two.notes, *result_notes]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from features.engines import DEFAULT_ENGINE, Engines
+from features.sources.views import NetworkView
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 
@@ -161,6 +162,10 @@ class FeatureSource(ABC, Generic[Config]):
         InputError
             When weights can't be had.
         """
+
+    def view(self) -> NetworkView | None:
+        """What a network is shown of a video, as asked for; None where no network looks at one."""
+        return None
 
     def as_used(self, used: Mapping[str, Any]) -> Self:
         """The same source with what another run really used, as its ``described`` says."""

@@ -5,7 +5,6 @@ three color channels of one picture: what stands still is gray, and what moves h
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -164,26 +163,3 @@ def crop_video(path: Path, crops: Sequence[Crops]) -> Iterator[tuple[int, NDArra
             for i, rows_by_moment in enumerate(rows):
                 for batch in crops[i].take(frame.number, picture, rows_by_moment):
                     yield i, batch
-
-
-def shown_pictures(
-    path: Path,
-    crop: CropConfig,
-    fps: float,
-    centers_xy_px: NDArray[np.float64],
-    frames: NDArray[np.int64],
-    input_px: int,
-) -> NDArray[np.uint8]:
-    """What a network is shown of a few frames, shape (n_frames, input_px, input_px, 3), RGB, for people to look at.
-
-    Parameters as in `Crops`; the video is read up to the last frame that is needed. Frames of a video that ends before
-    are left out.
-
-    Raises
-    ------
-    UnreadableVideoError
-        When the video can't be decoded.
-    """
-    crops = Crops(crop, crop.offsets_frames(fps, path.name), centers_xy_px, frames, input_px, 1)
-    pictures = [batch[0] for _, batch in islice(crop_video(path, [crops]), len(frames))]
-    return np.stack(pictures) if pictures else np.empty((0, input_px, input_px, 3), dtype=np.uint8)

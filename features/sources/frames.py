@@ -35,6 +35,7 @@ from features.sources.base import (
     single_frames,
 )
 from features.sources.cropping import CropConfig, Crops, crop_video
+from features.sources.views import NetworkView
 from features.tracks import CenterTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 
@@ -112,6 +113,10 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
             "note": self.resolved.note,
             "crop": self.crop.model_dump(mode="json"),
         }
+
+    def view(self) -> NetworkView:
+        """The crop; no weights are looked for."""
+        return NetworkView(self.backbone.name, self.crop, self.backbone.network_input_px)
 
     def as_used(self, used: Mapping[str, Any]) -> Self:
         """A run that had to fall back to other weights or another network is followed."""

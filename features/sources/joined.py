@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import InputError
 from features.sources.base import FeatureRows, FeatureSource, Measured, Progress, RecordingFiles
+from features.sources.views import NetworkView
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
 
@@ -62,6 +63,11 @@ class JoinedSource:
     def described(self) -> list[dict[str, Any]]:
         """What is really used, for provenance: as ``FeatureSource.described``, and the name of the `source`."""
         return [{"source": member.config.source} | member.described() for member in self.members]
+
+    def views(self) -> list[NetworkView]:
+        """What the networks of those sources that have one are shown."""
+        found = (member.view() for member in self.members)
+        return [view for view in found if view is not None]
 
     def as_used(self, used: Sequence[Mapping[str, Any]]) -> "JoinedSource":
         """The same sources with what another run really used, as its ``described`` says."""

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from common.errors import InputError
 from common.files import write_text
+from features.sources.views import NetworkView
+from pipeline.audit.pictures import SeenRecording, seen_recordings
 from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
 from pipeline.commands.arguments import add_overrides, command_parser
@@ -49,7 +51,9 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     if config is not None and not audit.n_findings("error"):
         audit.general.extend(learning_findings(config, audit))
     write_audit_tables(audit, options.output)
-    page = write_audit_page(audit, options.output / "audit.html", str(options.config or "defaults"))
+    views = settings.source.views()
+    seen = seen_recordings(audit, views)
+    page = write_audit_page(audit, options.output / "audit.html", str(options.config or "defaults"), views, seen)
     console = Console()
     print_audit(audit, console)
     console.print(f"{verdict(audit)} All of it: {page}", soft_wrap=True, highlight=False)
@@ -105,8 +109,11 @@ def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings, 
     return table, replace(ReadingSettings.of(config), table_folder=table.parent), config
 
 
-def write_audit_page(audit: Audit, path: Path, experiment: str) -> Path:
+def write_audit_page(
+    audit: Audit, path: Path, experiment: str, views: Sequence[NetworkView], seen: Sequence[SeenRecording]
+) -> Path:
     """Write the page that a person reads; `experiment` names the settings it was made with."""
+    from pipeline.report.network_views import colors_in_words, view_table
     from pipeline.report.pages import render
 
     measured = [item.measured for item in audit.recordings if item.measured is not None]
@@ -119,9 +126,20 @@ def write_audit_page(audit: Audit, path: Path, experiment: str) -> Path:
         "seconds": sum(found.n_frames / found.fps for found in measured),
         "experiment": experiment,
         "few_on_animal": FEW_ON_ANIMAL,
+        "colors": colors_in_words(views),
+        "seen": [
+            {"recording": item.recording, "table": view_table(_heads(item), views, item.pictures)} for item in seen
+        ],
     }
     write_text(path, render("data_audit.html.j2", context))
     return path
+
+
+def _heads(item: SeenRecording) -> list[list[str]]:
+    return [
+        [f"{time_s:.1f} s"] + ([] if observed else ["not observed"])
+        for time_s, observed in zip(item.times_s, item.observed, strict=True)
+    ]
 
 
 def verdict(audit: Audit) -> str:

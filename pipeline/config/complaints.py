@@ -42,14 +42,15 @@ def _describe(item: Any, tree: Mapping[str, Any], fields: Sequence[Setting]) -> 
     if item["type"] == "missing":
         return f"the key {key} is missing"
     if item["type"].startswith("union_tag"):
-        owners = dict.fromkeys(owner for known, owner, _ in fields if known.startswith(f"{key}.") and owner)
+        place = key.rpartition(".")[2]
+        owners = dict.fromkeys(owner for known, owner, _ in fields if known.startswith(f"{place}.") and owner)
         wanted = ", ".join(f"'{owner}'" for owner in owners)
         found = item["ctx"].get("tag")
         choosing = item["ctx"]["discriminator"].strip("'")
         return f"{key}.{choosing} should be one of {wanted}" + (f"; found {found!r}" if found else "; it is missing")
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"{key} should have keys of its own below it (found {item['input']!r:.80})"
-    message = re.sub(r"^(Input|Value error,) ?", "", item["msg"])
+    message = re.sub(r"^(Input|Value error,) ?", "", item["msg"]).replace("a valid tuple", "a list")
     if item["loc"] and str(item["loc"][-1]).startswith("literal["):
         message += " or have keys of its own below it"
     given = item["input"]

@@ -6,7 +6,6 @@ scored have the model's bar alone. Pictures lie in the
 run's folder as `film_strips/<behavior>_<kind>_<rank>.jpg`, with `film_strips.csv` as their list.
 """
 
-import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,11 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from common.colors import GRID, INK, MUTED, behavior_colors
+from common.pictures import jpeg_bytes
 from features.crops import crop_square, resize_crop
 from features.video.files import UnreadableVideoError
 from features.video.reading import iter_frames
 from pipeline.dataset.load import CheckedRecording
-from pipeline.run_folder.film_strips import write_film_strips
+from pipeline.run_folder.pictures import write_film_strips
 from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
 from pipeline.runtime.progress import progress_bars
 from pipeline.scoring.bouts.choice import FilmStrip, choose_bouts, plan_strip
@@ -35,7 +35,6 @@ _GAP_PX, _LABEL_PX, _BAR_PX, _TEXT_PX = 4, 48, 6, 12
 _BAR_TOPS_PX = (THUMBNAIL_PX + 6, THUMBNAIL_PX + 19)
 _TIME_TOP_PX = _BAR_TOPS_PX[1] + _BAR_PX + 6
 STRIP_HEIGHT_PX = _TIME_TOP_PX + _TEXT_PX + 4
-_JPEG_QUALITY = 82
 _REPORT_EVERY_FRAMES = 250
 
 
@@ -274,7 +273,4 @@ def draw_strip(frames: Sequence[StripFrame], color: str) -> bytes:
                 draw.rectangle(box, fill=active_color if is_active else GRID)
         place = (left + THUMBNAIL_PX / 2, _TIME_TOP_PX)
         draw.text(place, f"{frame.time_s:.{n_decimals}f} s", INK if frame.is_inside else MUTED, font, anchor="ma")
-    stream = io.BytesIO()
-    # Full color resolution: halved, as is usual, it frays the bars and the small print.
-    picture.save(stream, format="jpeg", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
-    return stream.getvalue()
+    return jpeg_bytes(picture)

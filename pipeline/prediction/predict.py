@@ -23,6 +23,7 @@ from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
 from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
+from pipeline.films.network_views import cut_network_views
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, measured_scores, source_as_trained
 from pipeline.report.html import write_report
@@ -155,7 +156,9 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     timelines = make_timelines(config, outcome.embedded, stage_two, choices)
     checked = [item.checked for item in outcome.embedded]
     notes = write_results(config, run, checked, timelines, choices, stage_two.history)
-    notes += cut_film_strips(run, checked, [*map(_as_scored, timelines.head)], config.crop.size_px)
+    as_scored = [*map(_as_scored, timelines.head)]
+    notes += cut_film_strips(run, checked, as_scored, config.crop.size_px)
+    notes += cut_network_views(run, checked, as_scored, source.views(), config.frame_step)
     record.finish(
         [*trained.version_notes(), *notes_on(checked), *outcome.notes, *notes],
         uncalibrated=choices.uncalibrated(),

@@ -19,6 +19,7 @@ from pipeline.report.figures.catalog import draw_figures
 from pipeline.report.figures.scores import VARIANT_WORDS
 from pipeline.report.figures.statistics import GROUP_MEASURES
 from pipeline.report.figures.style import FigureFile
+from pipeline.report.network_views import views_of_run
 from pipeline.report.pages import render
 from pipeline.report.prediction import found_in, summary_by_recording
 from pipeline.report.recompute import recompute_scores
@@ -48,6 +49,7 @@ _SECTIONS = {
     "agreement": "Human agreement",
     "rasters": "Rasters",
     "strips": "Film strips",
+    "views": "What the network sees",
     "statistics": "Publication statistics",
     "groups": "Groups",
     "protocol": "Protocols compared",
@@ -128,6 +130,7 @@ def _context(run: Run) -> dict[str, Any]:
         "calibration": calibration_lines(run),
         "agreement": agreement_tables(run),
         "strips": strip_groups(run),
+        "views": views_of_run(run),
         "statistics": {name: statistics_lines(run, name) for name in run.behaviors},
         "statistics_agreement": {name: statistics_agreement_lines(run, name) for name in run.behaviors},
         "statistic_words": STATISTIC_WORDS,
@@ -167,6 +170,7 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "agreement": context["agreement"],
         "rasters": context["rasters"],
         "strips": context["strips"],
+        "views": context["views"],
         "statistics": tables.statistics or tables.statistics_agreement,
         "groups": tables.groups,
         "protocol": tables.protocol,

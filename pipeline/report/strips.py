@@ -1,10 +1,9 @@
 """Film strips on the page: the best and the worst bouts, embedded."""
 
-import base64
-
+from common.pictures import data_uri
 from common.tables import Row
 from common.wording import ratio
-from pipeline.run_folder.film_strips import read_film_strips
+from pipeline.run_folder.pictures import read_film_strips
 from pipeline.run_folder.reading import Run
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.whole_files import read_required
@@ -46,5 +45,4 @@ def _picture(run: Run, strip: FilmStrip) -> Row:
     words += f", mean probability {ratio(strip.mean_probability)}"
     if strip.iou is not None:
         words += f", IoU {ratio(strip.iou)}"
-    image = f"data:image/jpeg;base64,{base64.b64encode(content).decode('ascii')}"
-    return {"caption": words, "image": image, "file": strip.file}
+    return {"caption": words, "image": data_uri(content), "file": strip.file}

@@ -20,6 +20,7 @@ from pipeline.run_folder.run_dir import (
     PROTOCOL_PREDICTIONS,
     STRIP_PICTURES,
     UNCALIBRATED_PREDICTIONS,
+    VIEW_PICTURES,
     RunDir,
 )
 from pipeline.run_folder.whole_files import read_optional, read_required
@@ -238,16 +239,30 @@ FILM_STRIPS = Table(
     (number, "start_s stop_s mean_probability iou"),
     (text, "frames_shown file"),
 )
+NETWORK_VIEWS = Table(
+    "network_views.csv",
+    (whole, "row column"),
+    (text, "network"),
+    (whole, "size_px"),
+    (text, "moments_s"),
+    (truth, "follow"),
+    (whole, "input_px"),
+    (text, "behavior said_by recording"),
+    (whole, "frame"),
+    (number, "time_s"),
+    (text, "file"),
+)
 
 # What the results of a run consist of: all is written anew by each attempt. Scores come first, for a folder with
 # scores has all that they came from.
 RESULT_TABLES = (
     SCORES, BASELINE_SCORES, PROTOCOL_SCORES, PROTOCOL, BOUT_SCORES, INTERVALS, CALIBRATION, RECORDING_STATISTICS,
     STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT, SUMMARY, TRAINING, CHOICES, RECORDINGS, FILM_STRIPS,
+    NETWORK_VIEWS,
 )  # fmt: skip
 RESULT_FOLDERS = (
     PREDICTIONS, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
-    ANNOTATORS, STRIP_PICTURES, FIGURES,
+    ANNOTATORS, STRIP_PICTURES, VIEW_PICTURES, FIGURES,
 )  # fmt: skip
 
 FILES_IN_WORDS = {
@@ -268,6 +283,7 @@ FILES_IN_WORDS = {
     PROTOCOL.file: "by how much the published protocol flatters",
     PROTOCOL_SCORES.file: "scores by the published protocol",
     FILM_STRIPS.file: "the bouts shown as film strips",
+    NETWORK_VIEWS.file: "the frames shown as the networks see them",
     RECORDINGS.file: "the recordings",
     TRAINING.file: "loss and validation scores, epoch by epoch",
     "provenance.json": "versions, machine, seconds, weights",
@@ -284,5 +300,6 @@ FOLDERS_IN_WORDS = {
     PROTOCOL_PREDICTIONS: "probabilities by the published protocol",
     HEADS: "trained heads, to be used on new videos",
     STRIP_PICTURES: "film strips of single bouts",
+    VIEW_PICTURES: "what the networks are shown of some frames",
     FIGURES: "every figure as PNG and SVG, with the numbers behind it as CSV",
 }

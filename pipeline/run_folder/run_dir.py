@@ -49,6 +49,7 @@ BOUTS = "bouts"
 CENTERS = "centers"
 HEADS = "heads"
 STRIP_PICTURES = "film_strips"
+VIEW_PICTURES = "network_views"
 FIGURES = "figures"
 
 

@@ -22,7 +22,7 @@ from features.crops import crop_square, resize_crop
 from features.engines import ENGINES, Engines
 from features.sources import cropping, open_sources
 from features.sources.base import ExtractionSettings, RecordingFiles
-from features.sources.cropping import CropConfig, Crops, shown_pictures
+from features.sources.cropping import CropConfig, Crops
 from features.sources.frames import FrameRows, FrameSource, FrameSourceConfig, recipe_for
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
@@ -161,13 +161,6 @@ def test_any_moments_of_any_video(
     expected = by_hand(frames, centers_xy_px, crop, offsets, step, 8)[first_row:]
     np.testing.assert_array_equal(np.concatenate(batches), expected)
     assert not any(crops.rows_at(n_frames))
-
-
-def test_a_few_frames_are_shown_as_the_network_sees_them(video: VideoInfo, frames: list[np.ndarray]) -> None:
-    centers_xy_px, chosen = wandering_centers(60).xy_px, np.array([0, 7, 8, 59])
-    shown = shown_pictures(video.path, NOW, video.fps, centers_xy_px, chosen, 32)
-    np.testing.assert_array_equal(shown, by_hand(frames, centers_xy_px, NOW, OFFSETS, 1, 32)[chosen])
-    assert len(shown_pictures(video.path, NOW, video.fps, centers_xy_px, chosen[:0], 32)) == 0
 
 
 def test_no_span_is_the_gray_crop(video: VideoInfo, frames: list[np.ndarray], tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """How figures look and how they are kept: colors, sizes, PNG and SVG with the same bytes every time."""
 
-import base64
 import io
 import math
 import warnings
@@ -18,6 +17,7 @@ from PIL import Image
 
 from common.colors import GRID, INK, MUTED
 from common.files import write_bytes
+from common.pictures import data_uri
 from common.tables import Row, write_table
 
 # Marks and lines tell subsets apart, colors behaviors: neither is needed to read the other.
@@ -201,7 +201,7 @@ def save_figure(drawing: Drawing, folder: Path, name: str, title: str, caption: 
         content[kind] = _lighter(stream) if kind == "png" else stream.getvalue()
         write_bytes(folder / f"{name}.{kind}", content[kind])
     mime = "image/svg+xml" if embed == "svg" else "image/png"
-    return FigureFile(name, title, caption, f"data:{mime};base64,{base64.b64encode(content[embed]).decode('ascii')}")
+    return FigureFile(name, title, caption, data_uri(content[embed], mime))
 
 
 def _arrange(figure: Figure) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from features.video import inspection as video_module
+from pipeline.audit import pictures as pictures_module
 from pipeline.command_line import main
 from pipeline.commands.audit import run_audit_command
 from pipeline.config.schema import load_config
@@ -247,6 +248,19 @@ def test_embeddings_computed_elsewhere_are_audited_without_a_video(in_folder: Pa
     audited = Audited(in_folder, "--config", str(config_path))
     assert audited.rows["r0"]["n_frames"] == str(N_FRAMES) and audited.said_of("r0", "error") == ""
     assert "115 frames" in audited.said_of("r1", "error")
+    assert "What the network sees" not in audited.page
+
+
+def test_the_page_shows_what_the_networks_would_see(in_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    config_path = make_video_lab(in_folder, n_train=3)
+    write_poses(in_folder / "v1_dlc.csv", N_FRAMES - 1)
+    monkeypatch.setattr(pictures_module, "MOST_RECORDINGS", 2)
+    moments = "features=[frames, {source: frames, crop: {moments_s: [-0.2, 0, 0.2]}}]"
+    page = Audited(in_folder, str(config_path), "--set", moments).page
+    assert page.count("data:image/jpeg") == 2 * 4, "v1 does not fit together, and v2 is one too many"
+    assert "mobilenet_v2: −0.2 s, now, 0.2 s" in page and page.count("Red is the picture 0.2 s before") == 1
+    page = Audited(in_folder, "recordings.csv").page
+    assert page.count("data:image/jpeg") == 4 and "compact: the frame" in page and "Red is" not in page
 
 
 def test_poses_of_another_size_and_unsure_poses_are_told(in_folder: Path):

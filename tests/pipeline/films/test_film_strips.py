@@ -23,7 +23,7 @@ from pipeline.films.film_strips import (
     strip_width_px,
 )
 from pipeline.run_folder.contents import FILM_STRIPS
-from pipeline.run_folder.film_strips import read_film_strips, write_film_strips
+from pipeline.run_folder.pictures import read_film_strips, write_film_strips
 from pipeline.run_folder.run_dir import STRIP_PICTURES, RunDir
 from pipeline.scoring.bouts.choice import SURE_PROBABILITY, BoutChoice, choose_bouts, frames_to_show, plan_strip
 from pipeline.scoring.bouts.metrics import bout_counts

@@ -201,6 +201,11 @@ def test_predicted_bouts_are_shown_as_film_strips(lab, tmp_path):
         assert span in [(bout["behavior"], bout["start_frame"], bout["stop_frame"]) for bout in bouts]
     page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert page.count('<figure class="strip">') == len(strips)
+    shown = rows_of(tmp_path / "new" / "network_views.csv")
+    assert {row["recording"] for row in shown} == {"neu_ü"}
+    assert page.count('alt="What mobilenet_v2 sees.') == len(shown) > 0
+    page = (lab / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
+    assert page.count('alt="What mobilenet_v2 sees.') == len(rows_of(lab / "runs" / "tiny" / "network_views.csv")) > 0
 
 
 def test_the_summary_is_the_predictions_summed_up(lab, tmp_path):
@@ -308,7 +313,8 @@ def test_no_damage_of_a_run_is_used(lab, tmp_path):
     shutil.copytree(lab / "runs" / "tiny", run)
     chance = np.random.default_rng(3)
     needed = [*run.glob("heads/*/*"), *(path for path in run.iterdir() if path.suffix in {".csv", ".json", ".yaml"})]
-    needed.remove(run / "film_strips.csv")
+    for of_the_page in ("film_strips.csv", "network_views.csv"):
+        needed.remove(run / of_the_page)
     for path in needed:
         whole = path.read_bytes()
         position = int(chance.integers(len(whole)))

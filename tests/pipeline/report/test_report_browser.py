@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pipeline.report.html import write_report
-from pipeline.run_folder.film_strips import write_film_strips
+from pipeline.run_folder.pictures import write_film_strips
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.bouts.choice import FilmStrip
 from tests.browser import BROWSER, needs_browser

@@ -12,7 +12,7 @@ from pipeline.report.figures.rasters import draw_raster
 from pipeline.report.figures.style import figure_style
 from pipeline.report.html import write_report
 from pipeline.report.score_tables import harm_done, score_lines
-from pipeline.run_folder.film_strips import write_film_strips
+from pipeline.run_folder.pictures import write_film_strips
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import Tables
