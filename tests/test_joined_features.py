@@ -45,6 +45,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_source_more_is_all_that_is_extracted(lab: Path) -> None:
     caches = list_caches(lab / "cache")
     assert sorted(row.n_features for row in caches) == [5] * 4 + [1280] * 8
+    assert sum(row.backbone == "mobilenet_v2 of three moments" for row in caches) == 4
     provenance = json.loads((lab / "runs" / "tiny" / "provenance.json").read_text(encoding="utf-8"))
     # The frames were cached before, by the same experiment without the others.
     assert next(s["n_frames"] for s in provenance["stages"] if s["stage"] == "features") == 2 * 4 * N_FRAMES

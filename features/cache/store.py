@@ -280,7 +280,8 @@ def _row(path: Path) -> CacheRow:
             with h5py.File(path, "r") as file:
                 told, (n_frames, n_features) = dict(file.attrs), file["embeddings"].shape
             state = "complete" if bool(told["complete"]) else "damaged"
-        backbone = str(json.loads(str(told["recipe"]))["backbone"]["name"])
+        recipe = json.loads(str(told["recipe"]))
+        backbone = str(recipe["backbone"]["name"]) + " of three moments" * ("moments_frames" in recipe.get("crop", {}))
         names = str(told["recording"]), backbone
         return CacheRow(*names, n_frames, n_features, size_mb, state, str(told["fingerprint"]), path)
     except _DAMAGE:

@@ -14,6 +14,8 @@ from pipeline.starter.poses import PoseAdvice
 
 LEAST_INDIVIDUALS = 3
 _USUAL_FPS = 30.0
+_LEAST_FPS = 5.0
+"""Below it, moments 0.2 s apart are no whole frame apart."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def starter_yaml(facts: StarterFacts) -> str:
         least=LEAST_INDIVIDUALS,
         lack=_lack_of_individuals(facts, kept),
         frame_step=round(facts.fps / _USUAL_FPS),
+        least_fps=_LEAST_FPS,
         min_bout_s=_min_bout_s(facts),
     )
 

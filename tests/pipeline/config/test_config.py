@@ -27,7 +27,8 @@ def test_shipped_experiments_are_valid_and_run_anywhere(path: Path):
     config = load_config(path)
     assert config.name == path.stem
     assert config.recordings == "demo"
-    assert config.backbone.weights_if_unavailable == "compact"
+    for source in config.filled_sources():
+        assert source.backbone.shipped_weights() or source.backbone.weights_if_unavailable == "compact"
     assert config.training.learning_rate == 1e-3 and config.training.patience == 5 and config.training.epochs == 50
 
 
