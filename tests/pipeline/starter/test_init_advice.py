@@ -211,6 +211,18 @@ def test_the_shortest_bout_of_the_starter_lets_the_humans_own_bouts_through(tmp_
     assert shortest(5, fps=0.0) == 0.5
 
 
+def test_the_starter_shows_movement_where_frames_lie_close_enough(tmp_path: Path):
+    def moments_s(fps: float) -> list[tuple[float, ...]]:
+        path = tmp_path / "starter.yaml"
+        path.write_text(starter_yaml(StarterFacts("x", "r.csv", fps=fps)), encoding="utf-8")
+        sources = load_config(path).filled_sources()
+        assert {source.crop.size_px for source in sources} == {160}
+        return [source.crop.moments_s for source in sources]
+
+    assert moments_s(30.0) == moments_s(0.0) == [(), (-0.2, 0.0, 0.2)]
+    assert moments_s(4.0) == [()]
+
+
 def test_one_bout_in_twenty_is_no_longer_than_the_short_length():
     bouts = tuple(Bout("rear", 100 * i, 100 * i + i + 1) for i in range(40))
     events = EventList(Path("b.csv"), "bout_csv", ("rear",), bouts, LabelSpan(4000, False, "b.csv"))
