@@ -25,6 +25,12 @@ def crop_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int)
     ValueError
         When the center is NaN or infinite, or the size is not positive.
     """
+    square = view_square(frame, center_xy_px, size_px)
+    return square.copy() if np.may_share_memory(square, frame) else square
+
+
+def view_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int) -> NDArray[np.uint8]:
+    """As `crop_square`, but a view of the frame where the square lies inside of it."""
     x_px, y_px = (float(value) for value in np.asarray(center_xy_px, dtype=np.float64))
     if not (math.isfinite(x_px) and math.isfinite(y_px)):
         raise ValueError(f"the center of a crop must be finite, got ({x_px}, {y_px})")
@@ -33,11 +39,11 @@ def crop_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int)
     height, width = frame.shape[:2]
     left = math.ceil(x_px - size_px / 2)
     top = math.ceil(y_px - size_px / 2)
-    if left >= 0 and top >= 0 and left + size_px <= width and top + size_px <= height:
-        return frame[top : top + size_px, left : left + size_px].copy()
     first_row, last_row = _nearest(top, height), _nearest(top + size_px - 1, height)
     first_column, last_column = _nearest(left, width), _nearest(left + size_px - 1, width)
     inside = frame[first_row : last_row + 1, first_column : last_column + 1]
+    if inside.shape[:2] == (size_px, size_px):
+        return inside
     above = min(max(first_row - top, 0), size_px - len(inside))
     before = min(max(first_column - left, 0), size_px - inside.shape[1])
     below, behind = size_px - len(inside) - above, size_px - inside.shape[1] - before

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from common.errors import InputError
-from features.crops import crop_square, resize_crop
+from features.crops import resize_crop, view_square
 from features.video.reading import iter_frames
 
 MOST_S = 10.0
@@ -123,7 +123,7 @@ class Crops:
         for channel, rows in enumerate(rows_by_moment):
             for row in rows:
                 center = self._centers_xy_px[number if self._crop.follow else self._frames[row]]
-                self._put(row, channel, crop_square(frame, center, self._crop.size_px))
+                self._put(row, channel, view_square(frame, center, self._crop.size_px))
         is_last = number >= len(self._centers_xy_px) - 1
         n_done = len(self._frames) if is_last else self._count(number - max(self._offsets))
         for batch in sorted(self._waiting):
