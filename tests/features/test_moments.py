@@ -268,6 +268,17 @@ def test_sources_that_were_cut_off_go_on_where_each_stopped(
             np.testing.assert_array_equal(one.observed, other.observed)
 
 
+def test_sources_that_turn_out_to_be_the_same_share_a_cache(
+    video: VideoInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = MeanEngine()
+    closer = NOW.model_copy(update={"moments_s": tuple(0.99 * moment for moment in NOW.moments_s)})
+    source, _ = joined([NOW, CROP, closer], engine, monkeypatch)
+    first, other, again = cached_rows(rows_of(source, video), tmp_path)
+    assert first.path == again.path != other.path
+    assert engine.n_calls == 8  # 30 rows of two.
+
+
 def test_sources_of_one_network_share_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
 
