@@ -57,7 +57,8 @@ def cached_rows(
             cache_dir.mkdir(parents=True, exist_ok=True)
         with _turns(missing, cache_dir):
             # Another process may have finished some while this one waited.
-            _make([each for each in missing if find_rows(each, cache_dir) is None], cache_dir, progress)
+            missing = [each for each in missing if find_rows(each, cache_dir) is None]
+            _make(missing, cache_dir, progress)
             caches = [cached or find_rows(each, cache_dir) for each, cached in zip(rows, caches, strict=True)]
     found = [cached for cached in caches if cached is not None]
     if len(found) < len(rows):
