@@ -49,9 +49,14 @@ def _features(run: Run) -> Iterator[str]:
             )
         sources.append(f"{shown}, by the frozen network {one.get('used')} ({width} numbers)")
     if sources:
-        yield f"Features of each analysed frame: {'; '.join(sources)}." + (
-            " They are joined; each source is scaled by itself and weighs as much as any other." * (len(sources) > 1)
-        )
+        said = f"Features of each analysed frame: {'; '.join(sources)}."
+        if len(sources) > 1:
+            is_scaled = section(run.config, "training").get("standardize", True)
+            scaled = (
+                "; each source is scaled by itself and weighs as much as any other" if is_scaled else ", as they are"
+            )
+            said += f" They are joined{scaled}."
+        yield said
 
 
 def _splits(run: Run) -> Iterator[str]:

@@ -210,3 +210,17 @@ def test_an_older_run_of_one_network_tells_its_crop(tmp_path):
     run = dataclasses.replace(run, provenance=provenance | {"backbone": backbone})
     assert "a crop of 160 px around the animal, by the frozen network resnet50v2 (2048 numbers)" in method_words(run)[0]
     assert ("Features 1: crop", "size_px: 160") in provenance_rows(run)
+
+
+@pytest.mark.parametrize(
+    ("standardize", "said"), [(True, "scaled by itself"), (False, "They are joined, as they are.")]
+)
+def test_joined_sources_are_called_scaled_where_they_were(tmp_path, standardize, said):
+    run = read_run(make_run(tmp_path / "run"))
+    sources = [*run.provenance["features"], {"source": "precomputed", "used": "precomputed", "n_features": 3}]
+    run = dataclasses.replace(
+        run,
+        config={**run.config, "training": {"standardize": standardize}},
+        provenance={**run.provenance, "features": sources},
+    )
+    assert said in method_words(run)[0]
