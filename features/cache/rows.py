@@ -49,13 +49,16 @@ def cached_rows(
         When the recording's files can't be read as before, or the folder can't be written (read-only, disk full).
     """
     caches = [find_rows(each, cache_dir) for each in rows]
-    missing = [each for each, cached in zip(rows, caches, strict=True) if cached is None]
+    # By their paths: sources that turn out to be the same (one fell back to another's network) share a cache.
+    by_path = {_path_of(each, cache_dir): each for each, cached in zip(rows, caches, strict=True) if cached is None}
+    missing = list(by_path.values())
     if missing:
         with writing_to(cache_dir):
             cache_dir.mkdir(parents=True, exist_ok=True)
         with _turns(missing, cache_dir):
             # Another process may have finished some while this one waited.
-            _make([each for each in missing if find_rows(each, cache_dir) is None], cache_dir, progress)
+            missing = [each for each in missing if find_rows(each, cache_dir) is None]
+            _make(missing, cache_dir, progress)
             caches = [cached or find_rows(each, cache_dir) for each, cached in zip(rows, caches, strict=True)]
     found = [cached for cached in caches if cached is not None]
     if len(found) < len(rows):

@@ -20,6 +20,7 @@ from common.errors import InputError
 from features.backbones import BACKBONES
 from features.backbones.base import ImageNetConfig, NetworkConfig
 from features.backbones.compact import CompactConfig
+from features.backbones.download import find_published
 from features.backbones.resolve import ResolvedBackbone, resolve_backbone
 from features.cache.store import CACHE_VERSION
 from features.engines import DEFAULT_ENGINE, Engine
@@ -129,6 +130,10 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
             else:
                 # Predictions by another network than the heads know would be noise.
                 backbone = backbone.model_copy(update={"weights_if_unavailable": "error"})
+                published = find_published(backbone.published_weights()) if backbone.shipped_weights() else None
+                if published is not None and published.name == used["weights"]:
+                    # The run is older than the shipped weights, which are rounded.
+                    backbone = backbone.model_copy(update={"weights": str(published)})
         return type(self)(self.config.model_copy(update={"backbone": backbone}), self.settings, self._engines)
 
     def identity(self) -> dict[str, Any]:

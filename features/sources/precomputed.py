@@ -96,7 +96,7 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
             raise InputError(
                 "The source `precomputed` takes features from the files in the column `video` of the recordings "
                 "table, which do not tell the frame rate. Add `fps:` to it below `features:`, or a column `fps` to "
-                "the table."
+                "the table. If that column names videos, add `files:` instead, the paths of the features."
             )
         return Measured(count_precomputed_frames(path), fps, (hash_precomputed(path),))
 

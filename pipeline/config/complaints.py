@@ -67,7 +67,8 @@ def _describe_unknown(key: str, tree: Mapping[str, Any], fields: Sequence[Settin
     usable = [known for known, owner, _ in fields if owner in ("", owner_chosen) or known.startswith("features.")]
     others = [owner for known, owner, _ in fields if known == key]
     if others:
-        return f"unknown key {key}: it belongs to {' and '.join(others)}, not to {owner_chosen}"
+        not_to = f", not to {owner_chosen}" if owner_chosen else ""
+        return f"unknown key {key}: it belongs to {' and '.join(others)}{not_to}"
     near = difflib.get_close_matches(key, usable, n=1, cutoff=0.6)
     near = [known for known in usable if known.rpartition(".")[2] == last] or near
     hint = f" (did you mean {' or '.join(near[:3])}?)" if near else "; experiments/README.md lists all keys"
@@ -81,8 +82,9 @@ def _yaml_keys(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]
     for position, part in enumerate(loc):
         if isinstance(node, Mapping) and part in node:
             node = node[part]
-        elif isinstance(node, list) and isinstance(part, int):
-            node = node[part] if part < len(node) else None
+        elif isinstance(part, int):
+            # One source, or one name, may stand there without the list around it.
+            node = node[part] if isinstance(node, list) and part < len(node) else node
             continue
         elif position < len(loc) - 1 or (isinstance(part, str) and part.startswith(_UNION_TAGS)):
             continue

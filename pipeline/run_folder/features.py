@@ -21,9 +21,15 @@ def source_facts(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"source": "frames", **backbone, "crop": dict(section(tree, "crop"))}]
 
 
+def used_features(run: Run) -> list[dict[str, Any]]:
+    """What a run says of each source that it used; [] where it says nothing."""
+    # The provenance of older runs doesn't tell the crop, which was the experiment's.
+    return source_facts({"crop": section(run.config, "crop"), **run.provenance})
+
+
 def features_in_words(run: Run) -> str:
     """The networks that features come from, such as `compact + compact of three moments`; "" where nothing is said."""
-    facts = source_facts(run.provenance)
+    facts = used_features(run)
     if not facts:
         return setting(section(run.config, "backbone").get("name") or "")
     words = []

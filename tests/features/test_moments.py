@@ -248,6 +248,24 @@ def test_a_further_source_makes_its_own_rows_alone(
     assert (engine.n_calls, len(decoded)) == (4, 1)
 
 
+def test_rows_that_another_process_made_meanwhile_are_not_counted(
+    video: VideoInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, _ = joined([CROP], MeanEngine(), monkeypatch)
+    source, _ = joined([CROP, NOW], MeanEngine(), monkeypatch)
+    take_turn = cache_rows._take_turn
+
+    def wait(path: Path, recording: str) -> Any:
+        monkeypatch.setattr(cache_rows, "_take_turn", take_turn)
+        cached_rows(rows_of(other, video), tmp_path)
+        return take_turn(path, recording)
+
+    monkeypatch.setattr(cache_rows, "_take_turn", wait)
+    told: list[tuple[int, int]] = []
+    assert len(cached_rows(rows_of(source, video), tmp_path, lambda done, total: told.append((done, total)))) == 2
+    assert (told[0], told[-1]) == ((0, 30), (30, 30))
+
+
 def test_sources_that_were_cut_off_go_on_where_each_stopped(
     video: VideoInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +284,17 @@ def test_sources_that_were_cut_off_go_on_where_each_stopped(
         for one, other in zip(whole, resumed, strict=True):
             np.testing.assert_array_equal(one.embeddings, other.embeddings)
             np.testing.assert_array_equal(one.observed, other.observed)
+
+
+def test_sources_that_turn_out_to_be_the_same_share_a_cache(
+    video: VideoInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = MeanEngine()
+    closer = NOW.model_copy(update={"moments_s": tuple(0.99 * moment for moment in NOW.moments_s)})
+    source, _ = joined([NOW, CROP, closer], engine, monkeypatch)
+    first, other, again = cached_rows(rows_of(source, video), tmp_path)
+    assert first.path == again.path != other.path
+    assert engine.n_calls == 8  # 30 rows of two.
 
 
 def test_sources_of_one_network_share_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:

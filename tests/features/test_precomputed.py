@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from features.cache.rows import cached_rows
 from features.cache.store import fingerprint, verify_caches
-from features.sources.precomputed import PrecomputedRows, count_precomputed_frames
+from features.sources import open_sources
+from features.sources.base import ExtractionSettings, RecordingFiles
+from features.sources.precomputed import PrecomputedConfig, PrecomputedRows, count_precomputed_frames
 from tests.damage import damaged, fuzzed, read_or_refused
 
 N_FRAMES = 31
@@ -232,6 +234,12 @@ def test_import_into_a_folder_that_cannot_be_made_is_told(tmp_path: Path, embedd
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can't be written"):
         cached_rows([rows_of(save(tmp_path, "npy", a=embeddings), N_FRAMES, 1)], tmp_path / "file" / "cache")
+
+
+def test_where_the_table_names_videos_a_source_without_files_says_so(tmp_path: Path) -> None:
+    source = open_sources([PrecomputedConfig()], ExtractionSettings())
+    with pytest.raises(InputError, match="names videos, add `files:`"):
+        source.measure(RecordingFiles("m1", tmp_path / "m1.avi", tmp_path), tmp_path)
 
 
 @pytest.mark.shared

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from common.files import sha256_of
 from features.backbones import compact, mobilenet_v2, resolve, resolve_backbone
 from features.backbones.base import NetworkConfig, PublishedWeights
 from features.backbones.build import build_model
@@ -16,6 +17,10 @@ from features.backbones.mobilenet_v2 import MobileNetV2Config
 from features.centers import CenterConfig, track_center
 from features.crops import crop_square, resize_crop
 from features.poses import read_poses
+from features.sources import open_sources
+from features.sources.base import ExtractionSettings
+from features.sources.cropping import CropConfig
+from features.sources.frames import FrameSourceConfig
 from features.video.reading import iter_bgr_frames
 
 CROP_PX, STEP_FRAMES = 110, 200
@@ -57,6 +62,18 @@ def test_shipped_file_is_small_and_used_only_when_asked_for(config: NetworkConfi
     assert path is not None and path.stat().st_size <= 3_000_000
     assert config.model_copy(update={"weights": "random"}).shipped_weights() is None
     assert config.model_copy(update={"weights": str(path)}).shipped_weights() is None
+
+
+def test_a_run_that_is_older_than_the_shipped_weights_is_followed(tmp_path, monkeypatch) -> None:
+    config = MobileNetV2Config(alpha=0.35)
+    (path := tmp_path / "models" / config.published_weights().file_name).parent.mkdir()
+    path.write_bytes(b"as Keras publishes them")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    source = open_sources([FrameSourceConfig(backbone=config, crop=CropConfig())], ExtractionSettings())
+    older = {"used": "mobilenet_v2", "weights": path.name, "weights_sha256": sha256_of(path)}
+    for used in (older, source.described()[0]):
+        (followed,) = source.as_used([used]).described()
+        assert {key: followed[key] for key in older} == {key: used[key] for key in older}
 
 
 @pytest.mark.parametrize("damage", ["flipped bit", "missing"])

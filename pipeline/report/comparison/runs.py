@@ -18,7 +18,7 @@ from pipeline.report.comparison.pairs import (
 )
 from pipeline.report.comparison.scores import RANKED_SUBSETS, ScoreValue, Standing, find_standing, score_values
 from pipeline.report.comparison.thesis import ThesisBlock, thesis_blocks
-from pipeline.run_folder.features import source_facts
+from pipeline.run_folder.features import used_features
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 
 KEY = ("behavior", "subset", "run", "score")
@@ -200,6 +200,6 @@ def _protocols(runs: Mapping[str, Run]) -> Iterator[Note]:
 
 def _backbones(runs: Mapping[str, Run]) -> Iterator[Note]:
     for name, run in runs.items():
-        for text in dict.fromkeys(str(source.get("note") or "") for source in source_facts(run.provenance)):
+        for text in dict.fromkeys(str(source.get("note") or "") for source in used_features(run)):
             if text:
                 yield Note(f"{name}: another backbone than asked for", text)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from common.wording import FILTERS, setting
 from pipeline.run_folder.contents import FILES_IN_WORDS, FOLDERS_IN_WORDS
-from pipeline.run_folder.features import features_in_words, source_facts
+from pipeline.run_folder.features import features_in_words, used_features
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, PREDICT, TEST, Run, section
 
 
@@ -76,7 +76,7 @@ def provenance_rows(run: Run) -> list[tuple[str, str]]:
     git = section(facts, "git")
     changed = " with uncommitted changes" if git.get("dirty") else ""
     rows.append(("Code", f"{git.get('commit', '')}{changed}" if git else "not under version control"))
-    for number, source in enumerate(source_facts(facts), start=1):
+    for number, source in enumerate(used_features(run), start=1):
         rows += [(f"Features {number}: {key}", setting(value)) for key, value in source.items() if value != ""]
     return rows
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from common.suggestions import listing
-from pipeline.run_folder.features import source_facts
+from common.wording import setting
+from pipeline.run_folder.features import used_features
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run, section
 from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.agreement import RULES
@@ -32,7 +33,7 @@ def method_words(run: Run) -> list[str]:
 
 
 def _features(run: Run) -> Iterator[str]:
-    facts = source_facts(run.provenance)
+    facts = used_features(run)
     sources = []
     for one in facts:
         crop, width = section(one, "crop"), one.get("n_features")
@@ -41,17 +42,21 @@ def _features(run: Run) -> Iterator[str]:
             continue
         shown = f"a crop of {crop.get('size_px')} px around the animal"
         if crop.get("moments_s"):
-            moments = ", ".join(f"{moment:g}" for moment in crop["moments_s"])
             around = "its own position" if crop.get("follow") else "the animal’s position in that frame"
             shown = (
-                f"the gray crops ({crop.get('size_px')} px) of three moments ({moments} s from the frame, each around "
-                f"{around}) as the red, green and blue of one picture"
+                f"the gray crops ({crop.get('size_px')} px) of three moments ({setting(crop['moments_s'])} "
+                f"s from the frame, each around {around}) as the red, green and blue of one picture"
             )
         sources.append(f"{shown}, by the frozen network {one.get('used')} ({width} numbers)")
     if sources:
-        yield f"Features of each analysed frame: {'; '.join(sources)}." + (
-            " They are joined; each source is scaled by itself and weighs as much as any other." * (len(sources) > 1)
-        )
+        said = f"Features of each analysed frame: {'; '.join(sources)}."
+        if len(sources) > 1:
+            is_scaled = section(run.config, "training").get("standardize", True)
+            scaled = (
+                "; each source is scaled by itself and weighs as much as any other" if is_scaled else ", as they are"
+            )
+            said += f" They are joined{scaled}."
+        yield said
 
 
 def _splits(run: Run) -> Iterator[str]:

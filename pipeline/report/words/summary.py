@@ -16,7 +16,7 @@ from pipeline.run_folder.evidence import (
     evidence_of,
     score_value,
 )
-from pipeline.run_folder.features import source_facts
+from pipeline.run_folder.features import used_features
 from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, Run, section
 from pipeline.run_folder.verdict import FEW_POSITIVE_FRAMES, Estimate, Evidence, Verdict, judge
 from pipeline.scoring.agreement import HumanCeiling
@@ -169,7 +169,7 @@ def notices(run: Run) -> list[Notice]:
         found.append(Notice("warning", f"{len(doubts)} doubts about recordings", text))
     else:
         found += [Notice("warning", "Look at this before you use the numbers", text) for text in doubts]
-    for text, source in {str(one.get("note") or ""): one for one in source_facts(run.provenance)}.items():
+    for text, source in {str(one.get("note") or ""): one for one in used_features(run)}.items():
         if text:
             title = f"The backbone used is {source.get('used', 'another')}, not {source.get('requested', 'as asked')}"
             found.append(Notice("warning", title, text))

@@ -1,8 +1,12 @@
+import dataclasses
+
 import pytest
 
 from common.wording import count, decimal, duration, percent, ratio, setting
 from pipeline.report.score_tables import balance_lines, score_lines, thesis_comparisons
 from pipeline.report.thesis import TABLES, thesis_table
+from pipeline.report.words.facts import provenance_rows
+from pipeline.report.words.method import method_words
 from pipeline.report.words.summary import kind_of_error, notices, run_notes, summarize
 from pipeline.run_folder.reading import read_run
 from tests.pipeline.report.report_runs import make_run
@@ -195,3 +199,28 @@ def test_many_notes_are_listed_under_data_instead(tmp_path):
     run = read_run(folder)
     assert [notice.title for notice in notices(run) if "from the run" in notice.title] == ["4 notes from the run"]
     assert run_notes(run) == ["a", "b", "c", "d"]
+
+
+def test_an_older_run_of_one_network_tells_its_crop(tmp_path):
+    """As provenance was before there could be several sources."""
+    run = read_run(make_run(tmp_path / "run"))
+    provenance = dict(run.provenance)
+    (source,) = provenance.pop("features")
+    backbone = {key: value for key, value in source.items() if key not in ("source", "crop")}
+    run = dataclasses.replace(run, provenance=provenance | {"backbone": backbone})
+    assert "a crop of 160 px around the animal, by the frozen network resnet50v2 (2048 numbers)" in method_words(run)[0]
+    assert ("Features 1: crop", "size_px: 160") in provenance_rows(run)
+
+
+@pytest.mark.parametrize(
+    ("standardize", "said"), [(True, "scaled by itself"), (False, "They are joined, as they are.")]
+)
+def test_joined_sources_are_called_scaled_where_they_were(tmp_path, standardize, said):
+    run = read_run(make_run(tmp_path / "run"))
+    sources = [*run.provenance["features"], {"source": "precomputed", "used": "precomputed", "n_features": 3}]
+    run = dataclasses.replace(
+        run,
+        config={**run.config, "training": {"standardize": standardize}},
+        provenance={**run.provenance, "features": sources},
+    )
+    assert said in method_words(run)[0]
