@@ -11,7 +11,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from common.errors import InputError
 from features.crops import resize_crop, view_square
@@ -49,6 +49,12 @@ class CropConfig(BaseModel):
         if list(moments_s) != sorted(moments_s):
             raise ValueError("should go from the earliest moment to the latest, such as [-0.2, 0, 0.2]")
         return moments_s
+
+    @model_validator(mode="after")
+    def _follows_moments(self) -> "CropConfig":
+        if self.follow and not self.moments_s:
+            raise ValueError("follow: true is of moments; add moments_s, such as [-0.2, 0, 0.2], or leave it out")
+        return self
 
     def offsets_frames(self, fps: float, recording: str) -> tuple[int, ...]:
         """Moments in frames of a video, one for each color; (0,) where the frame itself is cropped.

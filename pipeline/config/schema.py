@@ -242,8 +242,11 @@ class ExperimentConfig(BaseModel):
                     f"takes features from the source {source.source}, which needs your own recordings.csv; the demo "
                     "has videos only"
                 )
-            if isinstance(source, FrameSourceConfig):
-                self._require_network(source.backbone)
+        networks = [source.backbone for source in sources if isinstance(source, FrameSourceConfig)]
+        for network in networks:
+            self._require_network(network)
+        if self.backbone is not None and not networks:
+            raise ValueError("names a backbone, but its features come from elsewhere; leave out backbone or features")
         return self
 
     def _require_network(self, backbone: NetworkConfig | None) -> None:
