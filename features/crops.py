@@ -47,7 +47,8 @@ def view_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int)
     above = min(max(first_row - top, 0), size_px - len(inside))
     before = min(max(first_column - left, 0), size_px - inside.shape[1])
     below, behind = size_px - len(inside) - above, size_px - inside.shape[1] - before
-    return cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    bordered = cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_REPLICATE)
+    return np.asarray(bordered, dtype=frame.dtype)
 
 
 def _nearest(place: int, length: int) -> int:

@@ -109,11 +109,15 @@ def test_moments_of_a_real_video(shared_dir: Path) -> None:
     start, end = list(islice(frames, n)), list(deque(frames, maxlen=n))
     at_start = by_hand(start, centers.xy_px[:n], crop, (-6, 0, 6), 1, 32)[: n - 6]
     at_end = by_hand(end, centers.xy_px[-n:], crop, (-6, 0, 6), 1, 32)[6:]
-    for step in (1, 3):
-        engine = KeepingEngine()
-        settings = ExtractionSettings(step, batch_frames=8)
-        rows = FrameRows("m", video, centers, tiny_backbone(), crop, settings, lambda engine=engine: engine)
-        assert sum(len(batch) for batch in rows.batches(0)) == len(range(0, video.n_frames, step))
+    steps, engines = (1, 3), (KeepingEngine(), KeepingEngine())
+    both = [
+        FrameRows("m", video, centers, tiny_backbone(), crop, ExtractionSettings(step, batch_frames=8), lambda e=e: e)
+        for step, e in zip(steps, engines, strict=True)
+    ]
+    for _ in FrameRows.batches_together(both, [0, 0]):
+        pass
+    for step, engine, rows in zip(steps, engines, both, strict=True):
+        assert len(engine.shown) == len(range(0, video.n_frames, step))
         now = rows.spans[:, 0]
         is_at_end = now >= video.n_frames - n + 6
         shown = np.stack(engine.shown)

@@ -69,7 +69,7 @@ def is_color(pixel, color) -> bool:
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 @pytest.mark.parametrize("center", [(100.0, 80.0), (100.4, 80.6), (10.0, 230.0), (200.0, -20.0)])
 def test_the_box_is_around_what_the_network_sees(center, scale):
-    marked = np.arange(240 * 320, dtype=np.int64).reshape(240, 320)
+    marked = np.arange(240 * 320, dtype=np.int32).reshape(240, 320)
     seen = np.unique(crop_square(np.repeat(marked[:, :, None], 3, axis=2), center, 60)[..., 0])
     rows, columns = seen // 320, seen % 320
     paint, layout = painter(center, scale=scale)
