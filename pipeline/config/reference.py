@@ -31,7 +31,7 @@ One YAML file is one experiment: `python run_experiment.py experiments/exp1.yaml
 | `exp3.yaml` | ResNet50V2 | TCN, 256 filters | thesis, experiment 3 |
 | `exp4.yaml` | InceptionResNetV2 | TCN, 256 filters | thesis, experiment 4 |
 | `exp5.yaml` | ResNet101 | LSTM, 3 layers, 64 units | ours |
-| `motion.yaml` | MobileNetV2 0.35 + `compact` of three moments | LSTM, 3 layers, 64 units | ours; `init` proposes it |
+| `motion.yaml` | `compact`, and the same of three moments | LSTM, 3 layers, 64 units | ours; `init` proposes it |
 
 The thesis is X. de Juan, *Automated Mouse Behavior Recognition using LSTM and TCN Networks*, Universitat de Barcelona
 2022; the numbers are those of its Table 4.1. All run on the built-in demo as they are. For your own recordings
