@@ -16,12 +16,14 @@ from tests.lab import N_FRAMES, known_labels, make_video_lab, write_poses, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
-FEATURES = """features:
+SETTINGS = """features:
 - frames
 - source: frames
   crop: {moments_s: [-0.2, 0, 0.2]}
 - source: precomputed
   files: "{recording}.npy"
+cross_validation: none
+baseline: none
 """
 
 
@@ -37,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "recordings.csv").open("a", encoding="utf-8") as table:
         table.write("new,new.avi,new_dlc.csv,,mouse9,,\n")
     assert main([str(config), "--stage", "features"]) == 0
-    config.write_text(config.read_text(encoding="utf-8") + FEATURES, encoding="utf-8")
+    config.write_text(config.read_text(encoding="utf-8") + SETTINGS, encoding="utf-8")
     assert main([str(config)]) == 0
     return folder
 
