@@ -28,7 +28,8 @@ class SourceConfig(BaseModel):
 
     def filled(self, common: Mapping[str, Any]) -> Self:
         """With the experiment's settings where its own of the same name are left out."""
-        left_out = {key: value for key, value in common.items() if getattr(self, key, value) is None}
+        own = type(self).model_fields
+        left_out = {key: value for key, value in common.items() if key in own and getattr(self, key) is None}
         return self.model_copy(update=left_out)
 
 

@@ -206,6 +206,13 @@ def test_every_setting_is_explained():
     assert not [key for key, _, field in walk_fields() if not field.description and not key.endswith(choosing)]
 
 
+def test_a_source_takes_no_more_than_it_has_keys_for():
+    tree = {"name": "t", "behaviors": {"a": "a"}, "head": {"name": "lstm"}, "recordings": "r.csv"}
+    config = parse_config(tree | {"features": {"source": "precomputed", "fps": 10}}, "x")
+    assert config.filled_sources() == list(config.features)
+    assert not hasattr(config.filled_sources()[0], "backbone")
+
+
 def test_precomputed_features_need_recordings_of_ones_own():
     tree = {"name": "t", "behaviors": {"a": "a"}, "head": {"name": "lstm"}}
     with pytest.raises(InputError, match="the demo has videos only"):
