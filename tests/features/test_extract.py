@@ -391,6 +391,9 @@ def test_real_video_with_the_mean_of_ears_and_tailbase(shared_dir: Path, tmp_pat
 
     folder = shared_dir / "data" / "openfield_dlc"
     video = inspect_video(folder / "m3v1mp4.mp4")
+    # What the README beside it tells.
+    assert (video.n_frames, video.width_px, video.height_px, video.codec) == (2330, 640, 480, "h264")
+    assert video.fps == pytest.approx(30, abs=0.01)
     pose = read_poses(folder / "m3v1mp4_dlc.csv")
     centers = track_center(pose, CenterConfig(keypoints=["leftear", "rightear", "tailbase"]), video.fps)
     settings = ExtractionSettings(frame_step=5, batch_frames=8)

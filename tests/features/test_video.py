@@ -234,10 +234,3 @@ def test_a_video_that_may_not_be_read_is_said(clip: Path, monkeypatch: pytest.Mo
 def test_unwritable_index_does_not_stop_anything(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert inspect_video(clip, tmp_path / "file" / "videos.json").n_frames == 40
-
-
-@pytest.mark.shared
-def test_real_video_has_the_frames_its_readme_tells(shared_dir: Path) -> None:
-    video = inspect_video(shared_dir / "data" / "openfield_dlc" / "m3v1mp4.mp4")
-    assert (video.n_frames, video.width_px, video.height_px, video.codec) == (2330, 640, 480, "h264")
-    assert video.fps == pytest.approx(30, abs=0.01)
