@@ -97,7 +97,7 @@ behaviors: {{grooming: grooming, rearing: rearing}}
 {features}
 crop: {{size_px: 40}}
 head: {head}
-training: {{window_frames: 50, batch_windows: 4, epochs: 3, min_steps_per_epoch: 12, learning_rate: 0.03}}
+training: {{window_frames: 50, batch_windows: 4, epochs: 3, min_steps_per_epoch: 6, learning_rate: 0.1}}
 workers: 1
 cache_dir: {(folder / "cache").as_posix()}
 output_dir: {(folder / "runs").as_posix()}

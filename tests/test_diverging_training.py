@@ -19,7 +19,7 @@ def test_the_experiment_after_one_that_diverges_still_runs(workers: int, tmp_pat
     for path in bad.parent.glob("*.npy"):
         np.save(path, np.load(path) * np.float32(1e37))
     text = bad.read_text(encoding="utf-8").replace("name: tiny", "name: wild").replace("/wild/runs", "/runs")
-    text = text.replace("learning_rate: 0.03", "learning_rate: 10, clip_norm: 0, standardize: false")
+    text = text.replace("learning_rate: 0.1", "learning_rate: 10, clip_norm: 0, standardize: false")
     bad.write_text(text, encoding="utf-8")
     settings = ["head={name: logistic}", "baseline=none", f"workers={workers}"]
     assert main([str(bad), str(good), *(word for setting in settings for word in ("--set", setting))]) == 2

@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from pipeline.command_line import main
 from pipeline.run_folder.run_dir import RunDir
-from tests.conftest import made_once, without_figures
+from tests.conftest import made_once
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, make_video_lab, of_schema_1, write_labels
 
 pytestmark = pytest.mark.slow
@@ -221,6 +221,7 @@ def test_overwrite_replaces_the_run_only_when_it_is_asked_for(finished, tmp_path
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["o"]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_from_video_to_report_with_every_third_frame(tmp_path: Path):
     config = make_video_lab(tmp_path / "vidéos du labo")
     arguments = ["--set", "frame_step=3", "--set", "training.window_frames=20", "--output", str(tmp_path / "run")]
@@ -230,11 +231,11 @@ def test_from_video_to_report_with_every_third_frame(tmp_path: Path):
     p = [float(row["grooming_probability"]) for row in predictions]
     assert p[4] == pytest.approx(p[3] + (p[6] - p[3]) / 3, abs=1e-6)
     arguments += ["--set", "training.epochs=1", "--set", "baseline=none"]
-    with without_figures():
-        assert main([str(config), "--stage", "heads", *arguments, "--overwrite"]) == 0
+    assert main([str(config), "--stage", "heads", *arguments, "--overwrite"]) == 0
     assert main(["cache", "--cache-dir", str(tmp_path / "vidéos du labo" / "cache"), "verify"]) == 0
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_several_experiments_end_with_one_comparison(finished, capsys):
     config, run = finished
     other = config.with_name("other.yaml")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.command_line import main
-from tests.conftest import made_once
+from tests.conftest import made_once, without_figures
 from tests.lab import BEHAVIORS, known_labels, make_embedded_lab, write_labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
@@ -36,7 +36,8 @@ def lab(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def tune_tiny_experiment(folder: Path) -> None:
-    assert main([str(make_embedded_lab(folder)), *ARGUMENTS, "--set", "protocol=compare"]) == 0
+    with without_figures():
+        assert main([str(make_embedded_lab(folder)), *ARGUMENTS, "--set", "protocol=compare"]) == 0
 
 
 def test_settings_of_a_recording_are_the_same_whatever_its_own_labels_say(lab, tmp_path: Path):

@@ -12,6 +12,7 @@ from features.cache.store import list_caches
 from models.bundle import read_metadata
 from pipeline.command_line import main
 from pipeline.run_folder.run_dir import RunDir
+from tests.conftest import made_once, without_figures
 from tests.lab import N_FRAMES, known_labels, make_video_lab, write_poses, write_video
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
@@ -30,7 +31,10 @@ baseline: none
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run, and one video more."""
-    folder = tmp_path_factory.mktemp("joined")
+    return made_once(tmp_path_factory, "joined", run_joined_lab)
+
+
+def run_joined_lab(folder: Path) -> None:
     config = make_video_lab(folder)
     write_video(folder / "new.avi", known_labels(8))
     write_poses(folder / "new_dlc.csv", N_FRAMES)
@@ -40,8 +44,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table.write("new,new.avi,new_dlc.csv,,mouse9,,\n")
     assert main([str(config), "--stage", "features"]) == 0
     config.write_text(config.read_text(encoding="utf-8") + SETTINGS, encoding="utf-8")
-    assert main([str(config)]) == 0
-    return folder
+    with without_figures():
+        assert main([str(config)]) == 0
 
 
 def test_a_source_more_is_all_that_is_extracted(lab: Path) -> None:
