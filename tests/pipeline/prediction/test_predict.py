@@ -19,7 +19,7 @@ from pipeline.report.figures.catalog import draw_figures
 from pipeline.report.words.summary import summarize
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
-from tests.conftest import made_once
+from tests.conftest import made_once, without_figures
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, of_schema_1, write_poses, write_video
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
@@ -49,11 +49,23 @@ def run_video_lab(folder: Path) -> None:
     shutil.copy(folder / "v1 labels.csv", folder / "held out labels.csv")
     add_row(folder, "held,held out.avi,held outDLC_resnet50.csv,held out labels.csv,mouse8,WT,test")
     add_row(folder, "neu,neu ü.avi,neu üDLC_resnet50.csv,,mouse9,HD,")
-    assert main([str(config)]) == 0
+    with without_figures():
+        assert main([str(config)]) == 0
 
 
 def predict(lab: Path, output: Path, *arguments: str) -> int:
     return main(["predict", str(lab / "runs" / "tiny"), "--output", str(output), *arguments])
+
+
+@pytest.fixture(scope="module")
+def predicted(lab, tmp_path_factory) -> Path:
+    """Predictions of the video without labels."""
+    return made_once(tmp_path_factory, "predicted", lambda folder: predict_new_video(lab, folder)) / "new"
+
+
+def predict_new_video(lab: Path, folder: Path) -> None:
+    with without_figures():
+        assert predict(lab, folder / "new", str(lab / "neu ü.avi")) == 0
 
 
 def without_cache(lab: Path, tmp_path: Path) -> Path:
@@ -108,15 +120,11 @@ def test_a_run_of_an_older_rearview_predicts(lab, tmp_path):
     assert (tmp_path / "new" / "predictions" / "held_out.csv").read_bytes() == expected
 
 
-def test_cached_features_are_used(lab, tmp_path, capsys):
+def test_a_table_gives_scores_of_what_was_held_out_and_of_nothing_learned_from(lab, tmp_path, capsys):
     assert predict(lab, tmp_path / "new", "--recordings", str(lab / "recordings.csv")) == 0
     said = capsys.readouterr().err
     assert said.count("embeddings taken from the cache") == 5
     assert "frames embedded" not in said
-
-
-def test_a_table_gives_scores_of_what_was_held_out_and_of_nothing_learned_from(lab, tmp_path):
-    assert predict(lab, tmp_path / "new", "--recordings", str(lab / "recordings.csv")) == 0
     subsets = {row["recording"]: row["subset"] for row in rows_of(tmp_path / "new" / "recordings.csv")}
     assert subsets == {"v0": "predict", "v1": "predict", "v2": "predict", "held": "test", "neu": "predict"}
     ours = [row for row in rows_of(lab / "runs" / "tiny" / "scores.csv") if row["subset"] == "test"]
@@ -169,15 +177,14 @@ def write_wandering(path: Path) -> None:
     writer.release()
 
 
-def test_the_report_says_what_the_heads_were_worth_when_they_were_trained(lab, tmp_path):
-    assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
-    page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+def test_the_report_says_what_the_heads_were_worth_when_they_were_trained(lab, predicted, tmp_path):
+    page = (predicted / "report.html").read_text(encoding="utf-8")
     run = read_run(lab / "runs" / "tiny", only=())
     cards = summarize(run)
     assert [card.behavior for card in cards] == list(BEHAVIORS)
     # Nobody scored anything here, so nothing is said of humans and scores.
     assert "Pooled means" not in page
-    drawn = draw_figures(read_run(tmp_path / "new"), tmp_path / "figures")
+    drawn = draw_figures(read_run(predicted), tmp_path / "figures")
     assert {"overview", "raster_neu_ü"} <= set(drawn)
     assert not any("human" in figure.caption for figure in drawn.values())
     found = page[page.index('id="found"') : page.index("</section>", page.index('id="found"'))]
@@ -190,30 +197,28 @@ def test_the_report_says_what_the_heads_were_worth_when_they_were_trained(lab, t
             assert f"<td>{row['average_precision']:.3f}</td>" in found
 
 
-def test_predicted_bouts_are_shown_as_film_strips(lab, tmp_path):
-    assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
-    strips = rows_of(tmp_path / "new" / "film_strips.csv")
-    bouts = rows_of(tmp_path / "new" / "bouts" / "neu_ü.csv")
+def test_predicted_bouts_are_shown_as_film_strips(lab, predicted):
+    strips = rows_of(predicted / "film_strips.csv")
+    bouts = rows_of(predicted / "bouts" / "neu_ü.csv")
     assert strips
     for strip in strips:
         assert strip["kind"] == ("sure" if float(strip["mean_probability"]) >= 0.75 else "unsure")
         span = (strip["behavior"], strip["start_frame"], strip["stop_frame"])
         assert span in [(bout["behavior"], bout["start_frame"], bout["stop_frame"]) for bout in bouts]
-    page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    page = (predicted / "report.html").read_text(encoding="utf-8")
     assert page.count('<figure class="strip">') == len(strips)
-    shown = rows_of(tmp_path / "new" / "network_views.csv")
+    shown = rows_of(predicted / "network_views.csv")
     assert {row["recording"] for row in shown} == {"neu_ü"}
     assert page.count('alt="What mobilenet_v2 sees.') == len(shown) > 0
     page = (lab / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
     assert page.count('alt="What mobilenet_v2 sees.') == len(rows_of(lab / "runs" / "tiny" / "network_views.csv")) > 0
 
 
-def test_the_summary_is_the_predictions_summed_up(lab, tmp_path):
-    assert predict(lab, tmp_path / "new", str(lab / "neu ü.avi")) == 0
-    summary = rows_of(tmp_path / "new" / "summary.csv")
+def test_the_summary_is_the_predictions_summed_up(predicted):
+    summary = rows_of(predicted / "summary.csv")
     assert [(row["recording"], row["behavior"]) for row in summary] == [("neu_ü", b) for b in BEHAVIORS]
-    frames = rows_of(tmp_path / "new" / "predictions" / "neu_ü.csv")
-    bouts = rows_of(tmp_path / "new" / "bouts" / "neu_ü.csv")
+    frames = rows_of(predicted / "predictions" / "neu_ü.csv")
+    bouts = rows_of(predicted / "bouts" / "neu_ü.csv")
     for row in summary:
         active = np.array([int(frame[row["behavior"]]) for frame in frames])
         probability = np.array([float(frame[f"{row['behavior']}_probability"]) for frame in frames])
