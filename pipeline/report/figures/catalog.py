@@ -119,7 +119,7 @@ _WITHOUT_HUMANS = {
     "time_bins": "Share of each bin's known time spent in the behavior as predicted; drawn at the middle of the bin.",
 }
 # A process needs seconds before it draws: fewer rasters are drawn sooner without another one.
-_RASTERS_PER_WORKER = 8
+_RASTERS_PER_WORKER = 4
 _MAX_WORKERS = 8
 
 
