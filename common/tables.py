@@ -32,14 +32,14 @@ def cell_text(value: object) -> str:
     """
     if value is None:
         return ""
+    if type(value) is float:
+        # A negative zero would make two equal tables differ in bytes.
+        return "" if math.isnan(value) else f"{value + 0.0:.6f}"
     if isinstance(value, bool | np.bool_):
         return "1" if value else "0"
     if isinstance(value, np.float32):
         return "" if np.isnan(value) else np.format_float_positional(value, unique=True, trim="0")
-    if isinstance(value, float | np.floating):
-        # A negative zero would make two equal tables differ in bytes.
-        return "" if math.isnan(value) else f"{float(value) + 0.0:.6f}"
-    return str(value)
+    return cell_text(float(value)) if isinstance(value, float | np.floating) else str(value)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -56,8 +56,9 @@ def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> 
         When a row has other keys than the header.
     """
     lines: list[list[str]] = [list(columns)]
+    names = set(columns)
     for row in rows:
-        if set(row) != set(columns):
+        if row.keys() != names:
             raise ValueError(f"Expected the columns {list(columns)}. Received: {list(row)}")
         lines.append([cell_text(row[column]) for column in columns])
     return _csv_text(lines)

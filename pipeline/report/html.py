@@ -16,6 +16,7 @@ from pipeline.report.detail_tables import (
     statistics_lines,
 )
 from pipeline.report.figures.catalog import draw_figures
+from pipeline.report.figures.rasters import raster_name
 from pipeline.report.figures.scores import VARIANT_WORDS
 from pipeline.report.figures.statistics import GROUP_MEASURES
 from pipeline.report.figures.style import FigureFile
@@ -94,7 +95,7 @@ def write_report(run_dir: Path, is_being_written: bool = False) -> Path:
 
 def _context(run: Run) -> dict[str, Any]:
     figures = draw_figures(run, RunDir(run.path).figures_path)
-    names = [f"raster_{row.recording}" for row in run.recordings]
+    names = [raster_name(row) for row in run.recordings]
     rasters = [(row, figures[name]) for row, name in zip(run.recordings, names, strict=True) if name in figures]
     pooled = [line for name in run.behaviors for line in score_lines(run, name, pooled=True)]
     context: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""What surrounds every command: progress, logs, the machine."""
+"""What surrounds every command: progress, logs, worker processes, the machine."""

@@ -1,18 +1,27 @@
 """Every figure of the report, by name, in the order of the page."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall
-from pipeline.report.figures.rasters import draw_overview, draw_raster
+from pipeline.report.figures.rasters import draw_overview, part_for_raster, raster_name, save_raster
 from pipeline.report.figures.scores import draw_score_overview, draw_variants
 from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
 from pipeline.report.figures.style import Drawing, FigureFile, figure_style, save_figure
 from pipeline.report.figures.training import draw_stages, draw_training
 from pipeline.report.prediction import draw_found
-from pipeline.run_folder.reading import Run
+from pipeline.run_folder.reading import RecordingRow, Run
+from pipeline.runtime.machine import usable_cores
+from pipeline.runtime.progress import progress_bars
+from pipeline.runtime.workers import start_workers, stop_workers
+
+log = logging.getLogger(__name__)
 
 # By name, in the order of the page: what draws it, its title and its caption.
 FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
@@ -109,8 +118,9 @@ _WITHOUT_HUMANS = {
     "overview": "In each recording, what is predicted after post-processing.",
     "time_bins": "Share of each bin's known time spent in the behavior as predicted; drawn at the middle of the bin.",
 }
-_RASTER_CAPTION = "Above: human and predicted bouts; line: probability, dashed: threshold; gray: not scored."
-_RASTER_CAPTION_WITHOUT_HUMANS = "Above: predicted bouts; line: probability, dashed: threshold."
+# A process needs seconds before it draws: fewer rasters are drawn sooner without another one.
+_RASTERS_PER_WORKER = 4
+_MAX_WORKERS = 8
 
 
 def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
@@ -126,20 +136,68 @@ def draw_figures(run: Run, folder: Path) -> dict[str, FigureFile]:
     -------
     dict of str to FigureFile
         By name: those in `FIGURES`, and `raster_<recording>` for each predicted recording.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be written.
     """
-    drawn: dict[str, FigureFile] = {}
+    rows = [row for row in run.recordings if row.recording in run.timelines]
+    n_figures = len(FIGURES) + len(rows)
+    log.info("Drawing %d figures.", n_figures)
+    drawn: dict[str, FigureFile | None] = {}
+    with progress_bars() as bars, _rasters_elsewhere(run, folder, rows) as elsewhere:
+        bar = bars.add("Drawing figures", n_figures)
+        for name in FIGURES:
+            drawn[name] = _draw_named(run, folder, name)
+            bar.update(len(drawn) + _n_done(elsewhere))
+        # The other processes began with the first ones.
+        for row in reversed(rows):
+            if elsewhere[row.recording].cancel():
+                drawn[raster_name(row)] = save_raster(run, row, folder)
+                bar.update(len(drawn) + _n_done(elsewhere))
+        for row in rows:
+            if raster_name(row) not in drawn:
+                drawn[raster_name(row)] = _raster_of(elsewhere[row.recording], run, row, folder)
+                bar.update(len(FIGURES) + sum(future.done() for future in elsewhere.values()))
+    names = (*FIGURES, *map(raster_name, rows))
+    return {name: figure for name in names if (figure := drawn[name]) is not None}
+
+
+def _draw_named(run: Run, folder: Path, name: str) -> FigureFile | None:
+    draw, title, caption = FIGURES[name]
     has_humans = any(lines.has_labels for lines in run.timelines.values())
+    words = caption if has_humans else _WITHOUT_HUMANS.get(name, caption)
     with figure_style():
-        for name, (draw, title, caption) in FIGURES.items():
-            drawing = draw(run)
-            if drawing is not None:
-                words = caption if has_humans else _WITHOUT_HUMANS.get(name, caption)
-                embed = "png" if name == "overview" else "svg"
-                drawn[name] = save_figure(drawing, folder, name, title, words, embed)
-        for row in run.recordings:
-            if row.recording in run.timelines:
-                name = f"raster_{row.recording}"
-                is_labelled = run.timelines[row.recording].has_labels
-                words = _RASTER_CAPTION if is_labelled else _RASTER_CAPTION_WITHOUT_HUMANS
-                drawn[name] = save_figure(draw_raster(run, row), folder, name, row.recording, words, "png")
-    return drawn
+        drawing = draw(run)
+        if drawing is None:
+            return None
+        return save_figure(drawing, folder, name, title, words, "png" if name == "overview" else "svg")
+
+
+@contextmanager
+def _rasters_elsewhere(
+    run: Run, folder: Path, rows: Sequence[RecordingRow]
+) -> Iterator[dict[str, "Future[FigureFile]"]]:
+    """Begin to draw rasters in processes of their own; those that nobody began can be canceled."""
+    n_workers = min(usable_cores() - 1, len(rows) // _RASTERS_PER_WORKER, _MAX_WORKERS)
+    if n_workers < 1:
+        yield {row.recording: Future() for row in rows}
+        return
+    pool = start_workers(n_workers)
+    try:
+        yield {row.recording: pool.submit(save_raster, part_for_raster(run, row), row, folder) for row in rows}
+    finally:
+        stop_workers(pool)
+
+
+def _n_done(futures: Mapping[str, "Future[FigureFile]"]) -> int:
+    return sum(future.done() and not future.cancelled() for future in futures.values())
+
+
+def _raster_of(future: "Future[FigureFile]", run: Run, row: RecordingRow, folder: Path) -> FigureFile:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        # Where no other process lives, this one still can draw.
+        return save_raster(run, row, folder)

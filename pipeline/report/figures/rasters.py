@@ -1,15 +1,27 @@
 """Rasters: what happened when, by the human and by the model."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from common.colors import GRID, INK, MUTED, UNSCORED, behavior_colors
-from pipeline.report.figures.style import PAGE_WIDTH_IN, Drawing, new_figure, shorten
+from pipeline.report.figures.style import (
+    PAGE_WIDTH_IN,
+    Drawing,
+    FigureFile,
+    figure_style,
+    new_figure,
+    save_figure,
+    shorten,
+)
 from pipeline.run_folder.reading import RecordingRow, Run
+from pipeline.run_folder.tables import Tables
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.timeline import FULL
 
@@ -19,6 +31,30 @@ _HUMAN = (1.56, 0.26)
 _PREDICTED = (1.2, 0.26)
 # Places of a raster's parts in inches: with so many axes, having them arranged costs more than drawing them.
 _LEFT_IN, _RIGHT_IN, _ROW_IN, _TICKS_IN, _FOOT_IN = 1.85, 0.12, 0.8, 0.24, 0.24
+_CAPTION = "Above: human and predicted bouts; line: probability, dashed: threshold; gray: not scored."
+_CAPTION_WITHOUT_HUMANS = "Above: predicted bouts; line: probability, dashed: threshold."
+
+
+def raster_name(row: RecordingRow) -> str:
+    """Name of a recording's raster among the figures."""
+    return f"raster_{row.recording}"
+
+
+def part_for_raster(run: Run, row: RecordingRow) -> Run:
+    """Of a run what one raster is drawn from, for another process."""
+    choices = tuple(choice for choice in run.tables.choices if choice.recording == row.recording)
+    timelines = {row.recording: run.timelines[row.recording]}
+    return replace(
+        run, recordings=(row,), timelines=timelines, baselines={}, scores=(), baseline_scores=(), training=(),
+        tables=Tables(choices),
+    )  # fmt: skip
+
+
+def save_raster(run: Run, row: RecordingRow, folder: Path) -> FigureFile:
+    """Draw one recording's raster and save it as `save_figure` does."""
+    words = _CAPTION if run.timelines[row.recording].has_labels else _CAPTION_WITHOUT_HUMANS
+    with figure_style():
+        return save_figure(draw_raster(run, row), folder, raster_name(row), row.recording, words, "png")
 
 
 def draw_raster(run: Run, row: RecordingRow) -> Drawing:
@@ -44,7 +80,9 @@ def draw_raster(run: Run, row: RecordingRow) -> Drawing:
             looks: dict[str, Any] = {"rotation": 0, "ha": "right", "va": "center", "color": INK, "fontsize": 8.5}
             axes.set_ylabel(shorten(behavior, 16), labelpad=8, **looks)
             last = column == n_behaviors - 1
-            axes.tick_params(axis="x", labelbottom=last, length=3 if last else 0)
+            # Ticks that nobody sees would cost as much as the others.
+            axes.xaxis.set_visible(last)
+            axes.tick_params(axis="x", length=3)
             if last and line == n_lines - 1:
                 axes.set_xlabel("time (s)")
     return Drawing(figure, _frame_rows(run, row))
@@ -72,7 +110,8 @@ def _draw_stretch(axes: Axes, run: Run, row: RecordingRow, column: int, part: sl
     threshold = 0.5 if settings is None else settings.threshold
     axes.fill_between(seconds, 0, np.nan_to_num(value), step="post", color=color, alpha=0.18, linewidth=0,
                       rasterized=True)  # fmt: skip
-    axes.plot(seconds, value, color=color, linewidth=0.8, drawstyle="steps-post", rasterized=True)
+    # On the level of the area, so that both are one picture inside the SVG.
+    axes.plot(seconds, value, color=color, linewidth=0.8, drawstyle="steps-post", rasterized=True, zorder=1)
     axes.axhline(threshold, color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
     ticks, labels = [0.0, 1.0, _PREDICTED[0] + 0.13], ["0", "1", "predicted"]
     if lines.true is not None and lines.scored is not None:
@@ -92,8 +131,10 @@ def _draw_stretch(axes: Axes, run: Run, row: RecordingRow, column: int, part: sl
 def _draw_bars(
     axes: Axes, active: NDArray[np.bool_], offset: int, fps: float, place: tuple[float, float], color: str
 ) -> None:
-    bars = [((offset + start) / fps, (stop - start) / fps) for start, stop in runs_of_true(active)]
-    axes.broken_barh(bars, place, facecolors=color, linewidth=0)
+    low, high = place[0], place[0] + place[1]
+    spans = [((offset + start) / fps, (offset + stop) / fps) for start, stop in runs_of_true(active)]
+    corners = [((x0, low), (x0, high), (x1, high), (x1, low)) for x0, x1 in spans]
+    axes.add_collection(PolyCollection(corners, facecolors=color, linewidth=0), autolim=False)
 
 
 def draw_overview(run: Run) -> Drawing | None:

@@ -1,16 +1,13 @@
 """Runs fits one after the other in this process, or several at a time in worker processes.
 
 A recurrent head on a CPU is bound by the overhead of its time steps, which one core does alone; so
-folds are trained side by side. Workers are spawned (never forked: TensorFlow does not survive it),
-end themselves when the main process is killed, and leave Ctrl-C to the main process.
+folds are trained side by side.
 """
 
 import ctypes.util
 import multiprocessing
 import os
 import queue
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +18,7 @@ from common.errors import InputError
 from models.threads import limit_threads, load_tensorflow
 from pipeline.runtime.machine import usable_cores
 from pipeline.runtime.quiet import quiet_native_output
+from pipeline.runtime.workers import start_workers, stop_workers
 from pipeline.training.executors.base import Executor, Job, OnFitEpoch, carry_out
 
 
@@ -36,7 +34,7 @@ class LocalExecutor(Executor):
     def __exit__(self, *_: object) -> None:
         """End the worker processes."""
         if self._pool is not None:
-            _stop(self._pool)
+            stop_workers(self._pool)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """See `Executor`."""
@@ -64,10 +62,9 @@ class LocalExecutor(Executor):
                 yield futures[future]
 
     def _start_pool(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")
-        self._events = context.Queue()
+        self._events = multiprocessing.get_context("spawn").Queue()
         n_threads = max(1, usable_cores() // self.n_workers)
-        self._pool = ProcessPoolExecutor(self.n_workers, context, _start_worker, (self._events, n_threads))
+        self._pool = start_workers(self.n_workers, _start_worker, (self._events, n_threads))
         return self._pool
 
 
@@ -101,13 +98,6 @@ def _drain(events: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             return
 
 
-def _stop(pool: ProcessPoolExecutor) -> None:
-    processes = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-
-
 # In a worker process: where it tells of its epochs.
 _events: Any = None
 
@@ -115,19 +105,9 @@ _events: Any = None
 def _start_worker(events: Any, n_threads: int) -> None:
     global _events
     _events = events
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_native_output():
         limit_threads(n_threads)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        # The main process was killed: nobody waits for this fit any more.
-        os._exit(1)
 
 
 def _run_in_worker(job: Job) -> None:

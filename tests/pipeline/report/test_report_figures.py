@@ -1,6 +1,8 @@
 """What the figures show, read back from their axes."""
 
+import os
 import re
+from concurrent.futures.process import BrokenProcessPool
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from common.colors import PALETTE, behavior_colors
+from pipeline.report.figures import catalog
 from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import bout_durations_s, draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall, thin_curve
@@ -19,6 +22,7 @@ from pipeline.report.figures.statistics import draw_groups, draw_statistics, dra
 from pipeline.report.figures.style import Drawing, figure_style, new_figure, save_figure, shorten
 from pipeline.report.figures.training import draw_stages, draw_training
 from pipeline.run_folder.reading import read_run
+from pipeline.runtime.workers import start_workers
 from pipeline.scoring.metrics import average_precision, precision_recall_curve
 from tests.pipeline.report.report_runs import make_run
 
@@ -188,3 +192,29 @@ def test_saved_figures_have_no_date_and_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(("text", "short"), [("abc", "abc"), ("abcdefghij", "abc…ghij"), ("12345678", "12345678")])
 def test_long_names_lose_their_middle(text, short):
     assert shorten(text, 8) == short
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_rasters_are_the_same_from_this_process_another_one_or_after_its_end(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog, "FIGURES", {"stages": catalog.FIGURES["stages"]})
+    monkeypatch.setattr(catalog, "_RASTERS_PER_WORKER", 2)
+    monkeypatch.setattr(catalog, "usable_cores", lambda: 1)
+    alone = catalog.draw_figures(run, tmp_path / "alone")
+    assert list(alone) == ["stages", *(f"raster_mouse_{i:02d}" for i in range(1, 5))]
+
+    monkeypatch.setattr(catalog, "usable_cores", lambda: 2)
+    elsewhere = []
+    raster_of = catalog._raster_of
+    monkeypatch.setattr(catalog, "_raster_of", lambda future, *of: elsewhere.append(future) or raster_of(future, *of))
+    assert catalog.draw_figures(run, tmp_path / "together") == alone
+    assert elsewhere
+    assert not any(future.exception() for future in elsewhere)
+
+    elsewhere.clear()
+    monkeypatch.setattr(catalog, "start_workers", lambda n: start_workers(n, os._exit, (1,)))
+    assert catalog.draw_figures(run, tmp_path / "ended") == alone
+    assert any(isinstance(future.exception(), BrokenProcessPool) for future in elsewhere)
+    assert files_of(tmp_path / "alone") == files_of(tmp_path / "together") == files_of(tmp_path / "ended")
