@@ -61,3 +61,8 @@ class TrainingConfig(BaseModel):
         n_windows = sum(-(-n // window_frames) for n in n_frames)
         batch_windows = min(self.batch_windows, max(1, n_windows))
         return self.model_copy(update={"window_frames": window_frames, "batch_windows": batch_windows})
+
+    def steps_per_epoch(self, n_frames: Sequence[int]) -> int:
+        """Steps in which frames of recordings of these lengths are passed about once, or the least number asked for."""
+        n_windows = sum(-(-n // self.window_frames) for n in n_frames)
+        return max(self.min_steps_per_epoch, -(-n_windows // self.batch_windows))

@@ -104,7 +104,7 @@ def train_head(
     weights = [by_class[task.classes(s.target)[0]] for s in train]
     batches = _batches(train, training, weights, np.random.default_rng(seed))
     judge = None if validation is None else _Judge(task, head, validation, by_class)
-    n_steps = _steps_per_epoch(train, training)
+    n_steps = training.steps_per_epoch([s.n_frames for s in train])
     history, best = _run_epochs(network, training, batches, n_steps, judge, n_epochs, on_epoch)
     return TrainedHead(head, task, training, scaler, best, network), history
 
@@ -186,12 +186,6 @@ def _fresh_network(
     keras.utils.set_random_seed(seed)
     network.reset(head.build(n_features, training.window_frames, task, frame_shape))
     return network
-
-
-def _steps_per_epoch(train: Sequence[FeatureSequence], training: TrainingConfig) -> int:
-    """Steps that pass each frame about once, or the least number asked for."""
-    n_windows = len(plan_windows([s.n_frames for s in train], training.window_frames))
-    return max(training.min_steps_per_epoch, -(-n_windows // training.batch_windows))
 
 
 def _batches(

@@ -15,23 +15,35 @@ from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
 from pipeline.report.html import write_report
 from pipeline.run_folder.finished import Stage, is_done_already
-from pipeline.run_folder.provenance import RunRecord, begin_provenance, bundle_metadata, describe_features
+from pipeline.run_folder.provenance import RunRecord, begin_provenance, bundle_metadata, cost_words, describe_features
 from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.training.chosen_settings import make_choices
 from pipeline.training.cross_validation import run_stage_two
 from pipeline.training.embed import run_stage_one
+from pipeline.training.executors import EXECUTORS, Executor
+from pipeline.training.first_look import cost_of
 from pipeline.training.plan import plan_folds
 from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
 
+# The one executor that a configuration can ask for so far.
+EXECUTOR = "local"
 _MOST_DOUBTS = 3
 
 
-def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = None, overwrite: bool = False) -> None:
+def run_experiment(
+    config: ExperimentConfig,
+    run: RunDir,
+    stage: Stage | None = None,
+    overwrite: bool = False,
+    whole: ExperimentConfig | None = None,
+) -> None:
     """Carry out one experiment in a folder, or only one stage of it; nothing is done where it is finished already.
+
+    Where `config` is a first look at another experiment, that is `whole`, whose cost is estimated.
 
     Raises
     ------
@@ -41,15 +53,20 @@ def run_experiment(config: ExperimentConfig, run: RunDir, stage: Stage | None = 
     with run.claimed():
         if not is_done_already(run, config, overwrite):
             run.see_from(Path(config.recordings).parent)
-            with log_file(run.log_path, run.seen_from):
-                is_whole = _carry_out(config, run, stage)
-            if is_whole:
+            executor = EXECUTORS[EXECUTOR](config.execution.workers)
+            with log_file(run.log_path, run.seen_from), executor:
+                is_finished = _carry_out(config, run, stage, executor, whole)
+            if is_finished:
                 run.manifest.write()
                 run.drop_set_aside()
 
 
-def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bool:
+def _carry_out(
+    config: ExperimentConfig, run: RunDir, stage: Stage | None, executor: Executor, whole: ExperimentConfig | None
+) -> bool:
     """Do what is to be done; whether that was the whole run."""
+    if stage != "features":
+        executor.prepare()
     record = RunRecord(run, dump_config(config, run.seen_from), begin_provenance(config, run))
 
     recordings = load_dataset(config)
@@ -66,8 +83,9 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bo
         return False
 
     metadata = bundle_metadata(config, features)
-    stage_two = run_stage_two(config, stage_one.recordings, folds, run.fits_path, run.head_path, metadata)
-    record.stage_done("heads", n_frames)
+    stage_two = run_stage_two(config, stage_one.recordings, folds, executor, run.fits_path, run.head_path, metadata)
+    cost = {} if whole is None else cost_of(whole, stage_one.recordings, executor, run.fits_path)
+    record.stage_done("heads", n_frames, **({"first_look": cost} if cost else {}))
 
     choices = make_choices(config, stage_one.recordings, stage_two)
     record.stage_done("post-processing")
@@ -85,6 +103,8 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None) -> bo
     record.stage_done("report")
     _tell_doubts(notes)
     log.info("Finished. Report: %s", run.report_path)
+    if cost:
+        log.info("%s", cost_words(cost))
     return True
 
 

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _EXAMPLES = """examples:
   python run_experiment.py experiments/exp1.yaml
         ResNet50V2 + LSTM on the built-in demo; the report is runs/exp1/report.html
+  python run_experiment.py experiments/exp1.yaml --quick
+        a first look in a minute, once the embeddings are cached, and how long the experiment itself will take
   python run_experiment.py init my/videos
         pairs your videos, poses and annotations by name; writes recordings.csv and a first experiment
   python run_experiment.py experiments/exp1.yaml --set recordings=my/recordings.csv --output runs/mine
@@ -55,9 +57,11 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
     if options.verbose:
         set_level(logging.DEBUG)
     from pipeline.config.schema import load_config
+    from pipeline.training.first_look import first_look_of
 
     _require_no_misspelt_command(options.configs[0])
-    configs = [load_config(path, options.overrides) for path in options.configs]
+    whole = [load_config(path, options.overrides) for path in options.configs]
+    configs = [first_look_of(config) for config in whole] if options.quick else whole
     if options.output is not None and len(configs) > 1:
         raise InputError(
             "--output names the folder of one run, but several experiments were given. Leave it out (each run then "
@@ -71,9 +75,9 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
             "a `name:` of its own."
         )
     runs, failed = [], []
-    for path, config in zip(options.configs, configs, strict=True):
+    for path, config, full in zip(options.configs, configs, whole, strict=True):
         try:
-            runs.append(_run(config, path, options))
+            runs.append(_run(config, path, options, full if options.quick else None))
         except InputError as error:
             # A night's other experiments must not be lost to one.
             if len(configs) == 1:
@@ -97,7 +101,9 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
     return 2 if failed else 0
 
 
-def _run(config: "ExperimentConfig", config_path: Path, options: argparse.Namespace) -> "RunDir":
+def _run(
+    config: "ExperimentConfig", config_path: Path, options: argparse.Namespace, whole: "ExperimentConfig | None"
+) -> "RunDir":
     from pipeline.experiment import run_experiment
     from pipeline.run_folder.run_dir import RunDir
 
@@ -106,7 +112,7 @@ def _run(config: "ExperimentConfig", config_path: Path, options: argparse.Namesp
     if options.stage == "report":
         _report_again(run)
     else:
-        run_experiment(config, run, options.stage, options.overwrite)
+        run_experiment(config, run, options.stage, options.overwrite, whole)
     return run
 
 
@@ -136,6 +142,11 @@ def _experiment_parser() -> argparse.ArgumentParser:
         "--stage",
         choices=("features", "heads", "report"),
         help="only this stage: compute embeddings; train on cached embeddings; write the report again",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a first look: small heads, two folds, into runs/<name>_quick, and how long the experiment would take",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a run that lies in the folder already")
     parser.add_argument("--verbose", action="store_true", help="say more, for finding out what went wrong")

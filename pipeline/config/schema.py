@@ -143,10 +143,11 @@ class ExperimentConfig(BaseModel):
     baseline: Literal["logistic", "none"] = Field(
         "logistic", description="A head without memory, trained on the same folds, that the head must beat."
     )
-    cross_validation: Literal["leave_one_video_out", "none"] = Field(
+    cross_validation: Literal["leave_one_video_out", "none"] | Annotated[int, Field(ge=2, le=1000)] = Field(
         "leave_one_video_out",
-        description="Every training recording is held out once (all recordings of one individual together). "
-        "`none`: only the final heads are trained, for `training.epochs` epochs.",
+        description="Every training recording is held out once (all recordings of one individual together). A number: "
+        "so many parts, by individual, are held out in turn, more where a behavior is rare. `none`: only the final "
+        "heads are trained, for `training.epochs` epochs.",
     )
     protocol: Literal["nested", "thesis", "compare"] = Field(
         "nested",
@@ -210,6 +211,13 @@ class ExperimentConfig(BaseModel):
         if len(set(lowered)) < len(lowered):
             raise ValueError("two behaviors differ in upper and lower case only")
         return behaviors
+
+    @field_validator("cross_validation", mode="before")
+    @classmethod
+    def _parts_are_whole(cls, given: object) -> object:
+        if given in ("leave_one_video_out", "none") or (type(given) is int and given >= 2):
+            return given
+        raise ValueError("should be leave_one_video_out, none, or a number of parts to hold out in turn, 2 or more")
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any
 from common.files import write_text
 from common.notes import Doubt
 from common.places import path_from
+from common.wording import duration
 from pipeline.config.schema import ExperimentConfig
 from pipeline.run_folder.manifest import PROMISE
 from pipeline.run_folder.run_dir import RunDir
@@ -68,6 +69,14 @@ def bundle_metadata(config: ExperimentConfig, features: list[dict[str, Any]]) ->
         },
         "packages": package_versions(),
     }
+
+
+def cost_words(cost: Mapping[str, Any]) -> str:
+    """What a first look says of the experiment itself; as `pipeline.training.first_look.cost_of` found it."""
+    return (
+        f"This was a first look, with small heads and few folds. {cost['experiment']} itself trains {cost['n_fits']} "
+        f"heads, which takes about {duration(cost['seconds'])} on this machine: the same command without --quick."
+    )
 
 
 class RunRecord:

@@ -21,7 +21,7 @@ from models.bundle import is_bundle_of
 from pipeline.config.schema import ExperimentConfig
 from pipeline.runtime.progress import progress_bars
 from pipeline.training.embed import EmbeddedRecording
-from pipeline.training.executors import EXECUTORS, Executor
+from pipeline.training.executors import Executor
 from pipeline.training.executors.base import Job
 from pipeline.training.fits import EmbeddingSource, Fit, FitResult, fit_fingerprint, read_fit
 from pipeline.training.folds import Fold
@@ -30,8 +30,6 @@ from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan
 
 log = logging.getLogger(__name__)
 
-# The one executor that a configuration can ask for so far.
-EXECUTOR = "local"
 # probabilities[kind][recording][behavior], at the analysed frames
 Probabilities = dict[str, dict[str, dict[str, NDArray[np.float32]]]]
 
@@ -69,6 +67,7 @@ def run_stage_two(
     config: ExperimentConfig,
     recordings: Sequence[EmbeddedRecording],
     folds: Mapping[str, Sequence[Fold]],
+    executor: Executor,
     fits_path: Path,
     head_path: Callable[[str], Path],
     bundle_metadata: Mapping[str, Any],
@@ -89,17 +88,15 @@ def run_stage_two(
     sources = {r.id: r.source for r in recordings}
     with progress_bars() as bars:
         display = _Display(bars, plan.n_fits)
-        n_together = len(plan.cross_fits()) or plan.n_fits
-        with EXECUTORS[EXECUTOR](config.execution.workers, n_together, display.epoch) as executor:
-            outcome.n_workers = executor.n_workers
-            run = _Runner(plan, sources, labels, executor, dict(bundle_metadata), display, outcome)
-            crossed = run(plan.cross_fits())
-            inner = plan.inner_fits(crossed)
-            for (fold, _), (fit, result) in zip(inner, run([fit for _, fit in inner]), strict=True):
-                _collect_inner(fold, fit, result, outcome)
-            outcome.notes += short_training_notes(crossed, config.training.epochs)
-            run(plan.thesis_fits())
-            run(plan.final_fits(crossed))
+        outcome.n_workers = executor.n_workers
+        run = _Runner(plan, sources, labels, executor, dict(bundle_metadata), display, outcome)
+        crossed = run(plan.cross_fits())
+        inner = plan.inner_fits(crossed)
+        for (fold, _), (fit, result) in zip(inner, run([fit for _, fit in inner]), strict=True):
+            _collect_inner(fold, fit, result, outcome)
+        outcome.notes += short_training_notes(crossed, config.training.epochs)
+        run(plan.thesis_fits())
+        run(plan.final_fits(crossed))
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -143,7 +140,7 @@ class _Runner:
                 results[job.fit.key] = stored
                 self.outcome.n_resumed += 1
                 self.display.finished(job.fit, stored, resumed=True)
-        for job in self.executor.run([job for job in jobs if job.fit.key not in results]):
+        for job in self.executor.run([job for job in jobs if job.fit.key not in results], self.display.epoch):
             result = read_fit(job.path, job.fingerprint)
             if result is None:
                 raise InputError(f"The stored fit {job.path} vanished or was damaged. Start the experiment again.")

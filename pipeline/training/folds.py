@@ -1,4 +1,4 @@
-"""Who is held out when: leave-one-video-out, by individual, with or without a nested validation recording.
+"""Who is held out when: one individual at a time or k parts, with or without a nested validation recording.
 
 All recordings of one individual stay on one side of every split: two videos of one mouse are not
 independent, and a head that has seen the mouse would be scored too kindly.
@@ -17,7 +17,7 @@ class Fold:
     Attributes
     ----------
     name : str
-        The held-out individual's recordings, joined by ` + `.
+        The held-out individual's recordings, joined by ` + `; of k parts, which one.
     train, validation, held_out : tuple of str
         Recording ids. Early stopping looks at `validation`; `held_out` is only scored.
         In the thesis' protocol the two are the same recordings.
@@ -37,8 +37,12 @@ def group_by_individual(individuals: Mapping[str, str]) -> list[tuple[str, ...]]
     return [tuple(group) for group in groups.values()]
 
 
-def leave_one_video_out(
-    individuals: Mapping[str, str], n_positive: Mapping[str, int], protocol: str, behavior: str
+def make_folds(
+    individuals: Mapping[str, str],
+    n_positive: Mapping[str, int],
+    protocol: str,
+    behavior: str,
+    n_folds: int | None = None,
 ) -> list[Fold]:
     """The folds for one behavior.
 
@@ -53,6 +57,9 @@ def leave_one_video_out(
         Where early stopping looks.
     behavior : str
         For error texts.
+    n_folds : int, optional
+        Hold out so many parts in turn, each with about as much of the behavior, instead of one individual at a
+        time; more of them where a part would leave too few individuals with the behavior to learn from.
 
     Raises
     ------
@@ -71,24 +78,46 @@ def leave_one_video_out(
             f"individuals, but {protocol} cross-validation needs it in at least {needed}. Annotate it in more "
             "recordings, leave it out of `behaviors:`, or set cross_validation: none."
         )
-    return [_fold(groups, position, positives, protocol) for position in range(len(groups))]
+    for n_parts in range(n_folds or len(groups), len(groups)):
+        parts = _deal(groups, positives, n_parts)
+        if all(len(set(with_behavior).difference(part)) >= needed - 1 for part in parts):
+            names = [f"part {number} of {n_parts}" for number in range(1, n_parts + 1)]
+            return [_fold(name, groups, part, positives, protocol) for name, part in zip(names, parts, strict=True)]
+    return [_fold(" + ".join(group), groups, [group], positives, protocol) for group in groups]
 
 
 def _fold(
-    groups: Sequence[tuple[str, ...]], position: int, positives: Mapping[tuple[str, ...], int], protocol: str
+    name: str,
+    groups: Sequence[tuple[str, ...]],
+    part: Sequence[tuple[str, ...]],
+    positives: Mapping[tuple[str, ...], int],
+    protocol: str,
 ) -> Fold:
-    held_out = groups[position]
-    others = [*groups[position + 1 :], *groups[:position]]
+    held_out = tuple(r for group in groups if group in part for r in group)
+    after = groups.index(part[0]) + 1
+    others = [group for group in (*groups[after:], *groups[:after]) if group not in part]
     validation = held_out if protocol == "thesis" else next(group for group in others if positives[group])
-    train = tuple(r for group in groups for r in group if group not in (held_out, validation))
-    return Fold(" + ".join(held_out), train, validation, held_out)
+    train = tuple(r for group in groups for r in group if group not in part and group != validation)
+    return Fold(name, train, validation, held_out)
+
+
+def _deal(
+    groups: Sequence[tuple[str, ...]], positives: Mapping[tuple[str, ...], int], n_hands: int
+) -> list[list[tuple[str, ...]]]:
+    """Part groups so that no part is without the behavior while another has several that show it."""
+    hands: list[list[tuple[str, ...]]] = [[] for _ in range(n_hands)]
+    for position, group in enumerate(sorted(groups, key=lambda group: -positives[group])):
+        # To and fro, as teams are picked: the first hand does not get the best of every round.
+        turn, place = divmod(position, n_hands)
+        hands[place if turn % 2 == 0 else n_hands - 1 - place].append(group)
+    return hands
 
 
 def _too_few(n_groups: int, n_recordings: int, protocol: str) -> str:
     needed = 3 if protocol == "nested" else 2
     other = " With two, `protocol: thesis` is possible (its numbers are optimistic)." if n_groups == 2 else ""
     return (
-        f"Leave-one-video-out cross-validation with protocol {protocol} needs annotated training recordings of at "
+        f"Cross-validation with protocol {protocol} needs annotated training recordings of at "
         f"least {needed} individuals; found {n_recordings} recording{'s' * (n_recordings != 1)} of {n_groups} "
         f"individual{'s' * (n_groups != 1)} with split `train`.{other} Annotate more recordings, or set "
         "cross_validation: none to train the final heads without an estimate of how good they are."
@@ -124,10 +153,6 @@ def inner_groups(
     families = group_by_individual(left)
     if len(families) < 2:
         return []
-    by_positives = sorted(families, key=lambda family: -sum(n_positive[r] for r in family))
-    hands: list[list[str]] = [[] for _ in range(min(n_groups, len(families)))]
-    for position, family in enumerate(by_positives):
-        # To and fro, as teams are picked: the first hand does not get the best of every round.
-        turn, place = divmod(position, len(hands))
-        hands[place if turn % 2 == 0 else len(hands) - 1 - place].extend(family)
-    return [tuple(hand) for hand in hands]
+    positives = {family: sum(n_positive[r] for r in family) for family in families}
+    hands = _deal(families, positives, min(n_groups, len(families)))
+    return [tuple(r for family in hand for r in family) for hand in hands]

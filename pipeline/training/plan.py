@@ -22,7 +22,7 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.fits import Fit, FitResult, derive_seed
-from pipeline.training.folds import Fold, group_by_individual, inner_groups, leave_one_video_out
+from pipeline.training.folds import Fold, group_by_individual, inner_groups, make_folds
 from pipeline.training.frame_labels import FrameLabels
 
 # The one task that a configuration can ask for so far.
@@ -84,7 +84,8 @@ def plan_head_folds(config: ExperimentConfig, checked: Sequence[CheckedRecording
         individuals = {item.id: item.split_group for item in train}
         n_examples = dict(zip(individuals, map(task.n_examples, targets, scored), strict=True))
         protocol = "thesis" if config.protocol == "thesis" else "nested"
-        folds = leave_one_video_out(individuals, n_examples, protocol, name)
+        n_folds = config.cross_validation if isinstance(config.cross_validation, int) else None
+        folds = make_folds(individuals, n_examples, protocol, name, n_folds)
     lacking = task.lacking(np.concatenate(targets), np.concatenate(scored))
     if lacking:
         raise InputError(

@@ -17,6 +17,7 @@ from pipeline.run_folder.evidence import (
     score_value,
 )
 from pipeline.run_folder.features import used_features
+from pipeline.run_folder.provenance import cost_words
 from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, Run, section
 from pipeline.run_folder.verdict import FEW_POSITIVE_FRAMES, Estimate, Evidence, Verdict, judge
 from pipeline.scoring.agreement import HumanCeiling
@@ -163,6 +164,8 @@ class Notice:
 def notices(run: Run) -> list[Notice]:
     """What a reader must know: what was really run (warnings), and where the numbers are weak (notes)."""
     found: list[Notice] = []
+    if cost := section(run.provenance, "first_look"):
+        found.append(Notice("warning", "A first look, not the experiment", cost_words(cost)))
     doubts = [str(text) for text in run.provenance.get("doubts") or []]
     if len(doubts) > _MAX_NOTES:
         text = f"{'; '.join(dict.fromkeys(text.partition(':')[0] for text in doubts))}: see the notes under Data."

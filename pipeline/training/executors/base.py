@@ -55,20 +55,25 @@ class Executor(ABC):
     ----------
     workers : int
         Jobs at a time, as the user asked; 0: to be chosen.
-    n_jobs : int
-        How many jobs will come together at most.
-    on_epoch : callable
-        Called in this process with a fit and each row of its history, if the executor hears of it.
     """
 
     n_workers: int
 
     @abstractmethod
-    def __init__(self, workers: int, n_jobs: int, on_epoch: OnFitEpoch) -> None: ...
+    def __init__(self, workers: int) -> None: ...
+
+    def prepare(self) -> None:  # noqa: B027 - not all have to
+        """Begin what takes a while before the first job, and return at once."""
 
     @abstractmethod
-    def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
+    def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
         """Carry out every job and yield each when its result is stored.
+
+        Parameters
+        ----------
+        jobs : sequence of Job
+        on_epoch : callable
+            Called in this process with a fit and each row of its history, if the executor hears of it.
 
         Raises
         ------

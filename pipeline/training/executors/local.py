@@ -25,9 +25,8 @@ from pipeline.training.executors.base import Executor, Job, OnFitEpoch, carry_ou
 class LocalExecutor(Executor):
     """Carries out jobs on this machine; with one worker in this process."""
 
-    def __init__(self, workers: int, n_jobs: int, on_epoch: OnFitEpoch) -> None:
-        self.n_workers = _choose_n_workers(workers, n_jobs)
-        self._on_epoch = on_epoch
+    def __init__(self, workers: int) -> None:
+        self.n_workers = _choose_n_workers(workers)
         self._pool: ProcessPoolExecutor | None = None
         self._events: Any = None
 
@@ -36,19 +35,26 @@ class LocalExecutor(Executor):
         if self._pool is not None:
             stop_workers(self._pool)
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
+    def prepare(self) -> None:
+        """Let worker processes import TensorFlow, which takes seconds, while this one is at other work."""
+        if self.n_workers > 1:
+            self._pool = self._start_pool()
+            for _ in range(self.n_workers):
+                self._pool.submit(_be_ready)
+
+    def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
         """See `Executor`."""
         if self.n_workers > 1:
-            yield from self._run_in_processes(jobs)
+            yield from self._run_in_processes(jobs, on_epoch)
             return
         with quiet_native_output():
             load_tensorflow()
         for job in jobs:
-            carry_out(job, partial(self._on_epoch, job.fit))
+            carry_out(job, partial(on_epoch, job.fit))
             yield job
 
-    def _run_in_processes(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        pool = self._pool or self._start_pool()
+    def _run_in_processes(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
+        pool = self._pool = self._pool or self._start_pool()
         fit_by_key = {job.fit.key: job.fit for job in jobs}
         futures: dict[Future[None], Job] = {pool.submit(_run_in_worker, job): job for job in jobs}
         pending = set(futures)
@@ -56,7 +62,7 @@ class LocalExecutor(Executor):
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             for key, row in _drain(self._events):
                 if key in fit_by_key:
-                    self._on_epoch(fit_by_key[key], row)
+                    on_epoch(fit_by_key[key], row)
             for future in done:
                 _require_done(future, futures[future])
                 yield futures[future]
@@ -64,19 +70,18 @@ class LocalExecutor(Executor):
     def _start_pool(self) -> ProcessPoolExecutor:
         self._events = multiprocessing.get_context("spawn").Queue()
         n_threads = max(1, usable_cores() // self.n_workers)
-        self._pool = start_workers(self.n_workers, _start_worker, (self._events, n_threads))
-        return self._pool
+        return start_workers(self.n_workers, _start_worker, (self._events, n_threads))
 
 
-def _choose_n_workers(requested: int, n_jobs: int) -> int:
+def _choose_n_workers(requested: int) -> int:
     """Processes to train in: as asked, else one per core, but one on a machine with an NVIDIA driver.
 
     A GPU is shared badly by several TensorFlow processes, each of which claims its whole memory.
     """
     if requested:
-        return max(1, min(requested, n_jobs))
+        return requested
     has_gpu = bool(ctypes.util.find_library("cuda") or ctypes.util.find_library("nvcuda"))
-    return 1 if has_gpu else max(1, min(usable_cores(), n_jobs, 8))
+    return 1 if has_gpu else max(1, min(usable_cores(), 8))
 
 
 def _require_done(future: "Future[None]", job: Job) -> None:
@@ -108,6 +113,10 @@ def _start_worker(events: Any, n_threads: int) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_native_output():
         limit_threads(n_threads)
+
+
+def _be_ready() -> None:
+    """Nothing: a worker that takes this on has started."""
 
 
 def _run_in_worker(job: Job) -> None:

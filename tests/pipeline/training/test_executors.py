@@ -11,8 +11,8 @@ from common.errors import InputError
 from features.cache.store import fingerprint, write_cache
 from models.heads.lstm import LstmConfig
 from models.settings import TrainingConfig
+from pipeline import experiment
 from pipeline.command_line import main
-from pipeline.training import cross_validation
 from pipeline.training.executors import EXECUTORS
 from pipeline.training.executors.base import BoundedRows, Executor, Job, OnFitEpoch, carry_out
 from pipeline.training.fits import CacheFile, EmbeddingSource, Fit, read_fit
@@ -103,10 +103,10 @@ def test_files_that_changed_meanwhile_are_not_learned_from(sources, tmp_path: Pa
 class Mailed(Executor):
     """Another executor as one file would add it: every job goes through bytes, the last one first."""
 
-    def __init__(self, workers: int, n_jobs: int, on_epoch: OnFitEpoch) -> None:
+    def __init__(self, workers: int) -> None:
         self.n_workers = 7
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
+    def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
         for job in reversed(jobs):
             carry_out(pickle.loads(pickle.dumps(job)))  # noqa: S301
             yield job
@@ -121,7 +121,7 @@ def test_results_come_out_the_same_whatever_the_executor(tmp_path: Path, monkeyp
     arguments = [str(config), "--set", "baseline=none", "--set", "training.epochs=1"]
     assert main([*arguments, "--output", str(tmp_path / "local")]) == 0
     monkeypatch.setitem(EXECUTORS, "mailed", Mailed)
-    monkeypatch.setattr(cross_validation, "EXECUTOR", "mailed")
+    monkeypatch.setattr(experiment, "EXECUTOR", "mailed")
     # What another executor finished is taken up, and what it left is finished by this one.
     (tmp_path / "mailed" / "fits").mkdir(parents=True)
     done = tmp_path / "mailed" / "fits" / "grooming.head.fold02.npz"

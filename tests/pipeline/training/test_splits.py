@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from pipeline.training.folds import group_by_individual, inner_groups, leave_one_video_out
+from pipeline.training.folds import group_by_individual, inner_groups, make_folds
 
 
 def test_each_individual_is_held_out_once_with_all_its_recordings():
     individuals = {"a1": "A", "b1": "B", "a2": "A", "c1": "C"}
-    folds = leave_one_video_out(individuals, dict.fromkeys(individuals, 5), "nested", "grooming")
+    folds = make_folds(individuals, dict.fromkeys(individuals, 5), "nested", "grooming")
     assert [fold.held_out for fold in folds] == [("a1", "a2"), ("b1",), ("c1",)]
     assert folds[0].name == "a1 + a2"
     assert folds[0].validation == ("b1",) and folds[0].train == ("c1",)
@@ -21,26 +21,27 @@ def test_recordings_without_an_individual_stand_alone():
 
 
 def test_the_thesis_protocol_stops_on_the_held_out_recording():
-    folds = leave_one_video_out({"a": "A", "b": "B", "c": "C"}, {"a": 1, "b": 1, "c": 1}, "thesis", "x")
+    folds = make_folds({"a": "A", "b": "B", "c": "C"}, {"a": 1, "b": 1, "c": 1}, "thesis", "x")
     assert all(fold.validation == fold.held_out for fold in folds)
     assert folds[0].train == ("b", "c")
 
 
 def test_validation_recordings_show_the_behavior():
     n_positive = {"a": 3, "b": 0, "c": 2, "d": 9}
-    folds = leave_one_video_out({r: r for r in n_positive}, n_positive, "nested", "x")
+    folds = make_folds({r: r for r in n_positive}, n_positive, "nested", "x")
     assert [fold.validation for fold in folds] == [("c",), ("c",), ("d",), ("a",)]
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("ABCDEF"), st.integers(0, 3)), min_size=1, max_size=12),
     st.sampled_from(["nested", "thesis"]),
+    st.one_of(st.none(), st.integers(2, 5)),
 )
-def test_no_individual_is_on_two_sides(rows, protocol):
+def test_no_individual_is_on_two_sides(rows, protocol, n_folds):
     individuals = {f"r{i}": individual for i, (individual, _) in enumerate(rows)}
     n_positive = {f"r{i}": n for i, (_, n) in enumerate(rows)}
     try:
-        folds = leave_one_video_out(individuals, n_positive, protocol, "x")
+        folds = make_folds(individuals, n_positive, protocol, "x", n_folds)
     except InputError:
         return
     assert sorted(r for fold in folds for r in fold.held_out) == sorted(individuals)
@@ -53,14 +54,27 @@ def test_no_individual_is_on_two_sides(rows, protocol):
         assert sum(n_positive[r] for r in fold.validation) > 0 or protocol == "thesis"
 
 
+def test_parts_share_out_who_shows_the_behavior():
+    n_positive = {"a": 9, "b": 7, "c": 0, "d": 0, "e": 5, "f": 3}
+    folds = make_folds({r: r for r in n_positive}, n_positive, "nested", "x", n_folds=2)
+    assert [fold.held_out for fold in folds] == [("a", "c", "f"), ("b", "d", "e")]
+    assert [fold.validation for fold in folds] == [("b",), ("f",)]
+    assert [fold.name for fold in folds] == ["part 1 of 2", "part 2 of 2"]
+
+
+def test_a_rare_behavior_gets_more_parts():
+    n_positive = {"a": 9, "b": 7, "c": 5, "d": 0, "e": 0}
+    assert len(make_folds({r: r for r in n_positive}, n_positive, "nested", "x", n_folds=2)) == 3
+
+
 def test_one_video_cannot_be_cross_validated():
     with pytest.raises(InputError, match=r"found 1 recording of 1 individual .*cross_validation: none"):
-        leave_one_video_out({"a": "A"}, {"a": 5}, "nested", "grooming")
+        make_folds({"a": "A"}, {"a": 5}, "nested", "grooming")
 
 
 def test_a_behavior_seen_in_too_few_individuals_is_named():
     with pytest.raises(InputError, match="'grooming' occurs in recordings of 1 of the 3"):
-        leave_one_video_out({"a": "A", "b": "B", "c": "C"}, {"a": 5, "b": 0, "c": 0}, "nested", "grooming")
+        make_folds({"a": "A", "b": "B", "c": "C"}, {"a": 5, "b": 0, "c": 0}, "nested", "grooming")
 
 
 @given(

@@ -1,0 +1,117 @@
+"""A first look: an experiment with a small head and few folds, and how long all of it would take.
+
+It says within a minute, on the same recordings, features and labels, whether an experiment is worth the wait.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from models.heads.lstm import LstmConfig
+from pipeline.config.schema import ExperimentConfig
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.training.embed import EmbeddedRecording
+from pipeline.training.executors import Executor
+from pipeline.training.executors.base import Job
+from pipeline.training.fits import EmbeddingSource, Fit, fit_fingerprint, read_fit
+from pipeline.training.frame_labels import LabelFile
+from pipeline.training.plan import BASELINE, FitPlan, plan_folds
+
+N_PARTS = 2
+_MOST_EPOCHS = 10
+# In how much of the most epochs that are allowed training usually has stopped.
+_SHARE_OF_EPOCHS = 0.5
+
+
+def first_look_of(config: ExperimentConfig) -> ExperimentConfig:
+    """The settings of the first look at an experiment; features, labels and post-processing are the experiment's.
+
+    What is chosen on training recordings, by many more heads, is left at its defaults.
+    """
+    given = config.training
+    fewer = {"epochs": min(given.epochs, _MOST_EPOCHS), "patience": min(given.patience, 2), "min_epochs": 3}
+    cross_validation = config.cross_validation if config.cross_validation == "none" else N_PARTS
+    changes = {
+        "name": f"{config.name}_quick",
+        "description": f"First look at {config.name}",
+        "head": LstmConfig(layers=1, units=16, bidirectional=True),
+        "training": given.model_copy(update=fewer),
+        "cross_validation": cross_validation,
+        "protocol": "nested",
+        "refit": False,
+        "postprocess": PostprocessConfig() if config.postprocess == "tune" else config.postprocess,
+        "calibration": "none",
+        "baseline": "logistic",
+    }
+    return config.model_copy(update=changes)
+
+
+def cost_of(
+    config: ExperimentConfig, recordings: Sequence[EmbeddedRecording], executor: Executor, fits_path: Path
+) -> dict[str, Any]:
+    """How many heads an experiment trains, and about how long that takes here.
+
+    A few steps of its own head are timed on one recording; they count for as many as its fits have, if training
+    stops halfway to the most epochs. The baseline's heads take next to nothing.
+
+    Returns
+    -------
+    dict
+        `experiment`, `n_fits`, `seconds` (of training with all workers) and `step_s` (of one step).
+    """
+    plan = FitPlan(config, recordings, plan_folds(config, [r.checked for r in recordings]), Path)
+    crossed, final = plan.cross_fits(), plan.final_fits([])
+    heads = [fit for fit in crossed or final if fit.kind != BASELINE]
+    n_baselines = sum(fit.kind == BASELINE for fit in (*crossed, *final))
+    sources = {r.id: r.source for r in recordings}
+    n_frames = {r.id: len(r.frames) for r in recordings}
+    labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
+    step_s = _step_s(_trial(heads[0], n_frames), n_frames, sources, labels, plan, executor)
+    n_steps = statistics.mean(_n_steps(fit, n_frames) for fit in heads) * (plan.n_fits - n_baselines)
+    seconds = step_s * n_steps / min(executor.n_workers, plan.n_fits)
+    return {"experiment": config.name, "n_fits": plan.n_fits, "seconds": round(seconds, 1), "step_s": round(step_s, 4)}
+
+
+def _trial(fit: Fit, n_frames: dict[str, int]) -> Fit:
+    """Two short epochs of a head, the first of which compiles it."""
+    # Of these recordings it is known that they show the behavior.
+    train = fit.validation or fit.train
+    training = fit.training.model_copy(update={"min_steps_per_epoch": 3})
+    return replace(
+        fit, key="trial", train=train, validation=(), predict=(), training=training, n_epochs=2, refit=False,
+        bundle_path=None,
+    )  # fmt: skip
+
+
+def _step_s(
+    fit: Fit,
+    n_frames: dict[str, int],
+    sources: dict[str, EmbeddingSource],
+    labels: LabelFile,
+    plan: FitPlan,
+    executor: Executor,
+) -> float:
+    fingerprint = fit_fingerprint(fit, sources, plan.labels)
+    path = labels.path.with_name(f"{fit.key}.npz")
+    job = Job(fit, path, fingerprint, tuple(sources[r] for r in fit.recordings), labels, {})
+    for _ in executor.run([job], lambda fit, row: None):
+        pass
+    result = read_fit(path, fingerprint)
+    if result is None:
+        raise InputError(f"The stored fit {path} vanished or was damaged. Start the first look again.")
+    return float(result.history[-1]["seconds"]) / fit.training.steps_per_epoch([n_frames[r] for r in fit.train])
+
+
+def _n_steps(fit: Fit, n_frames: dict[str, int]) -> float:
+    """Steps until early stopping, and of the head that then is trained on the validation recordings as well."""
+    training = fit.training
+    expected = min(training.epochs, max(_SHARE_OF_EPOCHS * training.epochs, training.min_epochs + training.patience))
+    n_epochs = expected if fit.n_epochs is None else fit.n_epochs
+    steps = n_epochs * training.steps_per_epoch([n_frames[r] for r in fit.train])
+    if fit.refit:
+        both = training.steps_per_epoch([n_frames[r] for r in (*fit.train, *fit.validation)])
+        steps += max(1, expected - training.patience) * both
+    return steps

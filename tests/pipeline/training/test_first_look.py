@@ -1,0 +1,28 @@
+"""A first look is a run of its own, says that it is none of the experiment's, and what the experiment would cost."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common.tables import read_table
+from pipeline.command_line import main
+from pipeline.config.schema import load_config
+from tests.lab import make_embedded_lab
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_first_look_scores_every_recording_and_tells_the_cost_of_the_experiment(tmp_path: Path):
+    yaml = make_embedded_lab(tmp_path / "lab", n_train=4)
+    output = tmp_path / "look"
+    assert main([str(yaml), "--quick", "--output", str(output)]) == 0
+    scored = {row["recording"] for row in read_table(output / "scores.csv") if row["subset"] == "cross_validation"}
+    assert scored == {"r0", "r1", "r2", "r3", "pooled"}
+    cost = json.loads((output / "provenance.json").read_text(encoding="utf-8"))["first_look"]
+    # two behaviors: four folds and the final one, each with its baseline
+    assert (cost["experiment"], cost["n_fits"]) == (load_config(yaml).name, 2 * (4 + 1) * 2)
+    assert 0 < cost["step_s"] < cost["seconds"]
+    report = (output / "report.html").read_text(encoding="utf-8")
+    assert "A first look, not the experiment" in report and f"trains {cost['n_fits']} heads" in report
+    # the settings that it was made with are in the folder, as of any run
+    assert main([str(output / "config.yaml"), "--output", str(output)]) == 0
