@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -61,6 +62,14 @@ class Converter:
         converted = _bgr(self._of_part, self._part, n_threads=1)
         return converted[box.top - wider.top : box.bottom - wider.top, box.left - wider.left : box.right - wider.left]
 
+    def sampled(self, picture: av.VideoFrame, step_px: int) -> NDArray[np.uint8]:
+        """A pixel for each step across and down, as OpenCV takes them from the whole, with the same bits."""
+        if not _has_separable_parts(picture):
+            whole = self.whole(picture)
+            return _nearest(whole, max(1, whole.shape[1] // step_px), max(1, whole.shape[0] // step_px))
+        self._part, apart_px = _thin(picture, step_px, self._part)
+        return _bgr(self._of_part, self._part, n_threads=1)[::apart_px, ::apart_px]
+
 
 class Picture:
     """One decoded picture, converted when it is asked for, which may be until the next frame is taken."""
@@ -74,6 +83,10 @@ class Picture:
         width_px, height_px = self._decoded.width, self._decoded.height
         is_upright = _QUARTER_TURNS.get(self._decoded.rotation, 0) % 2 == 0
         return (width_px, height_px) if is_upright else (height_px, width_px)
+
+    def sampled(self, step_px: int) -> NDArray[np.uint8]:
+        """The picture of a pixel for each step across and down."""
+        return self._converter.sampled(self._decoded, step_px)
 
     def __call__(self, box: Box | None = None) -> NDArray[np.uint8]:
         """The picture, or the part of it in a box: (height, width, 3) uint8, blue, green, red."""
@@ -104,6 +117,8 @@ def _has_separable_parts(picture: av.VideoFrame) -> bool:
     name = picture.format.name
     if name not in _BLOCKS or picture.rotation or picture.interlaced_frame:
         return False
+    if _BLOCKS[name] != (1, 1) and (picture.width % 2 or picture.height % 2):  # There FFmpeg smooths colors.
+        return False
     if any(plane.line_size <= 0 for plane in picture.planes):  # stored from the last line to the first
         return False
     return _are_equal(name, picture.width, picture.height, int(picture.colorspace), int(picture.color_range))
@@ -131,16 +146,39 @@ def _are_equal(name: str, width_px: int, height_px: int, colorspace: int, color_
 
 def _cut(picture: av.VideoFrame, box: Box, before: av.VideoFrame | None) -> av.VideoFrame:
     """A part of a picture as a picture; `before` is written over if it has the size."""
-    size_px, name = (box.right - box.left, box.bottom - box.top), picture.format.name
-    part = before
-    if part is None or (part.width, part.height, part.format.name) != (*size_px, name):
-        part = av.VideoFrame(*size_px, name)
-    part.colorspace, part.color_range = picture.colorspace, picture.color_range
-    blocks = ((1, 1), *[_BLOCKS[name]] * 2)
+    size_px = box.right - box.left, box.bottom - box.top
+    part = _like(picture, size_px, before)
+    blocks = ((1, 1), *[_BLOCKS[picture.format.name]] * 2)
     for source, target, (across, down) in zip(_planes(picture), _planes(part), blocks, strict=False):
         height, width = size_px[1] // down, size_px[0] // across
         top, left = box.top // down, box.left // across
         target[:height, :width] = source[top : top + height, left : left + width]
+    return part
+
+
+def _thin(picture: av.VideoFrame, step_px: int, before: av.VideoFrame | None) -> tuple[av.VideoFrame, int]:
+    """Some pixels of a picture as a picture, so far apart that each has its color for itself; others are anything."""
+    width, height, name = max(1, picture.width // step_px), max(1, picture.height // step_px), picture.format.name
+    apart_px = max(_BLOCKS[name])
+    part = _like(picture, (apart_px * width, apart_px * height), before)
+    for number, (source, target) in enumerate(zip(_planes(picture), _planes(part), strict=True)):
+        across, down = _BLOCKS[name] if number else (1, 1)
+        inside = source[: -(-picture.height // down), : -(-picture.width // across)]
+        rows, columns = apart_px // down, apart_px // across
+        target[: rows * height : rows, : columns * width : columns] = _nearest(inside, width, height)
+    return part, apart_px
+
+
+def _nearest(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+
+
+def _like(picture: av.VideoFrame, size_px: tuple[int, int], before: av.VideoFrame | None) -> av.VideoFrame:
+    """A picture of the same kind; `before` if it has the size."""
+    part, name = before, picture.format.name
+    if part is None or (part.width, part.height, part.format.name) != (*size_px, name):
+        part = av.VideoFrame(*size_px, name)
+    part.colorspace, part.color_range = picture.colorspace, picture.color_range
     return part
 
 

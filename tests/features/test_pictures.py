@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,13 +48,27 @@ def test_a_part_has_the_bits_of_the_whole(
             np.testing.assert_array_equal(part, whole[top:bottom, left:right])
 
 
+@settings(max_examples=80)
+@given(
+    name=st.sampled_from(FORMATS),
+    size_px=st.tuples(st.integers(2, 150), st.integers(2, 150)),
+    step_px=st.integers(1, 9),
+)
+def test_sampled_pixels_are_those_that_opencv_takes(name: str, size_px: tuple[int, int], step_px: int) -> None:
+    picture = Picture(noise(name, *size_px), Converter())
+    sides = max(1, size_px[0] // step_px), max(1, size_px[1] // step_px)
+    expected = cv2.resize(picture(), sides, interpolation=cv2.INTER_NEAREST)
+    np.testing.assert_array_equal(picture.sampled(step_px), expected)
+
+
 @pytest.mark.parametrize("name", ["yuv420p", "yuv444p"])
 def test_what_is_common_is_not_converted_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Converter, picture: av.VideoFrame) -> None:
         raise AssertionError("only a part is needed")
 
     monkeypatch.setattr(Converter, "whole", refuse)
-    assert Picture(noise(name, 640, 480), Converter())(Box(3, 5, 113, 115)).shape == (110, 110, 3)
+    picture = Picture(noise(name, 640, 480), Converter())
+    assert picture(Box(3, 5, 113, 115)).shape == (110, 110, 3) and picture.sampled(4).shape == (120, 160, 3)
 
 
 @pytest.mark.shared
