@@ -24,6 +24,8 @@ _BLOCKS = {
 _EVEN_PX, _STEP_PX = 2, 16
 """Parts begin at a multiple of the one, and their sides are multiples of the other: a new size costs FFmpeg time."""
 _TRIED_PX = 48
+_LEAST_STEP = 2
+"""Samples are taken apart where they are a fourth of all pixels at most: below that, the whole costs no more."""
 
 
 class Box(NamedTuple):
@@ -64,11 +66,12 @@ class Converter:
 
     def sampled(self, picture: av.VideoFrame, step_px: int) -> NDArray[np.uint8]:
         """A pixel for each step across and down, as OpenCV takes them from the whole, with the same bits."""
-        if not _has_separable_parts(picture):
+        is_worth_it = step_px > _LEAST_STEP * max(_BLOCKS.get(picture.format.name, (1, 1)))
+        if not (is_worth_it and _has_separable_parts(picture)):
             whole = self.whole(picture)
             return _nearest(whole, max(1, whole.shape[1] // step_px), max(1, whole.shape[0] // step_px))
         self._part, apart_px = _thin(picture, step_px, self._part)
-        return _bgr(self._of_part, self._part, n_threads=1)[::apart_px, ::apart_px]
+        return np.ascontiguousarray(_bgr(self._of_part, self._part, n_threads=1)[::apart_px, ::apart_px])
 
 
 class Picture:

@@ -140,7 +140,7 @@ class QualityMeter:
         """Take the next frame and its time stamp in seconds; one whose picture is not its own repeats none."""
         sampled = picture.sampled(max(1, int((math.prod(picture.size_px) / SAMPLED_PIXELS) ** 0.5)))
         gray = cv2.cvtColor(sampled, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
-        histogram = np.bincount(gray.ravel(), minlength=256)
+        histogram = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel().astype(np.int64)
         mean, saturated = float(histogram @ _LEVELS) / gray.size, float(histogram[SATURATED_LEVEL:].sum()) / gray.size
         median = float(np.searchsorted(histogram.cumsum(), gray.size / 2))
         change = math.inf
