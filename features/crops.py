@@ -8,47 +8,72 @@ What lies outside the frame repeats the frame's edge.
 """
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from features.video.pictures import Box
+
+
+class Square(NamedTuple):
+    """A square of a frame: the box of it that lies inside, and how often the edges are repeated around that."""
+
+    inside: Box
+    above: int
+    below: int
+    before: int
+    behind: int
+
+    def cut(self, frame: NDArray[np.uint8], frame_box: Box) -> NDArray[np.uint8]:
+        """Cut it out of a part of the frame that holds what lies inside; a view where all of it does."""
+        left, top = self.inside.left - frame_box.left, self.inside.top - frame_box.top
+        right, bottom = self.inside.right - frame_box.left, self.inside.bottom - frame_box.top
+        inside = frame[top:bottom, left:right]
+        if not any(self[1:]):
+            return inside
+        bordered = cv2.copyMakeBorder(inside, *self[1:], cv2.BORDER_REPLICATE)
+        return np.asarray(bordered, dtype=frame.dtype)
+
 
 def crop_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int) -> NDArray[np.uint8]:
     """Cut a square (size_px, size_px, 3) out of a frame, repeating the frame's edge where it reaches over.
 
-    The frame is (height, width, 3), channels in any order; the center is x and y of the middle in its pixels and may
-    lie outside of it. The crop is a copy, never a view of the frame.
+    The frame is (height, width, 3), channels in any order. The crop is a copy, never a view of the frame. Center and
+    errors as in `place_square`.
+    """
+    height, width = frame.shape[:2]
+    square = place_square(center_xy_px, size_px, (width, height)).cut(frame, Box(0, 0, width, height))
+    return square.copy() if np.may_share_memory(square, frame) else square
+
+
+def place_square(center_xy_px: ArrayLike, size_px: int, frame_size_px: tuple[int, int]) -> Square:
+    """Where a square lies in a frame of some width and height.
+
+    The center is x and y of the middle in the frame's pixels and may lie outside of it.
 
     Raises
     ------
     ValueError
         When the center is NaN or infinite, or the size is not positive.
     """
-    square = view_square(frame, center_xy_px, size_px)
-    return square.copy() if np.may_share_memory(square, frame) else square
-
-
-def view_square(frame: NDArray[np.uint8], center_xy_px: ArrayLike, size_px: int) -> NDArray[np.uint8]:
-    """As `crop_square`, but a view of the frame where the square lies inside of it."""
     x_px, y_px = (float(value) for value in np.asarray(center_xy_px, dtype=np.float64))
     if not (math.isfinite(x_px) and math.isfinite(y_px)):
         raise ValueError(f"the center of a crop must be finite, got ({x_px}, {y_px})")
     if size_px < 1:
         raise ValueError(f"the size of a crop must be at least 1 px, got {size_px}")
-    height, width = frame.shape[:2]
-    left = math.ceil(x_px - size_px / 2)
-    top = math.ceil(y_px - size_px / 2)
-    first_row, last_row = _nearest(top, height), _nearest(top + size_px - 1, height)
-    first_column, last_column = _nearest(left, width), _nearest(left + size_px - 1, width)
-    inside = frame[first_row : last_row + 1, first_column : last_column + 1]
-    if inside.shape[:2] == (size_px, size_px):
-        return inside
-    above = min(max(first_row - top, 0), size_px - len(inside))
-    before = min(max(first_column - left, 0), size_px - inside.shape[1])
-    below, behind = size_px - len(inside) - above, size_px - inside.shape[1] - before
-    bordered = cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_REPLICATE)
-    return np.asarray(bordered, dtype=frame.dtype)
+    left, right, before, behind = _inside(math.ceil(x_px - size_px / 2), size_px, frame_size_px[0])
+    top, bottom, above, below = _inside(math.ceil(y_px - size_px / 2), size_px, frame_size_px[1])
+    return Square(Box(left, top, right, bottom), above, below, before, behind)
+
+
+def _inside(start: int, size: int, length: int) -> tuple[int, int, int, int]:
+    """Of `size` places from `start` along an axis: first and stop of those inside, how many are before and behind."""
+    first, last = _nearest(start, length), _nearest(start + size - 1, length)
+    n_inside = last + 1 - first
+    n_before = min(max(first - start, 0), size - n_inside)
+    return first, last + 1, n_before, size - n_inside - n_before
 
 
 def _nearest(place: int, length: int) -> int:

@@ -17,7 +17,7 @@ from features.video.blob_learning import blob_doubt, learn
 from features.video.blobs import find_blob
 from features.video.foreground import FrameSampler, learn_blob, shrink
 from features.video.inspection import VideoInfo
-from features.video.reading import iter_bgr_frames
+from features.video.reading import iter_frames
 
 BLOB_VERSION = 2
 """Raised when the same video gives another track."""
@@ -42,15 +42,15 @@ def track_blob(
         No such video, or nothing in it moves before a still background.
     """
     sampler = FrameSampler()
-    for frame in iter_bgr_frames(video_path):
-        sampler.add(frame)
+    for frame in iter_frames(video_path):
+        sampler.add(frame.picture)
     n_frames = sampler.n_frames
     model, oddities = learn(sampler, video_path.name, others)
     xy_px = np.full((n_frames, 1, 2), np.nan)
     likelihood = np.full((n_frames, 1), np.nan)
     lengths_px = np.full(n_frames, np.nan)
-    for number, frame in enumerate(iter_bgr_frames(video_path)):
-        blob = find_blob(shrink(frame), model)
+    for frame in iter_frames(video_path):
+        number, blob = frame.number, find_blob(shrink(frame.picture()), model)
         if blob is not None:
             xy_px[number, 0] = blob.x_px, blob.y_px
             likelihood[number, 0] = blob.likelihood

@@ -6,7 +6,7 @@ three color channels of one picture: what stands still is gray, and what moves h
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from common.errors import InputError
-from features.crops import resize_crop, view_square
+from features.crops import Square, place_square, resize_crop
+from features.video.pictures import Box, around
 from features.video.reading import iter_frames
 
 MOST_S = 10.0
@@ -75,6 +76,14 @@ class CropConfig(BaseModel):
         return offsets or (0,)
 
 
+class Cut(NamedTuple):
+    """A square of a frame that becomes a row's picture, or the color `channel` of it."""
+
+    row: int
+    channel: int
+    square: Square
+
+
 class Crops:
     """What a network is shown of some frames of one recording, filled in as the video's frames come.
 
@@ -107,29 +116,31 @@ class Crops:
         # Whole batches wait for their last moments: no frame is kept, only crops.
         self._waiting: dict[int, NDArray[np.uint8]] = {}
 
-    def rows_at(self, number: int) -> list[range]:
-        """Rows that a frame of the video is part of, for each of their moments."""
+    def cuts_at(self, number: int, frame_size_px: tuple[int, int]) -> list[Cut]:
+        """What is cut out of a frame of the video, for each row and moment that it is part of."""
         last = len(self._centers_xy_px) - 1
         if number > last:
             return []
-        rows = []
-        for offset in self._offsets:
+        cuts = []
+        for channel, offset in enumerate(self._offsets):
             first = 0 if number == 0 else number - offset
             final = last if number == last else number - offset
-            rows.append(range(self._count(first - 1), self._count(final)))
-        return rows
+            for row in range(self._count(first - 1), self._count(final)):
+                center = self._centers_xy_px[number if self._crop.follow else self._frames[row]]
+                cuts.append(Cut(row, channel, place_square(center, self._crop.size_px, frame_size_px)))
+        return cuts
 
     def take(
-        self, number: int, frame: NDArray[np.uint8], rows_by_moment: Sequence[range]
+        self, number: int, picture: NDArray[np.uint8], box: Box, cuts: Sequence[Cut]
     ) -> Iterator[NDArray[np.uint8]]:
-        """Crop the next frame (height, width, 3), blue, green, red, for the rows that `rows_at` gave.
+        """Cut what `cuts_at` gave out of the next frame: its part in a box, blue, green, red.
 
         Yields batches (n, px, px, 3), RGB, when they are full.
         """
-        for channel, rows in enumerate(rows_by_moment):
-            for row in rows:
-                center = self._centers_xy_px[number if self._crop.follow else self._frames[row]]
-                self._put(row, channel, view_square(frame, center, self._crop.size_px))
+        if cuts and self._crop.moments_s:
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+        for cut in cuts:
+            self._put(cut.row, cut.channel, cut.square.cut(picture, box))
         is_last = number >= len(self._centers_xy_px) - 1
         n_done = len(self._frames) if is_last else self._count(number - max(self._offsets))
         for batch in sorted(self._waiting):
@@ -148,8 +159,7 @@ class Crops:
             self._waiting[batch] = np.empty((n_rows, self._input_px, self._input_px, 3), dtype=np.uint8)
         shown = self._waiting[batch][place]
         if self._crop.moments_s:
-            gray = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
-            shown[..., channel] = resize_crop(gray, self._input_px)
+            shown[..., channel] = resize_crop(crop, self._input_px)
         else:
             cv2.cvtColor(resize_crop(crop, self._input_px), cv2.COLOR_BGR2RGB, dst=shown)
 
@@ -163,9 +173,11 @@ def crop_video(path: Path, crops: Sequence[Crops]) -> Iterator[tuple[int, NDArra
         When the video can't be decoded.
     """
     for frame in iter_frames(path):
-        rows = [each.rows_at(frame.number) for each in crops]
-        if any(map(any, rows)):
-            picture = frame.picture()
-            for i, rows_by_moment in enumerate(rows):
-                for batch in crops[i].take(frame.number, picture, rows_by_moment):
+        cuts = [each.cuts_at(frame.number, frame.picture.size_px) for each in crops]
+        if any(cuts):
+            # Only what is cut out is converted.
+            box = around(cut.square.inside for own in cuts for cut in own)
+            picture = frame.picture(box)
+            for i, own in enumerate(cuts):
+                for batch in crops[i].take(frame.number, picture, box, own):
                     yield i, batch

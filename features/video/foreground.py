@@ -8,6 +8,7 @@ pieces of plausible size, is the animal, or several.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -80,9 +81,10 @@ class FrameSampler:
         self.samples: list[NDArray[np.uint8]] = []
         self.step_frames, self.n_frames, self.width_px = 1, 0, 0
 
-    def add(self, frame: NDArray[np.uint8]) -> None:
-        """Take the next frame, (height, width, 3) as OpenCV has it."""
+    def add(self, picture: Callable[[], NDArray[np.uint8]]) -> None:
+        """Take the next frame; its picture, (height, width, 3) as OpenCV has it, is asked for only if it is kept."""
         if self.n_frames % self.step_frames == 0:
+            frame = picture()
             self.samples.append(shrink(frame, self._max_side_px))
             self.width_px = frame.shape[1]
             if len(self.samples) > self._n_samples:

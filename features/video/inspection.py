@@ -121,10 +121,9 @@ def _inspect(path: Path, progress: Callable[[int, int], None], fps_given: float 
     faulty: list[int] = []
     height_px, width_px = 0, 0
     for frame in iter_frames(path):
-        picture = frame.picture()
         if meter.n_frames == 0:
-            height_px, width_px = picture.shape[:2]
-        meter.add(picture, frame.time_s, is_own=not frame.is_lost)
+            width_px, height_px = frame.picture.size_px
+        meter.add(frame.picture, frame.time_s, is_own=not frame.is_lost)
         lost += [frame.number] * frame.is_lost
         faulty += [frame.number] * frame.is_faulty
         if meter.n_frames % _PROGRESS_FRAMES == 0:

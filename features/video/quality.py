@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from features.video.foreground import Foreground, FrameSampler, find_foreground
+from features.video.pictures import Picture
 
 QUALITY_VERSION = 3
 """Raised when the same video gives other measures."""
@@ -135,16 +136,11 @@ class QualityMeter:
         """Frames taken so far."""
         return self._sampler.n_frames
 
-    def add(self, frame: NDArray[np.uint8], time_s: float, is_own: bool = True) -> None:
-        """Take the next frame, (height, width, 3) as OpenCV has it, and its time stamp in seconds.
-
-        One whose picture is not its own repeats none.
-        """
-        step = max(1, int((frame.shape[0] * frame.shape[1] / SAMPLED_PIXELS) ** 0.5))
-        size_px = max(1, frame.shape[1] // step), max(1, frame.shape[0] // step)
-        sampled = cv2.resize(frame, size_px, interpolation=cv2.INTER_NEAREST)
+    def add(self, picture: Picture, time_s: float, is_own: bool = True) -> None:
+        """Take the next frame and its time stamp in seconds; one whose picture is not its own repeats none."""
+        sampled = picture.sampled(max(1, int((math.prod(picture.size_px) / SAMPLED_PIXELS) ** 0.5)))
         gray = cv2.cvtColor(sampled, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
-        histogram = np.bincount(gray.ravel(), minlength=256)
+        histogram = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel().astype(np.int64)
         mean, saturated = float(histogram @ _LEVELS) / gray.size, float(histogram[SATURATED_LEVEL:].sum()) / gray.size
         median = float(np.searchsorted(histogram.cumsum(), gray.size / 2))
         change = math.inf
@@ -152,7 +148,7 @@ class QualityMeter:
             change = float(cv2.norm(gray, self._previous, cv2.NORM_INF))
         self._by_frame.extend((time_s, change, mean, median, saturated))
         self._previous = gray
-        self._sampler.add(frame)
+        self._sampler.add(picture)
 
     def quality(self, fps: float, has_times: bool = True) -> VideoQuality:
         """What the frames were like; at least one was taken. `fps` is the header's.

@@ -12,37 +12,35 @@ is damaged, reads a cover picture as the film, has no AV1, and leaves half the l
 """
 
 import math
-from collections.abc import Callable, Generator, Iterator
-from functools import partial
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from features.video.damage import Plan, decode_packets, place_frames
 from features.video.files import UnreadableVideoError, unopenable
 from features.video.opening import opened_container
+from features.video.pictures import Converter, Picture
 from features.video.survey import Survey, VideoHeader, film_of, header_of, survey_video
 
 MIN_FPS, MAX_FPS = 0.01, 2000.0
 READING_VERSION = 1
 """Raised when the same video has other frames."""
-_QUARTER_TURNS = {90: 1, 180: 2, -180: 2, -90: 3}
 
 
 class DecodedFrame(NamedTuple):
     """One frame: its number, its time stamp in seconds, and its picture, which is made when it is asked for.
 
-    `picture` gives (height, width, 3) uint8, channels as OpenCV has them: blue, green, red; it may be called until the
-    next frame is taken. `is_lost`: the picture is another frame's. `is_faulty`: it was decoded from spoiled data.
+    `picture` may be called until the next frame is taken. `is_lost`: the picture is another frame's. `is_faulty`: it
+    was decoded from spoiled data.
     """
 
     number: int
     time_s: float
-    picture: Callable[[], NDArray[np.uint8]]
+    picture: Picture
     is_lost: bool = False
     is_faulty: bool = False
 
@@ -92,7 +90,7 @@ def _require_one_size(path: Path, number: int, picture: av.VideoFrame, first_siz
 
 def _as_they_come(path: Path, survey: Survey) -> Iterator[DecodedFrame]:
     """Frames numbered as the decoder gives them; ends before the first that is missed or faulty."""
-    convert, number, before_s = VideoReformatter(), 0, -math.inf
+    converter, number, before_s = Converter(), 0, -math.inf
     # Times at which frames are due; in files without times of their own, they may begin later than the first.
     stamps_s = survey.stamps_s.tolist()
     tolerance_s = float(np.median(np.diff(stamps_s))) / 4 if len(stamps_s) > 1 else 0.0
@@ -115,7 +113,7 @@ def _as_they_come(path: Path, survey: Survey) -> Iterator[DecodedFrame]:
             if picture.is_corrupt and place_frames(path).is_damaged:
                 return
             _require_one_size(path, number, picture, size_px)
-            yield DecodedFrame(number, time_s, partial(_bgr, convert, picture))
+            yield DecodedFrame(number, time_s, Picture(picture, converter))
             number, before_s = number + 1, time_s
 
 
@@ -129,12 +127,12 @@ def _next_picture(pictures: Iterator[Any]) -> av.VideoFrame | None:
 
 def _by_plan(path: Path, survey: Survey, plan: Plan) -> Iterator[DecodedFrame]:
     """Frames of a damaged video; a lost one has the picture of the one before, or of the first that there is."""
-    convert = VideoReformatter()
+    converter = Converter()
     number, before, size_px = 0, None, None
 
     def lost(stop: int, picture: av.VideoFrame) -> Iterator[DecodedFrame]:
         for absent in range(number, stop):
-            yield DecodedFrame(absent, plan.times_s[absent], partial(_bgr, convert, picture), is_lost=True)
+            yield DecodedFrame(absent, plan.times_s[absent], Picture(picture, converter), is_lost=True)
 
     with opened_container(path) as container:
         for place, picture in decode_packets(container, survey):
@@ -144,18 +142,11 @@ def _by_plan(path: Path, survey: Survey, plan: Plan) -> Iterator[DecodedFrame]:
             size_px = size_px or (picture.width, picture.height)
             _require_one_size(path, own, picture, size_px)
             yield from lost(own, before or picture)
-            shown = partial(_bgr, convert, picture)
+            shown = Picture(picture, converter)
             yield DecodedFrame(own, plan.times_s[own], shown, is_faulty=bool(plan.is_faulty[own]))
             number, before = own + 1, picture
         if before is not None:
             yield from lost(plan.n_frames, before)
-
-
-def _bgr(convert: VideoReformatter, picture: Any) -> NDArray[np.uint8]:
-    """As OpenCV converts and turns it."""
-    converted = convert.reformat(picture, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
-    turns = _QUARTER_TURNS.get(picture.rotation, 0)
-    return np.ascontiguousarray(np.rot90(converted, turns), dtype=np.uint8)
 
 
 def require_rate(path: Path, fps: float) -> None:
@@ -168,7 +159,7 @@ def require_rate(path: Path, fps: float) -> None:
         )
 
 
-def glance(path: Path) -> Generator[tuple[VideoHeader, Callable[[], NDArray[np.uint8]]], None, None]:
+def glance(path: Path) -> Generator[tuple[VideoHeader, Picture], None, None]:
     """The header and one picture after the other, for a first look: nothing is read ahead, no damage is noticed.
 
     Raises
@@ -176,7 +167,7 @@ def glance(path: Path) -> Generator[tuple[VideoHeader, Callable[[], NDArray[np.u
     UnreadableVideoError
         When the video can't be opened.
     """
-    convert = VideoReformatter()
+    converter = Converter()
     with opened_container(path) as container:
         streams = container.streams.video
         if not streams:
@@ -186,6 +177,6 @@ def glance(path: Path) -> Generator[tuple[VideoHeader, Callable[[], NDArray[np.u
         stream.thread_type = "AUTO"
         try:
             for picture in container.decode(stream):
-                yield header, partial(_bgr, convert, picture)
+                yield header, Picture(picture, converter)
         except av.FFmpegError:
             return

@@ -49,7 +49,7 @@ def animal_length_px(path: Path, fps: float) -> float | None:
     try:
         with closing(glance(path)) as glances:
             for _, picture in islice(glances, 0, step * N_SAMPLES, step):
-                sampler.add(picture())
+                sampler.add(picture)
         return measure_length_px(sampler, path.name)
     except InputError:
         return None

@@ -60,7 +60,7 @@ def write(path: Path, frames: list[np.ndarray]) -> Path:
 def sampled(frames: Iterable[np.ndarray]) -> FrameSampler:
     sampler = FrameSampler()
     for frame in frames:
-        sampler.add(frame)
+        sampler.add(frame.copy)
     return sampler
 
 

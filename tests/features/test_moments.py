@@ -26,6 +26,7 @@ from features.sources.cropping import CropConfig, Crops
 from features.sources.frames import FrameRows, FrameSource, FrameSourceConfig, recipe_for
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
+from features.video.pictures import Box
 from features.video.reading import iter_bgr_frames, iter_frames
 from tests.features.stage_one import CROP, MeanEngine, extract, tiny_backbone, wandering_centers, write_video
 from tests.features.test_extract import BreakingEngine
@@ -160,11 +161,14 @@ def test_any_moments_of_any_video(
     crop = CropConfig(size_px=8, moments_s=(-1, 0, 1), follow=follow)
     wanted = np.arange(first_row * step, n_frames, step)
     crops = Crops(crop, tuple(offsets), centers_xy_px, wanted, 8, batch_rows)
-    batches = [batch for i, frame in enumerate(frames) for batch in crops.take(i, frame, crops.rows_at(i))]
+    whole = Box(0, 0, 9, 9)
+    batches = [
+        batch for i, frame in enumerate(frames) for batch in crops.take(i, frame, whole, crops.cuts_at(i, (9, 9)))
+    ]
     assert [len(batch) for batch in batches[:-1]] == [batch_rows] * (len(batches) - 1)
     expected = by_hand(frames, centers_xy_px, crop, offsets, step, 8)[first_row:]
     np.testing.assert_array_equal(np.concatenate(batches), expected)
-    assert not any(crops.rows_at(n_frames))
+    assert not crops.cuts_at(n_frames, (9, 9))
 
 
 def test_no_span_is_the_gray_crop(video: VideoInfo, frames: list[np.ndarray], tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def share_of(centers_px: np.ndarray, frames: list[np.ndarray]) -> float | None:
     """Of a video of these frames, as if it had been inspected."""
     sampler = FrameSampler(240, 48)
     for frame in frames:
-        sampler.add(frame)
+        sampler.add(frame.copy)
     height_px, width_px = frames[0].shape[:2]
     quality = SimpleNamespace(foreground=find_foreground(sampler))
     video = SimpleNamespace(quality=quality, width_px=width_px, height_px=height_px)
