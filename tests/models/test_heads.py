@@ -12,7 +12,7 @@ from tcn import TCN
 from models.heads import HEADS, HeadConfig
 from models.heads.lstm import LstmConfig
 from models.heads.masked_tcn import masked_tcn_class
-from models.heads.scan_lstm import scan_lstm_class
+from models.heads.scan_lstm import _call_keras, scan_lstm_class
 from models.heads.tcn import TcnConfig
 from tests.models.conftest import BINARY, N_FEATURES, SMALL_HEADS
 
@@ -132,7 +132,7 @@ def test_scan_lstm_hands_gradients_to_the_layer_below(x: np.ndarray) -> None:
     layer = scan_lstm_class()(3, bidirectional=True)
     mask, hidden = tf.ones((3, W), tf.bool), tf.constant(x)
     results = []
-    for call in (lambda h: layer(h, mask=mask), lambda h: layer._call_keras(h, mask)):
+    for call in (lambda h: layer(h, mask=mask), lambda h: _call_keras(h, layer.directions, mask)):
         with tf.GradientTape() as tape:
             tape.watch(hidden)
             loss = tf.reduce_sum(call(hidden) ** 2)
