@@ -8,12 +8,12 @@ frames down. Importing this module needs numba.
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from models.heads.compiled import compiled
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,7 +26,9 @@ ONE, HALF = np.float32(1), np.float32(0.5)
 TANH_LIMIT = np.float32(7.90531110763549805)
 P0, P1, P2, P3 = (np.float32(c) for c in (4.89352455891786e-3, 6.37261928875436e-4, 1.48572235717979e-5, 5.12229709e-8))
 P4, P5, P6 = (np.float32(c) for c in (-8.60467152213735e-11, 2.00018790482477e-13, -2.76076847742355e-16))
-Q0, Q1, Q2, Q3 = (np.float32(c) for c in (4.89352518554385e-3, 2.2684346324e-3, 1.18534705686654e-4, 1.19825839466702e-6))
+Q0, Q1, Q2, Q3 = (
+    np.float32(c) for c in (4.89352518554385e-3, 2.2684346324e-3, 1.18534705686654e-4, 1.19825839466702e-6)
+)
 
 
 def call_kernel(hidden: tf.Tensor, layers: list[Any], mask: tf.Tensor) -> tf.Tensor:
@@ -85,10 +87,7 @@ def _gradients(
     return d_projected, d_recurrent
 
 
-_compiled = functools.partial(njit, cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-
-
-@_compiled
+@compiled
 def _tanh(x):  # type: ignore[no-untyped-def]
     # Written so that NaN stays NaN.
     x = TANH_LIMIT if x > TANH_LIMIT else x
@@ -98,7 +97,7 @@ def _tanh(x):  # type: ignore[no-untyped-def]
     return x * p / (Q0 + s * (Q1 + s * (Q2 + s * Q3)))
 
 
-@_compiled
+@compiled
 def _forward(projected, recurrent, mask):  # type: ignore[no-untyped-def]
     """Run over time, from zero states.
 
@@ -125,7 +124,11 @@ def _forward(projected, recurrent, mask):  # type: ignore[no-untyped-def]
     scale[2 * units : 3 * units] = 1
     shift[2 * units : 3 * units] = 0
     for d in range(n_directions):
-        h, c, s = np.zeros((batch, units), np.float32), np.zeros((batch, units), np.float32), np.zeros(units, np.float32)
+        h, c, s = (
+            np.zeros((batch, units), np.float32),
+            np.zeros((batch, units), np.float32),
+            np.zeros(units, np.float32),
+        )
         product, g = np.empty((batch, width), np.float32), np.empty((4, units), np.float32)
         flat = g.reshape(width)
         for step in range(n_frames):
@@ -156,7 +159,7 @@ def _forward(projected, recurrent, mask):  # type: ignore[no-untyped-def]
     return output, gates, cell, squashed
 
 
-@_compiled
+@compiled
 def _backward(d_output, recurrent, mask, gates, cell, squashed):  # type: ignore[no-untyped-def]
     """Gradient by `projected`; parameters as `_forward` takes and returns them."""
     batch, n_frames, n_directions, width = gates.shape
