@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads.compiled import compiled
+from models.heads.compiled import aligned, compiled
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -27,7 +27,7 @@ def drop(inputs: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _drop(values: NDArray[np.float32], rate: np.float32, seed: NDArray[np.uint32]) -> NDArray[np.float32]:
-    dropped = np.empty_like(values)
+    dropped = aligned(values.shape)
     _drop_loop(values.ravel(), dropped.ravel(), np.uint32(rate * 2.0**32), np.float32(1 / (1 - rate)), *seed)
     return dropped
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads.compiled import compiled
+from models.heads.compiled import aligned, compiled
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -56,12 +56,12 @@ def call_kernel(hidden: tf.Tensor, layers: list[Any], mask: tf.Tensor) -> tf.Ten
 
 
 def _recurrence(projected: tf.Tensor, recurrent: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """`_forward` with its gradient."""
+    """`_outputs` with its gradient."""
     import tensorflow as tf
 
     @tf.custom_gradient
     def run(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        kept = tf.numpy_function(_forward, [projected, recurrent, mask], [tf.float32] * 4, stateful=False)
+        kept = tf.numpy_function(_outputs, [projected, recurrent, mask], [tf.float32] * 4, stateful=False)
         output = tf.ensure_shape(kept[0], [*projected.shape[:3], recurrent.shape[1]])
 
         def gradient(d_output: tf.Tensor) -> list[tf.Tensor]:
@@ -74,11 +74,20 @@ def _recurrence(projected: tf.Tensor, recurrent: tf.Tensor, mask: tf.Tensor) -> 
     return run(projected, recurrent)
 
 
+def _outputs(projected: Floats, recurrent: Floats, mask: NDArray[np.bool_]) -> list[Floats]:
+    """What `_forward` writes: output, gates, cell, squashed."""
+    by_unit = (*projected.shape[:3], recurrent.shape[1])
+    written = [aligned(shape) for shape in (by_unit, projected.shape, by_unit, by_unit)]
+    _forward(projected, recurrent, mask, *written)
+    return written
+
+
 def _gradients(
     d_output: Floats, recurrent: Floats, mask: NDArray[np.bool_], output: Floats, *kept: Floats
 ) -> tuple[Floats, Floats]:
     """Gradients by `projected` and `recurrent`, whose shapes they have."""
-    d_projected = _backward(d_output, recurrent, mask, *kept)
+    d_projected = aligned(kept[0].shape)
+    _backward(d_output, recurrent, mask, *kept, d_projected)
     d_recurrent = np.zeros_like(recurrent)
     earlier, later = slice(None, -1), slice(1, None)
     for direction, (before, at) in enumerate([(earlier, later), (later, earlier)][: len(recurrent)]):
@@ -98,7 +107,7 @@ def _tanh(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _forward(projected, recurrent, mask):  # type: ignore[no-untyped-def]
+def _forward(projected, recurrent, mask, output, gates, cell, squashed):  # type: ignore[no-untyped-def]
     """Run over time, from zero states.
 
     Parameters
@@ -108,17 +117,11 @@ def _forward(projected, recurrent, mask):  # type: ignore[no-untyped-def]
     recurrent : ndarray, shape (n_directions, units, 4 x units), float32
         What the previous output gives to them.
     mask : ndarray, shape (batch, n_frames), bool
-
-    Returns
-    -------
     output, gates, cell, squashed : ndarray, shapes (batch, n_frames, n_directions, units or 4 x units), float32
-        `gates` after sigmoid or tanh, `squashed` the tanh of the cell.
+        Written: `gates` after sigmoid or tanh, `squashed` the tanh of the cell; 0 where the mask is False.
     """
     batch, n_frames, n_directions, width = projected.shape
     units = width // 4
-    gates = np.empty_like(projected)
-    output = np.empty((batch, n_frames, n_directions, units), np.float32)
-    cell, squashed = np.empty_like(output), np.empty_like(output)
     # sigmoid(x) = 1/2 + 1/2 tanh(x/2)
     scale, shift = np.full(width, HALF), np.full(width, HALF)
     scale[2 * units : 3 * units] = 1
@@ -156,16 +159,14 @@ def _forward(projected, recurrent, mask):  # type: ignore[no-untyped-def]
                     squashed[b, t, d, j] = s[j]
                 for j in range(units):
                     output[b, t, d, j] = h[b, j]
-    return output, gates, cell, squashed
 
 
 @compiled
-def _backward(d_output, recurrent, mask, gates, cell, squashed):  # type: ignore[no-untyped-def]
-    """Gradient by `projected`; parameters as `_forward` takes and returns them."""
+def _backward(d_output, recurrent, mask, gates, cell, squashed, d_projected):  # type: ignore[no-untyped-def]
+    """Write the gradient by `projected`; other parameters as `_forward` takes and writes them."""
     batch, n_frames, n_directions, width = gates.shape
     units = width // 4
     by_gate = gates.reshape((batch, n_frames, n_directions, 4, units))
-    d_projected = np.empty_like(gates)
     start = np.zeros(units, np.float32)
     for d in range(n_directions):
         transposed = recurrent[d].T.copy()
@@ -198,4 +199,3 @@ def _backward(d_output, recurrent, mask, gates, cell, squashed):  # type: ignore
                 for j in range(width):
                     d_projected[b, t, d, j] = flat[b, j]
             np.dot(flat, transposed, dh)
-    return d_projected
