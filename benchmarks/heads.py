@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--window-frames", type=int, default=300)
     parser.add_argument("--batch-windows", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--heads", default="", help="only those whose names begin so")
+    parser.add_argument("--heads", default="", help="only those whose names begin so, comma-separated")
     arguments = parser.parse_args()
     from models.threads import limit_threads
 
@@ -135,7 +135,7 @@ def main() -> None:
     heads = (f"{column:>9}" for column in (*COLUMNS, "predict"))
     print(f"{'ms of processor time':28} {' '.join(heads)} {'Keras /':>10} {'loop /':>10} {'first s':>9}")
     for name, head in HEADS.items():
-        if name.startswith(arguments.heads):
+        if name.startswith(tuple(arguments.heads.split(","))):
             compare(name, head, batch, arguments.rounds)
 
 

@@ -1,16 +1,11 @@
-"""How loops are compiled, and where they write. Importing this module needs numba."""
+"""How loops are compiled. Importing this module needs numba."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numba import njit
-from numpy.typing import NDArray
-
-# What TensorFlow asks of memory that it takes over without a copy, in bytes.
-ALIGNMENT = 64
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,11 +19,3 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(cache=True, **compile_later)(function)
     except RuntimeError:
         return njit(**compile_later)(function)
-
-
-def aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """An array with no values yet, for what a loop hands to TensorFlow."""
-    size = int(np.prod(shape))
-    memory = np.empty(4 * size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + 4 * size].view(np.float32).reshape(shape)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads.compiled import aligned, compiled
+from models.heads.compiled import compiled
+from models.memory import aligned
 
 if TYPE_CHECKING:
     import tensorflow as tf
