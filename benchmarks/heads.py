@@ -5,7 +5,7 @@ Milliseconds of processor time a step, median of rounds in which all take their 
 that is what a user waits for on a computer that does nothing else. Recurrent heads have four columns:
 
 - Keras: Dropout, `keras.layers.LSTM`, Dense; `compile` and `fit`;
-- loop: Rearview as it runs where numba is missing, and ran until 0.1: TensorFlow's loop over time and random numbers;
+- loop: Rearview as it runs where numba is missing (nearly as before): TensorFlow's loop, Keras' dropout;
 - Rearview;
 - bare: the matrix products of the step alone, each as one product over all frames.
 """
