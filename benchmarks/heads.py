@@ -1,16 +1,23 @@
-"""How long a head's training step, prediction and first call take; Keras' own LSTM layer for comparison.
+"""What a head's training step costs: as a user would write it in Keras, in Rearview, and as arithmetic alone.
 
 Run: ``python -m benchmarks.heads [--threads 1] [--features 1280] [--window-frames 300] [--batch-windows 8]``.
-Wall seconds are what a user waits for; CPU seconds say how many cores were busy meanwhile.
+Milliseconds of processor time a step, median of rounds in which all take their turn; where one thread is used,
+that is what a user waits for on a computer that does nothing else. Recurrent heads have four columns:
+
+- Keras: Dropout, `keras.layers.LSTM`, Dense; `compile` and `fit`;
+- loop: Rearview as it runs where numba is missing (nearly as before): TensorFlow's loop, Keras' dropout;
+- Rearview;
+- bare: the matrix products of the step alone, each as one product over all frames.
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from unittest.mock import patch
 
 import numpy as np
 
-from models.heads import HeadConfig
+from models.heads import HeadConfig, dropout, scan_lstm
 from models.heads.logistic import LogisticConfig
 from models.heads.lstm import LstmConfig
 from models.heads.tcn import TcnConfig
@@ -26,42 +33,96 @@ HEADS: dict[str, HeadConfig] = {
     "tcn 1 x 64 same": TcnConfig(filters=64, padding="same"),
     "logistic": LogisticConfig(),
 }
+COLUMNS = ("Keras", "loop", "Rearview", "bare")
+# Steps of each in its turn; Keras' `fit` costs something per call too.
+STEPS = 4
 
 
-class KerasLstmConfig(LstmConfig):
-    """The same stack, each layer run by Keras."""
+def keras_fit(head: LstmConfig, batch: Windows) -> Callable[[], object]:
+    """`STEPS` steps as a user would write them."""
+    import keras
 
-    def body(self, embeddings, mask):  # type: ignore[no-untyped-def]
-        import keras
+    layers: list[keras.Layer] = [keras.Input(batch.x.shape[1:]), keras.layers.Dropout(head.dropout)]
+    for units in head.layer_units():
+        layer = keras.layers.LSTM(units, return_sequences=True)
+        layers.append(keras.layers.Bidirectional(layer) if head.bidirectional else layer)
+    model = keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    x, y = np.tile(batch.x, (STEPS, 1, 1)), np.tile(batch.y, (STEPS, 1))[..., None]
+    return lambda: model.fit(x, y, batch_size=len(batch.x), verbose=0)
 
-        hidden = keras.layers.Dropout(self.dropout)(embeddings)
-        for units in self.layer_units():
-            layer = keras.layers.LSTM(units, return_sequences=True)
-            hidden = keras.layers.Bidirectional(layer)(hidden) if self.bidirectional else layer(hidden)
-        return hidden
+
+def rearview(network: Network, batch: Windows) -> Callable[[], object]:
+    """`STEPS` steps of Rearview."""
+    return lambda: [network.train_step(batch) for _ in range(STEPS)]
 
 
-def seconds(function: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Wall and CPU seconds per call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(repeats):
-        function()
-    return (time.perf_counter() - wall) / repeats, (time.process_time() - cpu) / repeats
+def bare(head: LstmConfig, batch: Windows) -> Callable[[], object]:
+    """The products of `STEPS` steps, forwards and backwards; nothing needs the gradient of the embeddings."""
+    import tensorflow as tf
+
+    n_rows, n_inputs = batch.mask.size, batch.x.shape[2]
+    products = []
+    for i, units in enumerate(head.layer_units()):
+        directions = 2 if head.bidirectional else 1
+        products += [(n_rows, n_inputs, 4 * units)] * directions * (2 if i == 0 else 3)
+        products += [(n_rows, units, 4 * units)] * directions * 3
+        n_inputs = directions * units
+    pairs = [(tf.random.normal((n, k)), tf.random.normal((k, m))) for n, k, m in products]
+    multiply = tf.function(lambda: [tf.reduce_max(tf.matmul(a, b)) for a, b in pairs])
+    return lambda: [multiply() for _ in range(STEPS)]
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Processor time of a call, of all threads."""
+    started = time.process_time()
+    function()
+    return time.process_time() - started
+
+
+def compare(name: str, head: HeadConfig, batch: Windows, rounds: int) -> None:
+    """Print the line of one head."""
+
+    def network() -> Network:
+        model = head.build(batch.x.shape[2], batch.x.shape[1], TASKS["binary"], ())
+        made = Network(model, TASKS["binary"], len(batch.x))
+        made.train_step(batch)
+        return made
+
+    started = time.perf_counter()
+    ours = network()
+    first = time.perf_counter() - started
+    ways = {"Rearview": rearview(ours, batch)}
+    if isinstance(head, LstmConfig):
+        with patch.object(scan_lstm, "_way", lambda: scan_lstm._call_scan), patch.object(dropout, "_has_kernel", bool):
+            ways["loop"] = rearview(network(), batch)
+        ways |= {"Keras": keras_fit(head, batch), "bare": bare(head, batch)}
+    ways["predict"] = lambda: [ours.predict_windows(batch.x, batch.mask) for _ in range(STEPS)]
+    for way in ways.values():
+        way()
+    taken = {column: [] for column in ways}  # type: dict[str, list[float]]
+    for _ in range(rounds):
+        for column, way in ways.items():
+            taken[column].append(1000 * seconds(way) / STEPS)
+    step = {column: float(np.median(taken[column])) for column in ways}
+    cells = [f"{step[column]:9.1f}" if column in step else f"{'':9}" for column in (*COLUMNS, "predict")]
+    ratios = [f"{step[c] / step['Rearview']:8.2f} x" if c in step else f"{'':10}" for c in ("Keras", "loop")]
+    print(f"{name:28} {' '.join(cells)} {' '.join(ratios)} {first:9.1f}", flush=True)
 
 
 def main() -> None:
     """Print one line per head."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--features", type=int, default=1280)
     parser.add_argument("--window-frames", type=int, default=300)
     parser.add_argument("--batch-windows", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--heads", default="", help="only those whose names begin so, comma-separated")
     arguments = parser.parse_args()
-    import tensorflow as tf
+    from models.threads import limit_threads
 
-    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
+    limit_threads(arguments.threads)
     shape = (arguments.batch_windows, arguments.window_frames)
     rng = np.random.default_rng(0)
     batch = Windows(
@@ -70,24 +131,12 @@ def main() -> None:
         weight=np.ones(shape, np.float32),
         mask=np.ones(shape, bool),
     )
-    heads = dict(HEADS)
-    for name in ("lstm 3 x 64 (exp1)", "lstm 1 x 64 bidirectional"):
-        heads[f"{name}, Keras' layers"] = KerasLstmConfig(**HEADS[name].model_dump())
     print(f"{shape[0]} windows x {shape[1]} frames x {arguments.features} features, {arguments.threads} thread(s)")
-    print(f"{'head':44} {'build + first step s':>20} {'step s (CPU s)':>18} {'predict s':>10}")
-    for name, head in heads.items():
-        started = time.perf_counter()
-        model = head.build(arguments.features, arguments.window_frames, TASKS["binary"], ())
-        network = Network(model, TASKS["binary"], arguments.batch_windows)
-        network.train_step(batch)
-        first = time.perf_counter() - started
-        network.predict_windows(batch.x, batch.mask)
-        step = seconds(lambda network=network: network.train_step(batch), arguments.repeats)  # type: ignore[misc]
-        forward = seconds(
-            lambda network=network: network.predict_windows(batch.x, batch.mask),  # type: ignore[misc]
-            arguments.repeats,
-        )
-        print(f"{name:44} {first:20.2f} {step[0]:9.3f} ({step[1]:.3f}) {forward[0]:10.3f}", flush=True)
+    heads = (f"{column:>9}" for column in (*COLUMNS, "predict"))
+    print(f"{'ms of processor time':28} {' '.join(heads)} {'Keras /':>10} {'loop /':>10} {'first s':>9}")
+    for name, head in HEADS.items():
+        if name.startswith(tuple(arguments.heads.split(","))):
+            compare(name, head, batch, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from common.errors import InputError
 from common.files import sha256_of, write_text
 from models.heads import HEADS
+from models.heads.dropout import dropout_class
 from models.heads.masked_tcn import masked_tcn_class
 from models.heads.scan_lstm import scan_lstm_class
 from models.inference import TrainedHead
@@ -289,8 +290,8 @@ def _load_model(path: Path) -> Any:
     """The saved network; nothing in the file is run as code."""
     import keras
 
-    masked_tcn_class()
-    scan_lstm_class()
+    for registered in (masked_tcn_class, scan_lstm_class, dropout_class):
+        registered()
     return keras.models.load_model(path, compile=False, safe_mode=True)
 
 

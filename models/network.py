@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.heads.base import HeadConfig
+from models.memory import aligned
 from models.scaler import Scaler
 from models.tasks import Task
 from models.windows import Windows
@@ -58,17 +59,14 @@ class Network:
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(model.trainable_variables)
         self._clip_norm = clip_norm
-        # Scaling batch by batch inside the compiled step spares a second copy of all embeddings.
-        self._mean = tf.Variable(tf.zeros(self.n_features), trainable=False)
-        self._std = tf.Variable(tf.ones(self.n_features), trainable=False)
+        # Scaling batch by batch spares a second copy of all embeddings.
+        self._scaler = Scaler.identity(self.n_features)
         shape = (batch_windows, self.window_frames)
         x = tf.TensorSpec((*shape, self.n_features), tf.float32)
         y, weight = tf.TensorSpec((*shape, *self.frame_shape), tf.float32), tf.TensorSpec(shape, tf.float32)
         mask = tf.TensorSpec(shape, tf.bool)
         self._step = tf.function(self._train, input_signature=[x, mask, y, weight])
-        self._forward = tf.function(
-            lambda x, mask: model([self._scale(x, mask), mask], training=False), input_signature=[x, mask]
-        )
+        self._forward = tf.function(lambda x, mask: model([x, mask], training=False), input_signature=[x, mask])
 
     def reset(self, fresh: keras.Model) -> None:
         """Start anew from the weights and random states of a model of the same shape; forget Adam's moments."""
@@ -88,12 +86,11 @@ class Network:
 
     def set_scaler(self, scaler: Scaler) -> None:
         """Standardise what is trained on and predicted from now on."""
-        self._mean.assign(scaler.mean)
-        self._std.assign(scaler.std)
+        self._scaler = scaler
 
     def train_step(self, batch: Windows) -> float:
         """One step of Adam on a full batch; returns its loss, penalties included."""
-        return float(self._step(batch.x, batch.mask, batch.y, batch.weight))
+        return float(self._step(self._scaled(batch.x, batch.mask), batch.mask, batch.y, batch.weight))
 
     def predict_windows(self, x: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict windows.
@@ -115,19 +112,25 @@ class Network:
             missing = [(0, self.batch_windows - n)]
             x = np.pad(x, [*missing, (0, 0), (0, 0)])
             mask = np.pad(mask, [*missing, (0, 0)])
-        return self._forward(x, mask).numpy()[:n]
+        return self._forward(self._scaled(x, mask), mask).numpy()[:n]
 
-    def _scale(self, x, mask):  # type: ignore[no-untyped-def]
+    def _scaled(self, x: NDArray[np.float32], mask: NDArray[np.bool_]) -> tf.Tensor:
+        """Windows as the model expects them, handed over without a copy."""
         import tensorflow as tf
 
+        scaled = aligned(x.shape)
+        for window, into in zip(x, scaled, strict=True):
+            np.subtract(window, self._scaler.mean, out=into)
+            np.divide(into, self._scaler.std, out=into)
         # Padding is 0 before and after scaling.
-        return (x - self._mean) / self._std * tf.cast(mask, tf.float32)[..., None]
+        scaled[~mask] = 0
+        return tf.experimental.dlpack.from_dlpack(scaled.__dlpack__())
 
     def _train(self, x, mask, y, weight):  # type: ignore[no-untyped-def]
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            _, logit = self._with_logit([self._scale(x, mask), mask], training=True)
+            _, logit = self._with_logit([x, mask], training=True)
             loss = weighted_mean(self._task.loss(y, logit), weight)
             loss += tf.add_n(self.model.losses) if self.model.losses else 0.0
         variables = self.model.trainable_variables

@@ -7,12 +7,15 @@ def load_tensorflow() -> None:
 
 
 def limit_threads(n_threads: int) -> None:
-    """Let TensorFlow use at most so many cores; to be called before its first operation in a process.
+    """Let TensorFlow and BLAS use at most so many cores; to be called before the first operation in a process.
 
     Several heads are trained side by side, each in its own process: without a limit each would start as
     many threads as the machine has cores, and they would stand in each other's way.
     """
+    import scipy.linalg  # noqa: F401 - its BLAS, which compiled loops call, can be limited only once it is loaded
     import tensorflow as tf
+    from threadpoolctl import threadpool_limits
 
+    threadpool_limits(n_threads, user_api="blas")
     tf.config.threading.set_intra_op_parallelism_threads(n_threads)
     tf.config.threading.set_inter_op_parallelism_threads(n_threads)

@@ -28,11 +28,10 @@ class LstmConfig(HeadConfig):
 
     def body(self, embeddings: Any, mask: Any) -> Any:
         """See `HeadConfig`."""
-        import keras
-
+        from models.heads.dropout import dropout_class
         from models.heads.scan_lstm import scan_lstm_class
 
-        hidden = keras.layers.Dropout(self.dropout, name="dropout")(embeddings)
+        hidden = dropout_class()(self.dropout, name="dropout")(embeddings)
         for i, units in enumerate(self.layer_units()):
             hidden = scan_lstm_class()(units, bidirectional=self.bidirectional, name=f"lstm_{i}")(hidden, mask=mask)
         return hidden

@@ -1,21 +1,24 @@
 """Keras' LSTM with a faster loop over time on a CPU, forwards or in both directions at once.
 
 On a CPU, Keras' LSTM spends most of a training step on the overhead of some thirty small operations per frame and
-direction, and multiplies the input anew at each frame. Here all that does not depend on the frame before is done
-for the whole window at once: the input's products before the loop, and in the backward pass, written by hand, the
-gates' derivatives before and the weights' gradients after it. Both directions share one loop. A training step at
-8 windows x 300 frames x 1280 features took 0.09 instead of 0.15 s of one core for three layers of 64, 32 and 16
-units, 0.11 instead of 0.19 s for one bidirectional layer of 64 (benchmarks/heads.py). Weights and results are those
-of `keras.layers.LSTM` (up to rounding), whose layers hold the weights and which runs itself where there is a GPU.
+direction, and multiplies the input anew at each frame. So the loop is compiled (`lstm_kernel`). Where numba is
+missing TensorFlow loops, but all that does not depend on the frame before is done for the whole window at once: the
+input's products before the loop, and in the backward pass, written by hand, the gates' derivatives before and the
+weights' gradients after it. Weights and results are those of `keras.layers.LSTM` (up to rounding), whose layers hold
+the weights and which runs itself where there is a GPU. What each takes: benchmarks/heads.py.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+# Parameters and result are described at `lstm_kernel.call_kernel`.
+Way = Callable[["tf.Tensor", list[Any], "tf.Tensor"], "tf.Tensor"]
 
 
 @functools.cache
@@ -45,17 +48,7 @@ def scan_lstm_class() -> type:
             self.built = True
 
         def call(self, hidden: Any, mask: Any) -> Any:
-            if _has_gpu():
-                return self._call_keras(hidden, mask)
-            return _call_scan(hidden, [direction.cell for direction in self.directions], mask)
-
-        def _call_keras(self, hidden: Any, mask: Any) -> Any:
-            forwards = self.directions[0](hidden)
-            if not self.bidirectional:
-                return forwards
-            order = _reversal(mask)[..., None]
-            backwards = self.directions[1](keras.ops.take_along_axis(hidden, order, axis=1))
-            return keras.ops.concatenate([forwards, keras.ops.take_along_axis(backwards, order, axis=1)], -1)
+            return _way()(hidden, self.directions, mask)
 
         def compute_output_shape(self, hidden_shape: Any, mask_shape: Any = None) -> Any:
             return (*hidden_shape[:2], self.units * len(self.directions))
@@ -69,10 +62,30 @@ def scan_lstm_class() -> type:
     return ScanLSTM
 
 
-def _has_gpu() -> bool:
+@functools.cache
+def _way() -> Way:
+    """How this process runs a layer: on a GPU by Keras, else by the compiled loop, or by TensorFlow without numba."""
     import tensorflow as tf
 
-    return bool(tf.config.list_physical_devices("GPU"))
+    if tf.config.list_physical_devices("GPU"):
+        return _call_keras
+    try:
+        # numba is missing where it has no wheels, and refuses to start beside a NumPy newer than it knows
+        from models.heads.lstm_kernel import call_kernel
+    except ImportError:
+        return _call_scan
+    return call_kernel
+
+
+def _call_keras(hidden: tf.Tensor, layers: list[Any], mask: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
+    forwards = layers[0](hidden)
+    if len(layers) == 1:
+        return forwards
+    order = _reversal(mask)
+    backwards = layers[1](tf.gather(hidden, order, batch_dims=1))
+    return tf.concat([forwards, tf.gather(backwards, order, batch_dims=1)], -1)
 
 
 def _reversal(mask: tf.Tensor) -> tf.Tensor:
@@ -84,10 +97,10 @@ def _reversal(mask: tf.Tensor) -> tf.Tensor:
     return tf.where(mask, n_real - 1 - frame, frame)
 
 
-def _call_scan(hidden: tf.Tensor, cells: list[Any], mask: tf.Tensor) -> tf.Tensor:
-    """All directions of a layer at once: (batch, n_frames, n_inputs) to (batch, n_frames, n_directions x units)."""
+def _call_scan(hidden: tf.Tensor, layers: list[Any], mask: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
+    cells = [layer.cell for layer in layers]
     gates = [tf.tensordot(hidden, cell.kernel, 1) + cell.bias for cell in cells]
     if len(cells) == 2:
         order = _reversal(mask)

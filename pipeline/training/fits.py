@@ -34,7 +34,7 @@ from pipeline.training.frame_labels import FrameLabels
 log = logging.getLogger(__name__)
 
 # Raised whenever training changes in a way that makes stored fits of older code wrong.
-FIT_VERSION = 2
+FIT_VERSION = 3
 
 OnEpoch = Callable[[dict[str, Any]], None]
 

@@ -5,14 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from pydantic import ValidationError
 from tcn import TCN
 
 from models.heads import HEADS, HeadConfig
 from models.heads.lstm import LstmConfig
 from models.heads.masked_tcn import masked_tcn_class
-from models.heads.scan_lstm import scan_lstm_class
 from models.heads.tcn import TcnConfig
 from tests.models.conftest import BINARY, N_FEATURES, SMALL_HEADS
 
@@ -103,41 +101,6 @@ def test_units_and_filters_are_halved() -> None:
     assert LstmConfig(layers=3, units=64).layer_units() == [64, 32, 16]
     assert LstmConfig(layers=2, units=64, halving=False).layer_units() == [64, 64]
     assert TcnConfig(blocks=3, filters=256).block_filters() == [256, 128, 64]
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_scan_lstm_computes_what_keras_lstm_computes(bidirectional: bool, x: np.ndarray) -> None:
-    keras.utils.set_random_seed(1)
-    layer = scan_lstm_class()(4, bidirectional=bidirectional)
-    layer.build(x.shape)
-    mask = tf.sequence_mask([W, 5, 1], W)
-    reference: Any = keras.layers.LSTM(4, return_sequences=True)
-    if bidirectional:
-        reference = keras.layers.Bidirectional(reference)
-    reference.build(x.shape)
-    reference.set_weights(layer.get_weights())
-    gradients, outputs = [], []
-    for tested in (layer, reference):
-        with tf.GradientTape() as tape:
-            output = tested(x, mask=mask) * tf.cast(mask, tf.float32)[..., None]
-            loss = tf.reduce_sum(tf.sin(3 * output))
-        outputs.append(output.numpy())
-        gradients.append(tape.gradient(loss, tested.trainable_variables))
-    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-6)
-    for ours, theirs in zip(*gradients, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
-
-
-def test_scan_lstm_hands_gradients_to_the_layer_below(x: np.ndarray) -> None:
-    layer = scan_lstm_class()(3, bidirectional=True)
-    mask, hidden = tf.ones((3, W), tf.bool), tf.constant(x)
-    results = []
-    for call in (lambda h: layer(h, mask=mask), lambda h: layer._call_keras(h, mask)):
-        with tf.GradientTape() as tape:
-            tape.watch(hidden)
-            loss = tf.reduce_sum(call(hidden) ** 2)
-        results.append(tape.gradient(loss, hidden))
-    np.testing.assert_allclose(results[0], results[1], atol=1e-5)
 
 
 @pytest.mark.parametrize("norm", ["use_batch_norm", "use_layer_norm", None])
