@@ -37,11 +37,10 @@ class TcnConfig(HeadConfig):
 
     def body(self, embeddings: Any, mask: Any) -> Any:
         """See `HeadConfig`."""
-        import keras
-
+        from models.heads.dropout import dropout_class
         from models.heads.masked_tcn import masked_tcn_class
 
-        hidden = keras.layers.Dropout(self.dropout, name="dropout")(embeddings)
+        hidden = dropout_class()(self.dropout, name="dropout")(embeddings)
         for i, filters in enumerate(self.block_filters()):
             layer = masked_tcn_class()(
                 nb_filters=filters,
