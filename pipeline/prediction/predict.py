@@ -33,7 +33,6 @@ from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import PREDICTION, RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
-from pipeline.runtime.quiet import quiet_native_output
 from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo
@@ -132,8 +131,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     record = RunRecord(run, dump_config(config, run.seen_from), _begin_provenance(trained, run))
     learned_from = read_learned_from(trained.path)
     source = source_as_trained(trained)
-    with quiet_native_output():
-        load_tensorflow()
+    load_tensorflow()
     heads = {behavior: trained.head(behavior) for behavior in trained.bundles}
     checked = _load_all(config, recordings, learned_from, outcome)
     summarise(checked, config.behavior_names())

@@ -10,7 +10,7 @@ import pytest
 
 from features.cache.rows import cached_rows, find_rows
 from features.cache.store import fingerprint, list_caches
-from features.engines import ENGINES, Engines
+from features.engines import ENGINES, EngineKind
 from features.sources import SOURCES, open_sources
 from features.sources.base import (
     ExtractionSettings,
@@ -100,23 +100,22 @@ def test_an_engine_is_one_line_in_the_table_and_part_of_the_recipe(
 ) -> None:
     built: list[tuple[Any, ...]] = []
 
-    def build(resolved: Any, precision: str, batch_frames: int, seed: int) -> MeanEngine:
+    def build(resolved: Any, precision: str, batch_frames: int, seed: int, network_dir: Any) -> MeanEngine:
         built.append((precision, batch_frames, seed))
         return MeanEngine(batch_frames)
 
-    monkeypatch.setitem(ENGINES, "mean", build)
+    monkeypatch.setitem(ENGINES, "mean", EngineKind(build))
     monkeypatch.setattr(FrameSource, "resolved", tiny_backbone())
     video, centers = inspect_video(write_video(tmp_path / "m1.avi", 40)), wandering_centers(40)
     files = RecordingFiles("m1", video.path, tmp_path)
     settings = ExtractionSettings(batch_frames=8, seed=5, engine="mean")
     config = FrameSourceConfig(backbone=tiny_backbone().config, crop=CROP)
-    loaded: list[str] = []
-    source = open_sources([config], settings, Engines(lambda: loaded.append("before the engine")))
+    source = open_sources([config], settings)
     (rows,) = source.rows_of(files, 40, video, centers)
     assert rows.recipe["engine"] == "mean" and not built
     (cache,) = cached_rows([rows], tmp_path)
     cached_rows([rows], tmp_path)
-    assert (built, loaded) == ([("float32", 8, 5)], ["before the engine"])
+    assert built == [("float32", 8, 5)]
     assert cache.embeddings.shape == (40, 48)
     by_default = open_sources([config], ExtractionSettings(batch_frames=8, seed=5))
     assert fingerprint(by_default.rows_of(files, 40, video, centers)[0].recipe) != cache.fingerprint
