@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 
 class CropBatches:
-    """Crops as an engine takes them: `batch_frames` a call, `px` wide and high."""
+    """Crops as an engine takes them: at `most` so many a call, `px` wide and high."""
 
-    def __init__(self, batch_frames: int, px: int) -> None:
-        self._batch_frames = batch_frames
+    def __init__(self, most: int, px: int) -> None:
+        self.most = most
         self.shape = (px, px, 3)
 
-    def padded(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Fill a short batch, (n, px, px, 3) uint8, up with black.
+    def groups(self, crops: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
+        """Cut a batch, (n, px, px, 3) uint8, into groups of so many crops, the last of which is filled up with black.
 
         Raises
         ------
@@ -20,11 +20,11 @@ class CropBatches:
             When the crops are too many, none, or of another shape or type.
         """
         n = len(crops)
-        if crops.dtype != np.uint8 or crops.shape[1:] != self.shape or not 1 <= n <= self._batch_frames:
+        if crops.dtype != np.uint8 or crops.shape[1:] != self.shape or not 1 <= n <= self.most:
             raise ValueError(
-                f"expected 1 to {self._batch_frames} crops of shape {self.shape} and dtype uint8, "
+                f"expected 1 to {self.most} crops of shape {self.shape} and dtype uint8, "
                 f"got {crops.dtype} {crops.shape}"
             )
-        if n == self._batch_frames:
-            return np.ascontiguousarray(crops)
-        return np.pad(crops, [(0, self._batch_frames - n), (0, 0), (0, 0), (0, 0)])
+        missing = -n % size
+        filled = np.pad(crops, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else np.ascontiguousarray(crops)
+        return [filled[start : start + size] for start in range(0, n, size)]

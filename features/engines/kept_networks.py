@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import replace_bytes
+from common.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def read_network(path: Path, key: str) -> KeptNetwork | None:
         return None
     start = _DIGEST_BYTES + _LENGTH_BYTES
     digest, length = content[:_DIGEST_BYTES].tobytes(), content[_DIGEST_BYTES:start].tobytes()
-    if _digest(key, content[_DIGEST_BYTES:]) != digest:
+    if _digest(key, content[_DIGEST_BYTES:].data) != digest:
         log.warning("The converted network %s is damaged; it is made anew.", path)
         return None
     stop = start + int.from_bytes(length, "little")
@@ -59,10 +59,12 @@ def keep_network(path: Path, key: str, network: KeptNetwork) -> None:
     # So that the weights begin where the processor reads them fast.
     padding = b"\n" * (-(_DIGEST_BYTES + _LENGTH_BYTES + len(network.structure)) % _ALIGNED_BYTES)
     structure = network.structure + padding
-    rest = np.frombuffer(len(structure).to_bytes(_LENGTH_BYTES, "little") + structure, np.uint8)
-    rest = np.concatenate([rest, network.weights])
+    head = len(structure).to_bytes(_LENGTH_BYTES, "little") + structure
+    weights = np.ascontiguousarray(network.weights).data
     try:
-        replace_bytes(path, _digest(key, rest) + rest.tobytes())
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            for part in (_digest(key, head, weights), head, weights):
+                file.write(part)
     except OSError as error:
         log.debug("The converted network %s is not kept: %s.", path, error)
 
@@ -87,7 +89,8 @@ def prune_networks(cache_dir: Path, older_than_days: float) -> list[Path]:
     return removed
 
 
-def _digest(key: str, rest: NDArray[np.uint8]) -> bytes:
+def _digest(key: str, *parts: bytes | memoryview) -> bytes:
     hashed = hashlib.sha256(key.encode("ascii"))
-    hashed.update(np.ascontiguousarray(rest).data)
+    for part in parts:
+        hashed.update(part)
     return hashed.digest()

@@ -1,14 +1,17 @@
 """The backbone by OpenVINO, which runs frozen networks on processors faster than TensorFlow does.
 
-The network is built by Keras, converted, and kept in OpenVINO's own form: TensorFlow is imported for the conversion
-only, and not at all where the converted network is found. OpenVINO is never asked to import its telemetry.
+The network is built by Keras, converted, and kept in OpenVINO's own form. That is done in a process of its own, so that
+this one never holds TensorFlow; where the converted network is found it isn't done at all. OpenVINO's telemetry is
+never imported.
 """
 
 import hashlib
 import json
 import logging
+import multiprocessing
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +34,17 @@ _HINTS = {"float32": "f32", "mixed_bfloat16": "bf16"}
 """OpenVINO's word for each precision; by itself it takes the fastest, not the one that was asked for."""
 
 
+_MOST_TOGETHER = 4
+"""Crops that go through the network together: what passes between layers then stays near the processor, and the cores
+work on groups of their own instead of waiting for each other after every layer."""
+
+
 class OpenVINOEngine:
     """Runs a frozen backbone on the processor; building one imports OpenVINO and compiles the network.
 
-    The shape of a batch never changes (a short one is padded), so that a frame's embedding depends neither on its place
-    in the batch nor on its neighbours; the same machine gives the same bits. The network's weights stay float32 and so
-    do inputs and sums; with ``mixed_bfloat16`` the rest is bfloat16. `network_dir` is the folder in which converted
+    Crops go through the network in groups of one size (a short one is padded), so that a frame's embedding depends
+    neither on its place in the batch nor on its neighbours; the same machine gives the same bits. With
+    ``mixed_bfloat16`` products are of bfloat16 numbers and sums float32. `network_dir` is the folder in which converted
     networks are kept; None: nowhere. The other parameters as in ``build_model``; `batch_frames` are the crops per call.
 
     Raises
@@ -52,27 +60,34 @@ class OpenVINOEngine:
         if obstacle:
             raise InputError(obstacle)
         openvino = _load_openvino()
-        self._batches = CropBatches(batch_frames, resolved.config.network_input_px)
+        px = resolved.config.network_input_px
+        self._batches, self._together = CropBatches(batch_frames, px), min(batch_frames, _MOST_TOGETHER)
         self.n_features = resolved.config.n_features
         self.description = f"openvino {openvino.__version__}, CPU"
         core = openvino.Core()
         # Its weights are not copied, so it must outlive the compiled network.
         self._network = _converted(openvino, resolved, seed, network_dir)
         model = core.read_model(self._network.structure, openvino.Tensor(self._network.weights, shared_memory=True))
-        model.reshape([batch_frames, *self._batches.shape])
+        model.reshape([self._together, *self._batches.shape])
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
-            "PERFORMANCE_HINT": "LATENCY",
+            "PERFORMANCE_HINT": "THROUGHPUT",
             # Threads that are tied to cores stand in the way of those that decode, and of other processes.
             "ENABLE_CPU_PINNING": False,
         }
-        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        compiled = core.compile_model(model, "CPU", settings)
+        self._requests = [compiled.create_infer_request() for _ in range(-(-batch_frames // self._together))]
         log.info("%s with batches of %d crops on %s.", resolved.config.name, batch_frames, self.description)
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn at most ``batch_frames`` crops, (n, px, px, 3) uint8 RGB, into (n, n_features) embeddings."""
-        found = self._request.infer([self._batches.padded(crops)], share_inputs=True)
-        return np.asarray(found[0], dtype=np.float32)[: len(crops)]
+        groups = self._batches.groups(crops, self._together)
+        at_work = self._requests[: len(groups)]
+        for request, group in zip(at_work, groups, strict=True):
+            request.start_async([group], share_inputs=True)
+        for request in at_work:
+            request.wait()
+        return np.concatenate([request.get_output_tensor().data for request in at_work])[: len(crops)]
 
 
 def openvino_obstacle(precision: str) -> str:
@@ -119,16 +134,28 @@ def _converted(openvino: Any, resolved: ResolvedBackbone, seed: int, network_dir
     key = hashlib.sha256(json.dumps(determinants, sort_keys=True).encode("utf-8")).hexdigest()
     path = None if network_dir is None else network_path(network_dir, config.name, key)
     kept = None if path is None else read_network(path, key)
-    if kept is None:
-        kept = _convert(openvino, resolved, seed)
-        if path is not None:
-            keep_network(path, key, kept)
-    return kept
+    if kept is not None:
+        return kept
+    log.info("%s is being converted for OpenVINO, once.", config.name)
+    # TensorFlow takes more memory than everything else in stage one together, and never gives it back.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as own_process:
+        made = own_process.submit(convert_network, resolved, seed).result()
+    if path is None:
+        return made
+    keep_network(path, key, made)
+    # Mapped into memory it takes none that isn't shared with the file.
+    return read_network(path, key) or made
 
 
-def _convert(openvino: Any, resolved: ResolvedBackbone, seed: int) -> KeptNetwork:
-    """Build the network by Keras and bring it into OpenVINO's form, float32 throughout."""
-    tf = load_tensorflow()
+def convert_network(resolved: ResolvedBackbone, seed: int) -> KeptNetwork:
+    """Build a network by Keras and bring it into OpenVINO's form, float32 throughout; imports TensorFlow.
+
+    Raises
+    ------
+    InputError
+        When the weights file is not one of this network.
+    """
+    openvino, tf = _load_openvino(), load_tensorflow()
     model = build_model(resolved, "float32", seed)
     px = resolved.config.network_input_px
     shape = tf.TensorSpec((None, px, px, 3), tf.uint8)

@@ -59,7 +59,8 @@ class TensorFlowEngine:
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn at most ``batch_frames`` crops, (n, px, px, 3) uint8 RGB, into (n, n_features) embeddings."""
-        return np.asarray(self._embed(self._to_tensor(self._batches.padded(crops))).numpy()[: len(crops)])
+        (batch,) = self._batches.groups(crops, self._batches.most)
+        return np.asarray(self._embed(self._to_tensor(batch)).numpy()[: len(crops)])
 
 
 def load_tensorflow() -> Any:
