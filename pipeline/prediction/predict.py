@@ -25,7 +25,7 @@ from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
-from pipeline.prediction.trained_run import TrainedRun, measured_scores, source_as_trained
+from pipeline.prediction.trained_run import TrainedRun, described_now, measured_scores, source_as_trained
 from pipeline.report.html import write_report
 from pipeline.run_folder.contents import FAILURES
 from pipeline.run_folder.provenance import RunRecord, begin_evaluation
@@ -139,7 +139,8 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     stage_two = StageTwo({HEAD: {}})
     embedder = Embedder(config, source, only_cached=False)
     _embed_and_predict(embedder, heads, checked, stage_two, outcome)
-    record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
+    features = described_now(trained, source)
+    record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded), features=features)
     if outcome.embedded or len(outcome.failures) > 1:
         FAILURES.write(run, (all_told(failure._asdict(), run.seen_from) for failure in outcome.failures))
     if not outcome.embedded:
