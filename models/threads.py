@@ -1,9 +1,12 @@
 """TensorFlow as a process starts with it: loaded, and on how many cores."""
 
+from common.quiet import quiet_native_output
+
 
 def load_tensorflow() -> None:
-    """Import TensorFlow, which takes seconds, at a moment that the caller chooses."""
-    import tensorflow  # noqa: F401
+    """Import TensorFlow, which takes seconds, at a moment that the caller chooses; it doesn't greet."""
+    with quiet_native_output():
+        import tensorflow  # noqa: F401
 
 
 def limit_threads(n_threads: int) -> None:

@@ -95,6 +95,7 @@ def write_experiment(
 recordings: {table.as_posix()}
 behaviors: {{grooming: grooming, rearing: rearing}}
 {features}
+engine: tensorflow
 crop: {{size_px: 40}}
 head: {head}
 training: {{window_frames: 50, batch_windows: 4, epochs: 3, min_steps_per_epoch: 6, learning_rate: 0.1}}
@@ -113,7 +114,7 @@ def of_schema_1(text: str) -> str:
     features, crop = head.index("features:\n"), "  moments_s: []\n  follow: false\n"
     stop = head.index("frame_step:")
     listed = head[features:stop]
-    for later in (f"schema: {SCHEMA}\n", crop, listed):
+    for later in (f"schema: {SCHEMA}\n", crop, listed, "engine: tensorflow\n"):
         assert later in head
         head = head.replace(later, "", 1)
     if "source: precomputed" in listed:

@@ -21,7 +21,7 @@ ORDER = (*(f"pipeline.{room}" for room in ROOMS), "features", "models", "common"
 LEAVES = {"features", "models", "pipeline.scoring", "pipeline.runtime", "common"}
 MAY_CALL_THE_REPORT = {"pipeline.commands", "pipeline.experiment", "pipeline.prediction", "pipeline.report"}
 MAX_ROOMS, MAX_FLOORS, MAX_MODULES, MAX_LINES = 26, 12, 16, 410
-HEAVY = {"tensorflow", "keras", "tcn"}
+HEAVY = {"tensorflow", "keras", "tcn", "openvino"}
 MAY_BE_HEAVY = ("features/backbones/", "features/engines/", "features/sources/", "models/")
 
 Arrow = tuple[str, str]

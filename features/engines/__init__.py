@@ -1,15 +1,23 @@
 """How a frozen backbone is run on crops; an engine is one file here and one line in ``ENGINES``."""
 
-from collections.abc import Callable, Hashable
-from typing import Protocol
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.backbones.resolve import ResolvedBackbone
-from features.engines.tensorflow import TensorFlowEngine
+from features.engines.openvino import OpenVINOEngine, openvino_obstacle
+from features.engines.tensorflow import TensorFlowEngine, sees_gpu
+
+log = logging.getLogger(__name__)
 
 DEFAULT_ENGINE = "tensorflow"
+"""Can run everything everywhere; recipes that name no engine are its."""
+AUTO = "auto"
+"""In place of an engine's name: whichever `chosen_engine` finds."""
 
 
 class Engine(Protocol):
@@ -22,27 +30,63 @@ class Engine(Protocol):
         """Turn at most ``batch_frames`` crops, (n, px, px, 3) RGB, into (n, n_features) embeddings."""
 
 
-ENGINES: dict[str, Callable[[ResolvedBackbone, str, int, int], Engine]] = {DEFAULT_ENGINE: TensorFlowEngine}
-"""By name, what builds each from a backbone, precision, crops per call (`batch_frames`) and seed."""
+class EngineKind(NamedTuple):
+    """A member of ``ENGINES``.
+
+    `build` makes an engine of a backbone, precision, crops per call (`batch_frames`), seed and the folder in which it
+    may keep the network in its own form (None: nowhere). `obstacle` says in a paragraph why it can't run here with a
+    precision, "" where it can. `is_faster_here`: than the default engine on this computer.
+    """
+
+    build: Callable[[ResolvedBackbone, str, int, int, Path | None], Engine]
+    obstacle: Callable[[str], str] = lambda precision: ""
+    is_faster_here: Callable[[], bool] = lambda: False
+
+
+ENGINES: dict[str, EngineKind] = {
+    DEFAULT_ENGINE: EngineKind(
+        lambda backbone, precision, batch, seed, _: TensorFlowEngine(backbone, precision, batch, seed)
+    ),
+    "openvino": EngineKind(OpenVINOEngine, openvino_obstacle, lambda: not sees_gpu()),
+}
+
+
+def chosen_engine(precision: str, n_cached: Mapping[str, int], n_recordings: int) -> str:
+    """What `auto` stands for, so that one engine makes all embeddings of a run, and none that are there already.
+
+    `n_cached`: of how many of the recordings each engine's embeddings are cached. One that has all is taken (the
+    default engine where several do); otherwise, of those that can run here, the one that has most; otherwise the
+    fastest.
+    """
+    for name in ENGINES:
+        if n_recordings and n_cached[name] == n_recordings:
+            return name
+    able = [name for name in ENGINES if not ENGINES[name].obstacle(precision)]
+    by_speed = sorted(able, key=lambda name: len(able) > 1 and ENGINES[name].is_faster_here(), reverse=True)
+    return max(by_speed, key=lambda name: n_cached[name])
 
 
 class Engines:
     """Engines of one experiment, each built when it is first needed, and once however many sources use it.
 
-    `before_first` is called before the first is built, which takes seconds.
+    Building one takes seconds. `network_dir` is where engines may keep networks in their own form.
     """
 
-    def __init__(self, before_first: Callable[[], None] = lambda: None) -> None:
-        self._before_first = before_first
+    def __init__(self, network_dir: Path | None = None) -> None:
+        self._network_dir = network_dir
         self._built: dict[Hashable, Engine] = {}
 
     def get(self, name: str, resolved: ResolvedBackbone, precision: str, batch_frames: int, seed: int) -> Engine:
-        """The engine of this name for a backbone; the rest as `ENGINES` takes it."""
+        """The engine of this name for a backbone; the rest as `EngineKind.build` takes it.
+
+        Raises
+        ------
+        InputError
+            When the engine can't run here, or the weights file is not one of this network.
+        """
         config = resolved.config
         network = config.name, str(config.architecture), config.network_input_px, resolved.weights_sha256
         key = name, network, precision, batch_frames, seed
         if key not in self._built:
-            if not self._built:
-                self._before_first()
-            self._built[key] = ENGINES[name](resolved, precision, batch_frames, seed)
+            self._built[key] = ENGINES[name].build(resolved, precision, batch_frames, seed, self._network_dir)
         return self._built[key]

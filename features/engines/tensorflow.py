@@ -2,17 +2,25 @@
 
 import logging
 import os
+import platform
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.quiet import quiet_native_output
 from features.backbones.build import build_model
 from features.backbones.resolve import ResolvedBackbone
+from features.engines.crop_batches import CropBatches
 
 log = logging.getLogger(__name__)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""What Linux has where there is a GPU of NVIDIA, one of Windows around it, or one of AMD."""
 
 
 class TensorFlowEngine:
@@ -30,16 +38,14 @@ class TensorFlowEngine:
     """
 
     def __init__(self, resolved: ResolvedBackbone, precision: str, batch_frames: int, seed: int) -> None:
-        import tensorflow as tf
-
+        tf = load_tensorflow()
         tf.config.experimental.enable_op_determinism()
-        self.batch_frames = batch_frames
-        self.input_px = resolved.config.network_input_px
+        self._batches = CropBatches(batch_frames, resolved.config.network_input_px)
         self.n_features = resolved.config.n_features
         self.device = _use_first_gpu(tf)
         self.description = f"tensorflow {tf.__version__}, {self.device}"
         model = build_model(resolved, precision, seed)
-        shape = (batch_frames, self.input_px, self.input_px, 3)
+        shape = (batch_frames, *self._batches.shape)
 
         def embed(crops: Any) -> Any:
             return model(crops, training=False)
@@ -53,15 +59,28 @@ class TensorFlowEngine:
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn at most ``batch_frames`` crops, (n, px, px, 3) uint8 RGB, into (n, n_features) embeddings."""
-        n = len(crops)
-        expected = (self.input_px, self.input_px, 3)
-        if crops.dtype != np.uint8 or crops.shape[1:] != expected or not 1 <= n <= self.batch_frames:
-            raise ValueError(
-                f"expected 1 to {self.batch_frames} crops of shape {expected} and dtype uint8, "
-                f"got {crops.dtype} {crops.shape}"
-            )
-        padded = np.pad(crops, [(0, self.batch_frames - n), (0, 0), (0, 0), (0, 0)])
-        return np.asarray(self._embed(self._to_tensor(padded)).numpy()[:n])
+        (batch,) = self._batches.groups(crops, self._batches.most)
+        return np.asarray(self._embed(self._to_tensor(batch)).numpy()[: len(crops)])
+
+
+def load_tensorflow() -> Any:
+    """Import TensorFlow, which takes seconds and greets with lines that nobody asked for."""
+    with quiet_native_output():
+        import tensorflow as tf
+    return tf
+
+
+def sees_gpu() -> bool:
+    """Whether TensorFlow would run on a GPU; it is imported only where there may be one."""
+    if platform.system() == "Darwin":
+        try:
+            metadata.version("tensorflow-metal")
+        except metadata.PackageNotFoundError:
+            return False
+    elif not any(Path(device).exists() for device in _GPU_DEVICES):
+        return False
+    tf = load_tensorflow()
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _use_first_gpu(tf: Any) -> str:

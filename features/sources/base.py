@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class ExtractionSettings:
 
     Frames 0, `frame_step`, 2 * `frame_step`, ... are analysed; `precision` is ``float32``, ``mixed_float16`` or
     ``mixed_bfloat16``; `batch_frames` are the crops per call of the network; the seed determines random weights;
-    the engine is one of ``features.engines.ENGINES``.
+    the engine is one of ``features.engines.ENGINES``, or ``auto``, which must be settled before rows are made.
     """
 
     frame_step: int = 1
@@ -73,6 +73,15 @@ class Measured:
     fps: float
     file_hashes: tuple[str, ...]
     video: VideoInfo | None = None
+
+
+class Given(NamedTuple):
+    """What the rows of one recording are made of, as ``FeatureSource.rows_of`` takes it."""
+
+    files: RecordingFiles
+    n_frames: int
+    video: VideoInfo | None
+    centers: CenterTrack | None
 
 
 class FeatureRows(ABC):
@@ -163,6 +172,16 @@ class FeatureSource(ABC, Generic[Config]):
         InputError
             When weights can't be had.
         """
+
+    def settled(self, recordings: Sequence[Given], cache_dir: Path) -> Self:
+        """The same source with what was left open decided, by what is cached of these recordings.
+
+        Raises
+        ------
+        InputError
+            As ``rows_of``.
+        """
+        return self
 
     def view(self) -> NetworkView | None:
         """What a network is shown of a video, as asked for; None where no network looks at one."""

@@ -4,8 +4,10 @@ A background thread decodes and crops while the network runs on the batches that
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
@@ -22,13 +24,14 @@ from features.backbones.base import ImageNetConfig, NetworkConfig
 from features.backbones.compact import CompactConfig
 from features.backbones.download import find_published
 from features.backbones.resolve import ResolvedBackbone, resolve_backbone
-from features.cache.store import CACHE_VERSION
-from features.engines import DEFAULT_ENGINE, Engine
+from features.cache.store import CACHE_VERSION, cache_path, fingerprint
+from features.engines import AUTO, DEFAULT_ENGINE, ENGINES, Engine, chosen_engine
 from features.prefetch import run_ahead
 from features.sources.base import (
     ExtractionSettings,
     FeatureRows,
     FeatureSource,
+    Given,
     Measured,
     Progress,
     RecordingFiles,
@@ -39,6 +42,8 @@ from features.sources.cropping import CropConfig, Crops, crop_video
 from features.sources.views import NetworkView
 from features.tracks import CenterTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
+
+log = logging.getLogger(__name__)
 
 QUEUED_BATCHES = 4
 
@@ -102,9 +107,28 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
         assert video is not None and centers is not None
         return FrameRows(files.id, video, centers, self.resolved, self.crop, self.settings, self._engine)
 
+    def settled(self, recordings: Sequence[Given], cache_dir: Path) -> Self:
+        """``engine: auto`` becomes the engine of the embeddings that are there, or the fastest one."""
+        if self.settings.engine != AUTO:
+            return self
+        candidates = {name: self._run_by(name) for name in ENGINES}
+        n_cached = {
+            name: sum(_is_cached(source.rows_of(*given), cache_dir) for given in recordings)
+            for name, source in candidates.items()
+        }
+        return candidates[chosen_engine(self.settings.precision, n_cached, len(recordings))]
+
+    def _run_by(self, engine: str) -> Self:
+        """The same network run by another engine."""
+        other = type(self)(self.config, replace(self.settings, engine=engine), self._engines)
+        # Looking for weights twice would ask the network, and warn, twice.
+        other.resolved = self.resolved
+        return other
+
     def described(self) -> dict[str, Any]:
         """Network and weights, which need not be the ones asked for, and what the network is shown."""
         return {
+            "engine": self.settings.engine,
             "precision": self.settings.precision,
             "requested": self.resolved.requested_name,
             "used": self.resolved.config.name,
@@ -134,7 +158,15 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
                 if published is not None and published.name == used["weights"]:
                     # The run is older than the shipped weights, which are rounded.
                     backbone = backbone.model_copy(update={"weights": str(published)})
-        return type(self)(self.config.model_copy(update={"backbone": backbone}), self.settings, self._engines)
+        settings = replace(self.settings, engine=self._engine_as_used(str(used.get("engine", DEFAULT_ENGINE))))
+        return type(self)(self.config.model_copy(update={"backbone": backbone}), settings, self._engines)
+
+    def _engine_as_used(self, engine: str) -> str:
+        """The engine of another run, or the default one, which differs from it in the last digits only."""
+        obstacle = ENGINES[engine].obstacle(self.settings.precision) if engine in ENGINES else "It is not known here."
+        if obstacle:
+            log.warning("Embeddings were made by %s; here %s makes them. %s", engine, DEFAULT_ENGINE, obstacle)
+        return DEFAULT_ENGINE if obstacle else engine
 
     def identity(self) -> dict[str, Any]:
         """Network, weights and arithmetic."""
@@ -220,6 +252,11 @@ class FrameRows(FeatureRows):
     def _crops(self, first_row: int) -> Crops:
         frames = self.spans[first_row:, 0]
         return Crops(self._crop, self._offsets_frames, self._centers.xy_px, frames, self._input_px, self.batch_rows)
+
+
+def _is_cached(rows: FeatureRows, cache_dir: Path) -> bool:
+    """Whether there is a finished cache; that it is whole is checked when it is read."""
+    return cache_path(cache_dir, rows.recording, fingerprint(rows.recipe)).is_file()
 
 
 def recipe_for(

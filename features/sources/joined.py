@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
-from features.sources.base import FeatureRows, FeatureSource, Measured, Progress, RecordingFiles
+from features.sources.base import FeatureRows, FeatureSource, Given, Measured, Progress, RecordingFiles
 from features.sources.views import NetworkView
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
@@ -59,6 +59,10 @@ class JoinedSource:
                     f"({len(rows[0].spans)} and {len(other.spans)} rows)."
                 )
         return rows
+
+    def settled(self, recordings: Sequence[Given], cache_dir: Path) -> "JoinedSource":
+        """The same sources with what was left open decided; as ``FeatureSource.settled``."""
+        return JoinedSource([member.settled(recordings, cache_dir) for member in self.members])
 
     def described(self) -> list[dict[str, Any]]:
         """What is really used, for provenance: as ``FeatureSource.described``, and the name of the `source`."""

@@ -14,7 +14,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     It is kept beside the source file, or in the user's cache where that cannot be written; where neither can be,
     each process compiles for itself (some seconds). Products may be contracted into sums, in one order for all.
     """
-    compile_later = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    compile_later: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:
         return njit(cache=True, **compile_later)(function)
     except RuntimeError:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from common.errors import InputError
 from features.cache.store import CacheRow, list_caches, prune_caches, verify_caches
+from features.engines.kept_networks import list_networks, prune_networks
 from features.poses.blob_cache import list_blob_tracks, prune_blob_tracks
 from pipeline.commands.arguments import command_parser
 
@@ -33,6 +34,10 @@ def run_cache_command(arguments: Sequence[str]) -> int:
         if tracks:
             size_mb = sum(path.stat().st_size for path in tracks) / 1e6
             print(f"Tracks of animals without a pose file (`blob`): {len(tracks)}, {size_mb:.1f} MB")
+        networks = list_networks(folder)
+        if networks:
+            size_mb = sum(path.stat().st_size for path in networks) / 1e6
+            print(f"Networks converted for the engine openvino: {len(networks)}, {size_mb:.1f} MB")
         return 0
     if options.action == "verify":
         rows = list(verify_caches(folder))
@@ -46,6 +51,8 @@ def run_cache_command(arguments: Sequence[str]) -> int:
     if options.older_than_days is not None:
         n_deleted = len(prune_blob_tracks(folder, options.older_than_days))
         print(f"Tracks of animals without a pose file deleted: {n_deleted}")
+        n_deleted = len(prune_networks(folder, options.older_than_days))
+        print(f"Converted networks deleted: {n_deleted}")
     return 0
 
 

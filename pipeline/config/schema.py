@@ -19,7 +19,8 @@ from common.yaml_text import dump_yaml
 from features.backbones import BACKBONES
 from features.backbones.base import NetworkConfig
 from features.centers import CenterConfig
-from features.engines import Engines
+from features.engines import AUTO, ENGINES, Engines
+from features.engines.kept_networks import FOLDER as NETWORKS
 from features.sources import SOURCES, open_sources
 from features.sources.base import ExtractionSettings, SourceConfig
 from features.sources.cropping import CropConfig
@@ -37,9 +38,11 @@ from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.postprocessing.tuning import TuningConfig
 
 if TYPE_CHECKING:
+    AnyEngine = str
     AnySource = SourceConfig
     AnyHead = HeadConfig
 else:
+    AnyEngine = Literal[(AUTO, *ENGINES)]
     AnySource = Annotated[
         Union[tuple(source.config_class for source in SOURCES.values())],  # noqa: UP007
         Field(discriminator="source"),
@@ -134,8 +137,17 @@ class ExperimentConfig(BaseModel):
         description="The frozen network that turns a crop into an embedding; not needed where no source of features "
         "runs it.",
     )
+    engine: AnyEngine = Field(
+        AUTO,
+        description="What runs the backbone: `tensorflow` (on a GPU where it finds one), `openvino` (faster on CPUs, "
+        "where the package is installed). `auto`: the one whose embeddings are cached for most of the recordings, else "
+        "the faster one here. In float32 their embeddings differ in the last digits (by 1e-5 of their scale).",
+    )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "float32", description="Arithmetic of the backbone; the mixed ones are for GPUs (and newest CPUs)."
+        "float32",
+        description="Arithmetic of the backbone. `mixed_float16` is for GPUs, `mixed_bfloat16` for GPUs and for CPUs "
+        "that have it (AVX512-BF16, AMX), where openvino is twice as fast with it. MobileNetV2's embeddings lose much "
+        "by bfloat16 (a correlation of .94 with the exact ones); look at the scores.",
     )
     batch_frames: int = Field(32, ge=1, le=1024, description="Crops per call of the backbone.")
     head: AnyHead = Field(description="The network that turns a sequence of embeddings into probabilities.")
@@ -282,10 +294,10 @@ class ExperimentConfig(BaseModel):
         common = {"backbone": self.backbone, "crop": self.crop}
         return [source.filled(common) for source in self.features]
 
-    def feature_source(self, engines: Engines | None = None) -> JoinedSource:
-        """Where the features of the recordings come from; parameter as in `open_sources`."""
-        settings = ExtractionSettings(self.frame_step, self.precision, self.batch_frames, self.seed)
-        return open_sources(self.filled_sources(), settings, engines)
+    def feature_source(self) -> JoinedSource:
+        """Where the features of the recordings come from."""
+        settings = ExtractionSettings(self.frame_step, self.precision, self.batch_frames, self.seed, self.engine)
+        return open_sources(self.filled_sources(), settings, Engines(self.execution.cache_dir / NETWORKS))
 
     def identity(self) -> dict[str, Any]:
         """All settings that determine results: a run with the same ones, on the same recordings, is the same run.

@@ -25,7 +25,7 @@ from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
-from pipeline.prediction.trained_run import TrainedRun, measured_scores, source_as_trained
+from pipeline.prediction.trained_run import TrainedRun, described_now, measured_scores, source_as_trained
 from pipeline.report.html import write_report
 from pipeline.run_folder.contents import FAILURES
 from pipeline.run_folder.provenance import RunRecord, begin_evaluation
@@ -33,7 +33,6 @@ from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import PREDICTION, RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
-from pipeline.runtime.quiet import quiet_native_output
 from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo
@@ -132,8 +131,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     record = RunRecord(run, dump_config(config, run.seen_from), _begin_provenance(trained, run))
     learned_from = read_learned_from(trained.path)
     source = source_as_trained(trained)
-    with quiet_native_output():
-        load_tensorflow()
+    load_tensorflow()
     heads = {behavior: trained.head(behavior) for behavior in trained.bundles}
     checked = _load_all(config, recordings, learned_from, outcome)
     summarise(checked, config.behavior_names())
@@ -141,7 +139,8 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     stage_two = StageTwo({HEAD: {}})
     embedder = Embedder(config, source, only_cached=False)
     _embed_and_predict(embedder, heads, checked, stage_two, outcome)
-    record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded))
+    features = described_now(trained, source)
+    record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded), features=features)
     if outcome.embedded or len(outcome.failures) > 1:
         FAILURES.write(run, (all_told(failure._asdict(), run.seen_from) for failure in outcome.failures))
     if not outcome.embedded:

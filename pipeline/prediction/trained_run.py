@@ -86,9 +86,10 @@ class TrainedRun:
     def version_notes(self) -> Iterator[str]:
         """Yield what differs between the packages of the training and of now."""
         then, now = next(iter(self.metadata.values())).get("packages", {}), package_versions()
+        engines = (str(facts["engine"]) for facts in self.recipe["features"] if "engine" in facts)
         differing = [
             f"{name} {then[name]} there, {now[name]} here"
-            for name in _NUMERIC_PACKAGES
+            for name in dict.fromkeys((*_NUMERIC_PACKAGES, *engines))
             if name in then and name in now and then[name] != now[name]
         ]
         if differing:
@@ -221,6 +222,12 @@ def source_as_trained(trained: TrainedRun) -> JoinedSource:
     if differing:
         raise _recipe_error(trained, differing, "here it is")
     return source
+
+
+def described_now(trained: TrainedRun, source: JoinedSource) -> list[dict[str, Any]]:
+    """What the features of new videos come from, as the heads' recipe has it: the engine need not be the same."""
+    pairs = zip(trained.recipe["features"], source.described(), strict=True)
+    return [{**then, **({"engine": now["engine"]} if "engine" in now else {})} for then, now in pairs]
 
 
 def _settings_of_then(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from features.cache.rows import cached_rows, find_rows
-from features.engines import Engines
-from features.sources.base import FeatureRows, RecordingFiles
+from features.sources.base import FeatureRows, Given, RecordingFiles
 from features.sources.joined import JoinedSource
-from models.threads import load_tensorflow
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording
 from pipeline.runtime.progress import Bar, progress_bars
-from pipeline.runtime.quiet import quiet_native_output
 from pipeline.training.fits import CacheFile, EmbeddingSource
 
 log = logging.getLogger(__name__)
@@ -84,8 +81,9 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     InputError
         If weights cannot be had, features do not fit, or something is missing with `only_cached`.
     """
-    source = config.feature_source(Engines(_load_tensorflow_quietly))
     # Whether weights can be had shows here, before anything slow begins.
+    given = [_given(config, item) for item in checked]
+    source = config.feature_source().settled(given, config.execution.cache_dir)
     described = source.described()
     embedder = Embedder(config, source, only_cached)
     recordings = []
@@ -97,9 +95,9 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     return StageOne(recordings, described, embedder.n_frames_computed)
 
 
-def _load_tensorflow_quietly() -> None:
-    with quiet_native_output():
-        load_tensorflow()
+def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:
+    files = RecordingFiles(item.id, item.recording.video_path, Path(config.recordings).parent)
+    return Given(files, item.n_frames, item.video, item.centers)
 
 
 class Embedder:
@@ -114,8 +112,7 @@ class Embedder:
     def embed(self, item: CheckedRecording, bar: Bar) -> EmbeddedRecording:
         """Embeddings of one recording, from the cache where they are."""
         started = time.monotonic()
-        files = RecordingFiles(item.id, item.recording.video_path, Path(self._config.recordings).parent)
-        rows = self._source.rows_of(files, item.n_frames, item.video, item.centers)
+        rows = self._source.rows_of(*_given(self._config, item))
         computed = _Counter(bar)
         if self._only_cached:
             self._require_cached(rows)

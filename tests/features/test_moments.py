@@ -19,7 +19,7 @@ from features.cache import rows as cache_rows
 from features.cache.rows import cached_rows
 from features.cache.store import fingerprint
 from features.crops import crop_square, resize_crop
-from features.engines import ENGINES, Engines
+from features.engines import ENGINES, EngineKind, Engines
 from features.sources import cropping, open_sources
 from features.sources.base import ExtractionSettings, RecordingFiles
 from features.sources.cropping import CropConfig, Crops
@@ -312,7 +312,7 @@ def test_sources_of_one_network_share_its_engine(monkeypatch: pytest.MonkeyPatch
         built.append(resolved.config.name)
         return MeanEngine()
 
-    monkeypatch.setitem(ENGINES, "mean", build)
+    monkeypatch.setitem(ENGINES, "mean", EngineKind(build))
     engines, resolved = Engines(), tiny_backbone()
     first = engines.get("mean", resolved, "float32", 8, 0)
     assert engines.get("mean", dataclasses.replace(resolved, note="asked for otherwise"), "float32", 8, 0) is first

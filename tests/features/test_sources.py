@@ -10,12 +10,13 @@ import pytest
 
 from features.cache.rows import cached_rows, find_rows
 from features.cache.store import fingerprint, list_caches
-from features.engines import ENGINES, Engines
+from features.engines import ENGINES, EngineKind
 from features.sources import SOURCES, open_sources
 from features.sources.base import (
     ExtractionSettings,
     FeatureRows,
     FeatureSource,
+    Given,
     Measured,
     RecordingFiles,
     SourceConfig,
@@ -100,26 +101,80 @@ def test_an_engine_is_one_line_in_the_table_and_part_of_the_recipe(
 ) -> None:
     built: list[tuple[Any, ...]] = []
 
-    def build(resolved: Any, precision: str, batch_frames: int, seed: int) -> MeanEngine:
+    def build(resolved: Any, precision: str, batch_frames: int, seed: int, network_dir: Any) -> MeanEngine:
         built.append((precision, batch_frames, seed))
         return MeanEngine(batch_frames)
 
-    monkeypatch.setitem(ENGINES, "mean", build)
+    monkeypatch.setitem(ENGINES, "mean", EngineKind(build))
     monkeypatch.setattr(FrameSource, "resolved", tiny_backbone())
     video, centers = inspect_video(write_video(tmp_path / "m1.avi", 40)), wandering_centers(40)
     files = RecordingFiles("m1", video.path, tmp_path)
     settings = ExtractionSettings(batch_frames=8, seed=5, engine="mean")
     config = FrameSourceConfig(backbone=tiny_backbone().config, crop=CROP)
-    loaded: list[str] = []
-    source = open_sources([config], settings, Engines(lambda: loaded.append("before the engine")))
+    source = open_sources([config], settings)
     (rows,) = source.rows_of(files, 40, video, centers)
     assert rows.recipe["engine"] == "mean" and not built
     (cache,) = cached_rows([rows], tmp_path)
     cached_rows([rows], tmp_path)
-    assert (built, loaded) == ([("float32", 8, 5)], ["before the engine"])
+    assert built == [("float32", 8, 5)]
     assert cache.embeddings.shape == (40, 48)
     by_default = open_sources([config], ExtractionSettings(batch_frames=8, seed=5))
     assert fingerprint(by_default.rows_of(files, 40, video, centers)[0].recipe) != cache.fingerprint
+
+
+@pytest.fixture
+def mean_engines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Engines without networks under the names of the real ones; which were built."""
+    built: list[str] = []
+
+    def kind(name: str) -> EngineKind:
+        return EngineKind(lambda *of: built.append(name) or MeanEngine(8), is_faster_here=lambda: name == "openvino")
+
+    for name in ("tensorflow", "openvino"):
+        monkeypatch.setitem(ENGINES, name, kind(name))
+    monkeypatch.setattr(FrameSource, "resolved", tiny_backbone())
+    return built
+
+
+def test_auto_uses_what_is_cached_and_keeps_to_one_engine(tmp_path: Path, mean_engines: list[str]) -> None:
+    video, centers = inspect_video(write_video(tmp_path / "m.avi", 40)), wandering_centers(40)
+    config = FrameSourceConfig(backbone=tiny_backbone().config, crop=CROP)
+    given = [Given(RecordingFiles(name, video.path, tmp_path), 40, video, centers) for name in ("m1", "m2", "m3")]
+
+    def extract(engine: str, n_recordings: int, folder: Path) -> str:
+        settled = open_sources([config], replace(SETTINGS, engine=engine)).settled(given[:n_recordings], folder)
+        for of in given[:n_recordings]:
+            cached_rows(settled.rows_of(*of), folder)
+        return str(settled.described()[0]["engine"])
+
+    older, newer = tmp_path / "older", tmp_path / "newer"
+    assert extract("tensorflow", 2, older) == "tensorflow"
+    assert extract("auto", 2, older) == "tensorflow"
+    assert mean_engines == ["tensorflow"], "what was cached was made anew"
+    # A recording more joins those that are there, by their engine.
+    assert extract("auto", 3, older) == "tensorflow"
+    assert extract("openvino", 3, older) == "openvino"
+    assert len(list_caches(older)) == 6
+    assert extract("auto", 2, newer) == extract("auto", 3, newer) == "openvino"
+
+
+def test_heads_get_features_by_the_engine_that_they_learned_from(
+    mean_engines: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = FrameSourceConfig(backbone=tiny_backbone().config, crop=CROP)
+    source = open_sources([config], replace(SETTINGS, engine="auto"))
+    used = open_sources([config], SETTINGS).described()[0] | {"used": "mobilenet_v2"}
+
+    def engine_for(told: dict[str, Any]) -> str:
+        return str(source.as_used([told]).described()[0]["engine"])
+
+    without = {key: value for key, value in used.items() if key != "engine"}
+    assert (engine_for(without), engine_for(used)) == ("tensorflow", "tensorflow"), "older runs name no engine"
+    assert engine_for(used | {"engine": "openvino"}) == "openvino" and not caplog.records
+    absent = EngineKind(ENGINES["openvino"].build, lambda precision: "It is not installed.")
+    monkeypatch.setitem(ENGINES, "openvino", absent)
+    assert engine_for(used | {"engine": "openvino"}) == "tensorflow"
+    assert "It is not installed." in caplog.text
 
 
 def test_fingerprints_are_those_of_the_first_caches(tmp_path: Path) -> None:

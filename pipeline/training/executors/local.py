@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 from common.errors import InputError
+from common.quiet import quiet_native_output
 from models.threads import limit_threads, load_tensorflow
 from pipeline.runtime.machine import usable_cores
-from pipeline.runtime.quiet import quiet_native_output
 from pipeline.runtime.workers import start_workers, stop_workers
 from pipeline.training.executors.base import Executor, Job, OnFitEpoch, carry_out
 
@@ -47,8 +47,7 @@ class LocalExecutor(Executor):
         if self.n_workers > 1:
             yield from self._run_in_processes(jobs, on_epoch)
             return
-        with quiet_native_output():
-            load_tensorflow()
+        load_tensorflow()
         for job in jobs:
             carry_out(job, partial(on_epoch, job.fit))
             yield job

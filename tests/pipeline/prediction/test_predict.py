@@ -109,6 +109,7 @@ def test_a_run_of_an_older_rearview_predicts(lab, tmp_path):
         del recipe["center"]["max_gap_s"]
         (backbone,) = recipe.pop("features")
         assert (backbone.pop("source"), backbone.pop("crop")["size_px"]) == ("frames", 40)
+        assert backbone.pop("engine") == "tensorflow"
         recipe |= {"backbone": backbone, "crop": {"size_px": 40}}
         path.write_text(json.dumps(header), encoding="utf-8")
     RunDir(run).manifest.remove()
@@ -118,6 +119,8 @@ def test_a_run_of_an_older_rearview_predicts(lab, tmp_path):
     assert main(["predict", str(run), str(lab / "held out.avi"), "--output", str(tmp_path / "new")]) == 0
     expected = (lab / "runs" / "tiny" / "predictions" / "held.csv").read_bytes()
     assert (tmp_path / "new" / "predictions" / "held_out.csv").read_bytes() == expected
+    told = json.loads((tmp_path / "new" / "provenance.json").read_text(encoding="utf-8"))
+    assert [source["engine"] for source in told["features"]] == ["tensorflow"]
 
 
 def test_a_table_gives_scores_of_what_was_held_out_and_of_nothing_learned_from(lab, tmp_path, capsys):
