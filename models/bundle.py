@@ -4,7 +4,7 @@
 
     head.json    settings, shapes, versions, SHA-256 of the other files and of itself, and the caller's metadata
     model.keras  the network with its weights (Keras' own format); it expects scaled embeddings and a mask
-    scaler.npz   mean and std, float32
+    scaler.npz   mean and std, float32; components, where the network expects fewer features made of the scaled ones
 
 Nothing in it is pickled, and the network is loaded in Keras' safe mode, so that a stranger's bundle runs no
 code.
@@ -112,7 +112,7 @@ def load_bundle(folder: Path) -> tuple[TrainedHead, dict[str, Any]]:
         head_config = HEADS[header["head"]["name"]].model_validate(header["head"])
         training = TrainingConfig.model_validate(header["training"])
         with np.load(folder / _SCALER, allow_pickle=False) as arrays:
-            scaler = Scaler(arrays["mean"], arrays["std"])
+            scaler = Scaler(**arrays)
         # Heads of before there were tasks say of one behavior whether it is present.
         task = TASKS[header.get("task", "binary")]
         network = Network(_load_model(folder / _MODEL), task, training.batch_windows)
@@ -180,7 +180,8 @@ def _checksum(header: Mapping[str, Any]) -> str:
 def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> None:
     """The three files, header last."""
     _save_model(folder / _MODEL, head.model)
-    np.savez(folder / _SCALER, mean=head.scaler.mean, std=head.scaler.std)
+    arrays: dict[str, Any] = {key: value for key, value in vars(head.scaler).items() if value is not None}
+    np.savez(folder / _SCALER, **arrays)
     header = {
         "format_version": FORMAT_VERSION,
         "head": head.config.model_dump(mode="json"),

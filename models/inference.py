@@ -34,7 +34,8 @@ class TrainedHead:
     training : TrainingConfig
         How it was trained; its window length and batch size are used for prediction too.
     scaler : Scaler
-        Standardisation from the training recordings (the identity if it was switched off).
+        Standardisation from the training recordings (the identity if it was switched off), and how features are
+        made fewer (not at all unless asked).
     weights : list of ndarray
         The network's weights, in Keras' order.
     network : Network
@@ -60,7 +61,7 @@ class TrainedHead:
 
     @property
     def model(self) -> keras.Model:
-        """The Keras model with this head's weights; it expects scaled embeddings and a mask.
+        """The Keras model with this head's weights; it expects embeddings as `scaler` makes them, and a mask.
 
         Valid until another head that shares the network is trained or predicts.
         """
@@ -92,8 +93,8 @@ class TrainedHead:
                 "Extract the recording with the backbone and settings that the head was trained with."
             )
         self.network.set_weights(self.weights)
-        self.network.set_scaler(self.scaler)
-        return predict_recording(self.network, self.config, embeddings)
+        self.network.set_scaler(self.scaler.in_network)
+        return predict_recording(self.network, self.config, self.scaler.rows(embeddings))
 
 
 def predict_recording(network: Network, head: HeadConfig, embeddings: Rows) -> NDArray[np.float32]:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK_BYTES = 8_000_000
+HELD_BYTES = 600_000_000
+"""Features that a fit holds in memory at most; with the rest of it they stay below 1 GB."""
 
 
 class Rows(Protocol):
@@ -21,12 +23,20 @@ class Rows(Protocol):
         """The rows of some consecutive frames."""
 
 
-def chunks(rows: Rows) -> Iterator[NDArray[np.float32]]:
-    """Yield all rows in order, at most `CHUNK_BYTES` at a time."""
+def chunks(rows: Rows, start: int = 0, stop: int | None = None) -> Iterator[NDArray[np.float32]]:
+    """Yield the rows ``[start, stop)``, all unless told, in order and at most `CHUNK_BYTES` at a time."""
     n_frames, n_features = rows.shape
+    stop = n_frames if stop is None else stop
     step = max(1, CHUNK_BYTES // (4 * max(1, n_features)))
-    for start in range(0, n_frames, step):
-        yield rows[start : start + step]
+    for first in range(start, stop, step):
+        yield rows[first : min(first + step, stop)]
+
+
+def held(rows: Rows, free_bytes: int) -> tuple[Rows, int]:
+    """Read rows into memory if they fit into so many bytes; them or the same rows, and the bytes that are left."""
+    n_frames, n_features = rows.shape
+    left = free_bytes - n_frames * n_features * np.dtype(np.float32).itemsize
+    return (rows[:], left) if left >= 0 else (rows, free_bytes)
 
 
 @dataclass(frozen=True)

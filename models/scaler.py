@@ -1,7 +1,7 @@
-"""Standardisation of embeddings with statistics of the training recordings alone."""
+"""What is made of embeddings before a network sees them, by statistics of the training recordings alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,19 @@ from models.rows import Rows, chunks
 
 @dataclass(frozen=True)
 class Scaler:
-    """Per-feature shift and scale: ``(embeddings - mean) / std``.
+    """Per-feature shift and scale, ``(embeddings - mean) / std``, and fewer features made of them where asked.
 
     Attributes
     ----------
     mean, std : ndarray, shape (n_features,), float32
         `std` is 1 for a feature that does not vary in training, so that it stays harmless elsewhere.
+    components : ndarray, shape (n_features, n_kept), float32, or None
+        What the scaled features are multiplied by, see `reducing`; None: they stay as they are.
     """
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
+    components: NDArray[np.float32] | None = None
 
     @classmethod
     def fit(
@@ -65,6 +68,78 @@ class Scaler:
     def identity(cls, n_features: int) -> "Scaler":
         """A scaler that changes nothing."""
         return cls(np.zeros(n_features, np.float32), np.ones(n_features, np.float32))
+
+    @property
+    def in_network(self) -> "Scaler":
+        """What is left for the network to do with `rows`."""
+        return self if self.components is None else self.identity(self.components.shape[1])
+
+    def reducing(self, embeddings: Sequence[Rows], n_kept: int) -> "Scaler":
+        """The same scaler, which also keeps of the features what their first principal components span.
+
+        Parameters
+        ----------
+        embeddings : sequence of Rows, shape (n_frames, n_features)
+            Those that the scaler was fitted to; all frames count, as they do there.
+        n_kept : int
+            Components; at most as many are kept as there are features and frames.
+
+        Returns
+        -------
+        Scaler
+            The kept space, in which frames lie as the scaled features put them but for a common factor: features of
+            mean variance 1 suit the weights that a network starts with.
+
+        Notes
+        -----
+        The space is turned at random (the same each time). Else the first component would hold most of what there
+        is: dropout would take it away whole, and Adam, whose steps are of one length for all inputs, would learn
+        from it slowly. Turned, every feature tells a little of each component, as those of a frozen network do.
+        """
+        from scipy.linalg import eigh
+
+        n_frames, n_features = sum(rows.shape[0] for rows in embeddings), len(self.mean)
+        n_kept = min(n_kept, n_features, n_frames)
+        total, squares = np.zeros(n_features), np.zeros((n_features, n_features))
+        for rows in embeddings:
+            for chunk in chunks(rows):
+                scaled = (chunk - self.mean.astype(np.float64)) / self.std
+                total += scaled.sum(axis=0)
+                squares += scaled.T @ scaled
+        mean = total / n_frames
+        covariance = squares / n_frames - np.outer(mean, mean)
+        variances, vectors = eigh(covariance, subset_by_index=(n_features - n_kept, n_features - 1))
+        # An eigenvector's sign is an accident of the arithmetic.
+        vectors *= np.sign(np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0))
+        turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(n_kept, n_kept)))
+        # Where nothing varies but by rounding, as in `fit`.
+        factor = 1 / np.sqrt(variances.mean()) if variances.mean() > 1e-12 else 1.0
+        components = vectors @ turn * factor
+        return replace(self, components=components.astype(np.float32))
+
+    def rows(self, embeddings: Rows) -> Rows:
+        """What the network is given of a recording: its embeddings, or slice by slice what becomes of them."""
+        return embeddings if self.components is None else _ReducedRows(embeddings, self, self.components)
+
+
+@dataclass(frozen=True)
+class _ReducedRows:
+    embeddings: Rows
+    scaler: Scaler
+    components: NDArray[np.float32]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.embeddings.shape[0], self.components.shape[1]
+
+    def __getitem__(self, frames: slice) -> NDArray[np.float32]:
+        start, stop, _ = frames.indices(self.shape[0])
+        reduced = np.empty((max(0, stop - start), self.shape[1]), np.float32)
+        done = 0
+        for chunk in chunks(self.embeddings, start, stop):
+            reduced[done : done + len(chunk)] = (chunk - self.scaler.mean) / self.scaler.std @ self.components
+            done += len(chunk)
+        return reduced
 
 
 def _sum(rows: Rows, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -44,6 +44,14 @@ class TrainingConfig(BaseModel):
         description="standardize divides no feature by less than this share of the features' root mean square "
         "deviation, so that faint features are not amplified; 0 for features in mixed units",
     )
+    reduce_features: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="let the head see so many principal components of the training recordings' features (after "
+        "standardize) in place of the features themselves, so that wide ones train faster; 0 = all features, which "
+        "the baseline always sees. At most as many as there are features and training frames",
+    )
     class_weights: bool = Field(
         default=True, description="let positives and negatives count the same in total (thesis, eq. 4.1)"
     )
@@ -52,15 +60,23 @@ class TrainingConfig(BaseModel):
         default=20, ge=1, le=10_000, description="steps in an epoch at least; few recordings are passed several times"
     )
 
-    def bounded_by(self, n_frames: Sequence[int]) -> "TrainingConfig":
+    def bounded_by(self, n_frames: Sequence[int], n_features: int) -> "TrainingConfig":
         """The same for recordings of so many analysed frames: more than all data would be padding and repetition.
 
-        No window is longer than the longest recording, and no batch has more windows than all are cut into.
+        No window is longer than the longest recording, and no batch has more windows than all are cut into; features
+        that are not more than `reduce_features` stay as they are.
         """
         window_frames = min(self.window_frames, max([1, *n_frames]))
         n_windows = sum(-(-n // window_frames) for n in n_frames)
         batch_windows = min(self.batch_windows, max(1, n_windows))
-        return self.model_copy(update={"window_frames": window_frames, "batch_windows": batch_windows})
+        reduce_features = self.reduce_features if self.reduce_features < n_features else 0
+        return self.model_copy(
+            update={
+                "window_frames": window_frames,
+                "batch_windows": batch_windows,
+                "reduce_features": reduce_features,
+            }
+        )
 
     def steps_per_epoch(self, n_frames: Sequence[int]) -> int:
         """Steps in which frames of recordings of these lengths are passed about once, or the least number asked for."""

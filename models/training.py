@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ from common.errors import InputError
 from models.heads.base import HeadConfig
 from models.inference import TrainedHead, predict_recording
 from models.network import Network, Weights, shared_network
-from models.rows import chunks
+from models.rows import HELD_BYTES, Rows, chunks, held
 from models.scaler import Scaler
 from models.settings import TrainingConfig
 from models.tasks import Task
 from models.tasks.base import Measured
 from models.windows import FeatureSequence, Span, Windows, cut_windows, plan_windows
 
-__all__ = ["History", "TrainingConfig", "train_head"]
+__all__ = ["History", "TrainingConfig", "learn_scaler", "train_head"]
 
 
 @dataclass
@@ -54,7 +54,7 @@ def train_head(
     seed: int,
     n_epochs: int | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
-    widths: Sequence[int] | None = None,
+    scaler: Callable[[Sequence[str]], Scaler] | None = None,
 ) -> tuple[TrainedHead, History]:
     """Fit a head.
 
@@ -79,8 +79,9 @@ def train_head(
         Needed without `validation`: train exactly so many epochs and keep the last.
     on_epoch : callable, optional
         Called with each row of `History.rows` as it is made.
-    widths : sequence of int, optional
-        As `Scaler.fit` takes them.
+    scaler : callable, optional
+        Given the names of `train`, what `learn_scaler` learns from them; unless given it is learned here. Called
+        once the embeddings are known to be sound.
 
     Raises
     ------
@@ -92,21 +93,54 @@ def train_head(
         raise ValueError("give either validation recordings or n_epochs")
     target, scored = (np.concatenate([getattr(s, name) for s in train]) for name in ("target", "scored"))
     _check_labels(task, target, scored, train)
-    n_features = _check_embeddings([*train, *(validation or [])])
-    scaler = Scaler.identity(n_features)
-    if training.standardize:
-        scaler = Scaler.fit([s.embeddings for s in train], training.deviation_floor, widths)
+    _check_embeddings([*train, *(validation or [])])
+    if scaler is None:
+        learned = learn_scaler([s.embeddings for s in train], training)
+    else:
+        learned = scaler([s.name for s in train])
+    train, validation = _seen_by_network(learned, train, validation)
     by_class = task.class_weights(target, scored)
     if not training.class_weights:
         by_class = np.ones_like(by_class)
-    network = _fresh_network(task, head, training, n_features, target.shape[1:], seed)
-    network.set_scaler(scaler)
+    network = _fresh_network(task, head, training, train[0].embeddings.shape[1], target.shape[1:], seed)
+    network.set_scaler(learned.in_network)
     weights = [by_class[task.classes(s.target)[0]] for s in train]
     batches = _batches(train, training, weights, np.random.default_rng(seed))
     judge = None if validation is None else _Judge(task, head, validation, by_class)
     n_steps = training.steps_per_epoch([s.n_frames for s in train])
     history, best = _run_epochs(network, training, batches, n_steps, judge, n_epochs, on_epoch)
-    return TrainedHead(head, task, training, scaler, best, network), history
+    return TrainedHead(head, task, training, learned, best, network), history
+
+
+def learn_scaler(embeddings: Sequence[Rows], training: TrainingConfig, widths: Sequence[int] | None = None) -> Scaler:
+    """What these settings make of features before a network sees them, learned from training recordings.
+
+    Parameters
+    ----------
+    embeddings : sequence of Rows, shape (n_frames, n_features)
+        Of the training recordings.
+    training : TrainingConfig
+    widths : sequence of int, optional
+        As `Scaler.fit` takes them.
+    """
+    scaler = Scaler.identity(embeddings[0].shape[1])
+    if training.standardize:
+        scaler = Scaler.fit(embeddings, training.deviation_floor, widths)
+    return scaler.reducing(embeddings, training.reduce_features) if training.reduce_features else scaler
+
+
+def _seen_by_network(
+    scaler: Scaler, train: Sequence[FeatureSequence], validation: Sequence[FeatureSequence] | None
+) -> tuple[Sequence[FeatureSequence], Sequence[FeatureSequence] | None]:
+    """The recordings with the features that a network is given; where those are fewer they are made once, and held."""
+    if scaler.components is None:
+        return train, validation
+    free_bytes = HELD_BYTES
+    seen = []
+    for s in (*train, *(validation or [])):
+        rows, free_bytes = held(scaler.rows(s.embeddings), free_bytes)
+        seen.append(replace(s, embeddings=rows))
+    return seen[: len(train)], None if validation is None else seen[len(train) :]
 
 
 def _run_epochs(
@@ -220,8 +254,8 @@ def _check_labels(
         )
 
 
-def _check_embeddings(sequences: list[FeatureSequence]) -> int:
-    """Number of features, the same everywhere and finite throughout."""
+def _check_embeddings(sequences: list[FeatureSequence]) -> None:
+    """Require as many features everywhere, and finite ones throughout."""
     n_features = sequences[0].embeddings.shape[1]
     for s in sequences:
         if s.embeddings.shape[1] != n_features:
@@ -240,7 +274,6 @@ def _check_embeddings(sequences: list[FeatureSequence]) -> int:
                     "precomputed features."
                 )
             first += len(chunk)
-    return n_features
 
 
 def _finite_mean(losses: list[float], epoch: int) -> float:

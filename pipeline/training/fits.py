@@ -25,6 +25,7 @@ from features.cache.store import CachedRows
 from models.bundle import save_bundle
 from models.heads import HeadConfig
 from models.rows import Rows, joined_rows
+from models.scaler import Scaler
 from models.settings import TrainingConfig
 from models.tasks import TASKS
 from models.training import train_head
@@ -149,11 +150,13 @@ class FitResult:
 def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], labels: Mapping[str, FrameLabels]) -> str:
     """Hash of everything that determines a fit's result."""
     digest = hashlib.sha256()
+    # Fits that keep all features are found by what they were called before there was the key.
+    older = {"reduce_features"} if not fit.training.reduce_features else None
     plan = {
         "version": FIT_VERSION,
         "task": [fit.task, fit.outputs],
         "head": fit.head.model_dump(mode="json"),
-        "training": fit.training.model_dump(mode="json"),
+        "training": fit.training.model_dump(mode="json", exclude=older),
         "folds": [fit.train, fit.validation, fit.predict],
         "seed": fit.seed,
         "n_epochs": fit.n_epochs,
@@ -179,7 +182,7 @@ def perform_fit(
     labels: Mapping[str, FrameLabels],
     bundle_metadata: Mapping[str, Any],
     on_epoch: OnEpoch | None = None,
-    widths: Sequence[int] | None = None,
+    scaler: Callable[[Sequence[str]], Scaler] | None = None,
 ) -> FitResult:
     """Train, predict, and keep the head where the fit says so.
 
@@ -194,8 +197,8 @@ def perform_fit(
         Written into the bundle beside the head.
     on_epoch : callable, optional
         Called with each row of the history.
-    widths : sequence of int, optional
-        Number of features of each source, as `EmbeddingSource.widths`.
+    scaler : callable, optional
+        As `train_head` takes it.
     """
     task = TASKS[fit.task]
 
@@ -213,12 +216,12 @@ def perform_fit(
         fit.seed,
         n_epochs=fit.n_epochs,
         on_epoch=on_epoch,
-        widths=widths,
+        scaler=scaler,
     )
     if fit.refit:
         both = sequences((*fit.train, *fit.validation))
         n_epochs = history.best_epoch
-        head, _ = train_head(task, fit.head, fit.training, both, None, fit.seed, n_epochs, widths=widths)
+        head, _ = train_head(task, fit.head, fit.training, both, None, fit.seed, n_epochs, scaler=scaler)
     if fit.bundle_path is not None:
         save_bundle(fit.bundle_path, head, {**bundle_metadata, "behavior": fit.name, "outputs": list(fit.outputs)})
     probabilities = {r: task.by_output(head.predict(rows(r))) for r in fit.predict}

@@ -108,7 +108,9 @@ class FitPlan:
     ) -> None:
         self._config = config
         self._head_path = head_path
-        self._training = config.training.bounded_by([len(r.frames) for r in recordings])
+        self._training = config.training.bounded_by(
+            [len(r.frames) for r in recordings], sum(recordings[0].source.widths)
+        )
         self._outputs = head_outputs(config)
         self._folds = [(name, n, fold) for name, members in folds.items() for n, fold in enumerate(members, start=1)]
         train = [r for r in recordings if r.checked.subset == CROSS_VALIDATION]
@@ -125,7 +127,11 @@ class FitPlan:
     def notes(self) -> list[str]:
         """Settings that ask for more than all data, and what is done instead."""
         asked, longest = self._config.training, "the longest recording has no more analysed frames"
-        limits = (("window_frames", longest), ("batch_windows", "all recordings are cut into no more windows"))
+        limits = (
+            ("window_frames", longest),
+            ("batch_windows", "all recordings are cut into no more windows"),
+            ("reduce_features", "there are no more features"),
+        )
         return [
             f"training.{key} is {getattr(asked, key)}, but {why}: {getattr(self._training, key)} is used."
             for key, why in limits
@@ -239,7 +245,7 @@ class FitPlan:
             validation=validation,
             predict=predict,
             head=HEADS[config.baseline](name=config.baseline) if kind == BASELINE else config.head,
-            training=self._training,
+            training=self._training.model_copy(update={"reduce_features": 0}) if kind == BASELINE else self._training,
             seed=derive_seed(config.seed, name, seed_kind, FINAL if fold is None else fold),
             n_epochs=n_epochs,
             refit=bool(validation and predict) and config.protocol != "thesis" and kind != THESIS and config.refit,

@@ -31,6 +31,15 @@ def saved(tmp_path: Path, make_recording: MakeRecording) -> Path:
     return save_bundle(tmp_path / "heads" / "grooming", trained(SMALL_HEADS["logistic"], make_recording), METADATA)
 
 
+def test_a_bundle_of_fewer_features_takes_all_of_them(make_recording: MakeRecording, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"reduce_features": 2})
+    head, _ = train_head(BINARY, SMALL_HEADS["lstm"], settings, [make_recording(50)], None, seed=1, n_epochs=1)
+    embeddings = make_recording(75, seed=9).embeddings
+    loaded, _ = load_bundle(save_bundle(tmp_path / "b", head, {}))
+    assert (loaded.n_features, loaded.network.n_features, loaded.training.reduce_features) == (5, 2, 2)
+    assert np.array_equal(loaded.predict(embeddings), head.predict(embeddings))
+
+
 def test_a_bundle_works_in_a_process_that_trained_nothing(make_recording: MakeRecording, tmp_path: Path) -> None:
     head = trained(SMALL_HEADS["tcn-batch-same"], make_recording)
     embeddings = make_recording(33).embeddings

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models import rows
+from models.rows import Rows
 from models.scaler import Scaler
 
 
@@ -71,3 +72,57 @@ def test_each_source_is_scaled_by_itself_and_weighs_as_much_as_any_other() -> No
     assert np.array_equal(Scaler.fit([embeddings], 1.0, (64,)).std, Scaler.fit([embeddings], 1.0).std)
     with pytest.raises(ValueError, match="sources of"):
         Scaler.fit([embeddings], 1.0, (60, 5))
+
+
+def reduced(scaler: Scaler, embeddings: Rows) -> np.ndarray:
+    return scaler.rows(embeddings)[:].astype(np.float64)
+
+
+@given(hnp.arrays(np.float32, (40, 6), elements=st.floats(-100, 100, width=32)), st.integers(1, 39), st.integers(1, 8))
+def test_the_kept_space_is_that_of_the_first_components(embeddings: np.ndarray, cut: int, n_kept: int) -> None:
+    """Against the singular values of all frames at once, which need no covariance."""
+    scaler = Scaler.fit([embeddings], 1.0)
+    found = reduced(scaler.reducing([embeddings[:cut], embeddings[cut:]], n_kept), embeddings)
+    assert found.shape == (40, min(n_kept, 6))
+    scaled = scaled_by(scaler, embeddings.astype(np.float64))
+    expected = np.linalg.svd(scaled - scaled.mean(axis=0), compute_uv=False)[:n_kept]
+    if np.square(expected).mean() > 1e-6:
+        values = np.linalg.svd(found - found.mean(axis=0), compute_uv=False)
+        np.testing.assert_allclose(values, expected * np.sqrt(40 / np.square(expected).mean()), atol=2e-2)
+
+
+def test_two_sources_weigh_in_the_kept_space_what_they_weigh_in_the_scaled_features() -> None:
+    """A wide source of one signal, a narrow one of another: both are kept, noise is not, and no feature is strong."""
+    rng = np.random.default_rng(0)
+    signals = rng.normal(size=(2000, 2))
+    wide = signals[:, :1] @ rng.normal(size=(1, 60)) * 100 + rng.normal(size=(2000, 60))
+    narrow = signals[:, 1:] @ rng.normal(size=(1, 4)) * 0.01 + 0.0001 * rng.normal(size=(2000, 4))
+    embeddings = np.concatenate([wide, narrow], axis=1).astype(np.float32)
+    scaler = Scaler.fit([embeddings], 1.0, (60, 4)).reducing([embeddings], 2)
+    found = reduced(scaler, embeddings)
+    told = found @ np.linalg.lstsq(found, signals, rcond=None)[0]
+    assert np.square(told - signals).mean() < 1e-3
+    np.testing.assert_allclose(np.square(found).mean(axis=0), 1, atol=0.3)
+    assert np.array_equal(reduced(scaler.in_network, found.astype(np.float32)), found.astype(np.float32))
+    again = Scaler.fit([embeddings], 1.0, (60, 4)).reducing([embeddings], 2)
+    assert np.array_equal(again.components, scaler.components)
+
+
+def test_what_does_not_vary_and_few_frames_give_components_that_harm_nobody() -> None:
+    constant = np.full((5, 8), 7, np.float32)
+    assert not reduced(Scaler.fit([constant], 1.0).reducing([constant], 3), constant).any()
+    few = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
+    scaler = Scaler.fit([few], 1.0).reducing([few], 6)
+    assert reduced(scaler, few).shape == (3, 3)
+    elsewhere = np.random.default_rng(1).normal(size=(50, 8)).astype(np.float32)
+    assert np.abs(reduced(scaler, elsewhere)).max() < 20
+
+
+def test_slices_of_what_was_reduced_are_those_of_the_whole(monkeypatch) -> None:
+    embeddings = np.random.default_rng(0).normal(size=(90, 7)).astype(np.float32)
+    scaler = Scaler.fit([embeddings]).reducing([embeddings], 3)
+    whole = (scaled_by(scaler, embeddings) @ scaler.components).astype(np.float32)
+    for chunk_bytes in (rows.CHUNK_BYTES, 4 * 7 * 13):
+        monkeypatch.setattr(rows, "CHUNK_BYTES", chunk_bytes)
+        for frames in (slice(None), slice(0, 7), slice(20, 85), slice(80, 200), slice(5, 5)):
+            np.testing.assert_allclose(scaler.rows(embeddings)[frames], whole[frames], atol=1e-5)

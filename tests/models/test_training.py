@@ -10,7 +10,8 @@ from models.heads import HeadConfig
 from models.heads.lstm import LstmConfig
 from models.inference import TrainedHead
 from models.network import Network
-from models.training import History, TrainingConfig, train_head
+from models.scaler import Scaler
+from models.training import History, TrainingConfig, learn_scaler, train_head
 from models.windows import FeatureSequence
 from tests.models.conftest import BINARY, SMALL_HEADS, MakeRecording
 
@@ -214,3 +215,38 @@ def test_a_diverging_loss_is_told(trio: list[FeatureSequence]) -> None:
 def test_settings_outside_the_schema_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TrainingConfig(**bad)
+
+
+def test_components_are_learned_from_training_recordings_alone(trio: list[FeatureSequence]) -> None:
+    """Whatever stands in the validation recording; and given by whoever learned them from the same before."""
+    settings = changed(QUICK, reduce_features=2)
+    other = dataclasses.replace(trio[2], embeddings=5 * np.asarray(trio[2].embeddings)[::-1])
+    heads = [fit(LOGISTIC, settings, [*trio[:2], last])[0] for last in (trio[2], other)]
+    named: list[list[str]] = []
+
+    def learned(names: list[str]) -> Scaler:
+        named.append(names)
+        return learn_scaler([s.embeddings for s in trio[:2]], settings)
+
+    heads.append(train_head(BINARY, LOGISTIC, settings, trio[:2], trio[2:], 1, scaler=learned)[0])
+    assert named == [["m0", "m1"]]
+    first, *others = (head.scaler for head in heads)
+    assert first.components is not None and first.components.shape == (5, 2)
+    assert all(np.array_equal(first.components, one.components) for one in others)
+    assert np.array_equal(heads[0].predict(trio[2].embeddings), heads[2].predict(trio[2].embeddings))
+
+
+def test_a_head_learns_from_the_components_what_the_features_show() -> None:
+    """A behavior that raises all of 40 features a little, each below its noise."""
+
+    def recording(seed: int) -> FeatureSequence:
+        rng = np.random.default_rng(seed)
+        active = np.arange(200) % 10 < 3
+        return FeatureSequence(
+            f"m{seed}", (rng.normal(size=(200, 40)) + active[:, None]).astype(np.float32), active, np.ones(200, bool)
+        )
+
+    settings = TrainingConfig(window_frames=40, epochs=8, learning_rate=0.05, min_steps_per_epoch=15, reduce_features=3)
+    head, history = fit(LOGISTIC, settings, [recording(seed) for seed in (1, 2, 3)])
+    assert head.network.n_features == 3
+    assert max(row["validation_average_precision"] for row in history.rows) > 0.95

@@ -56,6 +56,9 @@ def _features(run: Run) -> Iterator[str]:
                 "; each source is scaled by itself and weighs as much as any other" if is_scaled else ", as they are"
             )
             said += f" They are joined{scaled}."
+        n_kept = section(run.config, "training").get("reduce_features", 0)
+        if 0 < n_kept < sum(one.get("n_features") or 0 for one in facts):
+            said += f" The head sees {n_kept} principal components of them, learned from its training recordings."
         yield said
 
 

@@ -1,21 +1,20 @@
 """What every executor is: it carries out jobs, anywhere, and each job leaves its result in a file."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from models.rows import Rows
+from models.rows import HELD_BYTES, Rows, held
+from models.scaler import Scaler
+from models.settings import TrainingConfig
+from models.training import learn_scaler
 from pipeline.training.fits import EmbeddingSource, Fit, OnEpoch, perform_fit, store_fit
 from pipeline.training.frame_labels import LabelFile
 
 OnFitEpoch = Callable[[Fit, dict[str, Any]], None]
-
-HELD_BYTES = 600_000_000
-"""Embeddings that a job holds in memory at most; with the rest of a fit they stay below 1 GB."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,25 @@ class BoundedRows:
         """Embeddings of one recording, shape (n_analysed, n_features)."""
         if recording not in self._opened:
             (source,) = (source for source in self.sources if source.recording == recording)
-            rows = source.rows()
-            n_bytes = int(np.prod(rows.shape)) * np.dtype(np.float32).itemsize
-            fits = self.held_bytes + n_bytes <= self.budget_bytes
-            self.held_bytes += n_bytes * fits
-            self._opened[recording] = rows[:] if fits else rows
+            self._opened[recording], left = held(source.rows(), self.budget_bytes - self.held_bytes)
+            self.held_bytes = self.budget_bytes - left
         return self._opened[recording]
 
 
 def carry_out(job: Job, on_epoch: OnEpoch | None = None, budget_bytes: int = HELD_BYTES) -> None:
-    """Do a job in this process; afterwards nothing of it is left in memory."""
-    rows = BoundedRows(job.sources, budget_bytes)
+    """Do a job in this process; afterwards nothing of it is left in memory but what its features are scaled by."""
+    # Of features that are made fewer, it is the fewer that are held.
+    rows = BoundedRows(job.sources, 0 if job.fit.training.reduce_features else budget_bytes)
     labels = job.labels.read({*job.fit.train, *job.fit.validation})
-    widths = job.sources[0].widths
-    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.metadata, on_epoch, widths))
+    sources = {source.recording: source for source in job.sources}
+
+    def scaler(recordings: Sequence[str]) -> Scaler:
+        return _shared_scaler(tuple(sources[r] for r in recordings), job.fit.training)
+
+    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.metadata, on_epoch, scaler))
+
+
+@functools.lru_cache(maxsize=32)
+def _shared_scaler(sources: tuple[EmbeddingSource, ...], training: TrainingConfig) -> Scaler:
+    """What is learned from the features of these recordings: once for all heads of a fold, as it sees no labels."""
+    return learn_scaler([source.rows() for source in sources], training, sources[0].widths)

@@ -224,3 +224,10 @@ def test_joined_sources_are_called_scaled_where_they_were(tmp_path, standardize,
         provenance={**run.provenance, "features": sources},
     )
     assert said in method_words(run)[0]
+
+
+@pytest.mark.parametrize(("n_kept", "is_said"), [(0, False), (256, True), (4096, False)])
+def test_components_are_named_where_a_head_saw_them(tmp_path, n_kept, is_said):
+    run = read_run(make_run(tmp_path / "run"))
+    run = dataclasses.replace(run, config={**run.config, "training": {"reduce_features": n_kept}})
+    assert ("The head sees 256 principal components of them" in method_words(run)[0]) == is_said

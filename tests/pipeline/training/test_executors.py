@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from models.heads.lstm import LstmConfig
 from models.settings import TrainingConfig
 from pipeline import experiment
 from pipeline.command_line import main
-from pipeline.training.executors import EXECUTORS
+from pipeline.training.executors import EXECUTORS, base
 from pipeline.training.executors.base import BoundedRows, Executor, Job, OnFitEpoch, carry_out
 from pipeline.training.fits import CacheFile, EmbeddingSource, Fit, read_fit
 from pipeline.training.frame_labels import FrameLabels, LabelFile
@@ -77,6 +78,23 @@ def test_a_fit_is_the_same_whether_its_embeddings_are_held_or_read_by_slices(sou
         assert result is not None and result.probabilities["c"].shape == (N_FRAMES, 1)
         found.append((result.probabilities["c"].tobytes(), [row["loss"] for row in result.history]))
     assert found[0] == found[1] == found[2]
+
+
+def test_heads_of_a_fold_share_what_features_are_scaled_by(sources, tmp_path: Path, monkeypatch):
+    """Learned once for each set of recordings: those of the fit and of its refit; labels play no part."""
+    job = make_job(tmp_path, sources)
+    training = job.fit.training.model_copy(update={"reduce_features": 4})
+    learned = []
+    learn = base.learn_scaler
+    monkeypatch.setattr(base, "learn_scaler", lambda *given: (learned.append(given), learn(*given))[1])
+    found = []
+    for name in "gh":
+        carry_out(replace(job, fit=replace(job.fit, name=name, training=training)))
+        result = read_fit(job.path, job.fingerprint)
+        assert result is not None
+        found.append(result.probabilities["c"].tobytes())
+    assert [len(rows) for rows, _, _ in learned] == [2, 3]
+    assert found[0] == found[1]
 
 
 def test_a_job_holds_no_arrays(sources, tmp_path: Path):

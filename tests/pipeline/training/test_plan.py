@@ -64,6 +64,16 @@ def test_no_window_or_batch_is_larger_than_all_data_and_it_is_said():
     assert plan.notes() == [] and plan.cross_fits()[0].training.batch_windows == 12
 
 
+def test_features_that_are_not_more_stay_as_they_are_and_the_baseline_sees_all():
+    plan, _ = plan_of(["a", "b", "c"], postprocess={}, training={"reduce_features": 3})
+    assert {fit.training.reduce_features for fit in plan.cross_fits()} == {0}
+    *_, said = plan.notes()
+    assert "training.reduce_features is 3, but there are no more features: 0 is used" in said
+    plan, _ = plan_of(["a", "b", "c"], postprocess={}, training={"reduce_features": 2})
+    assert {(fit.kind, fit.training.reduce_features) for fit in plan.cross_fits()} == {("head", 2), ("baseline", 0)}
+    assert not [note for note in plan.notes() if "reduce_features" in note]
+
+
 @pytest.fixture
 def chosen_with_a_recording_called_final(tmp_path: Path) -> RunDir:
     """Settings of a run in which `final` is read by another threshold than the recordings that took no part."""
