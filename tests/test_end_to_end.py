@@ -144,6 +144,8 @@ def test_a_finished_run_is_the_same_run_with_other_folders_workers_and_words(fin
             (copy / "config.yaml").write_text(text, encoding="utf-8")
             RunDir(copy).manifest.update(["config.yaml"])
         words = ["--set", "workers=2", "--set", f"cache_dir={tmp_path / 'new'}", "--set", "description=another"]
+        # Before there was a choice, nobody made it.
+        words += ["--set", "engine=auto"] if text == older else []
         assert main([str(config), "--output", str(copy), *words]) == 0
         assert "finished already, with the same settings" in capsys.readouterr().err
         assert main([str(config), "--output", str(copy), "--set", "batch_frames=8"]) == 2
