@@ -79,7 +79,7 @@ def _trial(fit: Fit, n_frames: dict[str, int]) -> Fit:
     """Two short epochs of a head, the first of which compiles it."""
     # Of these recordings it is known that they show the behavior.
     train = fit.validation or fit.train
-    training = fit.training.model_copy(update={"min_steps_per_epoch": 3})
+    training = fit.training.model_copy(update={"min_steps_per_epoch": 5})
     return replace(
         fit, key="trial", train=train, validation=(), predict=(), training=training, n_epochs=2, refit=False,
         bundle_path=None,
