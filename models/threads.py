@@ -1,6 +1,6 @@
 """TensorFlow as a process starts with it: loaded, and on how many cores."""
 
-from common.quiet import quiet_native_output
+from common.processes import quiet_native_output
 
 
 def load_tensorflow() -> None:

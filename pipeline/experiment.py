@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.notes import Doubt
+from features.engines import require_engine
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, summarise
 from pipeline.films.film_strips import cut_film_strips
@@ -22,8 +23,8 @@ from pipeline.runtime.logs import log_file
 from pipeline.training.chosen_settings import make_choices
 from pipeline.training.cross_validation import run_stage_two
 from pipeline.training.embed import run_stage_one
-from pipeline.training.executors import EXECUTORS, Executor
-from pipeline.training.first_look import cost_of
+from pipeline.training.executors import EXECUTORS
+from pipeline.training.first_look import cost_of, settings_hash
 from pipeline.training.plan import plan_folds
 from pipeline.training.timelines import make_timelines, scorable
 
@@ -51,24 +52,24 @@ def run_experiment(
         If anything the user gave is wrong, or the folder holds a run that must not be overwritten.
     """
     with run.claimed():
-        if not is_done_already(run, config, overwrite):
+        looked_at = run.read_provenance().get("first_look", {}).get("settings")
+        # A first look at other settings may be the same but for what it says of their cost.
+        is_stale = whole is not None and looked_at not in (None, settings_hash(whole))
+        if not is_done_already(run, config, overwrite or is_stale):
             run.see_from(Path(config.recordings).parent)
-            executor = EXECUTORS[EXECUTOR](config.execution.workers)
-            with log_file(run.log_path, run.seen_from), executor:
-                is_finished = _carry_out(config, run, stage, executor, whole)
+            with log_file(run.log_path, run.seen_from):
+                is_finished = _carry_out(config, run, stage, whole)
             if is_finished:
                 run.manifest.write()
                 run.drop_set_aside()
 
 
-def _carry_out(
-    config: ExperimentConfig, run: RunDir, stage: Stage | None, executor: Executor, whole: ExperimentConfig | None
-) -> bool:
+def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole: ExperimentConfig | None) -> bool:
     """Do what is to be done; whether that was the whole run."""
-    if stage != "features":
-        executor.prepare()
     record = RunRecord(run, dump_config(config, run.seen_from), begin_provenance(config, run))
 
+    if stage != "heads":
+        require_engine(config.engine, config.precision)
     recordings = load_dataset(config)
     summarise(recordings, config.behavior_names())
     n_frames = sum(item.n_frames for item in recordings)
@@ -83,8 +84,10 @@ def _carry_out(
         return False
 
     metadata = bundle_metadata(config, features)
-    stage_two = run_stage_two(config, stage_one.recordings, folds, executor, run.fits_path, run.head_path, metadata)
-    cost = {} if whole is None else cost_of(whole, stage_one.recordings, executor, run.fits_path)
+    n_together = sum(map(len, folds.values())) or len(folds)
+    with EXECUTORS[EXECUTOR](config.execution.workers, n_together) as executor:
+        stage_two = run_stage_two(config, stage_one.recordings, folds, executor, run.fits_path, run.head_path, metadata)
+        cost = {} if whole is None else cost_of(whole, stage_one.recordings, executor, run.fits_path)
     record.stage_done("heads", n_frames, **({"first_look": cost} if cost else {}))
 
     choices = make_choices(config, stage_one.recordings, stage_two)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from features.backbones.resolve import ResolvedBackbone
 from features.engines.openvino import OpenVINOEngine, openvino_obstacle
 from features.engines.tensorflow import TensorFlowEngine, sees_gpu
@@ -52,7 +53,7 @@ ENGINES: dict[str, EngineKind] = {
 
 
 def chosen_engine(precision: str, n_cached: Mapping[str, int], n_recordings: int) -> str:
-    """What `auto` stands for, so that one engine makes all embeddings of a run, and none that are there already.
+    """What `auto` stands for, so that one engine makes all embeddings of a source, and none that are there already.
 
     `n_cached`: of how many of the recordings each engine's embeddings are cached. One that has all is taken (the
     default engine where several do); otherwise, of those that can run here, the one that has most; otherwise the
@@ -64,6 +65,12 @@ def chosen_engine(precision: str, n_cached: Mapping[str, int], n_recordings: int
     able = [name for name in ENGINES if not ENGINES[name].obstacle(precision)]
     by_speed = sorted(able, key=lambda name: len(able) > 1 and ENGINES[name].is_faster_here(), reverse=True)
     return max(by_speed, key=lambda name: n_cached[name])
+
+
+def require_engine(name: str, precision: str) -> None:
+    """Raise `InputError` unless an engine that was named can run here with this precision."""
+    if name != AUTO and (obstacle := ENGINES[name].obstacle(precision)):
+        raise InputError(obstacle)
 
 
 class Engines:

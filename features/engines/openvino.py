@@ -8,10 +8,9 @@ never imported.
 import hashlib
 import json
 import logging
-import multiprocessing
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.processes import start_workers, stop_workers
 from features.backbones.build import build_model
 from features.backbones.resolve import ResolvedBackbone
 from features.engines.crop_batches import CropBatches
@@ -102,7 +102,7 @@ def openvino_obstacle(precision: str) -> str:
     except (ImportError, OSError) as error:
         return (
             f"The engine openvino needs the package openvino, which can't be used here ({error}). Install it "
-            "(python -m pip install openvino), or set engine: auto, which does without it."
+            "(python -m pip install openvino), or set engine: tensorflow."
         )
     if precision == "mixed_bfloat16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return (
@@ -138,8 +138,16 @@ def _converted(openvino: Any, resolved: ResolvedBackbone, seed: int, network_dir
         return kept
     log.info("%s is being converted for OpenVINO, once.", config.name)
     # TensorFlow takes more memory than everything else in stage one together, and never gives it back.
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as own_process:
+    own_process = start_workers(1)
+    try:
         made = own_process.submit(convert_network, resolved, seed).result()
+    except BrokenProcessPool:
+        raise InputError(
+            f"The process that converts {config.name} for OpenVINO ended, most likely because the machine ran out of "
+            "memory. Close other programs and start again, or set engine: tensorflow."
+        ) from None
+    finally:
+        stop_workers(own_process)
     if path is None:
         return made
     keep_network(path, key, made)

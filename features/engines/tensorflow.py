@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.quiet import quiet_native_output
+from common.processes import quiet_native_output
 from features.backbones.build import build_model
 from features.backbones.resolve import ResolvedBackbone
 from features.engines.crop_batches import CropBatches

@@ -11,11 +11,14 @@ the weights and which runs itself where there is a GPU. What each takes: benchma
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+log = logging.getLogger(__name__)
 
 # Parameters and result are described at `lstm_kernel.call_kernel`.
 Way = Callable[["tf.Tensor", list[Any], "tf.Tensor"], "tf.Tensor"]
@@ -72,7 +75,8 @@ def _way() -> Way:
     try:
         # numba is missing where it has no wheels, and refuses to start beside a NumPy newer than it knows
         from models.heads.lstm_kernel import call_kernel
-    except ImportError:
+    except ImportError as error:
+        log.info("Heads train at half the speed, by TensorFlow's loop over time: numba can't be used (%s).", error)
         return _call_scan
     return call_kernel
 

@@ -227,9 +227,9 @@ class ExperimentConfig(BaseModel):
     @field_validator("cross_validation", mode="before")
     @classmethod
     def _parts_are_whole(cls, given: object) -> object:
-        if given in ("leave_one_video_out", "none") or (type(given) is int and given >= 2):
+        if given in ("leave_one_video_out", "none") or (type(given) is int and 2 <= given <= 1000):
             return given
-        raise ValueError("should be leave_one_video_out, none, or a number of parts to hold out in turn, 2 or more")
+        raise ValueError("should be leave_one_video_out, none, or how many parts are held out in turn (2 to 1000)")
 
     @model_validator(mode="before")
     @classmethod

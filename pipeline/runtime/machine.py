@@ -12,7 +12,7 @@ import psutil
 REARVIEW_VERSION = "0.1.0"
 _PACKAGES = (
     "tensorflow", "keras", "keras-tcn", "opencv-python-headless", "opencv-python", "av", "numpy", "pandas", "h5py",
-    "scipy", "scikit-learn", "matplotlib", "pydantic", "openvino",
+    "scipy", "scikit-learn", "matplotlib", "pydantic", "openvino", "numba",
 )  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 It says within a minute, on the same recordings, features and labels, whether an experiment is worth the wait.
 """
 
+import hashlib
+import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +13,7 @@ from typing import Any
 
 from common.errors import InputError
 from models.heads.lstm import LstmConfig
+from models.tasks import TASKS
 from pipeline.config.schema import ExperimentConfig
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.training.embed import EmbeddedRecording
@@ -40,7 +43,7 @@ def first_look_of(config: ExperimentConfig) -> ExperimentConfig:
         "head": LstmConfig(layers=1, units=16, bidirectional=True),
         "training": given.model_copy(update=fewer),
         "cross_validation": cross_validation,
-        "protocol": "nested",
+        "protocol": "thesis" if config.protocol == "thesis" else "nested",
         "refit": False,
         "postprocess": PostprocessConfig() if config.postprocess == "tune" else config.postprocess,
         "calibration": "none",
@@ -60,7 +63,7 @@ def cost_of(
     Returns
     -------
     dict
-        `experiment`, `n_fits`, `seconds` (of training with all workers) and `step_s` (of one step).
+        `experiment`, `settings` (their hash), `n_fits`, `seconds` (of training with all workers) and `step_s`.
     """
     plan = FitPlan(config, recordings, plan_folds(config, [r.checked for r in recordings]), Path)
     crossed, final = plan.cross_fits(), plan.final_fits([])
@@ -69,16 +72,29 @@ def cost_of(
     sources = {r.id: r.source for r in recordings}
     n_frames = {r.id: len(r.frames) for r in recordings}
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
-    step_s = _step_s(_trial(heads[0], n_frames), n_frames, sources, labels, plan, executor)
+    step_s = _step_s(_trial(heads[0], plan), n_frames, sources, labels, plan, executor)
     n_steps = statistics.mean(_n_steps(fit, n_frames) for fit in heads) * (plan.n_fits - n_baselines)
     seconds = step_s * n_steps / min(executor.n_workers, plan.n_fits)
-    return {"experiment": config.name, "n_fits": plan.n_fits, "seconds": round(seconds, 1), "step_s": round(step_s, 4)}
+    return {
+        "experiment": config.name,
+        "settings": settings_hash(config),
+        "n_fits": plan.n_fits,
+        "seconds": round(seconds, 1),
+        "step_s": round(step_s, 4),
+    }
 
 
-def _trial(fit: Fit, n_frames: dict[str, int]) -> Fit:
-    """Two short epochs of a head, the first of which compiles it."""
-    # Of these recordings it is known that they show the behavior.
-    train = fit.validation or fit.train
+def settings_hash(config: ExperimentConfig) -> str:
+    """Tells experiments apart whose first looks are the same."""
+    return hashlib.sha256(json.dumps(config.identity(), sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _trial(fit: Fit, plan: FitPlan) -> Fit:
+    """Two short epochs of a head, the first of which compiles it, on one recording if it has all that is needed."""
+    task, labels = TASKS[fit.task], {r: plan.labels[r].of(fit.outputs) for r in fit.train}
+    enough = (r for r, own in labels.items() if not task.lacking(task.target(own.active), own.scored))
+    first = next(enough, None)
+    train = fit.train if first is None else (first,)
     training = fit.training.model_copy(update={"min_steps_per_epoch": 5})
     return replace(
         fit, key="trial", train=train, validation=(), predict=(), training=training, n_epochs=2, refit=False,

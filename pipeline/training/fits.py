@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -150,17 +151,17 @@ class FitResult:
 def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], labels: Mapping[str, FrameLabels]) -> str:
     """Hash of everything that determines a fit's result."""
     digest = hashlib.sha256()
-    # Fits that keep all features are found by what they were called before there was the key.
-    older = {"reduce_features"} if not fit.training.reduce_features else None
     plan = {
         "version": FIT_VERSION,
         "task": [fit.task, fit.outputs],
         "head": fit.head.model_dump(mode="json"),
-        "training": fit.training.model_dump(mode="json", exclude=older),
+        "training": fit.training.model_dump(mode="json"),
         "folds": [fit.train, fit.validation, fit.predict],
         "seed": fit.seed,
         "n_epochs": fit.n_epochs,
         "refit": fit.refit,
+        # Without it dropout draws other random numbers.
+        "compiled": find_spec("numba") is not None,
         "embeddings": {r: sources[r].fingerprint for r in fit.recordings},
     }
     digest.update(json.dumps(plan, sort_keys=True).encode("utf-8"))

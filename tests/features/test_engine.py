@@ -157,7 +157,7 @@ def test_auto_stays_with_what_is_cached(
 def test_absent_openvino_is_one_paragraph(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     assert chosen_engine("float32", dict.fromkeys(ENGINES, 0), 3) == "tensorflow"
-    with pytest.raises(InputError, match=r"needs the package openvino.*engine: auto") as caught:
+    with pytest.raises(InputError, match=r"needs the package openvino.*engine: tensorflow") as caught:
         new_engine("openvino")
     assert "\n" not in str(caught.value)
 

@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.processes import start_workers, stop_workers
 from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall
@@ -19,7 +20,6 @@ from pipeline.report.prediction import draw_found
 from pipeline.run_folder.reading import RecordingRow, Run
 from pipeline.runtime.machine import usable_cores
 from pipeline.runtime.progress import progress_bars
-from pipeline.runtime.workers import start_workers, stop_workers
 
 log = logging.getLogger(__name__)
 

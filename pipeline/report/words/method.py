@@ -69,8 +69,8 @@ def _splits(run: Run) -> Iterator[str]:
             "trained, and whether it had seen these recordings, this page cannot know."
         )
     if CROSS_VALIDATION in run.subsets:
-        parts = run.config.get("cross_validation")
-        how = f", in {parts} parts (more for a rare behavior)" if isinstance(parts, int) else ""
+        is_parted = any(row.fold.startswith("part ") for row in run.training)
+        how = f", in {run.config.get('cross_validation')} parts (more for a rare behavior)" if is_parted else ""
         yield (
             f"Cross-validation: each training recording is held out once{how}, together with all other recordings "
             "of the same individual, and is predicted by heads that were trained on the rest."

@@ -54,15 +54,14 @@ class Executor(ABC):
     ----------
     workers : int
         Jobs at a time, as the user asked; 0: to be chosen.
+    n_jobs : int
+        How many jobs will come together at most.
     """
 
     n_workers: int
 
     @abstractmethod
-    def __init__(self, workers: int) -> None: ...
-
-    def prepare(self) -> None:  # noqa: B027 - not all have to
-        """Begin what takes a while before the first job, and return at once."""
+    def __init__(self, workers: int, n_jobs: int) -> None: ...
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:

@@ -15,18 +15,20 @@ from functools import partial
 from typing import Any
 
 from common.errors import InputError
-from common.quiet import quiet_native_output
+from common.processes import quiet_native_output, start_workers, stop_workers
 from models.threads import limit_threads, load_tensorflow
 from pipeline.runtime.machine import usable_cores
-from pipeline.runtime.workers import start_workers, stop_workers
 from pipeline.training.executors.base import Executor, Job, OnFitEpoch, carry_out
+
+# Windows waits for no more processes at once.
+_MOST_WORKERS = 61
 
 
 class LocalExecutor(Executor):
     """Carries out jobs on this machine; with one worker in this process."""
 
-    def __init__(self, workers: int) -> None:
-        self.n_workers = _choose_n_workers(workers)
+    def __init__(self, workers: int, n_jobs: int) -> None:
+        self.n_workers = _choose_n_workers(workers, n_jobs)
         self._pool: ProcessPoolExecutor | None = None
         self._events: Any = None
 
@@ -34,13 +36,6 @@ class LocalExecutor(Executor):
         """End the worker processes."""
         if self._pool is not None:
             stop_workers(self._pool)
-
-    def prepare(self) -> None:
-        """Let worker processes import TensorFlow, which takes seconds, while this one is at other work."""
-        if self.n_workers > 1:
-            self._pool = self._start_pool()
-            for _ in range(self.n_workers):
-                self._pool.submit(_be_ready)
 
     def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
         """See `Executor`."""
@@ -72,15 +67,15 @@ class LocalExecutor(Executor):
         return start_workers(self.n_workers, _start_worker, (self._events, n_threads))
 
 
-def _choose_n_workers(requested: int) -> int:
+def _choose_n_workers(requested: int, n_jobs: int) -> int:
     """Processes to train in: as asked, else one per core, but one on a machine with an NVIDIA driver.
 
     A GPU is shared badly by several TensorFlow processes, each of which claims its whole memory.
     """
     if requested:
-        return requested
+        return max(1, min(requested, n_jobs, _MOST_WORKERS))
     has_gpu = bool(ctypes.util.find_library("cuda") or ctypes.util.find_library("nvcuda"))
-    return 1 if has_gpu else max(1, min(usable_cores(), 8))
+    return 1 if has_gpu else max(1, min(usable_cores(), n_jobs, 8))
 
 
 def _require_done(future: "Future[None]", job: Job) -> None:
@@ -112,10 +107,6 @@ def _start_worker(events: Any, n_threads: int) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_native_output():
         limit_threads(n_threads)
-
-
-def _be_ready() -> None:
-    """Nothing: a worker that takes this on has started."""
 
 
 def _run_in_worker(job: Job) -> None:

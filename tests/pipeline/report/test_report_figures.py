@@ -12,6 +12,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from common.colors import PALETTE, behavior_colors
+from common.processes import start_workers
 from pipeline.report.figures import catalog
 from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import bout_durations_s, draw_bout_lengths, draw_class_balance
@@ -22,7 +23,6 @@ from pipeline.report.figures.statistics import draw_groups, draw_statistics, dra
 from pipeline.report.figures.style import Drawing, figure_style, new_figure, save_figure, shorten
 from pipeline.report.figures.training import draw_stages, draw_training
 from pipeline.run_folder.reading import read_run
-from pipeline.runtime.workers import start_workers
 from pipeline.scoring.metrics import average_precision, precision_recall_curve
 from tests.pipeline.report.report_runs import make_run
 

@@ -121,7 +121,7 @@ def test_files_that_changed_meanwhile_are_not_learned_from(sources, tmp_path: Pa
 class Mailed(Executor):
     """Another executor as one file would add it: every job goes through bytes, the last one first."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, n_jobs: int) -> None:
         self.n_workers = 7
 
     def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from models.heads.logistic import LogisticConfig
 from models.settings import TrainingConfig
-from pipeline.training import fits
 from pipeline.training.cross_validation import short_training_notes
 from pipeline.training.fits import (
     CacheFile,
@@ -115,14 +114,6 @@ def test_everything_that_changes_a_fit_changes_its_fingerprint():
     unscored = labels_of([True, False], [True, False])
     prints.append(fit_fingerprint(fit, sources, labels | {"b": unscored}))
     assert len(set(prints)) == len(prints)
-
-
-def test_fits_that_keep_all_features_are_found_by_what_they_were_called_before_features_could_be_reduced(
-    monkeypatch,
-):
-    """The fingerprint as the code before the key made it."""
-    monkeypatch.setattr(fits, "FIT_VERSION", 2)
-    assert fit_fingerprint(*make_fit()) == "e138aa1f5ed1115be0628148e9cf525ca5ff160ea1f29df6da7e47f4adacffe7"
 
 
 def test_labels_of_the_held_out_recording_and_of_other_behaviors_do_not_enter_a_fit():

@@ -29,10 +29,10 @@ def config_of(**settings: object) -> ExperimentConfig:
     return parse_config(tree | settings, "test")
 
 
-def recording(name: str, start: int) -> EmbeddedRecording:
-    """One bout of 50 frames."""
+def recording(name: str, start: int, n_active: int = 50) -> EmbeddedRecording:
+    """One bout."""
     active = np.zeros((N_FRAMES, 1), bool)
-    active[start : start + 50] = True
+    active[start : start + n_active] = True
     row = Recording(name, Path(name), None, {"": Path(name)}, f"mouse of {name}", "", "train")
     labels = LabelTrack(("g",), active, np.ones_like(active))
     checked = CheckedRecording(row, None, None, labels, None, N_FRAMES, 10.0)
@@ -40,8 +40,11 @@ def recording(name: str, start: int) -> EmbeddedRecording:
     return EmbeddedRecording(checked, source, np.arange(N_FRAMES), np.ones(N_FRAMES, bool))
 
 
-def plan_of(names: list[str], **settings: object) -> tuple[FitPlan, list[EmbeddedRecording]]:
-    config, recordings = config_of(**settings), [recording(name, 20 * i) for i, name in enumerate(names)]
+def plan_of(
+    names: list[str], absent: tuple[str, ...] = (), **settings: object
+) -> tuple[FitPlan, list[EmbeddedRecording]]:
+    config = config_of(**settings)
+    recordings = [recording(name, 20 * i, 0 if name in absent else 50) for i, name in enumerate(names)]
     return FitPlan(config, recordings, plan_folds(config, [r.checked for r in recordings]), Path), recordings
 
 

@@ -1,11 +1,14 @@
-"""Worker processes: they end with the process that started them, and leave Ctrl-C to it."""
+"""Worker processes, which end with the process that started them and leave Ctrl-C to it; and libraries kept quiet."""
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -51,3 +54,26 @@ def _end_with_parent() -> None:
         parent.join()
         # The main process was killed: nobody waits for this work any more.
         os._exit(1)
+
+
+@contextmanager
+def quiet_native_output() -> Iterator[None]:
+    """Drop what compiled code writes to the terminal for the time of a `with` block.
+
+    TensorFlow greets with a dozen lines on instruction sets and missing GPU drivers, past Python's logging and past
+    its own setting for it, which a biologist can only misread. Python's exceptions come through as ever.
+    """
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, ValueError, AttributeError):
+        # No usable standard error (a service, some notebooks): nothing to keep quiet.
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
