@@ -112,6 +112,11 @@ def inspect_video(
     return video
 
 
+def is_remembered(path: Path, index_path: Path, fps: float | None = None) -> bool:
+    """Whether `inspect_video` would not decode; parameters and errors as there."""
+    return _recall(index_path, _index_key(path) | {"fps_given": fps}) is not None
+
+
 def _inspect(path: Path, progress: Callable[[int, int], None], fps_given: float | None) -> VideoInfo:
     """Decode all frames once, measure them, and hash the file."""
     meter = QualityMeter()

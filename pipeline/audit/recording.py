@@ -20,7 +20,7 @@ from pipeline.dataset.label_findings import (
     summarise_labels,
 )
 from pipeline.dataset.pose_findings import low_likelihood_share, on_animal_share
-from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
+from pipeline.dataset.reading import LoadedRecording, ReadingSettings, inspect_ahead, load_recording
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.table import nothing_to_learn_from, read_recordings
 from pipeline.runtime.progress import Bar, progress_bars
@@ -101,6 +101,7 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
     audited: list[AuditedRecording] = []
     with progress_bars() as bars:
         bar, frames = bars.add("Auditing", total=len(recordings)), bars.add("")
+        inspect_ahead(recordings, settings, frames)
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Auditing {recording.id}")
             try:

@@ -22,7 +22,7 @@ from pipeline.dataset.equal_findings import equal_findings, equal_notes, names_o
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.label_findings import label_findings
 from pipeline.dataset.labels import LabelTrack, label_tracks
-from pipeline.dataset.reading import LoadedRecording, ReadingSettings, load_recording
+from pipeline.dataset.reading import LoadedRecording, ReadingSettings, inspect_ahead, load_recording
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side, split_groups
 from pipeline.dataset.table import nothing_to_learn_from, read_recordings
@@ -122,6 +122,7 @@ def load_recordings(
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
         frames = bars.add("")
+        inspect_ahead(recordings, settings, frames)
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
             loaded.append(load_recording(recording, settings, frames))

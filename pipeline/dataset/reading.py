@@ -21,6 +21,7 @@ from features.sources.base import Measured, RecordingFiles
 from features.sources.joined import JoinedSource
 from features.tracks import CenterTrack, PoseTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
+from features.video.together import inspect_together
 from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
 from pipeline.config.frame_policy import FrameAllowance, FramesSetting, allowance
 from pipeline.config.schema import ExperimentConfig
@@ -30,10 +31,13 @@ from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agre
 from pipeline.dataset.label_findings import seconds_findings
 from pipeline.dataset.pose_findings import pose_findings, reading_findings
 from pipeline.dataset.recording import Recording
+from pipeline.runtime.machine import usable_cores
 from pipeline.runtime.progress import Bar
 
 Progress = Callable[[int, int], None]
 
+# Each takes 150 MB, and a disk reads no faster for more.
+_MOST_DECODERS = 8
 _ANY_FPS = 30.0
 """Without a video it is only asked whether the keypoints are there, not how long gaps are."""
 
@@ -190,6 +194,14 @@ class LoadedRecording:
     def video(self) -> VideoInfo | None:
         """What is known of the video; None where there is none or it can't be read."""
         return None if self.measured is None else self.measured.video
+
+
+def inspect_ahead(recordings: Sequence[Recording], settings: ReadingSettings, bar: Bar) -> None:
+    """Inspect the videos of recordings beside each other, where features are made of them."""
+    if settings.source.needs_poses:
+        videos = [(recording.video_path, recording.fps or settings.fps) for recording in recordings]
+        decoding = under_title(bar, "Decoding videos")
+        inspect_together(videos, settings.cache_dir / VIDEO_INDEX, min(usable_cores(), _MOST_DECODERS), decoding)
 
 
 def load_recording(

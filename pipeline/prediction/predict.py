@@ -21,6 +21,7 @@ from models.threads import load_tensorflow
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
+from pipeline.dataset.reading import ReadingSettings, inspect_ahead
 from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
@@ -210,6 +211,8 @@ def _load_all(
 ) -> list[CheckedRecording]:
     """Read every recording's files; those that are wrong are put down as failures."""
     checked = []
+    with progress_bars() as bars:
+        inspect_ahead(recordings, ReadingSettings.of(config), bars.add(""))
     for number, recording in enumerate(recordings, start=1):
         log.debug("Checking %s (%d of %d)", recording.id, number, len(recordings))
         found = _attempt(recording, outcome, partial(_load, config, recording, recordings, outcome))
