@@ -84,10 +84,13 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
         return False
 
     metadata = bundle_metadata(config, features)
-    n_together = sum(map(len, folds.values())) or len(folds)
+    # As many workers as the experiment itself would have, since its cost is told by them.
+    most = folds if whole is None else plan_folds(whole, recordings)
+    n_together = sum(map(len, most.values())) or len(most)
     with EXECUTORS[EXECUTOR](config.execution.workers, n_together) as executor:
-        stage_two = run_stage_two(config, stage_one.recordings, folds, executor, run.fits_path, run.head_path, metadata)
+        # First, so that an experiment that can't be trained says so before its first look is waited for.
         cost = {} if whole is None else cost_of(whole, stage_one.recordings, executor, run.fits_path)
+        stage_two = run_stage_two(config, stage_one.recordings, folds, executor, run.fits_path, run.head_path, metadata)
     record.stage_done("heads", n_frames, **({"first_look": cost} if cost else {}))
 
     choices = make_choices(config, stage_one.recordings, stage_two)

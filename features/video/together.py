@@ -36,8 +36,11 @@ def inspect_together(
     progress : callable
         Called with videos done and videos in all.
     """
+    different = dict.fromkeys(videos)
+    if min(n_workers, len(different)) < 2:
+        return
     waiting, n_frames = [], 0
-    for path, fps in dict.fromkeys(videos):
+    for path, fps in different:
         with contextlib.suppress(InputError):
             if not is_remembered(path, index_path, fps):
                 n_frames += len(survey_video(path).stamps_s)
