@@ -37,7 +37,7 @@ from models.inference import TrainedHead
 from models.network import Network
 from models.scaler import Scaler
 from models.settings import TrainingConfig
-from models.tasks import TASKS
+from models.tasks import task_from
 
 FORMAT_VERSION = 1
 _HEADER, _MODEL, _SCALER = "head.json", "model.keras", "scaler.npz"
@@ -114,7 +114,7 @@ def load_bundle(folder: Path) -> tuple[TrainedHead, dict[str, Any]]:
         with np.load(folder / _SCALER, allow_pickle=False) as arrays:
             scaler = Scaler(**arrays)
         # Heads of before there were tasks say of one behavior whether it is present.
-        task = TASKS[header.get("task", "binary")]
+        task = task_from(header.get("task", "binary"))
         network = Network(_load_model(folder / _MODEL), task, training.batch_windows)
     except (KeyError, ValueError, TypeError, OSError, ValidationError) as error:
         raise InputError(
@@ -185,7 +185,7 @@ def _write_files(folder: Path, head: TrainedHead, metadata: dict[str, Any]) -> N
     header = {
         "format_version": FORMAT_VERSION,
         "head": head.config.model_dump(mode="json"),
-        "task": head.task.name,
+        "task": head.task.model_dump(mode="json"),
         "training": head.training.model_dump(mode="json"),
         "n_features": head.n_features,
         "window_frames": head.window_frames,

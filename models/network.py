@@ -131,7 +131,7 @@ class Network:
 
         with tf.GradientTape() as tape:
             _, logit = self._with_logit([x, mask], training=True)
-            loss = weighted_mean(self._task.loss(y, logit), weight)
+            loss = weighted_mean(self._task.frame_losses(y, logit), weight)
             loss += tf.add_n(self.model.losses) if self.model.losses else 0.0
         variables = self.model.trainable_variables
         gradients = tape.gradient(loss, variables)

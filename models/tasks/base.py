@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.tasks.losses import LossConfig
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -29,16 +32,28 @@ class Measured(NamedTuple):
     note: str = ""
 
 
-class Task(ABC):
-    """Targets, last layer, loss, weights, label check, monitor and decision of a head.
+class Task(BaseModel, ABC):
+    """Targets, last layer, loss, weights, label check, monitor and decision of a head, as the YAML asks for them.
 
     Frames come first in every array; `frame_shape` below is what one frame's target and prediction have in
     common: () for a number, (n_classes,) for a class, whatever a task chooses.
     """
 
-    name: ClassVar[str]
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    loss: LossConfig = Field(
+        default=LossConfig(),
+        description="What training makes small: `cross_entropy`, or `{name: focal, gamma: 2}`, which turns to the "
+        "frames that the head finds hard.",
+    )
     activation: ClassVar[str]
     """What turns a logit into a prediction, by its name in Keras."""
+
+    @property
+    def background(self) -> str:
+        """What frames are called that show none of the behaviors; "" where they have no name."""
+        return ""
 
     @abstractmethod
     def heads(self, behaviors: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -57,16 +72,24 @@ class Task(ABC):
         """Say what the scored frames lack to be learned from, such as "no positive frame"; "" for nothing."""
 
     @abstractmethod
-    def n_examples(self, target: Array, scored: NDArray[np.bool_]) -> int:
-        """Count the frames without which a recording is of no use for validation."""
+    def kinds(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        """Names of the kinds of frames that every fold needs, of a head with these outputs."""
+
+    @abstractmethod
+    def n_examples(self, target: Array, scored: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count the scored frames of each kind, shape (n_kinds,)."""
 
     @abstractmethod
     def classes(self, target: Array) -> tuple[NDArray[np.int64], int]:
         """Class of each frame whose weight is to be balanced, and how many classes there are."""
 
     @abstractmethod
-    def loss(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
-        """Loss of each frame, shape (batch, window_frames); both arguments (batch, window_frames, *frame_shape)."""
+    def cross_entropy(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+        """Of each frame, shape (batch, window_frames); both arguments (batch, window_frames, *frame_shape)."""
+
+    def frame_losses(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+        """Loss of each frame; arguments and shape as of `cross_entropy`."""
+        return self.loss.of(self.cross_entropy(target, logit))
 
     @abstractmethod
     def measure(self, target: Array, prediction: Array, weight: NDArray[np.float64]) -> Measured:
@@ -75,11 +98,12 @@ class Task(ABC):
     def class_weights(self, target: Array, scored: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Weights by which every class counts the same in total, n / (n_classes * n_class) (thesis, eq. 4.1).
 
-        Only scored frames are counted; the mean over them is 1. A class without frames weighs nothing.
+        Only scored frames, and classes that they show, are counted; the mean over frames is 1. Other classes weigh 0.
         """
         classes, n_classes = self.classes(target)
         counts = np.bincount(classes[scored], minlength=n_classes)
-        return np.divide(counts.sum(), n_classes * counts, out=np.zeros(n_classes), where=counts > 0)
+        n_shown = np.count_nonzero(counts)
+        return np.divide(counts.sum(), n_shown * counts, out=np.zeros(n_classes), where=counts > 0)
 
     def close(self, hidden: Any, frame_shape: tuple[int, ...], l2: float) -> Any:
         """Close a head: weighted sums per frame (``logit``), their activation (``probability``).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Binary(Task):
     """A frame's target is True where the behavior is shown; its prediction is the probability of that."""
 
-    name = "binary"
-    activation = "sigmoid"
+    name: Literal["binary"] = "binary"
+    activation: ClassVar[str] = "sigmoid"
 
     def heads(self, behaviors: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """One head per behavior, named after it."""
@@ -34,23 +34,27 @@ class Binary(Task):
 
     def lacking(self, target: Array, scored: NDArray[np.bool_]) -> str:
         """Both sides are needed."""
-        n, n_positive = int(np.count_nonzero(scored)), self.n_examples(target, scored)
+        n, n_positive = int(np.count_nonzero(scored)), int(self.n_examples(target, scored)[0])
         if n == 0:
             return "no scored frame"
         if n_positive == 0:
             return "no positive frame"
         return "no negative frame" if n_positive == n else ""
 
-    def n_examples(self, target: Array, scored: NDArray[np.bool_]) -> int:
+    def kinds(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        """Frames with the behavior."""
+        return tuple(outputs)
+
+    def n_examples(self, target: Array, scored: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Scored positive frames."""
-        return int(np.count_nonzero(target & scored))
+        return np.array([np.count_nonzero(target & scored)])
 
     def classes(self, target: Array) -> tuple[NDArray[np.int64], int]:
         """Negative and positive."""
         return target.astype(np.int64), 2
 
-    def loss(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy."""
+    def cross_entropy(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+        """Of a probability."""
         import tensorflow as tf
 
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logit)

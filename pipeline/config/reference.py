@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from features.backbones import BACKBONES
 from features.sources import SOURCES
 from models.heads import HEADS
+from models.tasks import TASKS
 from pipeline.config.schema import ExperimentConfig
 
 REFERENCE_PATH = Path(__file__).resolve().parents[2] / "experiments" / "README.md"
@@ -52,6 +53,7 @@ def reference() -> str:
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
     for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo", "execution"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
+    parts += [_table(f"`task` with `name: {name}`", model, "task.") for name, model in TASKS.items()]
     parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
     parts += [
         _table(f"A source of `features` with `source: {name}`", source.config_class, "features.")

@@ -28,11 +28,13 @@ from features.sources.frames import AnyBackbone, FrameSourceConfig
 from features.sources.joined import JoinedSource
 from features.video.reading import MAX_FPS, MIN_FPS
 from models.heads import HEADS, HeadConfig
+from models.tasks import TASKS, Binary, Exclusive
 from models.training import TrainingConfig
 from pipeline.config.complaints import complaints
 from pipeline.config.demo import DemoConfig
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.migrations import RENAMED, SCHEMA, migrate
+from pipeline.config.tasks import AnyTask, exclusive_refusal
 from pipeline.config.yaml_tree import apply_override, read_yaml_mapping
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.postprocessing.tuning import TuningConfig
@@ -90,6 +92,12 @@ class ExperimentConfig(BaseModel):
     )
     behaviors: dict[str, str | list[str]] = Field(
         description="Our name of each behavior, and its name (or a list of names to merge) in the annotations."
+    )
+    task: AnyTask = Field(
+        default_factory=Binary,
+        description="What is said of a frame. `binary`: each behavior is present or not, by a head of its own. "
+        "`exclusive`: every frame is of one class, a behavior or the background, by one head. Keys of its own: `task: "
+        "{name: exclusive, other: rest}`.",
     )
     annotations: str | None = Field(
         None,
@@ -280,6 +288,14 @@ class ExperimentConfig(BaseModel):
             )
 
     @model_validator(mode="after")
+    def _task_can_be_done(self) -> "ExperimentConfig":
+        if isinstance(self.task, Exclusive):
+            reason = exclusive_refusal(self.task, self.behavior_names(), self.postprocess, self.calibration)
+            if reason:
+                raise ValueError(reason)
+        return self
+
+    @model_validator(mode="after")
     def _settings_can_be_chosen(self) -> "ExperimentConfig":
         if self.chooses_settings() and self.cross_validation == "none":
             key = "postprocess: tune" if self.postprocess == "tune" else f"calibration: {self.calibration}"
@@ -375,6 +391,7 @@ def walk_fields() -> Iterator[tuple[str, str, Any]]:
         (BACKBONES, "backbone"),
         (sources, "features"),
         (HEADS, "head"),
+        (TASKS, "task"),
     )
     for table, place in tables:
         for name, model in table.items():

@@ -15,10 +15,12 @@ from common.names import find_path
 from common.notes import Doubt, ModelLabels
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo
+from models.tasks import Exclusive
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
 from pipeline.dataset.equal_findings import equal_findings, equal_notes, names_of
+from pipeline.dataset.exclusive import one_class, with_background
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.label_findings import label_findings
 from pipeline.dataset.labels import LabelTrack, label_tracks
@@ -151,6 +153,10 @@ def check_recordings(
     for source in annotations:
         by_recording.setdefault(source.recording, {})[source.annotator] = tracks[str(source)]
     chosen = {recording: choose_labels(found, config.annotations) for recording, found in by_recording.items()}
+    if isinstance(config.task, Exclusive):
+        fps = {item.id: item.measured.fps for item in loaded if item.measured is not None}
+        files = {str(source): annotation.path.name for source, annotation in annotations.items()}
+        chosen = {r: _exclusive(config, config.task, r, found, files, fps[r]) for r, found in by_recording.items()}
     sha256 = {item.id: item.video.sha256 for item in loaded if item.video is not None}
     recordings = [item.recording for item in loaded]
     require_one_side(Path(config.recordings), recordings, sha256)
@@ -163,6 +169,26 @@ def check_recordings(
         more = f" (Likewise {equal.n_findings - 1} more: {equal.where}.)" if equal.n_findings > 1 else ""
         log.warning("%s%s", equal.first.note, more)
     return [_checked(item, chosen.get(item.id), groups[item.id], told[item.id]) for item in loaded]
+
+
+def _exclusive(
+    config: ExperimentConfig,
+    task: Exclusive,
+    recording: str,
+    tracks: dict[str, LabelTrack],
+    files: dict[str, str],
+    fps: float,
+) -> ChosenLabels:
+    """Labels of one recording with at most one class in each frame."""
+    everyone = {
+        name: one_class(with_background(track), task, f"{files[str(source)]}, recording {source}", fps)
+        for name, track in tracks.items()
+        for source in [_Source(recording, name)]
+    }
+    # The background is agreed on like any class: it is not what is left where annotators see different classes.
+    chosen = choose_labels({name: with_background(track) for name, track in everyone.items()}, config.annotations)
+    labels = one_class(chosen.labels, task, f"Recording {recording}, {config.annotations} of annotators", fps)
+    return ChosenLabels(labels, chosen.disagreement[:, :-1], everyone)
 
 
 class _Source(NamedTuple):

@@ -5,7 +5,7 @@ not stop the others. What comes out has the form of a run's folder.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording, Embedder
-from pipeline.training.plan import HEAD
+from pipeline.training.plan import HEAD, head_outputs
 from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
@@ -133,13 +133,14 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     learned_from = read_learned_from(trained.path)
     source = source_as_trained(trained)
     load_tensorflow()
-    heads = {behavior: trained.head(behavior) for behavior in trained.bundles}
+    heads = {name: trained.head(name) for name in trained.bundles}
     checked = _load_all(config, recordings, learned_from, outcome)
     summarise(checked, config.behavior_names())
     record.stage_done("check inputs", sum(item.n_frames for item in checked))
     stage_two = StageTwo({HEAD: {}})
     embedder = Embedder(config, source, only_cached=False)
-    _embed_and_predict(embedder, heads, checked, stage_two, outcome)
+    outputs = head_outputs(config)
+    _embed_and_predict(embedder, [(head, outputs[name]) for name, head in heads.items()], checked, stage_two, outcome)
     features = described_now(trained, source)
     record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded), features=features)
     if outcome.embedded or len(outcome.failures) > 1:
@@ -152,7 +153,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
             f"None of {len(outcome.failures)} recordings could be predicted. The first, {first.recording}: "
             f"{first.reason} The others are in {FAILURES.path(outcome.run)}."
         )
-    choices = Choices(final={behavior: trained.choice(behavior) for behavior in trained.bundles})
+    choices = Choices(final=trained.choices())
     timelines = make_timelines(config, outcome.embedded, stage_two, choices)
     checked = [item.checked for item in outcome.embedded]
     notes = write_results(config, run, checked, timelines, choices, stage_two.history)
@@ -244,7 +245,7 @@ def _load(
 
 def _embed_and_predict(
     embedder: Embedder,
-    heads: Mapping[str, TrainedHead],
+    heads: Sequence[tuple[TrainedHead, tuple[str, ...]]],
     checked: Sequence[CheckedRecording],
     stage_two: StageTwo,
     outcome: Outcome,
@@ -262,11 +263,14 @@ def _embed_and_predict(
 
 
 def _predict(
-    embedder: Embedder, heads: Mapping[str, TrainedHead], item: CheckedRecording, bar: Bar
+    embedder: Embedder, heads: Sequence[tuple[TrainedHead, tuple[str, ...]]], item: CheckedRecording, bar: Bar
 ) -> tuple[EmbeddedRecording, dict[str, NDArray[np.float32]]]:
     embedded = embedder.embed(item, bar)
     embeddings = embedded.source.load()
-    return embedded, {behavior: head.predict(embeddings) for behavior, head in heads.items()}
+    found: dict[str, NDArray[np.float32]] = {}
+    for head, outputs in heads:
+        found |= dict(zip(outputs, head.task.by_output(head.predict(embeddings)).T, strict=True))
+    return embedded, found
 
 
 def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) -> _Done | None:

@@ -23,6 +23,7 @@ from pipeline.runtime.machine import package_versions
 from pipeline.scoring.postprocessing.calibration import calibration_from_json
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.training.chosen_settings import Choice, fixed_variants, tuned_variants
+from pipeline.training.plan import head_outputs
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,9 @@ _NUMERIC_PACKAGES = ("tensorflow", "keras", "keras-tcn", "opencv-python-headless
 class TrainedRun:
     """What is needed of a run to predict new videos.
 
-    `config` is as the run was made: `recordings` still names the table that was trained on. `bundles`: folder of the
-    final head of each behavior, in the order of the run; `metadata`: what each says of itself.
+    `config` is as the run was made: `recordings` still names the table that was trained on. `bundles`: folder of each
+    final head by its name (the behavior, where each has its own), in the order of the run; `metadata`: what each says
+    of itself.
     """
 
     path: Path
@@ -49,32 +51,37 @@ class TrainedRun:
         recipe: Mapping[str, Any] = next(iter(self.metadata.values()))["recipe"]
         return {**recipe, "features": source_facts(recipe)}
 
-    def head(self, behavior: str) -> TrainedHead:
-        """Load the head of one behavior, in Keras' safe mode.
+    def head(self, name: str) -> TrainedHead:
+        """Load one head, in Keras' safe mode.
 
         Raises
         ------
         InputError
             If the bundle is damaged or was made by versions that this one cannot read.
         """
-        return load_bundle(self.bundles[behavior])[0]
+        return load_bundle(self.bundles[name])[0]
 
-    def choice(self, behavior: str) -> Choice:
-        """Calibration and post-processing of one behavior, as chosen on all training recordings.
+    def choices(self) -> dict[str, Choice]:
+        """Calibration and post-processing of each behavior; raises as `choice`."""
+        heads = head_outputs(self.config)
+        return {behavior: self.choice(head) for head, outputs in heads.items() for behavior in outputs}
+
+    def choice(self, name: str) -> Choice:
+        """Calibration and post-processing of one head, as chosen on all training recordings.
 
         Raises
         ------
         InputError
             If the bundle does not say them.
         """
-        metadata = self.metadata[behavior]
+        metadata = self.metadata[name]
         try:
             settings = PostprocessConfig.model_validate(metadata["postprocess"])
             given = metadata["calibration"]
             calibration = None if given is None else calibration_from_json(given)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"The trained head in {self.bundles[behavior]} does not say how its probabilities are post-processed "
+                f"The trained head in {self.bundles[name]} does not say how its probabilities are post-processed "
                 f"({error}). The run {self.path} was perhaps interrupted before its end: run it again."
             ) from None
         reference_s = self.config.tuning.reference_max_gap_s
@@ -174,8 +181,8 @@ def open_trained_run(path: Path) -> TrainedRun:
     for read in (run.config_path, run.provenance_path):
         run.manifest.require(read)
     config = _with_cache(load_config(run.config_path), run)
-    bundles = {behavior: run.head_path(behavior) for behavior in config.behavior_names()}
-    missing = [behavior for behavior, folder in bundles.items() if not folder.is_dir()]
+    bundles = {name: run.head_path(name) for name in head_outputs(config)}
+    missing = [name for name, folder in bundles.items() if not folder.is_dir()]
     if missing or not run.read_provenance().get("finished"):
         what = f"has no head for {missing[0]!r} in {bundles[missing[0]]}" if missing else "did not come to its end"
         raise InputError(

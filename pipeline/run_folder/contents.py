@@ -133,6 +133,19 @@ _GROUPS = "mean_first sd_first mean_second sd_second difference hedges_g p p_hol
 SCORES = Table("scores.csv", *_FRAME_SCORES)
 BASELINE_SCORES = Table("baseline_scores.csv", *_FRAME_SCORES)
 PROTOCOL_SCORES = Table("protocol_scores.csv", *_FRAME_SCORES)
+CLASS_SCORES = Table(
+    "class_scores.csv",
+    (text, "head subset recording postprocessed class score"),
+    (number, "value low high"),
+    (whole, "n_frames n_individuals"),
+    (text, "reason"),
+)
+CONFUSION = Table(
+    "confusion.csv",
+    (text, "subset recording postprocessed true predicted"),
+    (whole, "n_frames"),
+    (number, "share"),
+)
 BOUT_SCORES = Table(
     "bout_scores.csv",
     _KEY,
@@ -208,9 +221,9 @@ TRAINING = Table(
     "training.csv",
     (text, "behavior head fold"),
     (whole, "epoch"),
-    (number, "loss validation_average_precision validation_loss seconds"),
+    (number, "loss validation_average_precision validation_macro_f1 validation_loss seconds"),
     (truth, "best"),
-    optional="validation_loss seconds",
+    optional="validation_macro_f1 validation_loss seconds",
 )
 CHOICES = Table(
     "postprocess.csv",
@@ -256,9 +269,9 @@ NETWORK_VIEWS = Table(
 # What the results of a run consist of: all is written anew by each attempt. Scores come first, for a folder with
 # scores has all that they came from.
 RESULT_TABLES = (
-    SCORES, BASELINE_SCORES, PROTOCOL_SCORES, PROTOCOL, BOUT_SCORES, INTERVALS, CALIBRATION, RECORDING_STATISTICS,
-    STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT, SUMMARY, TRAINING, CHOICES, RECORDINGS, FILM_STRIPS,
-    NETWORK_VIEWS,
+    SCORES, CLASS_SCORES, CONFUSION, BASELINE_SCORES, PROTOCOL_SCORES, PROTOCOL, BOUT_SCORES, INTERVALS, CALIBRATION,
+    RECORDING_STATISTICS, STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT, SUMMARY, TRAINING, CHOICES,
+    RECORDINGS, FILM_STRIPS, NETWORK_VIEWS,
 )  # fmt: skip
 RESULT_FOLDERS = (
     PREDICTIONS, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
@@ -268,6 +281,8 @@ RESULT_FOLDERS = (
 FILES_IN_WORDS = {
     "config.yaml": "all settings, defaults written out",
     SCORES.file: "every frame score on this page",
+    CLASS_SCORES.file: "scores over all classes and of each, of the head and the baseline",
+    CONFUSION.file: "frames of each class, by what the model calls them",
     BOUT_SCORES.file: "every bout score",
     INTERVALS.file: "95 % intervals of pooled scores",
     BASELINE_SCORES.file: "the baseline’s scores",

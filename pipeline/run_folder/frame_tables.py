@@ -16,6 +16,8 @@ from pipeline.run_folder.recordings import RecordingRow
 from pipeline.run_folder.run_dir import BASELINE_PREDICTIONS, RunDir
 from pipeline.run_folder.whole_files import read_optional
 from pipeline.scoring.bouts.bouts import bouts_from_frames
+from pipeline.scoring.postprocessing.decisions import BINARY, DECISIONS
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.timeline import FULL, RAW, Timeline
 
 BOUT_COLUMNS = (
@@ -83,7 +85,9 @@ def _bouts(timeline: Timeline, column: int, behavior: str) -> list[dict[str, str
     ]
 
 
-def read_timeline(run: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) -> Timeline | None:
+def read_timeline(
+    run: RunDir, row: RecordingRow, behaviors: tuple[str, ...], task: str = BINARY, background: str = ""
+) -> Timeline | None:
     """Labels and predictions (after all steps) of one recording; None when it was not predicted.
 
     Raises
@@ -108,11 +112,15 @@ def read_timeline(run: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) ->
         scored=None if labels is None else ~np.isnan(labels),
         subset=row.subset,
         individual=row.individual,
+        task=task,
+        background=background,
     )
 
 
-def read_baseline(run: RunDir, row: RecordingRow, timeline: Timeline, thresholds: Sequence[float]) -> Timeline | None:
-    """The same recording as the baseline has it, by the threshold alone; None where there is no baseline.
+def read_baseline(
+    run: RunDir, row: RecordingRow, timeline: Timeline, settings: Sequence[PostprocessConfig]
+) -> Timeline | None:
+    """The same recording as the baseline has it, without post-processing; None where there is no baseline.
 
     Parameters
     ----------
@@ -120,8 +128,8 @@ def read_baseline(run: RunDir, row: RecordingRow, timeline: Timeline, thresholds
     row : RecordingRow
     timeline : Timeline
         As the head has it.
-    thresholds : sequence of float
-        One for each behavior.
+    settings : sequence of PostprocessConfig
+        The bare ones of each behavior.
 
     Raises
     ------
@@ -133,7 +141,8 @@ def read_baseline(run: RunDir, row: RecordingRow, timeline: Timeline, thresholds
     if table is None:
         return None
     probability = _columns(table, _probability_columns(timeline.behaviors)[2:], row, path).astype(np.float32)
-    return replace(timeline, probability=probability, predicted={RAW: probability >= np.array(thresholds)})
+    predicted = DECISIONS[timeline.task](probability, settings, timeline.fps)
+    return replace(timeline, probability=probability, predicted={RAW: predicted})
 
 
 def _read_numbers(path: Path) -> pd.DataFrame:

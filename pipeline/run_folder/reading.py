@@ -18,7 +18,8 @@ from pipeline.run_folder.recordings import read_recordings
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.tables import Tables, first_row, read_tables
 from pipeline.run_folder.whole_files import read_optional, read_required
-from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.scoring.postprocessing.decisions import BINARY, EXCLUSIVE
+from pipeline.scoring.postprocessing.tuning import NONE
 from pipeline.scoring.scores import POOLED, ScoreRow
 from pipeline.scoring.timeline import FULL, RAW, BehaviorTimeline, Timeline
 
@@ -69,6 +70,11 @@ class Run:
     baselines: Mapping[str, Timeline]
     tables: Tables
     accepted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether its behaviors are classes, of which a frame has one."""
+        return _task(self.config)[0] == EXCLUSIVE
 
     @property
     def name(self) -> str:
@@ -167,14 +173,16 @@ def read_run(run_dir: Path, only: Collection[str] | None = None, is_being_writte
     config = read_required(folder, folder.config_path, lambda _: _parse_yaml(config_text))
     behaviors = _behaviors(folder.config_path, config)
     recordings, tables = read_recordings(folder), read_tables(folder)
+    task, background = _task(config)
     timelines, baselines = {}, {}
     for row in recordings:
-        timeline = read_timeline(folder, row, behaviors) if only is None or row.recording in only else None
+        is_read = only is None or row.recording in only
+        timeline = read_timeline(folder, row, behaviors, task, background) if is_read else None
         if timeline is None:
             continue
         timelines[row.recording] = timeline
-        settings = [tables.settings(name, row.recording, RAW) or PostprocessConfig() for name in behaviors]
-        baseline = read_baseline(folder, row, timeline, [known.threshold for known in settings])
+        settings = [tables.settings(name, row.recording, RAW) or NONE for name in behaviors]
+        baseline = read_baseline(folder, row, timeline, settings)
         if baseline is not None:
             baselines[row.recording] = baseline
     return Run(
@@ -192,6 +200,12 @@ def read_run(run_dir: Path, only: Collection[str] | None = None, is_being_writte
         tables=tables,
         accepted={name: entry.accepted for name, entry in folder.manifest.entries.items() if entry.accepted},
     )
+
+
+def _task(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Name of the task and of its background; runs of before there were others are binary."""
+    task = section(config, "task")
+    return str(task.get("name", BINARY)), str(task.get("other") or "")
 
 
 def _require_run(folder: RunDir) -> None:

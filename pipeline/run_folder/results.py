@@ -17,6 +17,8 @@ from pipeline.run_folder.contents import (
     BOUT_SCORES,
     CALIBRATION,
     CHOICES,
+    CLASS_SCORES,
+    CONFUSION,
     GROUPS,
     INTERVALS,
     PROTOCOL,
@@ -36,12 +38,15 @@ from pipeline.run_folder.run_dir import BASELINE_PREDICTIONS, PROTOCOL_PREDICTIO
 from pipeline.run_folder.summary import summary_rows
 from pipeline.scoring.agreement import agreement_rows
 from pipeline.scoring.bouts.scores import bout_rows
+from pipeline.scoring.classes import class_score_rows, confusion_rows
+from pipeline.scoring.postprocessing.decisions import EXCLUSIVE
 from pipeline.scoring.score_tables import calibration_rows, interval_rows, optimism_words, protocol_rows
 from pipeline.scoring.scores import score_rows
 from pipeline.scoring.statistics.ethology_tables import statistics_agreement_rows, statistics_bin_rows, statistics_rows
 from pipeline.scoring.statistics.groups import group_rows, recording_values
 from pipeline.scoring.timeline import FULL, RAW, Timeline, Track
 from pipeline.training.chosen_settings import Choices, choice_rows
+from pipeline.training.plan import head_outputs
 from pipeline.training.timelines import RunTimelines, scorable
 
 log = logging.getLogger(__name__)
@@ -91,12 +96,14 @@ def write_results(
     ):
         for timeline in others:
             write_probabilities(run.predictions_path(timeline.recording, folder), timeline)
-    _complete_bundles(run, choices, behaviors)
+    _complete_bundles(run, choices, head_outputs(config))
     statistics = write_statistics(run, timelines.head)
     _write_groups(run, statistics, checked)
     SUMMARY.write(run, summary_rows(checked, statistics, timelines.head))
     _write_agreement(config, run, checked, timelines.head)
     _write_baseline(run, scorable(timelines.baseline), behaviors)
+    if config.task.name == EXCLUSIVE:
+        _write_class_scores(run, config, timelines)
     _write_protocols(run, timelines, behaviors)
     write_scores(run, scorable(timelines.head), behaviors, scorable(uncalibrated))
     return [*choices.notes, *_notes_on_calibration(choices), *_notes_on_ties(config, checked)]
@@ -151,13 +158,13 @@ def _write_inputs(run: RunDir, item: CheckedRecording) -> None:
             write_labels(run.annotator_labels_path(annotator or UNNAMED, item.id), labels)
 
 
-def _complete_bundles(run: RunDir, choices: Choices, behaviors: Sequence[str]) -> None:
+def _complete_bundles(run: RunDir, choices: Choices, heads: Mapping[str, Sequence[str]]) -> None:
     """A head is used on new videos with the settings that were chosen on all training recordings."""
-    for behavior in behaviors:
-        if run.head_path(behavior).is_dir():
-            choice = choices.final[behavior]
+    for head, outputs in heads.items():
+        if run.head_path(head).is_dir():
+            choice = choices.final[outputs[0]]
             update_metadata(
-                run.head_path(behavior),
+                run.head_path(head),
                 {
                     "postprocess": choice.variants[FULL].model_dump(mode="json"),
                     "calibration": choice.calibration.to_json() if choice.calibration else None,
@@ -189,6 +196,15 @@ def _write_agreement(
 def _write_baseline(run: RunDir, scored: Sequence[Timeline], behaviors: Sequence[str]) -> None:
     if scored:
         BASELINE_SCORES.write(run, score_rows(scored, behaviors, (RAW,)))
+
+
+def _write_class_scores(run: RunDir, config: ExperimentConfig, timelines: RunTimelines) -> None:
+    """Compare classes with each other, where exactly one is in a frame."""
+    scored = scorable(timelines.head)
+    rows = class_score_rows(scored, config.head.name)
+    rows += class_score_rows(scorable(timelines.baseline), config.baseline, (RAW,))
+    CLASS_SCORES.write(run, rows)
+    CONFUSION.write(run, confusion_rows(scored))
 
 
 def _write_protocols(run: RunDir, timelines: RunTimelines, behaviors: Sequence[str]) -> None:

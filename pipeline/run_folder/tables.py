@@ -10,6 +10,8 @@ from pipeline.run_folder.contents import (
     BOUT_SCORES,
     CALIBRATION,
     CHOICES,
+    CLASS_SCORES,
+    CONFUSION,
     FAILURES,
     GROUPS,
     INTERVALS,
@@ -55,6 +57,8 @@ class Tables:
 
     choices: tuple[ChoiceRow, ...] = ()
     bout_scores: tuple[Row, ...] = ()
+    class_scores: tuple[Row, ...] = ()
+    confusion: tuple[Row, ...] = ()
     intervals: tuple[Row, ...] = ()
     calibration: tuple[Row, ...] = ()
     statistics: tuple[Row, ...] = ()
@@ -91,6 +95,8 @@ def first_row(rows: Sequence[Row], columns: tuple[str, ...], wanted: tuple[str, 
 
 _TABLES: dict[str, Table] = {
     "bout_scores": BOUT_SCORES,
+    "class_scores": CLASS_SCORES,
+    "confusion": CONFUSION,
     "intervals": INTERVALS,
     "calibration": CALIBRATION,
     "statistics": RECORDING_STATISTICS,

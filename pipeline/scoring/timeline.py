@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, postprocess
+from pipeline.scoring.postprocessing.decisions import BINARY, DECISIONS, EXCLUSIVE
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 
 RAW = "raw"
 CLOSED = "closed"
@@ -83,6 +84,10 @@ class Timeline:
         `evaluation`.
     individual : str
         Whose video it is; "" = its own.
+    task : str
+        One of `DECISIONS`. With `exclusive` at most one behavior is true, and at most one predicted, in a frame.
+    background : str
+        What exclusive classes call frames without any of the behaviors; "" where there are none such.
     """
 
     recording: str
@@ -95,6 +100,8 @@ class Timeline:
     settings: tuple[Variants, ...] = ()
     subset: str = ""
     individual: str = ""
+    task: str = BINARY
+    background: str = ""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together: nothing is cut to fit."""
@@ -111,6 +118,11 @@ class Timeline:
     def n_frames(self) -> int:
         """Frames of the recording."""
         return len(self.probability)
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether its behaviors are classes, of which a frame has one."""
+        return self.task == EXCLUSIVE
 
     @property
     def has_labels(self) -> bool:
@@ -136,7 +148,11 @@ class Timeline:
 
 
 def postprocess_variants(
-    probability: NDArray[np.floating], settings: Sequence[Variants], fps: float, variants: Sequence[str] = VARIANTS
+    probability: NDArray[np.floating],
+    settings: Sequence[Variants],
+    fps: float,
+    variants: Sequence[str] = VARIANTS,
+    task: str = BINARY,
 ) -> dict[str, NDArray[np.bool_]]:
     """Turn all behaviors' probabilities into active frames by each variant, shape (n_frames, n_behaviors) each.
 
@@ -146,15 +162,11 @@ def postprocess_variants(
         In [0, 1]; NaN = not predicted.
     settings : sequence of mapping of str to PostprocessConfig
         For each behavior, those of every variant.
-    fps, variants
-        Frames per second; some of `VARIANTS`.
+    fps, variants, task
+        Frames per second; some of `VARIANTS`; one of `DECISIONS`.
     """
-    return {
-        variant: np.stack(
-            [postprocess(probability[:, column], of[variant], fps) for column, of in enumerate(settings)], axis=1
-        )
-        for variant in variants
-    }
+    decide = DECISIONS[task]
+    return {variant: decide(probability, [of[variant] for of in settings], fps) for variant in variants}
 
 
 def joined_frames(parts: Iterable[BehaviorTimeline]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -6,7 +6,7 @@ and new recordings they are chosen from all training recordings, by the heads of
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,14 +16,19 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION
 from pipeline.runtime.progress import progress_bars
 from pipeline.scoring.postprocessing.calibration import Calibration, NoCalibration, fit_calibration
+from pipeline.scoring.postprocessing.decisions import EXCLUSIVE
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.postprocessing.tuning import TuningResult, tune_postprocess
-from pipeline.scoring.timeline import CLOSED, FULL, RAW, BehaviorTimeline, Variants, expand_to_all_frames
+from pipeline.scoring.postprocessing.tuning_classes import tune_classes
+from pipeline.scoring.timeline import CLOSED, FULL, RAW, BehaviorTimeline, Timeline, Variants, expand_to_all_frames
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording
-from pipeline.training.plan import FINAL, HEAD
+from pipeline.training.plan import FINAL, HEAD, head_outputs
 
 log = logging.getLogger(__name__)
+
+# Probabilities of one recording by behavior, shape (n_analysed,) each.
+Predicted = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -91,44 +96,65 @@ def make_choices(config: ExperimentConfig, recordings: Sequence[EmbeddedRecordin
         choices.final = {b: Choice(fixed_variants(config.postprocess)) for b in behaviors}
         return choices
     train = [r for r in recordings if r.checked.subset == CROSS_VALIDATION]
+    heads = head_outputs(config)
     with progress_bars() as bars:
-        bar = bars.add("Choosing post-processing", total=len(behaviors) * (len(train) + 1))
+        bar = bars.add("Choosing post-processing", total=len(heads) * (len(train) + 1))
         n_done = 0
-        for column, behavior in enumerate(behaviors):
-            crossed = {r.id: stage_two.probabilities[HEAD][r.id][behavior] for r in train}
+        for head, outputs in heads.items():
+            crossed = {r.id: stage_two.probabilities[HEAD][r.id] for r in train}
             for name in (None, *crossed):
-                found = crossed if name is None else stage_two.inner.get((behavior, name), {})
-                choice = _choose(config, [(r, found[r.id]) for r in train if r.id in found], column)
-                if name is None:
-                    choices.final[behavior] = choice
-                else:
-                    choices.by_recording[behavior, name] = choice
+                found = crossed if name is None else stage_two.inner_of(outputs, name)
+                choice = _choose(config, outputs, [(r, found[r.id]) for r in train if r.id in found])
+                for behavior in outputs:
+                    if name is None:
+                        choices.final[behavior] = choice
+                    else:
+                        choices.by_recording[behavior, name] = choice
                 if choice.tuning is not None and choice.tuning.reason:
-                    choices.notes.append(f"{behavior}, {name or FINAL}: {choice.tuning.reason}")
+                    choices.notes.append(f"{head}, {name or FINAL}: {choice.tuning.reason}")
                 n_done += 1
                 bar.update(n_done)
     return choices
 
 
 def _choose(
-    config: ExperimentConfig, predicted: Sequence[tuple[EmbeddedRecording, NDArray[np.float32]]], column: int
+    config: ExperimentConfig, outputs: Sequence[str], predicted: Sequence[tuple[EmbeddedRecording, Predicted]]
 ) -> Choice:
-    """Choose from predicted recordings, all their frames."""
-    lines = [_line(recording, probability, column) for recording, probability in predicted]
+    """Choose for the behaviors of one head, from predicted recordings, all their frames."""
     chosen_on = tuple(recording.id for recording, _ in predicted)
+    if config.task.name == EXCLUSIVE:
+        timelines = [_unprocessed(recording, probability, outputs) for recording, probability in predicted]
+        return _tuned(config, tune_classes(timelines, config.tuning), None, chosen_on)
+    (behavior,) = outputs
+    lines = [_line(recording, probability[behavior], behavior) for recording, probability in predicted]
     calibration = fit_calibration(config.calibration, lines)
     if calibration is not None:
         lines = [line._replace(probability=calibration.apply(line.probability)) for line in lines]
     if isinstance(config.postprocess, PostprocessConfig):
         return Choice(fixed_variants(config.postprocess), calibration, None, chosen_on)
-    result = tune_postprocess(lines, config.tuning)
+    return _tuned(config, tune_postprocess(lines, config.tuning), calibration, chosen_on)
+
+
+def _tuned(
+    config: ExperimentConfig, result: TuningResult, calibration: Calibration | None, chosen_on: tuple[str, ...]
+) -> Choice:
     return Choice(tuned_variants(result.config, config.tuning.reference_max_gap_s), calibration, result, chosen_on)
 
 
-def _line(recording: EmbeddedRecording, probability: NDArray[np.float32], column: int) -> BehaviorTimeline:
+def _unprocessed(recording: EmbeddedRecording, probability: Predicted, behaviors: Sequence[str]) -> Timeline:
+    """A recording that a head over several behaviors predicted, before any post-processing is chosen."""
+    item = recording.checked
+    assert item.labels is not None
+    values = [expand_to_all_frames(probability[b], recording.frames, item.n_frames) for b in behaviors]
+    labels = item.labels.active, item.labels.scored
+    return Timeline(item.id, item.fps, tuple(behaviors), np.stack(values, axis=1), {}, *labels)
+
+
+def _line(recording: EmbeddedRecording, probability: NDArray[np.float32], behavior: str) -> BehaviorTimeline:
     """One behavior of a recording that a head predicted, before any post-processing is chosen."""
     item = recording.checked
     assert item.labels is not None
+    column = item.labels.behaviors.index(behavior)
     every_frame = expand_to_all_frames(probability, recording.frames, item.n_frames)
     true, scored = item.labels.active[:, column], item.labels.scored[:, column]
     return BehaviorTimeline(true, np.zeros_like(true), every_frame, scored, item.fps, item.id)

@@ -30,6 +30,8 @@ from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan
 
 log = logging.getLogger(__name__)
 
+_FIGURES = ("validation_average_precision", "validation_macro_f1", "validation_loss")
+
 # probabilities[kind][recording][behavior], at the analysed frames
 Probabilities = dict[str, dict[str, dict[str, NDArray[np.float32]]]]
 
@@ -61,6 +63,14 @@ class StageTwo:
     n_resumed: int = 0
     n_workers: int = 1
     seconds: float = 0.0
+
+    def inner_of(self, behaviors: Sequence[str], held_out: str) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """Of one held-out recording, the inner probabilities by recording and behavior."""
+        found: dict[str, dict[str, NDArray[np.float32]]] = defaultdict(dict)
+        for behavior in behaviors:
+            for recording, probability in self.inner.get((behavior, held_out), {}).items():
+                found[recording][behavior] = probability
+        return found
 
 
 def run_stage_two(
@@ -176,7 +186,7 @@ def _collect(fit: Fit, result: FitResult, outcome: StageTwo) -> None:
     for row in result.history:
         outcome.history.append(
             {"behavior": fit.name, "head": _head_words(fit), "fold": fit.fold_words}
-            | {key: row.get(key) for key in ("epoch", "loss", "validation_average_precision", "validation_loss")}
+            | {key: row.get(key) for key in ("epoch", "loss", *_FIGURES)}
             | {"seconds": row["seconds"], "best": row["epoch"] == result.best_epoch}
         )
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from common.errors import InputError
 from models.heads.lstm import LstmConfig
-from models.tasks import TASKS
 from pipeline.config.schema import ExperimentConfig
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.training.embed import EmbeddedRecording
@@ -91,7 +90,7 @@ def settings_hash(config: ExperimentConfig) -> str:
 
 def _trial(fit: Fit, plan: FitPlan) -> Fit:
     """Two short epochs of a head, the first of which compiles it, on one recording if it has all that is needed."""
-    task, labels = TASKS[fit.task], {r: plan.labels[r].of(fit.outputs) for r in fit.train}
+    task, labels = fit.task, {r: plan.labels[r].of(fit.outputs) for r in fit.train}
     enough = (r for r, own in labels.items() if not task.lacking(task.target(own.active), own.scored))
     first = next(enough, None)
     train = fit.train if first is None else (first,)

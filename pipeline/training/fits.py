@@ -28,7 +28,7 @@ from models.heads import HeadConfig
 from models.rows import Rows, joined_rows
 from models.scaler import Scaler
 from models.settings import TrainingConfig
-from models.tasks import TASKS
+from models.tasks import Task
 from models.training import train_head
 from models.windows import FeatureSequence
 from pipeline.training.frame_labels import FrameLabels
@@ -90,8 +90,8 @@ class Fit:
     ----------
     name : str
         Of its head, as the task calls it: the behavior, where each has a head of its own.
-    task : str
-        One of `models.tasks.TASKS`.
+    task : Task
+        What it says of a frame.
     outputs : tuple of str
         The behaviors that the head tells of.
     kind : str
@@ -112,7 +112,7 @@ class Fit:
     """
 
     name: str
-    task: str
+    task: Task
     outputs: tuple[str, ...]
     kind: str
     fold: str | None
@@ -153,7 +153,7 @@ def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], labels: Ma
     digest = hashlib.sha256()
     plan = {
         "version": FIT_VERSION,
-        "task": [fit.task, fit.outputs],
+        "task": [fit.task.model_dump(mode="json"), fit.outputs],
         "head": fit.head.model_dump(mode="json"),
         "training": fit.training.model_dump(mode="json"),
         "folds": [fit.train, fit.validation, fit.predict],
@@ -201,7 +201,7 @@ def perform_fit(
     scaler : callable, optional
         As `train_head` takes it.
     """
-    task = TASKS[fit.task]
+    task = fit.task
 
     def sequences(recordings: tuple[str, ...]) -> list[FeatureSequence]:
         chosen = [(r, labels[r].of(fit.outputs)) for r in recordings]

@@ -1,4 +1,4 @@
-"""Who is held out when: one individual at a time or k parts, with or without a nested validation recording.
+"""Who is held out when: one individual at a time or k parts, with or without nested validation recordings.
 
 All recordings of one individual stay on one side of every split: two videos of one mouse are not
 independent, and a head that has seen the mouse would be scored too kindly.
@@ -7,7 +7,17 @@ independent, and a head that has seen the mouse would be scored too kindly.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from common.errors import InputError
+
+Group = tuple[str, ...]
+# Frames of each kind that a task tells apart, shape (n_kinds,), by recording or group.
+Examples = Mapping[str, NDArray[np.int64]]
+_N_DEALS = 500
+# Of the individuals that a part leaves, one in so many is held back for early stopping.
+_ONE_IN = 8
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Fold:
     held_out: tuple[str, ...]
 
 
-def group_by_individual(individuals: Mapping[str, str]) -> list[tuple[str, ...]]:
+def group_by_individual(individuals: Mapping[str, str]) -> list[Group]:
     """Recording ids by individual, in order of first appearance; an unnamed individual is its own group."""
     groups: dict[str, list[str]] = {}
     for recording, individual in individuals.items():
@@ -39,78 +49,132 @@ def group_by_individual(individuals: Mapping[str, str]) -> list[tuple[str, ...]]
 
 def make_folds(
     individuals: Mapping[str, str],
-    n_positive: Mapping[str, int],
+    examples: Examples,
     protocol: str,
-    behavior: str,
+    kinds: Sequence[str],
     n_folds: int | None = None,
+    seed: int = 0,
 ) -> list[Fold]:
-    """The folds for one behavior.
+    """The folds of one head.
 
     Parameters
     ----------
     individuals : mapping of str to str
         Individual of each training recording, in the order of recordings.csv.
-    n_positive : mapping of str to int
-        Scored positive frames of the behavior in each training recording: a nested validation group is
-        chosen so that it has positives and leaves some for training.
+    examples : mapping of str to ndarray of int, shape (n_kinds,)
+        Scored frames of each kind in each training recording: validation recordings are chosen so that they have
+        as many kinds as can be, and leave all of them for training.
     protocol : {"nested", "thesis"}
         Where early stopping looks.
-    behavior : str
-        For error texts.
+    kinds : sequence of str
+        What the kinds are called, for error texts: the behavior, or all classes.
     n_folds : int, optional
-        Hold out so many parts in turn, each with about as much of the behavior, instead of one individual at a
-        time; more of them where a part would leave too few individuals with the behavior to learn from.
+        Hold out so many parts in turn, each with about as much of every kind, instead of one individual at a
+        time; more of them where a part would leave too few individuals with a kind to learn from.
+    seed : int
+        Of the parts.
 
     Raises
     ------
     InputError
-        If there are too few individuals, or too few of them ever show the behavior.
+        If there are too few individuals, or too few of them ever show a kind.
     """
     groups = group_by_individual(individuals)
     needed = 3 if protocol == "nested" else 2
     if len(groups) < needed:
         raise InputError(_too_few(len(groups), len(individuals), protocol))
-    positives = {group: sum(n_positive[r] for r in group) for group in groups}
-    with_behavior = [group for group in groups if positives[group]]
-    if len(with_behavior) < needed:
-        raise InputError(
-            f"The behavior {behavior!r} occurs in recordings of {len(with_behavior)} of the {len(groups)} training "
-            f"individuals, but {protocol} cross-validation needs it in at least {needed}. Annotate it in more "
-            "recordings, leave it out of `behaviors:`, or set cross_validation: none."
-        )
+    shown = {group: sum_of(group, examples) for group in groups}
+    # Of several classes early stopping can do without one.
+    needed_of_each = needed if len(kinds) == 1 else 2
+    n_with_kind = np.count_nonzero([shown[group] for group in groups], axis=0)
+    for kind, n in zip(kinds, n_with_kind, strict=True):
+        if n < needed_of_each:
+            raise InputError(_too_rare(kind, int(n), len(groups), protocol, needed_of_each))
     for n_parts in range(n_folds or len(groups), len(groups)):
-        parts = _deal(groups, positives, n_parts)
-        if all(len(set(with_behavior).difference(part)) >= needed - 1 for part in parts):
+        parts = _balanced_parts(groups, shown, n_parts, seed)
+        left = [n_with_kind - np.count_nonzero([shown[group] for group in part], axis=0) for part in parts]
+        if (np.array(left) >= needed_of_each - 1).all():
             names = [f"part {number} of {n_parts}" for number in range(1, n_parts + 1)]
-            return [_fold(name, groups, part, positives, protocol) for name, part in zip(names, parts, strict=True)]
-    return [_fold(" + ".join(group), groups, [group], positives, protocol) for group in groups]
+            return [_fold(name, groups, part, shown, protocol) for name, part in zip(names, parts, strict=True)]
+    return [_fold(" + ".join(group), groups, [group], shown, protocol) for group in groups]
+
+
+def sum_of(recordings: Sequence[str], examples: Examples) -> NDArray[np.int64]:
+    """Frames of each kind in several recordings, shape (n_kinds,)."""
+    return np.sum([examples[recording] for recording in recordings], axis=0)
+
+
+def choose_validation(groups: Sequence[Group], shown: Mapping[Group, NDArray[np.int64]]) -> Group:
+    """The first of the groups that leaves most kinds to the others and, of these, has most kinds itself."""
+    present = np.array([shown[group] > 0 for group in groups])
+    n_others = present.sum(axis=0) - present
+    n_left, n_own = np.count_nonzero(n_others, axis=1), np.count_nonzero(present, axis=1)
+    # Without any kind nothing can be measured.
+    usable = np.flatnonzero(n_own)
+    return groups[min(usable.tolist(), key=lambda i: (-n_left[i], -n_own[i], i))]
 
 
 def _fold(
     name: str,
-    groups: Sequence[tuple[str, ...]],
-    part: Sequence[tuple[str, ...]],
-    positives: Mapping[tuple[str, ...], int],
+    groups: Sequence[Group],
+    part: Sequence[Group],
+    shown: Mapping[Group, NDArray[np.int64]],
     protocol: str,
 ) -> Fold:
     held_out = tuple(r for group in groups if group in part for r in group)
+    if protocol == "thesis":
+        train = tuple(r for group in groups if group not in part for r in group)
+        return Fold(name, train, held_out, held_out)
     after = groups.index(part[0]) + 1
-    others = [group for group in (*groups[after:], *groups[:after]) if group not in part]
-    validation = held_out if protocol == "thesis" else next(group for group in others if positives[group])
-    train = tuple(r for group in groups for r in group if group not in part and group != validation)
-    return Fold(name, train, validation, held_out)
+    left = [group for group in (*groups[after:], *groups[:after]) if group not in part]
+    chosen: list[Group] = []
+    for _ in range(1 if len(part) == 1 else max(1, round(len(left) / _ONE_IN))):
+        chosen.append(choose_validation(left, shown))
+        left.remove(chosen[-1])
+    validation = tuple(r for group in groups if group in chosen for r in group)
+    return Fold(name, tuple(r for group in groups if group in left for r in group), validation, held_out)
 
 
-def _deal(
-    groups: Sequence[tuple[str, ...]], positives: Mapping[tuple[str, ...], int], n_hands: int
-) -> list[list[tuple[str, ...]]]:
-    """Part groups so that no part is without the behavior while another has several that show it."""
-    hands: list[list[tuple[str, ...]]] = [[] for _ in range(n_hands)]
-    for position, group in enumerate(sorted(groups, key=lambda group: -positives[group])):
+def _balanced_parts(
+    groups: Sequence[Group], shown: Mapping[Group, NDArray[np.int64]], n_parts: int, seed: int
+) -> list[list[Group]]:
+    """Of many ways to deal the groups out, the one whose parts have most nearly the same share of every kind."""
+    rng = np.random.default_rng(seed)
+    frames = np.array([shown[group] for group in groups], dtype=np.float64)
+    shares = frames / np.maximum(frames.sum(axis=0), 1)
+    best, least = np.zeros(0, dtype=np.int64), np.inf
+    for _ in range(_N_DEALS):
+        order = rng.permutation(len(groups))
+        of_parts = np.zeros((n_parts, shares.shape[1]))
+        np.add.at(of_parts, np.arange(len(groups)) % n_parts, shares[order])
+        spread = float(((of_parts - 1 / n_parts) ** 2).sum())
+        if spread < least:
+            best, least = order, spread
+    return [[groups[i] for i in sorted(best[part::n_parts])] for part in range(n_parts)]
+
+
+def _deal(groups: Sequence[Group], shown: Mapping[Group, NDArray[np.int64]], n_hands: int) -> list[list[Group]]:
+    """Part groups so that no part is without a kind while another has several that show it, the rarest kinds first."""
+    rarest = np.argsort(np.sum([shown[group] for group in groups], axis=0), kind="stable")
+    ordered: list[Group] = []
+    for kind in rarest:
+        left = sorted((g for g in groups if g not in ordered), key=lambda g: -shown[g][kind])
+        ordered += [group for group in left if shown[group][kind]]
+    ordered += [group for group in groups if group not in ordered]
+    hands: list[list[Group]] = [[] for _ in range(n_hands)]
+    for position, group in enumerate(ordered):
         # To and fro, as teams are picked: the first hand does not get the best of every round.
         turn, place = divmod(position, n_hands)
         hands[place if turn % 2 == 0 else n_hands - 1 - place].append(group)
     return hands
+
+
+def _too_rare(kind: str, n_with_kind: int, n_groups: int, protocol: str, needed: int) -> str:
+    return (
+        f"The behavior {kind!r} occurs in recordings of {n_with_kind} of the {n_groups} training "
+        f"individuals, but {protocol} cross-validation needs it in at least {needed}. Annotate it in more "
+        "recordings, leave it out of `behaviors:` or merge it with another, or set cross_validation: none."
+    )
 
 
 def _too_few(n_groups: int, n_recordings: int, protocol: str) -> str:
@@ -125,8 +189,8 @@ def _too_few(n_groups: int, n_recordings: int, protocol: str) -> str:
 
 
 def inner_groups(
-    individuals: Mapping[str, str], held_out: Sequence[str], n_positive: Mapping[str, int], n_groups: int
-) -> list[tuple[str, ...]]:
+    individuals: Mapping[str, str], held_out: Sequence[str], examples: Examples, n_groups: int
+) -> list[Group]:
     """Part the recordings that a fold does not hold out, by individual, for settings chosen inside the fold.
 
     Each group is predicted by a head trained on the other groups, so that every probability from which
@@ -138,9 +202,8 @@ def inner_groups(
         Individual of each training recording, in the order of recordings.csv.
     held_out : sequence of str
         Recordings that take no part.
-    n_positive : mapping of str to int
-        Scored positive frames of the behavior: those who show it most are dealt to the groups first,
-        so that no group is without it while another has several.
+    examples : mapping of str to ndarray of int, shape (n_kinds,)
+        As of `make_folds`: those who show most of a kind are dealt to the groups first.
     n_groups : int
         At most one group per individual is made.
 
@@ -153,6 +216,6 @@ def inner_groups(
     families = group_by_individual(left)
     if len(families) < 2:
         return []
-    positives = {family: sum(n_positive[r] for r in family) for family in families}
-    hands = _deal(families, positives, min(n_groups, len(families)))
+    shown = {family: sum_of(family, examples) for family in families}
+    hands = _deal(families, shown, min(n_groups, len(families)))
     return [tuple(r for family in hand for r in family) for hand in hands]

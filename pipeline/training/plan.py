@@ -17,16 +17,13 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from models.heads import HEADS
-from models.tasks import TASKS
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.fits import Fit, FitResult, derive_seed
-from pipeline.training.folds import Fold, group_by_individual, inner_groups, make_folds
+from pipeline.training.folds import Fold, choose_validation, group_by_individual, inner_groups, make_folds, sum_of
 from pipeline.training.frame_labels import FrameLabels
 
-# The one task that a configuration can ask for so far.
-TASK = "binary"
 FINAL = "final"
 HEAD = "head"
 BASELINE = "baseline"
@@ -37,7 +34,7 @@ INNER = "inner"
 
 def head_outputs(config: ExperimentConfig) -> dict[str, tuple[str, ...]]:
     """The heads of an experiment by name, each with the behaviors that it tells of."""
-    return TASKS[TASK].heads(config.behavior_names())
+    return config.task.heads(config.behavior_names())
 
 
 def frame_labels(
@@ -75,24 +72,24 @@ def plan_folds(config: ExperimentConfig, checked: Sequence[CheckedRecording]) ->
 
 def plan_head_folds(config: ExperimentConfig, checked: Sequence[CheckedRecording], name: str) -> list[Fold]:
     """The folds of one head, as `plan_folds`."""
-    task, outputs = TASKS[TASK], head_outputs(config)[name]
+    task, outputs = config.task, head_outputs(config)[name]
     train = [item for item in checked if item.subset == CROSS_VALIDATION]
     found = [frame_labels(config, item, item.analysed_frames(config.frame_step)).of(outputs) for item in train]
     targets, scored = [task.target(own.active) for own in found], [own.scored for own in found]
+    lacking = task.lacking(np.concatenate(targets), np.concatenate(scored))
+    if lacking:
+        raise InputError(
+            f"A head for {' and '.join(map(repr, outputs))} cannot be trained: there is {lacking} among the "
+            f"{sum(map(np.count_nonzero, scored)):,} scored frames of the training recordings. Annotate "
+            f"{'it' if len(outputs) == 1 else 'them'} in more recordings, or leave it out of `behaviors:`."
+        )
     folds: list[Fold] = []
     if config.cross_validation != "none":
         individuals = {item.id: item.split_group for item in train}
         n_examples = dict(zip(individuals, map(task.n_examples, targets, scored), strict=True))
         protocol = "thesis" if config.protocol == "thesis" else "nested"
         n_folds = config.cross_validation if isinstance(config.cross_validation, int) else None
-        folds = make_folds(individuals, n_examples, protocol, name, n_folds)
-    lacking = task.lacking(np.concatenate(targets), np.concatenate(scored))
-    if lacking:
-        raise InputError(
-            f"A head for {name!r} cannot be trained: there is {lacking} among the {sum(map(np.count_nonzero, scored))} "
-            "scored frames of the training recordings. Annotate it in more recordings, or leave it out of "
-            "`behaviors:`."
-        )
+        folds = make_folds(individuals, n_examples, protocol, task.kinds(outputs), n_folds, config.seed)
     return folds
 
 
@@ -199,7 +196,8 @@ class FitPlan:
         for _, group, rest in self._inner_parts(name, fold):
             if set(group) & set(fold.validation):
                 families = group_by_individual({r: self._individuals[r] for r in self._individuals if r in rest})
-                validation = next(family for family in families if self._n_examples(family, name))
+                examples = self._examples(rest, name)
+                validation = choose_validation(families, {f: sum_of(f, examples) for f in families})
                 train = tuple(r for r in self._individuals if r not in (*fold.held_out, *validation))
                 tag = f"fold{number:02d}.epochs"
                 fits.append(self._fit(name, INNER, f"{fold.name}, inner epochs", tag, train, validation, ()))
@@ -209,16 +207,17 @@ class FitPlan:
         """Number, group to be predicted, and recordings to learn from, of each inner fit."""
         if not self._config.chooses_settings():
             return []
-        n_examples = {r: self._n_examples((r,), name) for r in self._individuals}
-        groups = inner_groups(self._individuals, fold.held_out, n_examples, self._config.tuning.inner_folds)
+        examples = self._examples(tuple(self._individuals), name)
+        groups = inner_groups(self._individuals, fold.held_out, examples, self._config.tuning.inner_folds)
         rests = [tuple(r for other in groups if other != group for r in other) for group in groups]
         # A head that has never seen the behavior gives no probabilities to choose settings from.
         parts = zip(range(1, len(groups) + 1), groups, rests, strict=True)
-        return [part for part in parts if self._n_examples(part[2], name)]
+        n_needed = 1 if len(self._outputs[name]) == 1 else 2
+        return [part for part in parts if np.count_nonzero(sum_of(part[2], examples)) >= n_needed]
 
-    def _n_examples(self, recordings: Sequence[str], name: str) -> int:
-        task, own = TASKS[TASK], [self.labels[r].of(self._outputs[name]) for r in recordings]
-        return sum(task.n_examples(task.target(one.active), one.scored) for one in own)
+    def _examples(self, recordings: Sequence[str], name: str) -> dict[str, NDArray[np.int64]]:
+        task, own = self._config.task, {r: self.labels[r].of(self._outputs[name]) for r in recordings}
+        return {r: task.n_examples(task.target(one.active), one.scored) for r, one in own.items()}
 
     def _fit(
         self,
@@ -236,7 +235,7 @@ class FitPlan:
         seed_kind = HEAD if kind == THESIS else kind
         return Fit(
             name=name,
-            task=TASK,
+            task=config.task,
             outputs=self._outputs[name],
             kind=kind,
             fold=fold,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.tasks import Task
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import PREDICT
 from pipeline.scoring.timeline import RAW, VARIANTS, Timeline, expand_to_all_frames, postprocess_variants
@@ -49,7 +50,7 @@ def make_timelines(
     def of_kind(kind: str, variants: Sequence[str] = (RAW,), is_calibrated: bool = False) -> list[Timeline]:
         found = stage_two.probabilities.get(kind, {})
         return [
-            _timeline(recording, found.get(recording.id, {}), chosen, variants, is_calibrated)
+            _timeline(config.task, recording, found.get(recording.id, {}), chosen, variants, is_calibrated)
             for recording in recordings
             if recording.id in found or kind == HEAD
             for chosen in [{behavior: choices.of(behavior, recording.id) for behavior in config.behavior_names()}]
@@ -65,6 +66,7 @@ def make_timelines(
 
 
 def _timeline(
+    task: Task,
     recording: EmbeddedRecording,
     analysed: Mapping[str, NDArray[np.float32]],
     chosen: Mapping[str, Choice],
@@ -85,10 +87,12 @@ def _timeline(
         fps=item.fps,
         behaviors=tuple(chosen),
         probability=probability,
-        predicted=postprocess_variants(probability, settings, item.fps, variants) if analysed else {},
+        predicted=postprocess_variants(probability, settings, item.fps, variants, task.name) if analysed else {},
         true=None if item.labels is None else item.labels.active,
         scored=None if item.labels is None else item.labels.scored,
         settings=settings,
         subset=item.subset,
         individual=item.recording.individual,
+        task=task.name,
+        background=task.background,
     )

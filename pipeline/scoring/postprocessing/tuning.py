@@ -6,12 +6,11 @@ learn from the recording, and the recording that will be scored must not be amon
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.scoring.postprocessing.postprocess import LONGEST_S, LONGEST_SMOOTHING_S, PostprocessConfig
@@ -130,21 +129,31 @@ def tune_postprocess(recordings: Sequence[BehaviorTimeline], config: TuningConfi
     fold.
     """
     closing = PostprocessConfig(threshold=0.5, max_gap_s=config.reference_max_gap_s, min_bout_s=0.0)
-    none = _single_candidate(recordings, NONE, config.objective)
     true, _ = joined_frames(recordings)
     if not true.any():
         reason = NO_POSITIVES if true.size else NOTHING_TO_TUNE_ON
-        return TuningResult(config.objective, none, none, Candidate(closing), 0, reason)
-    grid = grid_of(config)
-    counts = count_candidates(recordings, grid)
-    best = _least_processing_of_the_best(counts, grid, config.objective)
+        return TuningResult(config.objective, Candidate(NONE), Candidate(NONE), Candidate(closing), 0, reason)
+    return choose_candidate(config, grid_of(config), lambda grid: [count_candidates(recordings, grid)], closing)
+
+
+def choose_candidate(
+    config: TuningConfig, grid: Grid, counted: Callable[[Grid], list[CandidateCounts]], closing: PostprocessConfig
+) -> TuningResult:
+    """The best candidate of a grid by the mean score over all that is counted, beside none and the reference."""
+    tried = _Scores(counted(grid), grid, config.objective)
+    none, closed = (
+        _Scores(counted(single), single, config.objective).candidate((0, 0, 0, 0))
+        for settings in (NONE, closing)
+        for single in [Grid((settings.smooth_s,), (settings.threshold,), (settings.max_gap_s,), (settings.min_bout_s,))]
+    )
+    best = tried.least_processing_of_the_best()
     assert none.value is not None and best.value is not None
     return TuningResult(
         objective=config.objective,
         chosen=none if none.value >= best.value - _TIE else best,
         none=none,
-        closed=_single_candidate(recordings, closing, config.objective),
-        n_candidates=counts.frame_tp.size + (not _holds(grid, NONE)),
+        closed=closed,
+        n_candidates=tried.value.size + (not _holds(grid, NONE)),
     )
 
 
@@ -154,51 +163,43 @@ def grid_of(config: TuningConfig) -> Grid:
     return Grid(*(tuple(sorted(set(values))) for values in lists))
 
 
-def objective_values(counts: CandidateCounts, objective: Objective) -> NDArray[np.float64]:
-    """Value of the objective for each candidate, in the shape of the grid; needs a true frame."""
-    if objective == "frame_f1":
-        return counts.frame_f1
-    if objective == "bout_f1@0.5":
-        return counts.bout_f1
-    return (counts.frame_f1 + counts.bout_f1) / 2
+class _Scores:
+    """Scores of each candidate of a grid, in its shape: means over the counts, each of which needs a true frame."""
 
+    def __init__(self, counts: Sequence[CandidateCounts], grid: Grid, objective: Objective) -> None:
+        self._grid = grid
+        self.frame_f1 = np.mean([own.frame_f1 for own in counts], axis=0)
+        self.bout_f1 = np.mean([own.bout_f1 for own in counts], axis=0)
+        values = {"frame_f1": self.frame_f1, "bout_f1@0.5": self.bout_f1, "mean": (self.frame_f1 + self.bout_f1) / 2}
+        self.value = values[objective]
 
-def _single_candidate(
-    recordings: Sequence[BehaviorTimeline], settings: PostprocessConfig, objective: Objective
-) -> Candidate:
-    grid = Grid((settings.smooth_s,), (settings.threshold,), (settings.max_gap_s,), (settings.min_bout_s,))
-    counts = count_candidates(recordings, grid)
-    if not counts.n_true_frames:
-        return Candidate(settings)
-    return _candidate(counts, grid, objective, (0, 0, 0, 0))
+    def candidate(self, place: tuple[int, ...]) -> Candidate:
+        """One of them."""
+        grid, (i, j, k, m) = self._grid, place
+        return Candidate(
+            config=PostprocessConfig(
+                smooth_s=grid.smooth_s[i],
+                threshold=grid.thresholds[j],
+                max_gap_s=grid.max_gap_s[k],
+                min_bout_s=grid.min_bout_s[m],
+            ),
+            value=float(self.value[place]),
+            frame_f1=float(self.frame_f1[place]),
+            bout_f1=float(self.bout_f1[place]),
+        )
 
+    def least_processing_of_the_best(self) -> Candidate:
+        """Of candidates that are equally good, the one that does least."""
+        grid = self._grid
+        tied = [tuple(place) for place in np.argwhere(self.value >= self.value.max() - _TIE).tolist()]
 
-def _candidate(counts: CandidateCounts, grid: Grid, objective: Objective, place: tuple[int, ...]) -> Candidate:
-    i, j, k, m = place
-    return Candidate(
-        config=PostprocessConfig(
-            smooth_s=grid.smooth_s[i],
-            threshold=grid.thresholds[j],
-            max_gap_s=grid.max_gap_s[k],
-            min_bout_s=grid.min_bout_s[m],
-        ),
-        value=float(objective_values(counts, objective)[place]),
-        frame_f1=float(counts.frame_f1[place]),
-        bout_f1=float(counts.bout_f1[place]),
-    )
+        def amount(place: tuple[int, ...]) -> tuple[float, ...]:
+            i, j, k, m = place
+            # Rounded, because .45 and .55 are equally far from .5 only on paper.
+            away = round(abs(grid.thresholds[j] - 0.5), 9)
+            return grid.smooth_s[i], grid.max_gap_s[k], grid.min_bout_s[m], away, grid.thresholds[j]
 
-
-def _least_processing_of_the_best(counts: CandidateCounts, grid: Grid, objective: Objective) -> Candidate:
-    values = objective_values(counts, objective)
-    tied = [tuple(place) for place in np.argwhere(values >= values.max() - _TIE).tolist()]
-
-    def amount(place: tuple[int, ...]) -> tuple[float, ...]:
-        i, j, k, m = place
-        # Rounded, because .45 and .55 are equally far from .5 only on paper.
-        away = round(abs(grid.thresholds[j] - 0.5), 9)
-        return grid.smooth_s[i], grid.max_gap_s[k], grid.min_bout_s[m], away, grid.thresholds[j]
-
-    return _candidate(counts, grid, objective, min(tied, key=amount))
+        return self.candidate(min(tied, key=amount))
 
 
 def _holds(grid: Grid, settings: PostprocessConfig) -> bool:

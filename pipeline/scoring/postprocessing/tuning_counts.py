@@ -65,14 +65,14 @@ class CandidateCounts(NamedTuple):
         return 2 * self.bout_tp / (self.bout_called + self.n_true_bouts)
 
 
-class _Runs(NamedTuple):
+class Runs(NamedTuple):
     """Half-open intervals in order of time, shape (n_runs,) each."""
 
     start: Frames
     stop: Frames
 
 
-class _Truth(NamedTuple):
+class Truth(NamedTuple):
     """What a recording's runs are compared with.
 
     `true_before`, `used_before`: number of true / used frames before each frame, shape (n_frames + 1,);
@@ -82,8 +82,8 @@ class _Truth(NamedTuple):
 
     true_before: Frames
     used_before: Frames
-    used: _Runs
-    bouts: _Runs
+    used: Runs
+    bouts: Runs
     bout_at: Frames
 
 
@@ -102,7 +102,7 @@ def count_candidates(recordings: Sequence[BehaviorTimeline], grid: Grid) -> Cand
     sums = np.zeros((*grid.shape, 4), dtype=np.int64)
     n_true_frames = n_true_bouts = 0
     for recording in recordings:
-        truth = _truth_of(recording)
+        truth = truth_of(recording)
         n_true_frames += int(truth.true_before[-1])
         n_true_bouts += len(truth.bouts.start)
         min_frames = np.array([min_bout_frames(seconds, recording.fps) for seconds in grid.min_bout_s])
@@ -112,31 +112,32 @@ def count_candidates(recordings: Sequence[BehaviorTimeline], grid: Grid) -> Cand
                 runs, gaps = _runs_and_gaps(values, threshold)
                 for k, max_gap_s in enumerate(grid.max_gap_s):
                     merged = _close(runs, gaps, max_gap_frames(max_gap_s, recording.fps))
-                    sums[i, j, k] += _sums_by_min_bout(merged, truth, min_frames)
+                    sums[i, j, k] += sums_by_min_bout(merged, truth, min_frames)
     frame_tp, frame_called, bout_tp, bout_called = np.moveaxis(sums, -1, 0)
     return CandidateCounts(frame_tp, frame_called, bout_tp, bout_called, n_true_frames, n_true_bouts)
 
 
-def _truth_of(recording: BehaviorTimeline) -> _Truth:
+def truth_of(recording: BehaviorTimeline) -> Truth:
+    """What the runs of one behavior in a recording are compared with."""
     used = recording.used_frames()
     true = recording.true & used
     bouts = _runs_of(true)
     bout_at = np.full(true.shape, -1, dtype=np.int64)
     for number, (start, stop) in enumerate(zip(*bouts, strict=True)):
         bout_at[start:stop] = number
-    return _Truth(_number_before(true), _number_before(used), _runs_of(used), bouts, bout_at)
+    return Truth(_number_before(true), _number_before(used), _runs_of(used), bouts, bout_at)
 
 
-def _runs_of(active: NDArray[np.bool_]) -> _Runs:
+def _runs_of(active: NDArray[np.bool_]) -> Runs:
     edges = np.array(runs_of_true(active), dtype=np.int64).reshape(-1, 2)
-    return _Runs(edges[:, 0], edges[:, 1])
+    return Runs(edges[:, 0], edges[:, 1])
 
 
 def _number_before(frames: NDArray[np.bool_]) -> Frames:
     return np.concatenate(([0], np.cumsum(frames, dtype=np.int64)))
 
 
-def _runs_and_gaps(values: NDArray[np.float64], threshold: float) -> tuple[_Runs, Frames]:
+def _runs_and_gaps(values: NDArray[np.float64], threshold: float) -> tuple[Runs, Frames]:
     """Runs of active frames, and how many frames lie between neighbours, shape (n_runs - 1,).
 
     A gap in which a frame was not predicted is longer than any other: nothing is filled across it.
@@ -148,14 +149,14 @@ def _runs_and_gaps(values: NDArray[np.float64], threshold: float) -> tuple[_Runs
     return runs, np.where(is_parted, np.iinfo(np.int64).max, gaps)
 
 
-def _close(runs: _Runs, gaps: Frames, max_gap: int) -> _Runs:
+def _close(runs: Runs, gaps: Frames, max_gap: int) -> Runs:
     if not len(runs.start):
         return runs
     stays = gaps > max_gap
-    return _Runs(runs.start[np.append(True, stays)], runs.stop[np.append(stays, True)])
+    return Runs(runs.start[np.append(True, stays)], runs.stop[np.append(stays, True)])
 
 
-def _sums_by_min_bout(runs: _Runs, truth: _Truth, min_frames: Frames) -> Frames:
+def sums_by_min_bout(runs: Runs, truth: Truth, min_frames: Frames) -> Frames:
     """Sum the counts of the runs that each minimum bout keeps, shape (n_min_bouts, 4)."""
     piece_of, pieces = _cut_to_used(runs, truth.used)
     n_runs = len(runs.start)
@@ -172,7 +173,7 @@ def _sums_by_min_bout(runs: _Runs, truth: _Truth, min_frames: Frames) -> Frames:
     return kept.T.astype(np.int64)
 
 
-def _cut_to_used(runs: _Runs, used: _Runs) -> tuple[Frames, _Runs]:
+def _cut_to_used(runs: Runs, used: Runs) -> tuple[Frames, Runs]:
     """Pieces of the runs that lie in frames that count, and the run that each one is a piece of."""
     first = np.searchsorted(used.stop, runs.start, side="right")
     last = np.searchsorted(used.start, runs.stop, side="left")
@@ -181,10 +182,10 @@ def _cut_to_used(runs: _Runs, used: _Runs) -> tuple[Frames, _Runs]:
     rank = np.arange(len(piece_of)) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
     stretch = first[piece_of] + rank
     start = np.maximum(runs.start[piece_of], used.start[stretch])
-    return piece_of, _Runs(start, np.minimum(runs.stop[piece_of], used.stop[stretch]))
+    return piece_of, Runs(start, np.minimum(runs.stop[piece_of], used.stop[stretch]))
 
 
-def _is_found(pieces: _Runs, truth: _Truth) -> NDArray[np.bool_]:
+def _is_found(pieces: Runs, truth: Truth) -> NDArray[np.bool_]:
     """Whether each predicted bout meets a true one at IoU .5, shape (n_pieces,)."""
     if not len(truth.bouts.start):
         return np.zeros(len(pieces.start), dtype=bool)
