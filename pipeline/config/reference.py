@@ -54,6 +54,7 @@ def reference() -> str:
     for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo", "execution"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
     parts += [_table(f"`task` with `name: {name}`", model, "task.") for name, model in TASKS.items()]
+    parts.append(_table("`task.loss`", _keys_below(TASKS["binary"].model_fields["loss"]), "task.loss."))
     parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]
     parts += [
         _table(f"A source of `features` with `source: {name}`", source.config_class, "features.")

@@ -13,7 +13,7 @@ from models.tasks import TASKS
 from models.windows import FeatureSequence
 
 N_FEATURES = 5
-BINARY = TASKS["binary"]
+BINARY = TASKS["binary"]()
 
 MakeRecording = Callable[..., FeatureSequence]
 

@@ -1,6 +1,5 @@
 """What a task is asked, with answers known beforehand; and that the trunk asks nothing else."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ from common.errors import InputError
 from models.bundle import load_bundle, save_bundle
 from models.network import weighted_mean
 from models.settings import TrainingConfig
-from models.tasks import TASKS
-from models.tasks.base import Measured, Task
+from models.tasks import Binary, Exclusive
 from models.training import train_head
 from models.windows import FeatureSequence
 from tests.models.conftest import BINARY, SMALL_HEADS
@@ -33,7 +31,7 @@ def test_unscored_frames_are_not_counted() -> None:
     active = np.array([True, False, False, False, True, False])
     scored = np.array([True, True, True, True, False, False])
     assert BINARY.class_weights(active, scored).tolist() == pytest.approx([4 / 6, 4 / 2])
-    assert BINARY.n_examples(active, scored) == 1
+    assert BINARY.n_examples(active, scored).tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +55,7 @@ def test_one_sided_recordings_are_refused(active: list[bool], scored: list[bool]
 
 def loss(y: list[float], logit: list[float], weight: list[float]) -> float:
     target, logits, weights = (np.array([values], np.float32) for values in (y, logit, weight))
-    return float(weighted_mean(BINARY.loss(target, logits), weights))
+    return float(weighted_mean(BINARY.frame_losses(target, logits), weights))
 
 
 def test_the_loss_has_known_answers() -> None:
@@ -84,38 +82,45 @@ def test_probabilities_give_the_same_loss_as_their_logits() -> None:
     assert validation_loss([True], [0.0], [1.0]) == pytest.approx(-np.log(1e-7)), "much, but not infinitely"
 
 
-class ThreeClasses(Task):
-    """One of three classes per frame, as one file would add it."""
+CLASSES = Exclusive()
 
-    name = "three_classes"
-    activation = "softmax"
 
-    def heads(self, behaviors: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        return {self.name: tuple(behaviors)}
+@pytest.mark.parametrize("task", [CLASSES, Exclusive(other=None)])
+def test_a_frame_is_of_one_class_or_of_the_background(task: Exclusive) -> None:
+    labels = np.array([[True, False], [False, True], [False, False]])
+    target = task.target(labels)
+    assert task.kinds(["a", "b"]) == (("a", "b", "other") if task.other else ("a", "b"))
+    assert target.tolist() == (np.eye(3, dtype=bool).tolist() if task.other else labels.tolist())
+    scored = np.array([True, True, bool(task.other)])
+    assert task.n_examples(target, scored).tolist() == [1] * target.shape[1]
+    assert task.lacking(target, scored) == ""
+    assert task.lacking(target[:1], scored[:1]) == "one class only"
+    prediction = np.array([[0.2, 0.3, 0.5]], np.float32)[:, : target.shape[1]]
+    assert task.by_output(prediction).tolist() == prediction[:, :2].tolist()
 
-    def target(self, labels: np.ndarray) -> np.ndarray:
-        return labels.astype(np.float32)
 
-    def by_output(self, prediction: np.ndarray) -> np.ndarray:
-        return prediction
+def test_classes_that_are_not_shown_weigh_nothing_and_count_for_nothing() -> None:
+    target = np.eye(4, dtype=bool)[[0, 0, 0, 1, 2, 2]]
+    weights = CLASSES.class_weights(target, np.ones(6, bool))
+    assert weights.tolist() == pytest.approx([6 / (3 * 3), 6 / (3 * 1), 6 / (3 * 2), 0])
+    prediction = np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 2, 3]]
+    measured = Exclusive(monitor="macro_f1").measure(target, prediction, np.ones(6))
+    assert measured.value == pytest.approx(np.mean([4 / 5, 2 / 3, 2 / 3]))
+    alone = CLASSES.measure(target[:3], prediction[:3], np.ones(3))
+    assert alone.monitor == "loss" and "one class only" in alone.note
 
-    def lacking(self, target: np.ndarray, scored: np.ndarray) -> str:
-        return "" if target[scored].any(axis=0).all() else "a class without frames"
 
-    def n_examples(self, target: np.ndarray, scored: np.ndarray) -> int:
-        return int(target[scored].sum(axis=0).min())
-
-    def classes(self, target: np.ndarray) -> tuple[np.ndarray, int]:
-        return target.argmax(axis=1), target.shape[1]
-
-    def loss(self, target: Any, logit: Any) -> Any:
-        import tensorflow as tf
-
-        return tf.nn.softmax_cross_entropy_with_logits(labels=target, logits=logit)
-
-    def measure(self, target: np.ndarray, prediction: np.ndarray, weight: np.ndarray) -> Measured:
-        accuracy = float(np.average(target.argmax(axis=1) == prediction.argmax(axis=1), weights=weight))
-        return Measured(accuracy, {"validation_accuracy": accuracy}, "accuracy")
+@pytest.mark.parametrize("task", [Binary(loss="focal"), Exclusive(loss={"name": "focal", "gamma": 2.0})])
+def test_the_focal_loss_turns_to_what_is_hard(task: Any) -> None:
+    logits = np.array([[[3.0], [-1.0]]], np.float32)
+    target = np.ones((1, 2, 1), np.float32)
+    if task.name == "exclusive":
+        logits, target = np.concatenate([logits, 0 * logits], axis=2), np.concatenate([target, 0 * target], axis=2)
+    else:
+        logits, target = logits[..., 0], target[..., 0]
+    p = 1 / (1 + np.exp(-np.array([3.0, -1.0])))
+    found = np.array(task.frame_losses(target, logits))[0]
+    np.testing.assert_allclose(found, (1 - p) ** 2 * -np.log(p), rtol=1e-5)
 
 
 def three_class_recording(seed: int) -> FeatureSequence:
@@ -126,22 +131,21 @@ def three_class_recording(seed: int) -> FeatureSequence:
     embeddings[np.arange(90), classes] += 6
     scored = rng.random(90) < 0.9
     classes = np.where(scored, classes, (classes + 1) % 3)
-    return FeatureSequence(f"m{seed}", embeddings, np.eye(3, dtype=np.float32)[classes], scored)
+    return FeatureSequence(f"m{seed}", embeddings, np.eye(3, dtype=bool)[classes], scored)
 
 
 @pytest.mark.parametrize("name", ["logistic", "lstm-bidirectional", "tcn-batch-same"])
-def test_another_task_is_one_member_of_the_table(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(TASKS, "three_classes", ThreeClasses())
+def test_a_head_learns_exclusive_classes_and_is_kept(name: str, tmp_path: Path) -> None:
     train, validation, new = (three_class_recording(seed) for seed in (1, 2, 3))
-    head, history = train_head(TASKS["three_classes"], SMALL_HEADS[name], QUICK, [train], [validation], seed=1)
-    assert history.monitor == "accuracy"
-    accuracies = [row["validation_accuracy"] for row in history.rows]
-    assert max(accuracies) > 0.9 and history.best_epoch == 3 + int(np.argmax(accuracies[2:]))
+    head, history = train_head(CLASSES, SMALL_HEADS[name], QUICK, [train], [validation], seed=1)
+    assert history.monitor == "average_precision"
+    precisions = [row["validation_average_precision"] for row in history.rows]
+    assert max(precisions) > 0.9 and history.best_epoch == 3 + int(np.argmax(precisions[2:]))
     prediction = head.predict(new.embeddings)
     assert prediction.shape == (90, 3) and prediction.dtype == np.float32
     np.testing.assert_allclose(prediction.sum(axis=1), 1, atol=1e-5)
     right = prediction.argmax(axis=1) == new.target.argmax(axis=1)
     assert right[new.scored].mean() > 0.9
     loaded, _ = load_bundle(save_bundle(tmp_path / "bundle", head, {}))
-    assert loaded.task is TASKS["three_classes"]
+    assert loaded.task == CLASSES
     assert np.array_equal(loaded.predict(new.embeddings), prediction)

@@ -140,9 +140,9 @@ def choose_candidate(
     config: TuningConfig, grid: Grid, counted: Callable[[Grid], list[CandidateCounts]], closing: PostprocessConfig
 ) -> TuningResult:
     """The best candidate of a grid by the mean score over all that is counted, beside none and the reference."""
-    tried = _Scores(counted(grid), grid, config.objective)
+    tried = CandidateScores(counted(grid), grid, config.objective)
     none, closed = (
-        _Scores(counted(single), single, config.objective).candidate((0, 0, 0, 0))
+        CandidateScores(counted(single), single, config.objective).candidate((0, 0, 0, 0))
         for settings in (NONE, closing)
         for single in [Grid((settings.smooth_s,), (settings.threshold,), (settings.max_gap_s,), (settings.min_bout_s,))]
     )
@@ -163,7 +163,7 @@ def grid_of(config: TuningConfig) -> Grid:
     return Grid(*(tuple(sorted(set(values))) for values in lists))
 
 
-class _Scores:
+class CandidateScores:
     """Scores of each candidate of a grid, in its shape: means over the counts, each of which needs a true frame."""
 
     def __init__(self, counts: Sequence[CandidateCounts], grid: Grid, objective: Objective) -> None:

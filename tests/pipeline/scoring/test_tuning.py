@@ -13,9 +13,9 @@ from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, postp
 from pipeline.scoring.postprocessing.tuning import (
     NONE,
     NOTHING_TO_TUNE_ON,
+    CandidateScores,
     TuningConfig,
     grid_of,
-    objective_values,
     tune_postprocess,
 )
 from pipeline.scoring.postprocessing.tuning_counts import Grid, count_candidates
@@ -100,7 +100,7 @@ def test_every_candidate_scores_what_postprocessing_and_counting_give(seed):
     for objective in OBJECTIVES:
         assert len({values[objective] for values in slow.values()}) > 10
         expected = np.array([values[objective] for values in slow.values()]).reshape(grid.shape)
-        np.testing.assert_array_equal(objective_values(counts, objective), expected)
+        np.testing.assert_array_equal(CandidateScores([counts], grid, objective).value, expected)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

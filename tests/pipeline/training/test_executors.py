@@ -12,6 +12,7 @@ from common.errors import InputError
 from features.cache.store import fingerprint, write_cache
 from models.heads.lstm import LstmConfig
 from models.settings import TrainingConfig
+from models.tasks import Binary
 from pipeline import experiment
 from pipeline.command_line import main
 from pipeline.training.executors import EXECUTORS, base
@@ -45,7 +46,7 @@ def make_job(folder: Path, sources: dict[str, tuple[EmbeddingSource, np.ndarray]
     }
     training = TrainingConfig(window_frames=30, batch_windows=3, epochs=2, min_steps_per_epoch=2)
     fit = Fit(
-        name="g", task="binary", outputs=("g",), kind="head", fold="c", key="g.head.fold01", train=("a", "b"),
+        name="g", task=Binary(), outputs=("g",), kind="head", fold="c", key="g.head.fold01", train=("a", "b"),
         validation=("final",), predict=("c",), head=LstmConfig(layers=1, units=3), training=training, seed=1,
         refit=True,
     )  # fmt: skip

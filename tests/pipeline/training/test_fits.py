@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from models.heads.logistic import LogisticConfig
 from models.settings import TrainingConfig
+from models.tasks import Binary
 from pipeline.training.cross_validation import short_training_notes
 from pipeline.training.fits import (
     CacheFile,
@@ -86,7 +87,7 @@ def labels_of(active: list[bool], trainable: list[bool]) -> FrameLabels:
 
 def make_fit(**changes) -> tuple[Fit, dict[str, EmbeddingSource], dict[str, FrameLabels]]:
     settings_ = {
-        "name": "g", "task": "binary", "outputs": ("g",), "kind": "head", "fold": "c", "key": "k", "train": ("a",),
+        "name": "g", "task": Binary(), "outputs": ("g",), "kind": "head", "fold": "c", "key": "k", "train": ("a",),
         "validation": ("b",), "predict": ("c",), "head": LogisticConfig(), "training": TrainingConfig(), "seed": 1,
     }  # fmt: skip
     sources = {r: EmbeddingSource(r, (CacheFile(Path(r), f"print-{r}", 3),)) for r in "abc"}
