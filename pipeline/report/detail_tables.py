@@ -10,7 +10,8 @@ from pipeline.run_folder.evidence import pooled_agreement
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.agreement import HUMAN_HUMAN, MODEL_HUMAN
-from pipeline.scoring.postprocessing.postprocess import describe_postprocess
+from pipeline.scoring.classes import ALL
+from pipeline.scoring.postprocessing.decisions import DESCRIPTIONS
 from pipeline.scoring.score_tables import AS_USED, BEFORE_CALIBRATION
 from pipeline.scoring.scores import FULL, POOLED
 from pipeline.scoring.statistics.ethology_tables import HUMAN, PREDICTED
@@ -31,14 +32,16 @@ def choice_lines(run: Run) -> list[Row]:
     Recordings that were read with the final settings are not repeated.
     """
     lines = []
-    for behavior in run.behaviors:
+    # Exclusive classes are decided on together.
+    for behavior in run.behaviors[:1] if run.is_exclusive else run.behaviors:
         rows = [row for row in run.tables.choices if (row.behavior, row.variant) == (behavior, FULL)]
         final = next((row for row in rows if row.recording == FINAL), None)
         if final is not None:
             shared = (final.settings, final.chosen_on)
-            line: Row = {"behavior": behavior, "final": final, "tuned": bool(final.objective)}
+            name = ALL if run.is_exclusive else behavior
+            line: Row = {"behavior": name, "final": final, "tuned": bool(final.objective)}
             line["by_recording"] = [row for row in rows if (row.settings, row.chosen_on) != shared]
-            lines.append(line | {"sentence": describe_postprocess(final.settings)})
+            lines.append(line | {"sentence": DESCRIPTIONS[run.task](final.settings)})
     return lines
 
 

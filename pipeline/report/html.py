@@ -6,6 +6,13 @@ from typing import Any
 
 from common.colors import behavior_colors
 from common.files import write_text
+from pipeline.report.class_tables import (
+    CLASS_SCORE_WORDS,
+    EACH_CLASS_WORDS,
+    class_lines,
+    each_class_lines,
+    recording_class_lines,
+)
 from pipeline.report.detail_tables import (
     STATISTIC_WORDS,
     agreement_tables,
@@ -40,6 +47,7 @@ _MAX_OPEN = 8
 _SECTIONS = {
     "found": "What was found",
     "result": "Result",
+    "classes": "Classes",
     "audit": "Data",
     "scores": "Frame scores",
     "bouts": "Bouts",
@@ -112,6 +120,11 @@ def _context(run: Run) -> dict[str, Any]:
         "balance": balance_lines(run),
         "pooled": pooled,
         "recording_lines": {name: score_lines(run, name, pooled=False) for name in run.behaviors},
+        "class_lines": class_lines(run),
+        "each_class_lines": list(each_class_lines(run)),
+        "recording_class_lines": recording_class_lines(run),
+        "class_score_words": CLASS_SCORE_WORDS,
+        "each_class_words": EACH_CLASS_WORDS,
         "harm": harm_done(run),
         "figures": figures,
         "rasters": rasters,
@@ -162,11 +175,12 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
     needs: dict[str, object] = {
         "found": context["found"],
         "result": not context["found"] or run.subsets,
+        "classes": tables.class_scores,
         "scores": run.subsets,
         "bouts": tables.bout_scores,
         "postprocessing": context["choices"] or "variants" in figures,
         "curves": "precision_recall" in figures,
-        "confusion": "confusion" in figures,
+        "confusion": "confusion" in figures and not tables.confusion,
         "calibration": context["calibration"],
         "agreement": context["agreement"],
         "rasters": context["rasters"],

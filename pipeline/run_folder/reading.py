@@ -72,9 +72,14 @@ class Run:
     accepted: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def task(self) -> str:
+        """Name of the task."""
+        return _task(self.config)[0]
+
+    @property
     def is_exclusive(self) -> bool:
         """Whether its behaviors are classes, of which a frame has one."""
-        return _task(self.config)[0] == EXCLUSIVE
+        return self.task == EXCLUSIVE
 
     @property
     def name(self) -> str:

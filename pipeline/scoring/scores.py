@@ -43,7 +43,7 @@ def score_rows(
             for variant in variants:
                 counts = pooled_counts(member.behavior(column, variant) for member in group)
                 scores = FrameScores(counts, ranked.average_precision, ranked.roc_auc)
-                thresholds = {member.settings[column][variant].threshold for member in group}
+                thresholds = {member.threshold(column, variant) for member in group}
                 key = {"behavior": behavior, "subset": subset, "recording": name, "postprocessed": variant}
                 rows.append(key | score_cells(scores, thresholds.pop() if len(thresholds) == 1 else None))
     return rows

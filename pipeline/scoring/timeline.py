@@ -134,6 +134,10 @@ class Timeline:
         """Whether there is a model's answer at all."""
         return bool(self.predicted)
 
+    def threshold(self, column: int, variant: str) -> float | None:
+        """From which probability a frame is active; None for exclusive classes."""
+        return None if self.is_exclusive else self.settings[column][variant].threshold
+
     def behavior(self, column: int, variant: str = FULL) -> BehaviorTimeline:
         """One behavior, post-processed by one variant; without labels no frame of it is scored."""
         nothing = np.zeros(self.n_frames, dtype=bool)

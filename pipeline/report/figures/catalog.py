@@ -64,8 +64,8 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     "confusion": (
         draw_confusion,
         "Confusion matrices",
-        "Frames after post-processing, pooled. Percentages are shares of a row: of the frames in which a human saw "
-        "(or did not see) the behavior, how many the model called so.",
+        "Frames after post-processing, pooled. Percentages are shares of a row: of the frames that a human called so, "
+        "how many the model called so.",
     ),
     "calibration": (
         draw_calibration,

@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from common.colors import BASELINE, GRID, INK, MUTED, behavior_colors
 from common.tables import Row, number
+from pipeline.report.figures.classes import draw_class_confusion
 from pipeline.report.figures.style import SUBSET_LINES, SUBSET_MARKERS, Drawing, label_left, line, panels, shorten
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.scoring.metrics import PrecisionRecall, precision_recall_curve
@@ -109,9 +110,11 @@ def thin_curve(curve: PrecisionRecall) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_confusion(run: Run) -> Drawing | None:
-    """Confusion counts after post-processing, per behavior and subset."""
+    """Confusion counts after post-processing, per behavior and subset; of exclusive classes all in one."""
     if not run.subsets:
         return None
+    if run.tables.confusion:
+        return draw_class_confusion(run)
     figure, all_axes = panels(len(run.behaviors), (2.7, 2.5 * len(run.subsets)), [1] * len(run.subsets), 4.0)
     numbers: list[Row] = []
     for panel, (behavior, color) in zip(all_axes, behavior_colors(run.behaviors).items(), strict=True):

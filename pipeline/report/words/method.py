@@ -9,7 +9,7 @@ from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run,
 from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.agreement import RULES
 from pipeline.scoring.bouts.metrics import MATCHED_IOU
-from pipeline.scoring.postprocessing.postprocess import describe_postprocess
+from pipeline.scoring.postprocessing.decisions import DESCRIPTIONS
 from pipeline.scoring.scores import CLOSED
 from pipeline.scoring.statistics.intervals import DEFAULT_RESAMPLES, MIN_CLUSTERS
 
@@ -18,7 +18,7 @@ _OBJECTIVES = {"mean": "the mean of frame F1 and bout F1 at IoU 0.5", "frame_f1"
 
 def method_words(run: Run) -> list[str]:
     """Paragraphs on features, splits, protocol, post-processing, calibration, scores and intervals."""
-    how = [*_features(run), *_splits(run), *_postprocessing(run)]
+    how = [*_features(run), *_task(run), *_splits(run), *_postprocessing(run)]
     if not run.subsets:
         return how
     return [
@@ -60,6 +60,25 @@ def _features(run: Run) -> Iterator[str]:
         if 0 < n_kept < sum(one.get("n_features") or 0 for one in facts):
             said += f" The head sees {n_kept} principal components of them, learned from its training recordings."
         yield said
+
+
+def _task(run: Run) -> Iterator[str]:
+    task = section(run.config, "task")
+    if run.is_exclusive:
+        other = task.get("other")
+        rest = (
+            f"{other}: nothing was annotated, where all was watched)"
+            if other
+            else "frames without any of them are not scored)"
+        )
+        yield (
+            f"Exclusive classes: one head gives every frame a probability for each of {len(run.behaviors)} behaviors "
+            f"({rest}, by a softmax; classes count the same in training, however rare. Scores of all classes are means "
+            "over those that a human saw, from one confusion matrix; the weighted F1 counts each by its frames."
+        )
+    loss = section(task, "loss")
+    if loss.get("name") == "focal":
+        yield f"The loss is focal (Lin et al. 2017), gamma {setting(loss.get('gamma'))}."
 
 
 def _splits(run: Run) -> Iterator[str]:
@@ -115,11 +134,12 @@ def _protocol(run: Run) -> Iterator[str]:
 
 def _postprocessing(run: Run) -> Iterator[str]:
     settings = {b: run.tables.settings(b, FINAL) for b in run.behaviors}
-    described = {name: describe_postprocess(found) for name, found in settings.items() if found is not None}
+    described = {name: DESCRIPTIONS[run.task](found) for name, found in settings.items() if found is not None}
     objective = next((row.objective for row in run.tables.choices if row.objective), "")
     if objective:
         yield (
-            "Post-processing was chosen per behavior from the predictions of recordings that the heads had not seen, "
+            f"Post-processing was chosen {'for all classes' if run.is_exclusive else 'per behavior'} from the "
+            "predictions of recordings that the heads had not seen, "
             f"for {_OBJECTIVES.get(objective, objective.replace('_', ' ').replace('@', ' at IoU '))}; doing nothing "
             "was among the candidates. For a cross-validated recording it was chosen from the other training "
             "recordings, by heads that saw neither those nor the recording itself"
@@ -133,9 +153,10 @@ def _postprocessing(run: Run) -> Iterator[str]:
         same = set(described.values())
         words = same.pop() if len(same) == 1 else " ".join(f"{name}: {text}" for name, text in described.items())
         yield f"Post-processing (fixed): {words}"
+    first = "most probable class" if run.is_exclusive else "threshold"
     if described:
         yield (
-            "“Raw” is the threshold alone, “closed only” the threshold and gaps filled"
+            f"“Raw” is the {first} alone, “closed only” the {first} and gaps filled"
             f"{_bare_settings(run) if objective else ''}, “all steps” the full chain."
         )
     calibration, without = run.config.get("calibration"), section(run.provenance, "uncalibrated")
@@ -153,7 +174,8 @@ def _bare_settings(run: Run) -> str:
     for behavior in run.behaviors:
         closed = run.tables.settings(behavior, FINAL, CLOSED)
         if closed is not None:
-            return f" (threshold {closed.threshold:g}, gaps of up to {closed.max_gap_s:g} s)"
+            threshold = "" if run.is_exclusive else f"threshold {closed.threshold:g}, "
+            return f" ({threshold}gaps of up to {closed.max_gap_s:g} s)"
     return ""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.scoring.postprocessing.classes import postprocess_classes
-from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, postprocess
+from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, describe_postprocess, postprocess
 
 Decide = Callable[[NDArray[np.floating], Sequence[PostprocessConfig], float], NDArray[np.bool_]]
 
@@ -29,3 +29,22 @@ def decide_class(
 BINARY = "binary"
 EXCLUSIVE = "exclusive"
 DECISIONS: dict[str, Decide] = {BINARY: decide_each, EXCLUSIVE: decide_class}
+
+
+def describe_class_decision(config: PostprocessConfig) -> str:
+    """Say in one plain sentence how exclusive classes are decided on; steps that are off are not mentioned."""
+    words = ["each frame gets its most probable class"]
+    if config.smooth_s > 0:
+        words.append(f"then the most frequent one of the {config.smooth_s:g} s around it")
+    if config.max_gap_s > 0:
+        words.append(f"gaps of up to {config.max_gap_s:g} s in a behavior are filled")
+    if config.min_bout_s > 0:
+        words.append(f"bouts shorter than {config.min_bout_s:g} s are given to their stronger neighbor")
+    sentence = "; ".join(words) if len(words) > 1 else f"{words[0]}; nothing else is done"
+    return sentence[0].upper() + sentence[1:] + "."
+
+
+DESCRIPTIONS: dict[str, Callable[[PostprocessConfig], str]] = {
+    BINARY: describe_postprocess,
+    EXCLUSIVE: describe_class_decision,
+}

@@ -110,9 +110,8 @@ def random_timelines(seed: int, n: int = 5, background: str = "rest") -> list[Ti
         mixed = np.where(rng.random((n_frames, 1)) < 0.6, true + 0.0, 0)
         probability = np.clip((probability + mixed) / (1 + mixed.sum(axis=1, keepdims=True)), 0, 1)
         predicted = {v: postprocess_classes(probability, PostprocessConfig(), FPS) for v in (RAW, FULL)}
-        scored = np.repeat(
-            (rng.random((n_frames, 1)) < 0.9) & (true.any(axis=1, keepdims=True) | bool(background)), 3, 1
-        )
+        is_known = (rng.random(n_frames) < 0.9) & (true.any(axis=1) | bool(background))
+        scored = np.repeat(is_known[:, None], 3, axis=1)
         made.append(
             Timeline(
                 f"r{i}", FPS, ("a", "b", "c"), probability, predicted, true, scored, (), "test", f"m{i}", "exclusive",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.heads.logistic import LogisticConfig
 from models.settings import TrainingConfig
-from models.tasks import Binary
+from models.tasks import Binary, Exclusive
 from pipeline.training.cross_validation import short_training_notes
 from pipeline.training.fits import (
     CacheFile,
@@ -104,7 +104,8 @@ def test_everything_that_changes_a_fit_changes_its_fingerprint():
         {"n_epochs": 3},
         {"training": TrainingConfig(epochs=3)},
         {"training": TrainingConfig(reduce_features=2)},
-        {"task": "exclusive"},
+        {"task": Exclusive()},
+        {"task": Binary(loss="focal")},
         {"outputs": ("g", "w")},
     ):
         prints.append(fit_fingerprint(*make_fit(**change)))

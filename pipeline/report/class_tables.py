@@ -1,0 +1,71 @@
+"""Rows of the report's tables of exclusive classes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from common.tables import Row
+from pipeline.report.figures.scores import VARIANT_WORDS
+from pipeline.run_folder.reading import SUBSET_WORDS, Run
+from pipeline.scoring.classes import ALL
+from pipeline.scoring.scores import FULL, POOLED, RAW, VARIANTS
+
+CLASS_SCORE_WORDS = {
+    "macro_f1": "Macro F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "weighted_f1": "Weighted F1",
+    "accuracy": "Accuracy",
+    "cohen_kappa": "Kappa",
+}
+EACH_CLASS_WORDS = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "specificity": "Specificity",
+    "f1": "F1",
+    "average_precision": "AP",
+}
+
+
+def class_lines(run: Run) -> list[dict[str, Any]]:
+    """Scores of all classes together: a line per subset, head and variant of post-processing, pooled."""
+    return [
+        {
+            "subset": SUBSET_WORDS.get(subset, subset),
+            "head": head,
+            "words": VARIANT_WORDS[variant],
+            "is_last": variant == FULL,
+            "cells": cells,
+        }
+        for subset in run.subsets
+        for head in dict.fromkeys(row["head"] for row in run.tables.class_scores)
+        for variant in VARIANTS
+        for cells in [_cells(run, head, subset, POOLED, variant, ALL)]
+        if cells
+    ]
+
+
+def each_class_lines(run: Run) -> Iterator[dict[str, Any]]:
+    """Yield the scores of each class after all steps, pooled; average precision is that of the probabilities."""
+    names = [name for name in dict.fromkeys(row["class"] for row in run.tables.class_scores) if name != ALL]
+    for subset in run.subsets:
+        for name in names:
+            cells = _cells(run, run.head_name, subset, POOLED, FULL, name)
+            ranked = _cells(run, run.head_name, subset, POOLED, RAW, name)
+            cells |= {"average_precision": ranked["average_precision"]} if "average_precision" in ranked else {}
+            if cells:
+                yield {"subset": SUBSET_WORDS.get(subset, subset), "class": name, "cells": cells}
+
+
+def recording_class_lines(run: Run) -> list[dict[str, Any]]:
+    """Scores of all classes in each recording, after all steps."""
+    return [
+        {"recording": row.recording, "subset": SUBSET_WORDS.get(row.subset, row.subset), "cells": cells}
+        for row in run.recordings
+        for cells in [_cells(run, run.head_name, row.subset, row.recording, FULL, ALL)]
+        if cells
+    ]
+
+
+def _cells(run: Run, head: str, subset: str, recording: str, variant: str, of: str) -> dict[str, Row]:
+    wanted = (head, subset, recording, variant, of)
+    keys = ("head", "subset", "recording", "postprocessed", "class")
+    return {row["score"]: row for row in run.tables.class_scores if tuple(row[key] for key in keys) == wanted}
