@@ -19,8 +19,8 @@ class Kind(NamedTuple):
     formula: str
 
 
-LENGTH = "length"
-"""Body lengths; pixels where there is a single keypoint."""
+LENGTH = "body lengths"
+"""Pixels where there is a single keypoint."""
 
 KINDS = (
     Kind("K right", LENGTH, "part of K - center across the axis, positive to the animal's right"),

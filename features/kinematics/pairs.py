@@ -60,10 +60,10 @@ def _sided(one: Animal, other: Animal, apart: Values, spans: Sequence[Span]) -> 
     for i in range(len(names)):
         for j in range(i + 1, len(names)):
             yield _Sided(f"{names[i]} to {names[j]} of the other", apart[i, j], apart[j, i])
-    head = one.layout.head
-    yield _Sided("head to the other", np.fmin.reduce(apart[head], axis=0), np.fmin.reduce(apart[:, head], axis=0))
     way = direction(other.center - one.center)
     if one.axis is not None and other.axis is not None:
+        head = one.layout.head
+        yield _Sided("head to the other", np.fmin.reduce(apart[head], axis=0), np.fmin.reduce(apart[:, head], axis=0))
         yield _Sided("facing", np.abs(angle_between(one.axis, way)), np.abs(angle_between(other.axis, -way)))
     for span in spans:
         towards = (_towards(animal, w, span) for animal, w in ((one, way), (other, -way)))
