@@ -37,14 +37,12 @@ POSES_VERSION = 1
 """Raised when the code makes other features of the same keypoints."""
 OTHER = "other"
 
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
-
 
 class PoseSourceConfig(SourceConfig):
     """Geometry of keypoints: postures, distances, speeds and turning, as docs/pose_features.md lists them."""
 
     source: Literal["poses"] = "poses"
-    keypoints: Names | None = Field(
+    keypoints: tuple[str, ...] | None = Field(
         default=None, description="Keypoints that are used. Empty: all of the pose file, the same in all recordings."
     )
     axis: tuple[str, str] | None = Field(
@@ -62,7 +60,7 @@ class PoseSourceConfig(SourceConfig):
         description="The individual that the recording's own animal (column `animal`, or center.individual) has to do "
         "with; `other`: the other one of two.",
     )
-    spans_s: Annotated[tuple[Annotated[float, Field(gt=0, le=60)], ...], Field(min_length=1)] = Field(
+    spans_s: tuple[Annotated[float, Field(gt=0, le=60)], ...] = Field(
         default=(0.2, 0.6, 2.0), description="Stretches of time, in seconds around a frame, over which motion is told."
     )
     fill_gaps_s: float = Field(
@@ -84,12 +82,22 @@ class PoseSourceConfig(SourceConfig):
 
     _names = field_validator("keypoints", "axis", "pair", "partner", mode="before")(canonical_names)
 
+    @field_validator("axis", "pair", mode="before")
+    @classmethod
+    def _are_two(cls, named: Any) -> Any:
+        if named is not None and (not isinstance(named, list | tuple) or len(named) != 2):
+            raise ValueError("should be a list of two names")
+        return named
+
+    @field_validator("keypoints", "axis", "pair", "spans_s")
+    @classmethod
+    def _named_once(cls, named: Any) -> Any:
+        if named is not None and (not named or len(set(named)) != len(named)):
+            raise ValueError("should name at least one, and none twice")
+        return named
+
     @model_validator(mode="after")
-    def _fits(self) -> Self:
-        for key in ("keypoints", "axis", "pair", "spans_s"):
-            named = getattr(self, key) or ()
-            if len(set(named)) != len(named):
-                raise ValueError(f"names one of {key} twice; each must be another")
+    def _has_one_company(self) -> Self:
         if self.pair and self.partner:
             raise ValueError("has both pair and partner; labels belong to a pair as a whole, or to one with a partner")
         return self
@@ -124,26 +132,38 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
     def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
         """A pair, or the recording's own animal first."""
         pair, partner = self.config.pair, self.config.partner
-        for key, name in (*(("pair", name) for name in pair or ()), ("partner", partner)):
-            if name not in (*present, None, OTHER if key == "partner" else None):
+        named = [partner] if partner not in (None, OTHER) else pair or ()
+        for name in named:
+            if name not in present:
                 held = f"holds {listing(present)}" if any(present) else "names no individuals"
                 raise InputError(
-                    f"The source `poses` asks for the individual {name!r} ({key}), but {where} {held}."
-                    f"{did_you_mean(str(name), present)}"
+                    f"The source `poses` asks for the individual {name!r} ({'pair' if pair else 'partner'}), but "
+                    f"{where} {held}.{did_you_mean(str(name), present)}"
                 )
         if pair is not None:
             return pair
         if partner is not None:
             return own, self._partner_of(own, present, where)
+        if not own and len(present) > 2:
+            raise InputError(
+                f"{where} holds several individuals ({listing(present)}), and none was chosen. Name one for each "
+                "recording in the column `animal` of the recordings table, or the two that labels belong to: "
+                f"features: {{source: poses, pair: [{present[0]}, {present[1]}]}}."
+            )
         return tuple(present) if not own and len(present) == 2 else (own,)
 
     def _partner_of(self, own: str, present: Sequence[str], where: str) -> str:
         partner = self.config.partner
+        if not any(present):
+            raise InputError(
+                f"The source `poses` has a partner ({partner}), but {where} holds a single animal without a name. "
+                "Leave `partner` out."
+            )
         if not own:
             raise InputError(
                 f"The source `poses` has a partner ({partner}), but the recording of {where} names no animal of its "
                 "own. Name it in the column `animal` of the recordings table or in center.individual; write "
-                f"`pair: [{', '.join(present)}]` where labels belong to both."
+                f"`pair: [{', '.join(present[:2])}]` where labels belong to both."
             )
         others = [name for name in present if name != own] if partner == OTHER else [str(partner)]
         if len(others) != 1 or others == [own]:
