@@ -25,3 +25,4 @@ bench:
 
 reference:
 	$(BIN)/python -m pipeline.config.reference
+	$(BIN)/python -m features.kinematics.reference

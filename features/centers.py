@@ -1,6 +1,7 @@
 """From keypoints to the one point that crops are cut around."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,39 @@ def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTra
     points, seen = _named_points(pose, config)
     one = seen.shape[1] == 1
     xy_px = np.where(seen, points[:, 0], np.nan) if one else _mean_of_points(pose, config, points, seen)
-    return _fill_gaps(xy_px, math.floor(config.max_gap_s * fps + 1e-9))
+    return _fill_gaps(xy_px, gap_frames(config.max_gap_s, fps))
+
+
+def track_whole(tracks: Sequence[PoseTrack], min_likelihood: float, max_gap_frames: int) -> CenterTrack:
+    """Find the mean of all keypoints that are seen, of one or several animals, in every frame.
+
+    Where none is seen there is a gap; gaps are treated as in `track_center`.
+
+    Raises
+    ------
+    InputError
+        Nothing is ever seen.
+    """
+    xy_px = np.concatenate([track.xy_px for track in tracks], axis=1)
+    likelihood = np.concatenate([track.likelihood for track in tracks], axis=1)
+    with np.errstate(invalid="ignore"):
+        seen = (likelihood >= min_likelihood) & np.isfinite(xy_px).all(axis=2)
+    if not seen.any():
+        best = f"its highest is {np.nanmax(likelihood):.2f}" if np.isfinite(likelihood).any() else "none is known"
+        raise InputError(
+            f"No keypoint in {tracks[0].source_path.name} is seen in any of its {tracks[0].n_frames} frames: none "
+            f"reaches the likelihood {min_likelihood:g} ({best}), so nothing can be measured. Lower "
+            "center.min_likelihood, track the video again, or leave out this recording."
+        )
+    n_seen = seen.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(seen[..., None], xy_px, 0).sum(axis=1) / n_seen
+    return _fill_gaps(mean, max_gap_frames)
+
+
+def gap_frames(max_gap_s: float, fps: float) -> int:
+    """Frames of the longest gap that is bridged."""
+    return math.floor(max_gap_s * fps + 1e-9)
 
 
 def _named_points(pose: PoseTrack, config: CenterConfig) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

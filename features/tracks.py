@@ -4,7 +4,8 @@ Coordinates are pixels of the full video frame, x to the right and y down, with 
 center of the top-left pixel at (0, 0) as in OpenCV and DeepLabCut.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,28 @@ class PoseTrack:
     def is_blob(self) -> bool:
         """Whether the animal was tracked in the video itself, and not read from a pose file."""
         return self.keypoints == (BLOB,)
+
+
+@dataclass(frozen=True)
+class Animals:
+    """Keypoints of those animals of one recording that features are made of.
+
+    `own`: the one that the recording is of; "" where there is a single one, or where none is named. `present`: all that
+    the pose file holds, `("",)` where it names none. `tracks` are by name and of one length.
+    """
+
+    own: str
+    present: tuple[str, ...]
+    tracks: Mapping[str, PoseTrack]
+
+    @property
+    def main(self) -> PoseTrack:
+        """The track of the recording's own animal; of the first one where none is its own."""
+        return self.tracks[self.own] if self.own in self.tracks else next(iter(self.tracks.values()))
+
+    def each(self, change: Callable[[PoseTrack], PoseTrack]) -> "Animals":
+        """The same animals, each track changed."""
+        return replace(self, tracks={name: change(track) for name, track in self.tracks.items()})
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,7 @@ class Network:
 
         scaled = aligned(x.shape)
         for window, into in zip(x, scaled, strict=True):
-            np.subtract(window, self._scaler.mean, out=into)
-            np.divide(into, self._scaler.std, out=into)
+            self._scaler.scale(window, into)
         # Padding is 0 before and after scaling.
         scaled[~mask] = 0
         return tf.experimental.dlpack.from_dlpack(scaled.__dlpack__())

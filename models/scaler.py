@@ -27,9 +27,15 @@ class Scaler:
 
     @classmethod
     def fit(
-        cls, embeddings: Sequence[Rows], deviation_floor: float = 0.0, widths: Sequence[int] | None = None
+        cls,
+        embeddings: Sequence[Rows],
+        deviation_floor: float = 0.0,
+        widths: Sequence[int] | None = None,
+        one_unit: Sequence[bool] | None = None,
     ) -> "Scaler":
         """Mean and standard deviation over all frames of all given recordings, in float64, a chunk at a time.
+
+        Missing values (NaN) do not count.
 
         Parameters
         ----------
@@ -43,26 +49,39 @@ class Scaler:
             Number of features of each source, where several lie side by side. Each source is scaled by itself, and
             weighs as much as any other in all, so that a wide one doesn't drown a narrow one.
 
+        one_unit : sequence of bool, optional
+            Whether all features of each source are of one unit; all are, unless told. Others have no floor.
+
         Raises
         ------
         ValueError
             When the widths are not those of the embeddings.
         """
-        n = sum(rows.shape[0] for rows in embeddings)
-        mean = np.sum([_sum(rows, lambda chunk: chunk) for rows in embeddings], axis=0) / n
-        variance = np.sum([_sum(rows, lambda chunk: np.square(chunk - mean)) for rows in embeddings], axis=0) / n
+        sums, counts = zip(*(_sum(rows, lambda chunk: chunk) for rows in embeddings), strict=True)
+        n = np.maximum(np.sum(counts, axis=0), 1)
+        mean = np.sum(sums, axis=0) / n
+        squares = [_sum(rows, lambda chunk: np.square(chunk - mean))[0] for rows in embeddings]
+        variance = np.sum(squares, axis=0) / n
         std = np.sqrt(variance)
         widths = [len(std)] if widths is None else list(widths)
         if sum(widths) != len(std):
             raise ValueError(f"sources of {widths} features were named for embeddings of {len(std)}")
         # Below this a feature's spread is rounding noise; dividing by it would blow up any new value.
         std[std < 1e-6 * np.maximum(np.abs(mean), 1.0)] = 1.0
-        for stop, width in zip(np.cumsum(widths), widths, strict=True):
+        floors = [deviation_floor if is_one_unit else 0.0 for is_one_unit in one_unit or [True] * len(widths)]
+        for stop, width, floor in zip(np.cumsum(widths), widths, floors, strict=True):
             if width:
                 own = slice(stop - width, stop)
-                std[own] = np.maximum(std[own], deviation_floor * np.sqrt(np.mean(variance[own])))
+                std[own] = np.maximum(std[own], floor * np.sqrt(np.mean(variance[own])))
                 std[own] *= np.sqrt(width * len(widths) / len(std))
         return cls(mean.astype(np.float32), std.astype(np.float32))
+
+    def scale(self, embeddings: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Scaled features (n_frames, n_features), in `out` if given; what is missing (NaN) becomes 0, the mean."""
+        scaled = np.subtract(embeddings, self.mean, out=out)
+        np.divide(scaled, self.std, out=scaled)
+        np.copyto(scaled, 0, where=np.isnan(scaled))
+        return scaled
 
     @classmethod
     def identity(cls, n_features: int) -> "Scaler":
@@ -103,7 +122,7 @@ class Scaler:
         total, squares = np.zeros(n_features), np.zeros((n_features, n_features))
         for rows in embeddings:
             for chunk in chunks(rows):
-                scaled = (chunk - self.mean.astype(np.float64)) / self.std
+                scaled = np.nan_to_num((chunk - self.mean.astype(np.float64)) / self.std)
                 total += scaled.sum(axis=0)
                 squares += scaled.T @ scaled
         mean = total / n_frames
@@ -137,14 +156,23 @@ class _ReducedRows:
         reduced = np.empty((max(0, stop - start), self.shape[1]), np.float32)
         done = 0
         for chunk in chunks(self.embeddings, start, stop):
-            reduced[done : done + len(chunk)] = (chunk - self.scaler.mean) / self.scaler.std @ self.components
+            reduced[done : done + len(chunk)] = self.scaler.scale(chunk) @ self.components
             done += len(chunk)
         return reduced
 
 
-def _sum(rows: Rows, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Sum over all frames of what `change` makes of them; the same to the last bit whatever the chunks."""
-    total = np.zeros(rows.shape[1])
+def _sum(
+    rows: Rows, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sum over all frames of what `change` makes of them, and how many are known, by feature.
+
+    The same to the last bit whatever the chunks.
+    """
+    total, n_known = np.zeros(rows.shape[1]), np.zeros(rows.shape[1], np.int64)
     for chunk in chunks(rows):
-        total = np.vstack([total, change(chunk.astype(np.float64))]).sum(axis=0)
-    return total
+        changed = change(chunk.astype(np.float64))
+        is_known = ~np.isnan(changed)
+        n_known += np.count_nonzero(is_known, axis=0)
+        changed[~is_known] = 0
+        total = np.vstack([total, changed]).sum(axis=0)
+    return total, n_known

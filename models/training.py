@@ -112,7 +112,12 @@ def train_head(
     return TrainedHead(head, task, training, learned, best, network), history
 
 
-def learn_scaler(embeddings: Sequence[Rows], training: TrainingConfig, widths: Sequence[int] | None = None) -> Scaler:
+def learn_scaler(
+    embeddings: Sequence[Rows],
+    training: TrainingConfig,
+    widths: Sequence[int] | None = None,
+    one_unit: Sequence[bool] | None = None,
+) -> Scaler:
     """What these settings make of features before a network sees them, learned from training recordings.
 
     Parameters
@@ -120,12 +125,12 @@ def learn_scaler(embeddings: Sequence[Rows], training: TrainingConfig, widths: S
     embeddings : sequence of Rows, shape (n_frames, n_features)
         Of the training recordings.
     training : TrainingConfig
-    widths : sequence of int, optional
+    widths, one_unit : sequence of int, of bool, optional
         As `Scaler.fit` takes them.
     """
     scaler = Scaler.identity(embeddings[0].shape[1])
     if training.standardize:
-        scaler = Scaler.fit(embeddings, training.deviation_floor, widths)
+        scaler = Scaler.fit(embeddings, training.deviation_floor, widths, one_unit)
     return scaler.reducing(embeddings, training.reduce_features) if training.reduce_features else scaler
 
 
@@ -255,7 +260,7 @@ def _check_labels(
 
 
 def _check_embeddings(sequences: list[FeatureSequence]) -> None:
-    """Require as many features everywhere, and finite ones throughout."""
+    """Require as many features everywhere, and finite or missing ones (NaN) throughout."""
     n_features = sequences[0].embeddings.shape[1]
     for s in sequences:
         if s.embeddings.shape[1] != n_features:
@@ -266,11 +271,11 @@ def _check_embeddings(sequences: list[FeatureSequence]) -> None:
             )
         first = 0
         for chunk in chunks(s.embeddings):
-            finite = np.isfinite(chunk).all(axis=1)
-            if not finite.all():
+            is_sound = ~np.isinf(chunk).any(axis=1)
+            if not is_sound.all():
                 raise InputError(
-                    f"Embeddings must be finite numbers, but analysed frame {first + int(np.argmin(finite))} of "
-                    f"{s.name} holds NaN or infinity. Extract the recording again, or repair the file given as "
+                    f"Embeddings must be finite numbers, but analysed frame {first + int(np.argmin(is_sound))} of "
+                    f"{s.name} holds infinity. Extract the recording again, or repair the file given as "
                     "precomputed features."
                 )
             first += len(chunk)

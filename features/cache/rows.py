@@ -100,6 +100,12 @@ class _Making:
 
     def add(self, batch: NDArray[np.float32]) -> None:
         """Take the next rows; a full chunk is committed."""
+        if not (self.rows.has_missing or np.isfinite(batch).all()):
+            raise InputError(
+                f"The features of {self.rows.recording} hold NaN or infinity from row {self.n_done} on "
+                f"({self.rows.made_by() or self.rows.recipe['backbone']['name']}). Set precision: float32, or another "
+                "engine; a file of features must hold finite numbers."
+            )
         self._chunk[self._filled : self._filled + len(batch)] = batch
         self._filled += len(batch)
         self.n_done += len(batch)

@@ -7,6 +7,7 @@ from common.delimited import require_file
 from common.errors import InputError
 from common.suggestions import listing
 from features.poses import deeplabcut, deeplabcut_h5, npy_tracks, sleap_csv, sleap_h5, through_movement, xy_csv
+from features.poses.assembly import SeveralIndividualsError
 from features.tracks import PoseTrack
 
 READERS: dict[str, ModuleType] = {
@@ -21,6 +22,20 @@ READERS: dict[str, ModuleType] = {
 """Each has a `DESCRIPTION`, `matches(path)`, which looks at the content and never at the name, and
 `read(path, individual)`, which gives the `PoseTrack` of one. The first that matches reads the file: SLEAP's CSV looks
 like DeepLabCut's with a flat header."""
+
+
+def individuals_in(path: Path) -> tuple[tuple[str, ...], PoseTrack | None]:
+    """Names of the animals in a pose file; of one that holds a single one, `("",)` and its track.
+
+    Raises
+    ------
+    InputError
+        As `read_poses`.
+    """
+    try:
+        return ("",), read_poses(path)
+    except SeveralIndividualsError as error:
+        return error.names, None
 
 
 def read_poses(path: Path, individual: str | None = None) -> PoseTrack:

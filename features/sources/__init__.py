@@ -9,9 +9,14 @@ from features.sources.base import ExtractionSettings, FeatureSource, SourceConfi
 from features.sources.cropping import CropConfig
 from features.sources.frames import FrameSource, FrameSourceConfig
 from features.sources.joined import JoinedSource
+from features.sources.poses import PoseSource
 from features.sources.precomputed import PrecomputedSource
 
-SOURCES: dict[str, type[FeatureSource[Any]]] = {"frames": FrameSource, "precomputed": PrecomputedSource}
+SOURCES: dict[str, type[FeatureSource[Any]]] = {
+    "frames": FrameSource,
+    "poses": PoseSource,
+    "precomputed": PrecomputedSource,
+}
 
 
 def open_sources(

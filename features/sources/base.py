@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from common.errors import InputError
+from features.centers import CenterConfig, track_center
 from features.engines import DEFAULT_ENGINE, Engines
 from features.sources.views import NetworkView
-from features.tracks import CenterTrack
+from features.tracks import Animals, CenterTrack
 from features.video.inspection import VideoInfo
 
 Progress = Callable[[int, int], None]
@@ -56,13 +58,24 @@ class ExtractionSettings:
 class RecordingFiles:
     """A recording's id, what the column `video` of its table names, and that table's folder.
 
-    `fps`: frames per second where the user says so; the video's header is not believed then.
+    `fps`: frames per second where the user says so; the video's header is not believed then. `has_video`: False where
+    that column is empty. `n_pose_frames`: rows of the pose file, where they are known.
     """
 
     id: str
     video_path: Path
     table_folder: Path
     fps: float | None = None
+    has_video: bool = True
+    n_pose_frames: int | None = None
+
+    def require_video(self) -> None:
+        """Raise `InputError` where the table names none."""
+        if not self.has_video:
+            raise InputError(
+                f"Recording {self.id} has no video, but features are made of its pictures. Name it in the column "
+                "`video` of the recordings table, or set `features: poses`, which need none."
+            )
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,7 @@ class Given(NamedTuple):
     n_frames: int
     video: VideoInfo | None
     centers: CenterTrack | None
+    animals: Animals | None = None
 
 
 class FeatureRows(ABC):
@@ -102,6 +116,11 @@ class FeatureRows(ABC):
     """Plain words when something else than what was asked for is used."""
     is_slow: ClassVar[bool] = True
     """False where rows are merely read, so that nobody need be warned before they are made."""
+
+    has_missing: ClassVar[bool] = False
+    """Whether rows may hold NaN where something can't be told; it becomes the mean of training."""
+    is_one_unit: ClassVar[bool] = True
+    """Whether all features are of one unit, so that one that hardly varies tells little."""
 
     def made_by(self) -> str:
         """Libraries and device that make the rows, in words; the same in an extraction that is resumed."""
@@ -133,6 +152,8 @@ class FeatureSource(ABC, Generic[Config]):
     """The keys that an entry may have."""
     needs_poses: ClassVar[bool]
     """Whether features are made around the animal, so that its position must be known."""
+    needs_keypoints: ClassVar[bool] = False
+    """Whether features are made of keypoints themselves, perhaps of several animals."""
     needs_own_files: ClassVar[bool] = False
     """Whether there must be files besides video and poses, which the demo hasn't."""
 
@@ -151,11 +172,32 @@ class FeatureSource(ABC, Generic[Config]):
             Its files can't be read, or nothing tells the frame rate.
         """
 
+    def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
+        """Whose keypoints are needed, of those `present` in a pose file; `own` is "" where the recording names none.
+
+        Raises
+        ------
+        InputError
+            One that is asked for is not there; `where` names the file.
+        """
+        return (own,)
+
+    def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
+        """The one point that stands for the animal, and where it is observed; raises as ``track_center``."""
+        return track_center(animals.main, config, fps)
+
     @abstractmethod
     def rows_of(
-        self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
+        self,
+        files: RecordingFiles,
+        n_frames: int,
+        video: VideoInfo | None,
+        centers: CenterTrack | None,
+        animals: Animals | None = None,
     ) -> FeatureRows:
         """The rows of one recording, not yet made; `video` as ``measure`` found it, centers where poses are needed.
+
+        `animals`: where keypoints themselves are needed; those that ``animals`` names are among them.
 
         Raises
         ------

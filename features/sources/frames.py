@@ -40,7 +40,7 @@ from features.sources.base import (
 )
 from features.sources.cropping import CropConfig, Crops, crop_video
 from features.sources.views import NetworkView
-from features.tracks import CenterTrack
+from features.tracks import Animals, CenterTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 
 log = logging.getLogger(__name__)
@@ -96,12 +96,18 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
 
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once."""
+        files.require_video()
         video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps)
         self.crop.offsets_frames(video.fps, files.id)
         return Measured(video.n_frames, video.fps, (video.sha256,), video)
 
     def rows_of(
-        self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
+        self,
+        files: RecordingFiles,
+        n_frames: int,
+        video: VideoInfo | None,
+        centers: CenterTrack | None,
+        animals: Animals | None = None,
     ) -> "FrameRows":
         """An embedding per analysed frame."""
         assert video is not None and centers is not None

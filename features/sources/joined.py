@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from common.errors import InputError
+from features.centers import CenterConfig
 from features.sources.base import FeatureRows, FeatureSource, Given, Measured, Progress, RecordingFiles
 from features.sources.views import NetworkView
-from features.tracks import CenterTrack
+from features.tracks import Animals, CenterTrack
 from features.video.inspection import VideoInfo
 
 
@@ -19,6 +20,7 @@ class JoinedSource:
     def __init__(self, members: Sequence[FeatureSource[Any]]) -> None:
         self.members = tuple(members)
         self.needs_poses = any(member.needs_poses for member in members)
+        self.needs_keypoints = any(member.needs_keypoints for member in members)
 
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Find out how long a recording is; a video is decoded once.
@@ -41,8 +43,23 @@ class JoinedSource:
         video = next((each.video for each in found if each.video is not None), None)
         return Measured(first.n_frames, first.fps, tuple(hashes), video)
 
+    def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
+        """Whose keypoints are needed by any source; as ``FeatureSource.animals``."""
+        with_poses = [member for member in self.members if member.needs_poses]
+        return tuple(dict.fromkeys(name for member in with_poses for name in member.animals(own, present, where)))
+
+    def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
+        """Where crops are cut, if any are; as ``FeatureSource.center``."""
+        with_poses = [member for member in self.members if member.needs_poses]
+        return min(with_poses, key=lambda member: member.needs_keypoints).center(animals, config, fps)
+
     def rows_of(
-        self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
+        self,
+        files: RecordingFiles,
+        n_frames: int,
+        video: VideoInfo | None,
+        centers: CenterTrack | None,
+        animals: Animals | None = None,
     ) -> list[FeatureRows]:
         """The rows of one recording by source, not yet made; as ``FeatureSource.rows_of``.
 
@@ -51,7 +68,7 @@ class JoinedSource:
         InputError
             When weights can't be had, files don't fit the recording, or rows of two sources are of other frames.
         """
-        rows = [member.rows_of(files, n_frames, video, centers) for member in self.members]
+        rows = [member.rows_of(files, n_frames, video, centers, animals) for member in self.members]
         for other in rows[1:]:
             if not np.array_equal(other.spans, rows[0].spans):
                 raise InputError(

@@ -31,7 +31,7 @@ from features.sources.base import (
     SourceConfig,
     single_frames,
 )
-from features.tracks import CenterTrack
+from features.tracks import Animals, CenterTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from features.video.reading import MAX_FPS, MIN_FPS
 
@@ -87,7 +87,9 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once, or count the rows where no video is named."""
         path = self.config.file_of(files)
-        if self.config.files is not None:
+        if self.config.files is None:
+            files.require_video()
+        elif files.has_video:
             video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps)
             hashes = video.sha256, hash_precomputed(path)
             return Measured(video.n_frames, files.fps or self.config.fps or video.fps, hashes, video)
@@ -101,7 +103,12 @@ class PrecomputedSource(FeatureSource[PrecomputedConfig]):
         return Measured(count_precomputed_frames(path), fps, (hash_precomputed(path),))
 
     def rows_of(
-        self, files: RecordingFiles, n_frames: int, video: VideoInfo | None, centers: CenterTrack | None
+        self,
+        files: RecordingFiles,
+        n_frames: int,
+        video: VideoInfo | None,
+        centers: CenterTrack | None,
+        animals: Animals | None = None,
     ) -> "PrecomputedRows":
         """The rows of the recording's file, read at once."""
         path = self.config.file_of(files)

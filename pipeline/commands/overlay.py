@@ -126,8 +126,8 @@ def _chosen(run: Run, names: Sequence[str], everything: bool) -> list[RecordingR
     filmed = [row for row in run.recordings if row.video]
     if not filmed:
         raise InputError(
-            f"No recording of {run.path} has a video (column `video` of its recordings.csv): the embeddings or "
-            "predictions were computed elsewhere, so there is nothing to draw on."
+            f"No recording of {run.path} has a video (column `video` of its recordings.csv): its features are "
+            "of poses alone, or were computed elsewhere, so there is nothing to draw on."
         )
     if everything:
         return filmed
@@ -138,8 +138,8 @@ def _video_of(row: RecordingRow, run_path: Path, moved: Mapping[str, Sequence[Pa
     """A recording's video, wherever it is now."""
     if not row.video:
         raise InputError(
-            f"The recording {row.recording} of {run_path} has no video: its embeddings or predictions were computed "
-            "elsewhere, so there is nothing to draw on. Choose a recording that has one."
+            f"The recording {row.recording} of {run_path} has no video: its features are of poses alone, or were "
+            "computed elsewhere, so there is nothing to draw on. Choose a recording that has one."
         )
     found = find_original(row.video_path or row.video, row.video_sha256, moved)
     if found is None:

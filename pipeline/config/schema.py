@@ -307,7 +307,8 @@ class ExperimentConfig(BaseModel):
 
     def filled_sources(self) -> list[SourceConfig]:
         """The sources of features, with what they take from the experiment filled in."""
-        common = {"backbone": self.backbone, "crop": self.crop}
+        center = self.center.model_dump(include={"min_likelihood", "max_gap_s"})
+        common = {"backbone": self.backbone, "crop": self.crop, **center}
         return [source.filled(common) for source in self.features]
 
     def feature_source(self) -> JoinedSource:

@@ -20,8 +20,11 @@ def check_frames_agree(
     n_pose_rows: int | None = None,
     label_span: LabelSpan | None = None,
     allowed: FrameAllowance = STRICT,
+    has_video: bool = True,
 ) -> None:
     """Compare the decoded frames (not the header's word) with the pose rows and the labels' span, where there are such.
+
+    Without a video, the poses' rows are its frames.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def check_frames_agree(
     poses_fit = n_pose_rows is None or allowed.length_fits(n_frames_video, n_pose_rows, allowed.shift_poses_frames)
     if poses_fit and (label_span is None or _labels_fit(label_span, n_frames_video, allowed)):
         return
-    found = [f"the video has {n_frames_video} frames (decoded)"]
+    found = [f"the video has {n_frames_video} frames (decoded)"] if has_video else []
     found.append("no pose file is read" if n_pose_rows is None else f"the pose file has {n_pose_rows} rows")
     if label_span is None:
         found.append("no labels are read")
@@ -45,9 +48,10 @@ def check_frames_agree(
         end = label_span.n_frames + allowed.shift_labels_frames
         off.append(abs(end - n_frames_video) if label_span.complete else max(0, end - n_frames_video))
     has = f" (it allows {allowed.tail_frames} now)" if allowed.tail_frames else ""
+    files = f"{'Video, poses' if has_video else 'Poses'} and labels of recording {recording!r}"
     raise FramesDisagreeError(
-        f"Video, poses and labels of recording {recording!r} must be of the same frames, but {', '.join(found)}.",
-        "Check that the three belong together, and that the video was not cut or converted after it was tracked or "
+        f"{files} must be of the same frames, but {', '.join(found)}.",
+        "Check that they belong together, and that the video was not cut or converted after it was tracked or "
         "scored. If you know that only the end differs, "
         f"`frames: {{policy: trim_to_shortest, at_most_frames: {max(off)}}}` in the experiment's YAML{has} leaves out "
         "what one of them lacks; if labels or poses are early or late throughout, "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.names import find_path
 from common.notes import Doubt, ModelLabels
-from features.tracks import CenterTrack
+from features.tracks import Animals, CenterTrack
 from features.video.inspection import VideoInfo
 from models.tasks import Exclusive
 from pipeline.config.frame_policy import require_known_recordings
@@ -42,7 +42,8 @@ PREDICT = "predict"
 class CheckedRecording:
     """One recording with everything that is known of it before stage one.
 
-    `video` is None where there is none, `centers` where features are not made around the animal. `labels` are those
+    `video` is None where there is none, `centers` where features are not made around the animal, `animals` where they
+    are not made of keypoints. `labels` are those
     that heads learn from and are scored against; None where nobody annotated it. `file_hashes`: SHA-256 of each file
     that features are made of. `notes`: what a reader of the report should know of its files. `disagreement`, shape
     (n_frames, n_behaviors): what several annotators scored differently; None without labels. `annotators`: everyone's
@@ -57,6 +58,7 @@ class CheckedRecording:
     file_hashes: tuple[str, ...]
     n_frames: int
     fps: float
+    animals: Animals | None = None
     notes: tuple[str, ...] = ()
     disagreement: NDArray[np.bool_] | None = None
     annotators: dict[str, LabelTrack] = field(default_factory=dict)
@@ -157,7 +159,9 @@ def check_recordings(
         fps = {item.id: item.measured.fps for item in loaded if item.measured is not None}
         files = {str(source): annotation.path.name for source, annotation in annotations.items()}
         chosen = {r: _exclusive(config, config.task, r, found, files, fps[r]) for r, found in by_recording.items()}
-    sha256 = {item.id: item.video.sha256 for item in loaded if item.video is not None}
+    # Where there is no video, it is the pose file that nobody may learn from and be tested on.
+    shown = [(item, item.measured) for item in loaded if item.measured and (item.video or not item.recording.has_video)]
+    sha256 = {item.id: measured.file_hashes[0] for item, measured in shown}
     recordings = [item.recording for item in loaded]
     require_one_side(Path(config.recordings), recordings, sha256)
     groups = split_groups(recordings, sha256)
@@ -168,7 +172,8 @@ def check_recordings(
     for equal in equal_findings((finding for found in told.values() for finding in found), recordings):
         more = f" (Likewise {equal.n_findings - 1} more: {equal.where}.)" if equal.n_findings > 1 else ""
         log.warning("%s%s", equal.first.note, more)
-    return [_checked(item, chosen.get(item.id), groups[item.id], told[item.id]) for item in loaded]
+    needs_keypoints = config.feature_source().needs_keypoints
+    return [_checked(item, chosen.get(item.id), groups[item.id], told[item.id], needs_keypoints) for item in loaded]
 
 
 def _exclusive(
@@ -202,9 +207,14 @@ class _Source(NamedTuple):
 
 
 def _checked(
-    loaded: LoadedRecording, chosen: ChosenLabels | None, split_group: str, told: Sequence[Finding]
+    loaded: LoadedRecording,
+    chosen: ChosenLabels | None,
+    split_group: str,
+    told: Sequence[Finding],
+    needs_keypoints: bool,
 ) -> CheckedRecording:
     assert loaded.measured is not None
+    animals = loaded.fitted if needs_keypoints else None
     return CheckedRecording(
         loaded.recording,
         loaded.video,
@@ -213,6 +223,7 @@ def _checked(
         loaded.measured.file_hashes,
         loaded.measured.n_frames,
         loaded.measured.fps,
+        animals,
         (*(finding.note for finding in told), *_notes_of_readers(loaded)),
         chosen.disagreement if chosen else None,
         chosen.annotators if chosen else {},
@@ -291,6 +302,8 @@ def _input_fingerprint(item: CheckedRecording) -> str:
         digest.update(file_hash.encode("utf-8"))
     if item.centers is not None:
         digest.update(item.centers.xy_px.tobytes() + item.centers.observed.tobytes())
+    for track in item.animals.tracks.values() if item.animals else ():
+        digest.update(repr(track.keypoints).encode("utf-8") + track.xy_px.tobytes() + track.likelihood.tobytes())
     for name, labels in sorted({"": item.labels, **item.annotators}.items()):
         if labels is not None:
             digest.update(repr((name, labels.behaviors)).encode("utf-8"))

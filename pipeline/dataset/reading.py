@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.notes import Doubt
-from features.centers import CenterConfig, track_center
-from features.poses import read_poses
+from features.centers import CenterConfig
+from features.poses import individuals_in, read_poses
 from features.poses.blob_cache import cached_blob_track
 from features.sources import default_source
 from features.sources.base import Measured, RecordingFiles
 from features.sources.joined import JoinedSource
-from features.tracks import CenterTrack, PoseTrack
+from features.tracks import Animals, CenterTrack, PoseTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from features.video.together import inspect_together
 from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
@@ -125,6 +125,29 @@ def read_recording_poses(
         raise InputError(f"{error} The column `animal` of {recording.id} asks for {recording.animal!r}.") from None
 
 
+def read_animals(
+    recording: Recording, settings: ReadingSettings, video: VideoInfo | None, progress: Progress | None = None
+) -> Animals:
+    """Poses of all animals that features are made of; as `read_recording_poses`.
+
+    Raises
+    ------
+    InputError
+        As there; or the source asks for an animal that the file hasn't.
+    """
+    own = recording.animal or settings.center.individual or ""
+    if recording.pose_path is None or not settings.source.needs_keypoints:
+        return Animals(own, (own,), {own: read_recording_poses(recording, settings, video, progress)})
+    present, alone = individuals_in(recording.pose_path)
+    tracks = {}
+    for name in settings.source.animals(own, present, recording.pose_path.name):
+        if name == own:
+            tracks[name] = alone if alone is not None and not own else read_recording_poses(recording, settings, video)
+        else:
+            tracks[name] = read_poses(recording.pose_path, name)
+    return Animals(own, present, tracks)
+
+
 def _other_videos(recording: Recording, settings: ReadingSettings) -> Iterator[VideoInfo]:
     """Yield what is known of the videos that are read too, without those that can't be; a run needs it anyway."""
     for path in settings.videos:
@@ -157,6 +180,15 @@ def read_recording_labels(
     )
 
 
+def files_of(
+    recording: Recording, table_folder: Path, fps: float | None = None, pose: PoseTrack | None = None
+) -> RecordingFiles:
+    """What sources of features are told of a recording; `fps` is that of the experiment, where it says one."""
+    n_pose_frames = None if pose is None else pose.n_frames
+    rate = recording.fps or fps
+    return RecordingFiles(recording.id, recording.video_path, table_folder, rate, recording.has_video, n_pose_frames)
+
+
 @dataclass(frozen=True)
 class FittedLabels:
     """One annotator's labels of one recording, brought to the frames of its video.
@@ -172,15 +204,16 @@ class FittedLabels:
 class LoadedRecording:
     """One recording's files, read once and brought to the frames of its video; None = could not be read.
 
-    `pose` is as in the file; `poses` has one for each frame of the video; `centers` are made of `poses`, or else of
-    `pose`. `labels` are by annotator, without those that can't be read or are of other frames. `findings`: about video
-    and poses, and everything that would end a run.
+    `animals` are as in the file; `poses` has a pose of the main one, and `fitted` of each, for each frame of the video;
+    `centers` are made of those, or else of `animals`. `labels` are by annotator, without those that can't be read or
+    are of other frames. `findings`: about video and poses, and everything that would end a run.
     """
 
     recording: Recording
     measured: Measured | None = None
-    pose: PoseTrack | None = None
+    animals: Animals | None = None
     poses: FittedPoses | None = None
+    fitted: Animals | None = None
     centers: CenterTrack | None = None
     labels: dict[str, FittedLabels] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -191,6 +224,11 @@ class LoadedRecording:
         return self.recording.id
 
     @property
+    def pose(self) -> PoseTrack | None:
+        """Poses of the main animal, as in the file."""
+        return None if self.animals is None else self.animals.main
+
+    @property
     def video(self) -> VideoInfo | None:
         """What is known of the video; None where there is none or it can't be read."""
         return None if self.measured is None else self.measured.video
@@ -199,7 +237,7 @@ class LoadedRecording:
 def inspect_ahead(recordings: Sequence[Recording], settings: ReadingSettings, bar: Bar) -> None:
     """Inspect the videos of recordings beside each other, where features are made of them."""
     if settings.source.needs_poses:
-        videos = [(recording.video_path, recording.fps or settings.fps) for recording in recordings]
+        videos = [(each.video_path, each.fps or settings.fps) for each in recordings if each.has_video]
         decoding = under_title(bar, "Decoding videos")
         inspect_together(videos, settings.cache_dir / VIDEO_INDEX, min(usable_cores(), _MOST_DECODERS), decoding)
 
@@ -219,16 +257,20 @@ def load_recording(
     """
     loaded = LoadedRecording(recording)
     listed = partial(_listed, loaded) if lists_errors else nullcontext
+    if settings.source.needs_keypoints and not recording.has_video:  # their length is the recording's
+        with listed():
+            loaded.animals = read_animals(recording, settings, None)
     with listed():
-        files = RecordingFiles(recording.id, recording.video_path, settings.table_folder, recording.fps or settings.fps)
+        files = files_of(recording, settings.table_folder, settings.fps, loaded.pose)
         decoding = under_title(bar, f"Decoding {loaded.id}")
         loaded.measured = settings.source.measure(files, settings.cache_dir, decoding)
         if loaded.video is not None:
             loaded.findings += video_findings(loaded.id, loaded.video)
-    if settings.source.needs_poses and (loaded.video is not None or not recording.has_blob_poses):
+    is_wanted = settings.source.needs_poses and (recording.has_video or not settings.source.needs_keypoints)
+    if is_wanted and (loaded.video is not None or not recording.has_blob_poses):
         with listed():
             tracking = under_title(bar, f"Tracking the animal in {loaded.id}")
-            loaded.pose = read_recording_poses(recording, settings, loaded.video, tracking)
+            loaded.animals = read_animals(recording, settings, loaded.video, tracking)
     annotations = {}
     if loaded.measured is not None:
         for annotator in recording.annotation_paths:
@@ -270,13 +312,15 @@ def _fit_poses(
         span, notes = (None, ()) if annotation is None else (annotation.span, annotation.notes)
         with listed():
             try:
-                check_frames_agree(loaded.id, n_frames, rows, span, allowed)
+                check_frames_agree(loaded.id, n_frames, rows, span, allowed, loaded.recording.has_video)
             except FramesDisagreeError as error:
                 # That labels are of another video explains the rest.
                 doubts = [note for note in notes if isinstance(note, Doubt)]
                 raise FramesDisagreeError(" ".join([*doubts, error.found]), error.remedy) from None
     if loaded.pose is not None and do_poses_agree:
         loaded.poses = fit_poses(loaded.pose, n_frames, allowed)
+        assert loaded.animals is not None
+        loaded.fitted = loaded.animals.each(lambda track: fit_poses(track, n_frames, allowed).pose)
         loaded.findings += [change_finding(loaded.id, note) for note in loaded.poses.notes]
 
 
@@ -290,11 +334,12 @@ def _agrees(recording: str, n_frames: int, n_rows: int | None, span: LabelSpan |
 
 def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     """Find the animal's center, also where the poses' rows are not those of the video or there is none."""
-    pose = loaded.pose if loaded.poses is None else loaded.poses.pose
-    if pose is None:
+    animals = loaded.fitted or loaded.animals
+    if animals is None:
         return
+    pose = animals.main
     loaded.findings += reading_findings(loaded.id, pose)
-    centers = track_center(pose, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
+    centers = settings.source.center(animals, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
     if loaded.poses is not None:
         centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered & _seen(loaded))
     loaded.centers = centers

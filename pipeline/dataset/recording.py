@@ -11,9 +11,10 @@ class Recording:
     """One animal in one video, with its files.
 
     `id` is unique, safe as a file name on every system. `video_path`: with features computed elsewhere, their file (a
-    part of it after ``#``). `pose_path`: None where the table names none, or where it says `blob` (`has_blob_poses`: a
-    single animal is tracked in the video itself). `annotation_paths` and `annotation_choices` (what the table says of
-    the file beside its path) are by annotator, "" where the table names none; empty for a video to predict only.
+    part of it after ``#``); the pose file where the table names no video (`has_video`). `pose_path`: None where the
+    table names none, or where it says `blob` (`has_blob_poses`: a single animal is tracked in the video itself).
+    `annotation_paths` and `annotation_choices` (what the table says of the file beside its path) are by annotator, ""
+    where the table names none; empty for a video to predict only.
     `individual`: whose video it is; the recording's id where the table doesn't say. `group`: the lab's own grouping
     (genotype, treatment); may be "". `split`: "train", "test" or "" (to predict only). `animal`: which of several
     animals in the video, its name in the pose file and its subject in the annotations; "" = there is one only, or
@@ -32,3 +33,8 @@ class Recording:
     has_blob_poses: bool = False
     animal: str = ""
     fps: float | None = None
+
+    @property
+    def has_video(self) -> bool:
+        """Whether the table names one; without, there are poses alone."""
+        return self.video_path != self.pose_path

@@ -27,7 +27,8 @@ ANIMAL = "animal"
 # Only for videos that don't say their true frame rate.
 FPS = "fps"
 _KNOWN = (*COLUMNS, ANIMAL, FPS)
-_REQUIRED = ("recording", "video")
+# One of each.
+_REQUIRED = (("recording",), ("video", "poses"))
 _SPLITS = ("train", "test", "")
 _POOLED = "pooled"
 # In the column `poses`: no pose file, the animal is tracked in the video itself.
@@ -40,10 +41,10 @@ _PARTS = ("observation", "media", "subject", "scored")
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
     """Read the table of recordings, in its order.
 
-    It is a CSV with the columns in `COLUMNS` (and `animal`, `fps`), in any order; `recording` and `video` are needed,
-    the others may be left out. Paths are relative to the CSV. Rows of several animals may share a video. `on_bad_row`
-    is called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is then left
-    out; without it the first such row is the end.
+    It is a CSV with the columns in `COLUMNS` (and `animal`, `fps`), in any order; `recording` and `video` (or `poses`)
+    are needed, the others may be left out. Paths are relative to the CSV. Rows of several animals may share a video.
+    `on_bad_row` is called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is
+    then left out; without it the first such row is the end.
 
     Raises
     ------
@@ -92,7 +93,7 @@ class _Uses:
         if recording.id.casefold() in self.ids:
             raise fields.error("recording", _already(recording.id, self.ids[recording.id.casefold()]))
         self.ids[recording.id.casefold()] = fields.row
-        self._add_file(fields, recording, "video", recording.video_path)
+        self._add_file(fields, recording, "video" if recording.has_video else "poses", recording.video_path)
         for annotator, path in recording.annotation_paths.items():
             # The thesis' form keeps labels in the pose file: the two columns may name one file. A project, an export
             # of several observations or subjects, or a table of many recordings serves several, each with its part.
@@ -108,7 +109,8 @@ class _Uses:
                     f"{path.name} does not say which animal a behavior is of, but several rows name it, so that all "
                     "would have the same labels. Give each animal's row a file of its own.",
                 )
-        if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
+        is_named = recording.pose_path in (recording.video_path, *recording.annotation_paths.values())
+        if recording.pose_path is not None and not is_named:
             self._add_file(fields, recording, "poses", recording.pose_path)
 
     def _add_file(self, fields: "_Row", recording: Recording, column: str, path: Path, part: str = "") -> bool:
@@ -118,7 +120,7 @@ class _Uses:
             animals = {recording.animal.casefold(), other.animal.casefold()}
             if other.video_path != recording.video_path or "" in animals or len(animals) == 1:
                 raise fields.error(column, _already(path.name, row))
-            if column == "video" and other.fps != recording.fps:
+            if path == recording.video_path and other.fps != recording.fps:
                 raise fields.error(FPS, f"row {row} gives {path.name} another rate. Write one for all rows of a video.")
         uses.append((fields.row, recording))
         return len(uses) > 1
@@ -169,10 +171,10 @@ def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
             )
         if name and names.count(name) > 1:
             raise InputError(f"{csv_path.name}, row {row}: the column {name!r} stands there twice. Keep one.")
-    missing = [name for name in _REQUIRED if name not in names]
+    missing = [either for either in _REQUIRED if not any(name in names for name in either)]
     if missing:
         raise InputError(
-            f"{csv_path.name}, row {row}: the header has no column {missing[0]!r}; found {listing(names)}. "
+            f"{csv_path.name}, row {row}: the header has no column {missing[0][0]!r}; found {listing(names)}. "
             f"The header must be: {','.join(COLUMNS)}."
         )
     return names
@@ -201,8 +203,12 @@ def _recording(fields: _Row) -> Recording:
         raise fields.error(
             "split", f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}"
         )
-    if not fields["video"]:
-        raise fields.error("video", f"recording {name!r} has no video. Write its path, relative to this table.")
+    if not fields["video"] and fields["poses"].casefold() in ("", BLOB):
+        raise fields.error(
+            "video",
+            f"recording {name!r} has no video, nor a pose file of which features could be made alone. Write the path "
+            "of one, relative to this table.",
+        )
     for column in ("individual", "group", ANIMAL):
         if reason := unreadable_name_reason(fields[column]):
             raise fields.error(column, f"{fields[column]!r:.200} can't be used: {reason}. Shorten it.")
@@ -221,10 +227,11 @@ def _recording(fields: _Row) -> Recording:
             f"recording {name!r} is for {split}, so it needs annotations, but none are named. Name the file, "
             "or leave the split empty to have the recording predicted only.",
         )
+    pose_path = _path(fields, "poses", fields["poses"]) if fields["poses"] and not has_blob_poses else None
     return Recording(
         id=name,
-        video_path=_path(fields, "video", fields["video"]),
-        pose_path=_path(fields, "poses", fields["poses"]) if fields["poses"] and not has_blob_poses else None,
+        video_path=_path(fields, "video", fields["video"]) if fields["video"] or pose_path is None else pose_path,
+        pose_path=pose_path,
         annotation_paths=annotation_paths,
         individual=fields["individual"] or name,
         group=fields["group"],

@@ -123,7 +123,7 @@ def make_film_strips(
     without = [item.recording for item in recordings if item.video_path is None]
     if without:
         notes.append(
-            f"No film strips of {', '.join(without)}: the embeddings were computed elsewhere, so there is no video to "
+            f"No film strips of {', '.join(without)}: the features are not made of a video here, so there is none to "
             "cut frames from."
         )
     n_done, n_total = 0, sum(max(frames) + 1 for frames in wanted.values())

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from features.cache.rows import cached_rows, find_rows
-from features.sources.base import FeatureRows, Given, RecordingFiles
+from features.sources.base import FeatureRows, Given
 from features.sources.joined import JoinedSource
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording
+from pipeline.dataset.reading import files_of
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.training.fits import CacheFile, EmbeddingSource
 
@@ -96,8 +97,8 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
 
 
 def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:
-    files = RecordingFiles(item.id, item.recording.video_path, Path(config.recordings).parent)
-    return Given(files, item.n_frames, item.video, item.centers)
+    files = files_of(item.recording, Path(config.recordings).parent, item.fps)
+    return Given(files, item.n_frames, item.video, item.centers, item.animals)
 
 
 class Embedder:
@@ -123,9 +124,12 @@ class Embedder:
         else:
             log.info("%s: embeddings taken from the cache", item.id)
         self.n_frames_computed += computed.n_new
-        files_of = tuple(CacheFile(cached.path, cached.fingerprint, cached.n_features) for cached in caches)
+        cache_files = tuple(
+            CacheFile(cached.path, cached.fingerprint, cached.n_features, each.is_one_unit)
+            for each, cached in zip(rows, caches, strict=True)
+        )
         observed = np.logical_and.reduce([cached.observed for cached in caches])
-        return EmbeddedRecording(item, EmbeddingSource(item.id, files_of), caches[0].frames, observed)
+        return EmbeddedRecording(item, EmbeddingSource(item.id, cache_files), caches[0].frames, observed)
 
     def _require_cached(self, rows: Sequence[FeatureRows]) -> None:
         missing = [one for one in rows if one.is_slow and find_rows(one, self._config.execution.cache_dir) is None]

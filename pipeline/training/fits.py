@@ -43,11 +43,12 @@ OnEpoch = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class CacheFile:
-    """A finished cache, the recipe that it must have been made by, and its number of features."""
+    """A finished cache, the recipe that it must have been made by, its number of features, and whether of one unit."""
 
     path: Path
     fingerprint: str
     n_features: int
+    is_one_unit: bool = True
 
 
 @dataclass(frozen=True)

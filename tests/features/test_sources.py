@@ -66,7 +66,7 @@ class CountSource(FeatureSource[CountConfig]):
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Any = None) -> Measured:
         return Measured(10 * self.config.n_rows, 25.0, ())
 
-    def rows_of(self, files: RecordingFiles, n_frames: int, video: Any, centers: Any) -> CountRows:
+    def rows_of(self, files: RecordingFiles, n_frames: int, *_: Any) -> CountRows:
         return CountRows(files.id, n_frames // 10)
 
     def described(self) -> dict[str, Any]:

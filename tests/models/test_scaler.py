@@ -126,3 +126,26 @@ def test_slices_of_what_was_reduced_are_those_of_the_whole(monkeypatch) -> None:
         monkeypatch.setattr(rows, "CHUNK_BYTES", chunk_bytes)
         for frames in (slice(None), slice(0, 7), slice(20, 85), slice(80, 200), slice(5, 5)):
             np.testing.assert_allclose(scaler.rows(embeddings)[frames], whole[frames], atol=1e-5)
+
+
+def test_missing_values_do_not_count_and_become_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(3, 2, size=(200, 4)).astype(np.float32)
+    embeddings[rng.uniform(size=embeddings.shape) < 0.3] = np.nan
+    embeddings[:, 3] = np.nan
+    scaler = Scaler.fit([embeddings[:77], embeddings[77:]])
+    np.testing.assert_allclose(scaler.mean[:3], np.nanmean(embeddings[:, :3], axis=0), rtol=1e-5)
+    np.testing.assert_allclose(scaler.std[:3], np.nanstd(embeddings[:, :3], axis=0), rtol=1e-5)
+    scaled = scaler.scale(embeddings)
+    assert (scaled[np.isnan(embeddings)] == 0).all() and (scaler.mean[3], scaler.std[3]) == (0, 1)
+    filled = np.where(np.isnan(embeddings), scaler.mean, embeddings)
+    reducing = scaler.reducing([embeddings], 2)
+    np.testing.assert_allclose(reducing.components, scaler.reducing([filled], 2).components, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(reducing.rows(embeddings)[:], reducing.rows(filled)[:], atol=1e-5)
+
+
+def test_a_source_in_mixed_units_has_no_floor() -> None:
+    wave = np.tile([1.0, -1.0], 50)
+    embeddings = np.stack([7 * wave, wave, 70 * wave, 0.1 * wave], 1).astype(np.float32)
+    scaler = Scaler.fit([embeddings], 1.0, widths=[2, 2], one_unit=[True, False])
+    np.testing.assert_allclose(scaler.std, [7, 5, 70, 0.1], rtol=1e-6)

@@ -185,7 +185,7 @@ def test_every_epoch_is_reported_as_it_ends(trio: list[FeatureSequence]) -> None
 
 def spoil(recording: FeatureSequence, frame: int) -> FeatureSequence:
     embeddings = recording.embeddings.copy()
-    embeddings[frame, 2] = np.nan
+    embeddings[frame, 2] = np.inf
     return dataclasses.replace(recording, embeddings=embeddings)
 
 

@@ -37,6 +37,9 @@ def _features(run: Run) -> Iterator[str]:
     sources = []
     for one in facts:
         crop, width = section(one, "crop"), one.get("n_features")
+        if one.get("words"):
+            sources.append(f"{one['words']} ({width} numbers)")
+            continue
         if not crop:
             sources.append(f"numbers that were computed elsewhere ({width} for each frame)")
             continue

@@ -129,4 +129,6 @@ def carry_out(job: Job, on_epoch: OnEpoch | None = None, budget_bytes: int = HEL
 @functools.lru_cache(maxsize=32)
 def _shared_scaler(sources: tuple[EmbeddingSource, ...], training: TrainingConfig) -> Scaler:
     """What is learned from the features of these recordings: once for all heads of a fold, as it sees no labels."""
-    return learn_scaler([source.rows() for source in sources], training, sources[0].widths)
+    return learn_scaler(
+        [source.rows() for source in sources], training, sources[0].widths, [c.is_one_unit for c in sources[0].caches]
+    )

@@ -184,7 +184,7 @@ def test_ids_that_are_file_names(folder, name):
     ("header", "says"),
     [
         ("recording,video,pose", "unknown column 'pose'. Did you mean 'poses'"),
-        ("recording,poses", "no column 'video'"),
+        ("recording,annotations", "no column 'video'"),
         ("recording,video,video", "'video' stands there twice"),
         ("m1,videos/m1.mp4", "unknown column 'm1'"),
     ],

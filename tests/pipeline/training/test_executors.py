@@ -94,7 +94,7 @@ def test_heads_of_a_fold_share_what_features_are_scaled_by(sources, tmp_path: Pa
         result = read_fit(job.path, job.fingerprint)
         assert result is not None
         found.append(result.probabilities["c"].tobytes())
-    assert [len(rows) for rows, _, _ in learned] == [2, 3]
+    assert [len(rows) for rows, *_ in learned] == [2, 3]
     assert found[0] == found[1]
 
 
