@@ -49,6 +49,10 @@ class Binary(Task):
         """Negative and positive."""
         return target.astype(np.int64), 2
 
+    def from_classes(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """That of the positive."""
+        return probability[:, 1]
+
     def loss(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
         """Cross-entropy."""
         import tensorflow as tf

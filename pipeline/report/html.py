@@ -6,6 +6,7 @@ from typing import Any
 
 from common.colors import behavior_colors
 from common.files import write_text
+from pipeline.report.baselines import baseline_lines, baseline_words, leaks
 from pipeline.report.detail_tables import (
     STATISTIC_WORDS,
     agreement_tables,
@@ -42,6 +43,7 @@ _SECTIONS = {
     "result": "Result",
     "audit": "Data",
     "scores": "Frame scores",
+    "baselines": "Baselines",
     "bouts": "Bouts",
     "postprocessing": "Post-processing",
     "curves": "Precision and recall",
@@ -110,6 +112,9 @@ def _context(run: Run) -> dict[str, Any]:
         "audit": _audit(run),
         "notes": run_notes(run),
         "balance": balance_lines(run),
+        "baseline_lines": baseline_lines(run),
+        "baseline_words": baseline_words(run),
+        "leaks": leaks(run),
         "pooled": pooled,
         "recording_lines": {name: score_lines(run, name, pooled=False) for name in run.behaviors},
         "harm": harm_done(run),
@@ -163,6 +168,7 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "found": context["found"],
         "result": not context["found"] or run.subsets,
         "scores": run.subsets,
+        "baselines": len(run.baseline_names) > 1 or context["leaks"] or tables.importance,
         "bouts": tables.bout_scores,
         "postprocessing": context["choices"] or "variants" in figures,
         "curves": "precision_recall" in figures,

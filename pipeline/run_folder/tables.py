@@ -12,8 +12,10 @@ from pipeline.run_folder.contents import (
     CHOICES,
     FAILURES,
     GROUPS,
+    IMPORTANCE,
     INTERVALS,
     PROTOCOL,
+    RANDOM_FRAME_SCORES,
     RECORDING_STATISTICS,
     STATISTICS_AGREEMENT,
     STATISTICS_BINS,
@@ -63,6 +65,8 @@ class Tables:
     groups: tuple[Row, ...] = ()
     agreement: tuple[Row, ...] = ()
     protocol: tuple[Row, ...] = ()
+    random_frame_scores: tuple[Row, ...] = ()
+    importance: tuple[Row, ...] = ()
     summary: tuple[Row, ...] = ()
     failures: tuple[Row, ...] = ()
 
@@ -99,6 +103,8 @@ _TABLES: dict[str, Table] = {
     "groups": GROUPS,
     "agreement": AGREEMENT,
     "protocol": PROTOCOL,
+    "random_frame_scores": RANDOM_FRAME_SCORES,
+    "importance": IMPORTANCE,
     "summary": SUMMARY,
     "failures": FAILURES,
 }
