@@ -31,7 +31,7 @@ class _Boosting(HeadConfig):
     most_frames: int = Field(
         default=100_000, ge=1, description="of more scored frames only every second (third, ...) is learned from"
     )
-    most_features: int = Field(default=256, ge=1, description="of more features only components are seen")
+    most_features: int = Field(default=600, ge=1, description="of more features only components are seen")
     components: int = Field(default=64, ge=1, description="principal components that are seen of too many features")
 
     def reduced_to(self, n_features: int) -> int:
@@ -84,7 +84,8 @@ class BoostingConfig(_Boosting):
             n = all_rows.n_frames
             frames[recording] = np.unique(np.linspace(0, max(0, n - 1), min(n, self.n_shuffled)).astype(np.int64))
             parts.append(all_rows.rows(frames[recording]))
-        x = np.concatenate(parts)
+        # As the trees take it, so that it is not copied for each feature.
+        x = np.concatenate(parts).astype(np.float64)
         order = np.random.default_rng(given.seed).permutation(len(x))
         n_features = x.shape[1] // (1 + len(self.spans_s))
         found = [model.predict_rows(x)]
@@ -198,7 +199,7 @@ class _Trees:
         ]
         return np.concatenate(blocks)
 
-    def predict_rows(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict_rows(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
         """The same for rows of features and means."""
         probability = np.zeros((len(x), self._n_classes), np.float32)
         if len(x):

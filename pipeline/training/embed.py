@@ -85,7 +85,8 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     given = [_given(config, item) for item in checked]
     source = config.feature_source().settled(given, config.execution.cache_dir)
     described = source.described()
-    embedder = Embedder(config, source, only_cached)
+    names = [tuple(one.get("names", ())) for one in described]
+    embedder = Embedder(config, source, only_cached, names)
     recordings = []
     with progress_bars() as bars:
         bar = bars.add("Embedding", total=None)
@@ -101,9 +102,16 @@ def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:
 
 
 class Embedder:
-    """Embeds one recording after the other."""
+    """Embeds one recording after the other; `names` are those of each source's features, where they have any."""
 
-    def __init__(self, config: ExperimentConfig, source: JoinedSource, only_cached: bool) -> None:
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        source: JoinedSource,
+        only_cached: bool,
+        names: Sequence[tuple[str, ...]] = (),
+    ) -> None:
+        self._names = names
         self._config = config
         self._source = source
         self._only_cached = only_cached
@@ -123,7 +131,11 @@ class Embedder:
         else:
             log.info("%s: embeddings taken from the cache", item.id)
         self.n_frames_computed += computed.n_new
-        files_of = tuple(CacheFile(cached.path, cached.fingerprint, cached.n_features) for cached in caches)
+        names = self._names or [()] * len(caches)
+        files_of = tuple(
+            CacheFile(cached.path, cached.fingerprint, cached.n_features, names=own)
+            for cached, own in zip(caches, names, strict=True)
+        )
         observed = np.logical_and.reduce([cached.observed for cached in caches])
         return EmbeddedRecording(item, EmbeddingSource(item.id, files_of), caches[0].frames, observed)
 

@@ -45,7 +45,7 @@ INNER = "inner"
 _OF_THE_HEAD = (HEAD, THESIS, INNER)
 # Frames of each held-out recording by which the importance of features is judged; more features than this are told
 # apart by their names only.
-_N_SHUFFLED = 1000
+_N_SHUFFLED = 500
 _MOST_UNNAMED = 64
 
 
@@ -223,7 +223,7 @@ class FitPlan:
             return []
         everything = tuple(self._individuals)
         names = dict.fromkeys(name for name, _, _ in self._folds)
-        return [self._fit(name, RANDOM_FRAMES, "frames at random", "all", everything, (), everything) for name in names]
+        return [self._fit(name, RANDOM_FRAMES, "all recordings", "all", everything, (), everything) for name in names]
 
     def _epoch_fits(self, name: str, number: int, fold: Fold) -> list[Fit]:
         """The fit that tells inner heads which predict the fold's validation recordings how long to train, if any.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from common.tables import read_table
+from models.heads.boosting import BoostingConfig
 from pipeline.command_line import main
 from pipeline.report.baselines import baseline_lines
 from pipeline.report.figures.importance import draw_importance
@@ -16,8 +17,8 @@ from pipeline.run_folder.evidence import evidence_of
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.importance import importance_rows
-from pipeline.training.fits import read_fit
-from pipeline.training.plan import RANDOM_FRAMES
+from pipeline.training.fits import CacheFile, EmbeddingSource, read_fit
+from pipeline.training.plan import RANDOM_FRAMES, named_features
 from tests.conftest import made_once, without_figures
 from tests.lab import BEHAVIORS, N_FRAMES, make_embedded_lab
 from tests.pipeline.training.test_plan import plan_of
@@ -39,6 +40,19 @@ def test_boosting_learns_from_all_of_a_fold_but_what_is_held_out(protocol: str):
     assert not any(fit.step_s for fit in fits if fit.kind in ("head", "baseline", "thesis"))
     (leaking,) = [fit for fit in fits if fit.kind == RANDOM_FRAMES]
     assert leaking.train == leaking.predict == tuple("abcd")
+
+
+def test_features_that_can_be_named_are_shuffled_where_recordings_are_held_out():
+    plan, recordings = plan_of(["a", "b", "c"], postprocess={}, baseline="boosting")
+    assert plan.feature_names == ("feature 1", "feature 2", "feature 3") and not plan.no_importance
+    fits = [fit for fit in (*plan.cross_fits(), *plan.final_fits([])) if isinstance(fit.head, BoostingConfig)]
+    assert [fit.head.n_shuffled > 0 for fit in fits if isinstance(fit.head, BoostingConfig)] == [True] * 3 + [False]
+    named = CacheFile(Path("a"), "a", 2, names=("nose speed", "turn"))
+    assert EmbeddingSource("a", (named, named)).names == ("nose speed", "turn") * 2
+    assert EmbeddingSource("a", (named, *recordings[0].source.caches)).names is None
+    assert named_features(500, ["x"] * 500) == (("x",) * 500, "")
+    assert named_features(65, None) == ((), "the 65 features have no names")
+    assert named_features(2048, ["x"] * 2048)[0] == ()
 
 
 def test_without_folds_nothing_is_split_at_random():
@@ -111,7 +125,7 @@ def test_the_head_is_compared_with_the_best_of_them(run: Path):
 
 
 @pytest.mark.slow
-def test_stored_fits_with_shuffled_features_are_taken_up_again(run: Path, tmp_path: Path):
+def test_stored_fits_with_shuffled_features_are_taken_up_again(run: Path):
     path = run / "fits" / "grooming.boosting.fold01.npz"
     with np.load(path, allow_pickle=False) as stored:
         header = json.loads(stored["header"].tobytes().decode("utf-8"))
