@@ -1,5 +1,7 @@
 """TensorFlow as a process starts with it: loaded, and on how many cores."""
 
+import os
+
 from common.processes import quiet_native_output
 
 
@@ -15,6 +17,8 @@ def limit_threads(n_threads: int) -> None:
     Several heads are trained side by side, each in its own process: without a limit each would start as
     many threads as the machine has cores, and they would stand in each other's way.
     """
+    # Boosted trees, whose library is loaded later.
+    os.environ["OMP_NUM_THREADS"] = str(n_threads)
     import scipy.linalg  # noqa: F401 - its BLAS, which compiled loops call, can be limited only once it is loaded
     import tensorflow as tf
     from threadpoolctl import threadpool_limits

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from models.fitting import FitInput, Fitted, History
 from models.heads.base import HeadConfig
 from models.inference import TrainedHead, predict_recording
 from models.network import Network, Weights, shared_network
@@ -21,28 +22,7 @@ from models.tasks import Task
 from models.tasks.base import Measured
 from models.windows import FeatureSequence, Span, Windows, cut_windows, plan_windows
 
-__all__ = ["History", "TrainingConfig", "learn_scaler", "train_head"]
-
-
-@dataclass
-class History:
-    """What happened during a fit.
-
-    Attributes
-    ----------
-    rows : list of dict
-        One per epoch: ``epoch`` (from 1), ``loss`` (mean over the epoch's steps, penalties included), the
-        task's figures of the validation recordings (none without any) and ``seconds``.
-    best_epoch : int
-        The epoch whose weights were kept, from 1.
-    monitor, note : str
-        What `best_epoch` was chosen by, as the task says (``none``: a fixed number of epochs).
-    """
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int = 0
-    monitor: str = "none"
-    note: str = ""
+__all__ = ["History", "TrainingConfig", "check_labels", "fit_network", "learn_scaler", "train_head"]
 
 
 def train_head(
@@ -92,7 +72,7 @@ def train_head(
     if (validation is None) != (n_epochs is not None):
         raise ValueError("give either validation recordings or n_epochs")
     target, scored = (np.concatenate([getattr(s, name) for s in train]) for name in ("target", "scored"))
-    _check_labels(task, target, scored, train)
+    check_labels(task, target, scored, train)
     _check_embeddings([*train, *(validation or [])])
     if scaler is None:
         learned = learn_scaler([s.embeddings for s in train], training)
@@ -110,6 +90,32 @@ def train_head(
     n_steps = training.steps_per_epoch([s.n_frames for s in train])
     history, best = _run_epochs(network, training, batches, n_steps, judge, n_epochs, on_epoch)
     return TrainedHead(head, task, training, learned, best, network), history
+
+
+def fit_network(head: HeadConfig, given: FitInput) -> Fitted:
+    """Train a network by epochs, and predict.
+
+    Raises
+    ------
+    InputError
+        As `train_head`.
+    """
+    task, training, scaler = given.task, given.training, given.scaler
+    trained, history = train_head(
+        task,
+        head,
+        training,
+        given.labelled(given.train),
+        given.labelled(given.validation) or None,
+        given.seed,
+        n_epochs=given.n_epochs,
+        on_epoch=given.on_epoch,
+        scaler=scaler,
+    )
+    if given.refit:
+        both = given.labelled((*given.train, *given.validation))
+        trained, _ = train_head(task, head, training, both, None, given.seed, history.best_epoch, scaler=scaler)
+    return Fitted({r: trained.predict(given.rows(r)) for r in given.predict}, history, trained)
 
 
 def learn_scaler(
@@ -245,10 +251,8 @@ def _batches(
         yield cut_windows(train, weights, batch, training.window_frames)
 
 
-def _check_labels(
-    task: Task, target: NDArray[Any], scored: NDArray[np.bool_], train: Sequence[FeatureSequence]
-) -> None:
-    """Refuse to learn from recordings that lack what the task needs."""
+def check_labels(task: Task, target: NDArray[Any], scored: NDArray[np.bool_], train: Sequence[FeatureSequence]) -> None:
+    """Refuse, by an InputError, to learn from recordings that lack what the task needs."""
     lacking = task.lacking(target, scored)
     if lacking:
         raise InputError(

@@ -97,7 +97,7 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
     record.stage_done("post-processing")
 
     timelines = make_timelines(config, stage_one.recordings, stage_two, choices)
-    result_notes = write_results(config, run, recordings, timelines, choices, stage_two.history)
+    result_notes = write_results(config, run, recordings, timelines, choices, stage_two.history, stage_two.importance)
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
     views = config.feature_source().as_used(stage_one.described).views()
     result_notes += cut_network_views(run, recordings, timelines.head, views, config.frame_step)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     import keras
 
+    from models.fitting import FitInput, Fitted
     from models.tasks import Task
 
 
@@ -18,6 +19,25 @@ class HeadConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
+
+    learns_by_epochs: ClassVar[bool] = True
+    """False where all is learned at once: no validation recordings stop it, and it counts time in seconds."""
+
+    def fit(self, given: FitInput) -> Fitted:
+        """Learn and predict; a network is trained by epochs.
+
+        Raises
+        ------
+        InputError
+            If the training frames lack what the task needs, or as `models.training.train_head`.
+        """
+        from models.training import fit_network
+
+        return fit_network(self, given)
+
+    def reduced_to(self, n_features: int) -> int:
+        """Principal components in place of so many features where it is a baseline; 0 = all features."""
+        return 0
 
     @property
     def sees_around(self) -> bool:

@@ -84,6 +84,10 @@ class Task(BaseModel, ABC):
         """Class of each frame whose weight is to be balanced, and how many classes there are."""
 
     @abstractmethod
+    def from_classes(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn probabilities of the classes, shape (n_frames, n_classes), into predictions (n_frames, *frame_shape)."""
+
+    @abstractmethod
     def cross_entropy(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
         """Of each frame, shape (batch, window_frames); both arguments (batch, window_frames, *frame_shape)."""
 

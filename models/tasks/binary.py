@@ -53,6 +53,10 @@ class Binary(Task):
         """Negative and positive."""
         return target.astype(np.int64), 2
 
+    def from_classes(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """That of the positive."""
+        return probability[:, 1]
+
     def cross_entropy(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
         """Of a probability."""
         import tensorflow as tf

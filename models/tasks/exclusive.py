@@ -75,6 +75,10 @@ class Exclusive(Task):
         """Each frame's class."""
         return target.argmax(axis=1), target.shape[1]
 
+    def from_classes(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As they are."""
+        return probability
+
     def cross_entropy(self, target: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
         """Of the true class."""
         import tensorflow as tf

@@ -30,6 +30,7 @@ from features.video.reading import MAX_FPS, MIN_FPS
 from models.heads import HEADS, HeadConfig
 from models.tasks import TASKS, Binary, Exclusive
 from models.training import TrainingConfig
+from pipeline.config.baselines import BASELINE_WORDS, BaselineSetting
 from pipeline.config.complaints import complaints
 from pipeline.config.demo import DemoConfig
 from pipeline.config.frame_policy import FramesSetting
@@ -160,9 +161,7 @@ class ExperimentConfig(BaseModel):
     batch_frames: int = Field(32, ge=1, le=1024, description="Crops per call of the backbone.")
     head: AnyHead = Field(description="The network that turns a sequence of embeddings into probabilities.")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How a head is trained.")
-    baseline: Literal["logistic", "none"] = Field(
-        "logistic", description="A head without memory, trained on the same folds, that the head must beat."
-    )
+    baseline: BaselineSetting = Field("logistic", description=BASELINE_WORDS)
     cross_validation: Literal["leave_one_video_out", "none"] | Annotated[int, Field(ge=2, le=1000)] = Field(
         "leave_one_video_out",
         description="Every training recording is held out once (all recordings of one individual together). A number: "

@@ -6,6 +6,7 @@ from typing import Any
 
 from common.colors import behavior_colors
 from common.files import write_text
+from pipeline.report.baselines import baseline_lines, baseline_words, leaks
 from pipeline.report.class_tables import (
     CLASS_SCORE_WORDS,
     EACH_CLASS_WORDS,
@@ -50,6 +51,7 @@ _SECTIONS = {
     "classes": "Classes",
     "audit": "Data",
     "scores": "Frame scores",
+    "baselines": "Baselines",
     "bouts": "Bouts",
     "postprocessing": "Post-processing",
     "curves": "Precision and recall",
@@ -118,6 +120,9 @@ def _context(run: Run) -> dict[str, Any]:
         "audit": _audit(run),
         "notes": run_notes(run),
         "balance": balance_lines(run),
+        "baseline_lines": baseline_lines(run),
+        "baseline_words": baseline_words(run),
+        "leaks": leaks(run),
         "pooled": pooled,
         "recording_lines": {name: score_lines(run, name, pooled=False) for name in run.behaviors},
         "class_lines": class_lines(run),
@@ -177,6 +182,7 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "result": not context["found"] or run.subsets,
         "classes": tables.class_scores,
         "scores": run.subsets,
+        "baselines": len(run.baseline_names) > 1 or context["leaks"] or tables.importance,
         "bouts": tables.bout_scores,
         "postprocessing": context["choices"] or "variants" in figures,
         "curves": "precision_recall" in figures,

@@ -27,7 +27,7 @@ def print_comparison(comparison: Comparison) -> None:
     columns = [(subset, score) for subset in comparison.subsets() for score in _SCORES]
     for subset, score in columns:
         table.add_column(f"{_SUBSETS[subset]} {_SCORES[score]}", justify="right")
-    for heading in ("logistic AP", "chance AP", "minutes"):
+    for heading in ("baseline AP", "chance AP", "minutes"):
         table.add_column(heading, justify="right")
     facts = {row["run"]: row for row in run_rows(comparison)}
     for behavior in comparison.behaviors:

@@ -131,7 +131,10 @@ _STATISTICS = tuple((whole if name.startswith("n_") else number, name) for name 
 _GROUPS = "mean_first sd_first mean_second sd_second difference hedges_g p p_holm"
 
 SCORES = Table("scores.csv", *_FRAME_SCORES)
-BASELINE_SCORES = Table("baseline_scores.csv", *_FRAME_SCORES)
+# Of older runs, whose one baseline was logistic, the first column is missing.
+BASELINE_SCORES = Table("baseline_scores.csv", (text, "baseline"), *_FRAME_SCORES, optional="baseline")
+RANDOM_FRAME_SCORES = Table("random_frame_scores.csv", (text, "baseline split"), *_FRAME_SCORES)
+IMPORTANCE = Table("importance.csv", (text, "behavior feature"), (number, "drop sd"), (whole, "n_folds"))
 PROTOCOL_SCORES = Table("protocol_scores.csv", *_FRAME_SCORES)
 CLASS_SCORES = Table(
     "class_scores.csv",
@@ -269,9 +272,9 @@ NETWORK_VIEWS = Table(
 # What the results of a run consist of: all is written anew by each attempt. Scores come first, for a folder with
 # scores has all that they came from.
 RESULT_TABLES = (
-    SCORES, CLASS_SCORES, CONFUSION, BASELINE_SCORES, PROTOCOL_SCORES, PROTOCOL, BOUT_SCORES, INTERVALS, CALIBRATION,
-    RECORDING_STATISTICS, STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT, SUMMARY, TRAINING, CHOICES,
-    RECORDINGS, FILM_STRIPS, NETWORK_VIEWS,
+    SCORES, CLASS_SCORES, CONFUSION, BASELINE_SCORES, RANDOM_FRAME_SCORES, IMPORTANCE, PROTOCOL_SCORES, PROTOCOL,
+    BOUT_SCORES, INTERVALS, CALIBRATION, RECORDING_STATISTICS, STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT,
+    SUMMARY, TRAINING, CHOICES, RECORDINGS, FILM_STRIPS, NETWORK_VIEWS,
 )  # fmt: skip
 RESULT_FOLDERS = (
     PREDICTIONS, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
@@ -285,7 +288,9 @@ FILES_IN_WORDS = {
     CONFUSION.file: "frames of each class, by what the model calls them",
     BOUT_SCORES.file: "every bout score",
     INTERVALS.file: "95 % intervals of pooled scores",
-    BASELINE_SCORES.file: "the baseline’s scores",
+    BASELINE_SCORES.file: "the baselines’ scores",
+    RANDOM_FRAME_SCORES.file: "boosting’s scores had frames been split at random (they leak)",
+    IMPORTANCE.file: "what average precision loses when a feature is shuffled",
     CHOICES.file: "post-processing of every behavior and recording, and how it was chosen",
     CALIBRATION.file: "reliability of probabilities",
     AGREEMENT.file: "humans with each other and with the model",
@@ -310,7 +315,7 @@ FOLDERS_IN_WORDS = {
     CENTERS: "where the animal was, frame by frame",
     LABELS: "human labels, frame by frame",
     ANNOTATORS: "each annotator’s labels, frame by frame",
-    BASELINE_PREDICTIONS: "the baseline’s probabilities",
+    BASELINE_PREDICTIONS: "the baselines’ probabilities",
     UNCALIBRATED_PREDICTIONS: "probabilities before calibration",
     PROTOCOL_PREDICTIONS: "probabilities by the published protocol",
     HEADS: "trained heads, to be used on new videos",

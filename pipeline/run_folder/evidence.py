@@ -64,6 +64,7 @@ def evidence_of(run: Run, behavior: str, subset: str) -> Evidence:
         f1=estimate_of(run, behavior, subset, FRAME_F1),
         bout_f1=estimate_of(run, behavior, subset, BOUT_F1),
         baseline=number(run.score(behavior, subset, RAW, baseline=True), AVERAGE_PRECISION),
+        baseline_name=run.best_baseline(behavior, subset),
         recall=number(row, "recall"),
         bouts=None if bouts is None else Bouts(**{name: bouts[name] for name in names}),
         human_f1=human_ceiling(run.tables.agreement, behavior, subset, FRAME_F1),

@@ -23,6 +23,7 @@ from pipeline.scoring.timeline import FULL, RAW, Timeline
 BOUT_COLUMNS = (
     "behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "mean_probability",
 )  # fmt: skip
+LOGISTIC = "logistic"
 CENTER_COLUMNS = ("frame", "x_px", "y_px", "observed")
 
 
@@ -55,6 +56,11 @@ def write_predictions(run: RunDir, timeline: Timeline) -> None:
 def write_probabilities(path: Path, timeline: Timeline) -> None:
     """Write probabilities alone, of every frame: the baseline's, or those before calibration."""
     write_table(path, _probability_columns(timeline.behaviors), _probability_rows(timeline))
+
+
+def baseline_folder(name: str) -> str:
+    """Folder of a baseline's probabilities; those of the first that there was lie where they always did."""
+    return BASELINE_PREDICTIONS if name == LOGISTIC else f"{BASELINE_PREDICTIONS}/{name}"
 
 
 def _probability_columns(behaviors: Sequence[str]) -> tuple[str, ...]:
@@ -118,9 +124,9 @@ def read_timeline(
 
 
 def read_baseline(
-    run: RunDir, row: RecordingRow, timeline: Timeline, settings: Sequence[PostprocessConfig]
+    run: RunDir, row: RecordingRow, timeline: Timeline, settings: Sequence[PostprocessConfig], name: str
 ) -> Timeline | None:
-    """The same recording as the baseline has it, without post-processing; None where there is no baseline.
+    """The same recording as a baseline has it, without post-processing; None where there are no such predictions.
 
     Parameters
     ----------
@@ -130,13 +136,15 @@ def read_baseline(
         As the head has it.
     settings : sequence of PostprocessConfig
         The bare ones of each behavior.
+    name : str
+        Of the baseline.
 
     Raises
     ------
     InputError
         As `read_timeline`.
     """
-    path = run.predictions_path(row.recording, BASELINE_PREDICTIONS)
+    path = run.predictions_path(row.recording, baseline_folder(name))
     table = read_optional(run, path, _read_numbers)
     if table is None:
         return None

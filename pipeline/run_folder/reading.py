@@ -8,11 +8,11 @@ from typing import Any
 
 from common.errors import InputError
 from common.suggestions import did_you_mean
-from common.tables import Row
+from common.tables import Row, number
 from pipeline.config.yaml_tree import parse_yaml
 from pipeline.dataset.labels import names_in_annotations
 from pipeline.run_folder.contents import BASELINE_SCORES, RECORDINGS, SCORES, TRAINING
-from pipeline.run_folder.frame_tables import read_baseline, read_timeline
+from pipeline.run_folder.frame_tables import LOGISTIC, read_baseline, read_timeline
 from pipeline.run_folder.recordings import RecordingRow as RecordingRow
 from pipeline.run_folder.recordings import read_recordings
 from pipeline.run_folder.run_dir import RunDir
@@ -55,7 +55,11 @@ class EpochRow:
 
 @dataclass(frozen=True)
 class Run:
-    """All that a run folder says; `accepted`: files that somebody edited on purpose, and when they were accepted."""
+    """All that a run folder says.
+
+    `baselines` are timelines by baseline and recording; `accepted`: files that somebody edited on purpose, and when
+    they were accepted.
+    """
 
     path: Path
     config: Mapping[str, Any]
@@ -67,7 +71,7 @@ class Run:
     baseline_scores: tuple[ScoreRow, ...]
     training: tuple[EpochRow, ...]
     timelines: Mapping[str, Timeline]
-    baselines: Mapping[str, Timeline]
+    baselines: Mapping[str, Mapping[str, Timeline]]
     tables: Tables
     accepted: Mapping[str, str] = field(default_factory=dict)
 
@@ -119,6 +123,16 @@ class Run:
         present = {row["subset"] for row in self.scores}
         return tuple(subset for subset in (CROSS_VALIDATION, TEST, EVALUATION) if subset in present)
 
+    @property
+    def baseline_names(self) -> tuple[str, ...]:
+        """Baselines that have scores."""
+        return tuple(dict.fromkeys(row["baseline"] for row in self.baseline_scores))
+
+    def best_baseline(self, behavior: str, subset: str) -> str:
+        """The baseline of the highest average precision, which the head must beat; "" where there is none."""
+        found = {name: self.baseline_score(name, behavior, subset) for name in self.baseline_names}
+        return max(found, key=lambda name: number(found[name], "average_precision") or 0.0, default="")
+
     def members(self, subset: str) -> tuple[RecordingRow, ...]:
         """Recordings of one subset."""
         return tuple(row for row in self.recordings if row.subset == subset)
@@ -126,16 +140,28 @@ class Run:
     def score(
         self, behavior: str, subset: str, variant: str, recording: str = POOLED, baseline: bool = False
     ) -> ScoreRow | None:
-        """One row of the table of scores (or of the baseline's), None where there is none."""
+        """One row of the table of scores (or of the best baseline's), None where there is none."""
+        if baseline:
+            return self.baseline_score(self.best_baseline(behavior, subset), behavior, subset, variant, recording)
         key = ("behavior", "subset", "recording", "postprocessed")
-        return first_row(self.baseline_scores if baseline else self.scores, key, (behavior, subset, recording, variant))
+        return first_row(self.scores, key, (behavior, subset, recording, variant))
+
+    def baseline_score(
+        self, name: str, behavior: str, subset: str, variant: str = RAW, recording: str = POOLED
+    ) -> ScoreRow | None:
+        """One row of the table of baselines' scores, None where there is none."""
+        key = ("baseline", "behavior", "subset", "recording", "postprocessed")
+        return first_row(self.baseline_scores, key, (name, behavior, subset, recording, variant))
 
     def behavior(self, behavior: str, recording: str, baseline: bool = False) -> BehaviorTimeline | None:
-        """One behavior of one recording as the head has it after all steps, or as the baseline has it.
+        """One behavior of one recording as the head has it after all steps, or as the best baseline has it.
 
         None where the recording has no labels or no such prediction.
         """
-        timeline = (self.baselines if baseline else self.timelines).get(recording)
+        of_head = timeline = self.timelines.get(recording)
+        if baseline and of_head is not None:
+            best = self.best_baseline(behavior, of_head.subset)
+            timeline = self.baselines.get(best, {}).get(recording)
         if timeline is None or not timeline.has_labels:
             return None
         return timeline.behavior(self.behaviors.index(behavior), RAW if baseline else FULL)
@@ -179,7 +205,9 @@ def read_run(run_dir: Path, only: Collection[str] | None = None, is_being_writte
     behaviors = _behaviors(folder.config_path, config)
     recordings, tables = read_recordings(folder), read_tables(folder)
     task, background = _task(config)
-    timelines, baselines = {}, {}
+    baseline_scores = [row | {"baseline": row["baseline"] or LOGISTIC} for row in BASELINE_SCORES.read_if_there(folder)]
+    timelines: dict[str, Timeline] = {}
+    baselines: dict[str, dict[str, Timeline]] = {str(row["baseline"]): {} for row in baseline_scores}
     for row in recordings:
         is_read = only is None or row.recording in only
         timeline = read_timeline(folder, row, behaviors, task, background) if is_read else None
@@ -187,9 +215,10 @@ def read_run(run_dir: Path, only: Collection[str] | None = None, is_being_writte
             continue
         timelines[row.recording] = timeline
         settings = [tables.settings(name, row.recording, RAW) or NONE for name in behaviors]
-        baseline = read_baseline(folder, row, timeline, settings)
-        if baseline is not None:
-            baselines[row.recording] = baseline
+        for name, found in baselines.items():
+            baseline = read_baseline(folder, row, timeline, settings, name)
+            if baseline is not None:
+                found[row.recording] = baseline
     return Run(
         path=run_dir,
         config=config,
@@ -198,7 +227,7 @@ def read_run(run_dir: Path, only: Collection[str] | None = None, is_being_writte
         recordings=recordings,
         behaviors=behaviors,
         scores=tuple(SCORES.read(folder)),
-        baseline_scores=tuple(BASELINE_SCORES.read_if_there(folder)),
+        baseline_scores=tuple(baseline_scores),
         training=tuple(EpochRow.of(row) for row in TRAINING.read_if_there(folder)),
         timelines=timelines,
         baselines=baselines,

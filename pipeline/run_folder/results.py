@@ -20,9 +20,11 @@ from pipeline.run_folder.contents import (
     CLASS_SCORES,
     CONFUSION,
     GROUPS,
+    IMPORTANCE,
     INTERVALS,
     PROTOCOL,
     PROTOCOL_SCORES,
+    RANDOM_FRAME_SCORES,
     RECORDING_STATISTICS,
     RESULT_FOLDERS,
     RESULT_TABLES,
@@ -32,9 +34,15 @@ from pipeline.run_folder.contents import (
     SUMMARY,
     TRAINING,
 )
-from pipeline.run_folder.frame_tables import write_centers, write_labels, write_predictions, write_probabilities
+from pipeline.run_folder.frame_tables import (
+    baseline_folder,
+    write_centers,
+    write_labels,
+    write_predictions,
+    write_probabilities,
+)
 from pipeline.run_folder.recordings import recording_row, write_recordings
-from pipeline.run_folder.run_dir import BASELINE_PREDICTIONS, PROTOCOL_PREDICTIONS, UNCALIBRATED_PREDICTIONS, RunDir
+from pipeline.run_folder.run_dir import PROTOCOL_PREDICTIONS, UNCALIBRATED_PREDICTIONS, RunDir
 from pipeline.run_folder.summary import summary_rows
 from pipeline.scoring.agreement import agreement_rows
 from pipeline.scoring.bouts.scores import bout_rows
@@ -46,10 +54,12 @@ from pipeline.scoring.statistics.ethology_tables import statistics_agreement_row
 from pipeline.scoring.statistics.groups import group_rows, recording_values
 from pipeline.scoring.timeline import FULL, RAW, Timeline, Track
 from pipeline.training.chosen_settings import Choices, choice_rows
-from pipeline.training.plan import head_outputs
+from pipeline.training.plan import BOOSTING, head_outputs
 from pipeline.training.timelines import RunTimelines, scorable
 
 log = logging.getLogger(__name__)
+
+RANDOM_FRAMES_WORDS = "frames at random (leaks)"
 
 
 def write_results(
@@ -59,6 +69,7 @@ def write_results(
     timelines: RunTimelines,
     choices: Choices,
     history: Sequence[Mapping[str, Any]],
+    importance: Sequence[Row] = (),
 ) -> list[str]:
     """Write all tables of a run, scores last, so that a folder with scores has all that they came from.
 
@@ -72,6 +83,8 @@ def write_results(
     choices : Choices
     history : sequence of dict
         Rows of training.csv.
+    importance : sequence of dict
+        Rows of importance.csv.
 
     Returns
     -------
@@ -91,7 +104,7 @@ def write_results(
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
     for folder, others in (
         (UNCALIBRATED_PREDICTIONS, uncalibrated),
-        (BASELINE_PREDICTIONS, timelines.baseline),
+        *((baseline_folder(name), found) for name, found in timelines.baselines.items()),
         (PROTOCOL_PREDICTIONS, timelines.thesis),
     ):
         for timeline in others:
@@ -101,7 +114,9 @@ def write_results(
     _write_groups(run, statistics, checked)
     SUMMARY.write(run, summary_rows(checked, statistics, timelines.head))
     _write_agreement(config, run, checked, timelines.head)
-    _write_baseline(run, scorable(timelines.baseline), behaviors)
+    _write_baselines(run, timelines, behaviors)
+    if importance:
+        IMPORTANCE.write(run, importance)
     if config.task.name == EXCLUSIVE:
         _write_class_scores(run, config, timelines)
     _write_protocols(run, timelines, behaviors)
@@ -193,16 +208,25 @@ def _write_agreement(
         AGREEMENT.write(run, agreement_rows(annotated, config.annotations in CONSENSUS_RULES))
 
 
-def _write_baseline(run: RunDir, scored: Sequence[Timeline], behaviors: Sequence[str]) -> None:
-    if scored:
-        BASELINE_SCORES.write(run, score_rows(scored, behaviors, (RAW,)))
+def _write_baselines(run: RunDir, timelines: RunTimelines, behaviors: Sequence[str]) -> None:
+    """Scores of every baseline, and apart from them those that leak."""
+    scored = {name: scorable(found) for name, found in timelines.baselines.items()}
+    rows = [{"baseline": name} | row for name, of in scored.items() for row in score_rows(of, behaviors, (RAW,))]
+    if rows:
+        BASELINE_SCORES.write(run, rows)
+    key = {"baseline": BOOSTING, "split": RANDOM_FRAMES_WORDS}
+    leaking = [key | row for row in score_rows(scorable(timelines.random_frames), behaviors, (RAW,))]
+    if leaking:
+        RANDOM_FRAME_SCORES.write(run, leaking)
 
 
 def _write_class_scores(run: RunDir, config: ExperimentConfig, timelines: RunTimelines) -> None:
     """Compare classes with each other, where exactly one is in a frame."""
     scored = scorable(timelines.head)
     rows = class_score_rows(scored, config.head.name)
-    rows += class_score_rows(scorable(timelines.baseline), config.baseline, (RAW,))
+    for name, found in timelines.baselines.items():
+        rows += class_score_rows(scorable(found), name, (RAW,))
+    rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
     CLASS_SCORES.write(run, rows)
     CONFUSION.write(run, confusion_rows(scored))
 

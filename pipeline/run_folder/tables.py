@@ -14,8 +14,10 @@ from pipeline.run_folder.contents import (
     CONFUSION,
     FAILURES,
     GROUPS,
+    IMPORTANCE,
     INTERVALS,
     PROTOCOL,
+    RANDOM_FRAME_SCORES,
     RECORDING_STATISTICS,
     STATISTICS_AGREEMENT,
     STATISTICS_BINS,
@@ -67,6 +69,8 @@ class Tables:
     groups: tuple[Row, ...] = ()
     agreement: tuple[Row, ...] = ()
     protocol: tuple[Row, ...] = ()
+    random_frame_scores: tuple[Row, ...] = ()
+    importance: tuple[Row, ...] = ()
     summary: tuple[Row, ...] = ()
     failures: tuple[Row, ...] = ()
 
@@ -105,6 +109,8 @@ _TABLES: dict[str, Table] = {
     "groups": GROUPS,
     "agreement": AGREEMENT,
     "protocol": PROTOCOL,
+    "random_frame_scores": RANDOM_FRAME_SCORES,
+    "importance": IMPORTANCE,
     "summary": SUMMARY,
     "failures": FAILURES,
 }

@@ -32,7 +32,7 @@ RULES = (
     "gives the headline.",
     "The behavior occurs in no scored frame, or in every one: cannot be judged.",
     "Average precision at or below chance (the share of positive frames): no better than guessing.",
-    "Average precision at or below that of the baseline: the head adds nothing, do not use it.",
+    "Average precision at or below that of the (best) baseline: the head adds nothing, do not use it.",
     "Several annotators: the mean frame F1 of the model with each human is compared with the mean over pairs of "
     "humans. At or above it: as good as a second human (if the same holds for bout F1, else in frames only); below "
     "it but not below the least agreeing pair: within the range of human pairs; else below a second human.",
@@ -91,7 +91,9 @@ class Evidence:
     average_precision, f1, bout_f1 : Estimate
         F1 after post-processing; of bouts at IoU 0.5.
     baseline : float or None
-        Average precision of the baseline.
+        Average precision of the baseline, the best if there are several.
+    baseline_name : str
+        Which one.
     recall : float or None
         Of frames, after post-processing.
     bouts : Bouts or None
@@ -110,6 +112,7 @@ class Evidence:
     f1: Estimate = Estimate()
     bout_f1: Estimate = Estimate()
     baseline: float | None = None
+    baseline_name: str = "logistic"
     recall: float | None = None
     bouts: Bouts | None = None
     human_f1: HumanCeiling | None = None
@@ -178,7 +181,8 @@ def _headline(evidence: Evidence) -> Verdict:
     if evidence.baseline is not None and value <= evidence.baseline:
         below, equal = _BESIDE_BASELINE
         headline = below if value < evidence.baseline else equal
-        reason = f"Average precision {ratio(value)}; the baseline, without memory, reaches {ratio(evidence.baseline)}."
+        rival = f"the {evidence.baseline_name} baseline reaches {ratio(evidence.baseline)}"
+        reason = f"Average precision {ratio(value)}; {rival}."
         return Verdict("poor", headline, reason)
     if evidence.human_f1 is not None and evidence.model_f1 is not None:
         return _beside_humans(evidence, evidence.human_f1, evidence.model_f1)

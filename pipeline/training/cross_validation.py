@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.tables import Row
 from models.bundle import is_bundle_of
 from pipeline.config.schema import ExperimentConfig
 from pipeline.runtime.progress import progress_bars
@@ -26,6 +27,7 @@ from pipeline.training.executors.base import Job
 from pipeline.training.fits import EmbeddingSource, Fit, FitResult, fit_fingerprint, read_fit
 from pipeline.training.folds import Fold
 from pipeline.training.frame_labels import LabelFile
+from pipeline.training.importance import feature_importance
 from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan
 
 log = logging.getLogger(__name__)
@@ -43,13 +45,15 @@ class StageTwo:
     Attributes
     ----------
     probabilities : dict
-        By kind (`head`, `baseline`, `thesis`), recording and behavior: shape (n_analysed,). Of training
+        By kind (`head`, `thesis`, those of baselines), recording and behavior: shape (n_analysed,). Of training
         recordings these come from the fold that held them out.
     inner : dict
         By (behavior, held-out recording), the probabilities of the other training recordings by heads that
         saw neither those nor the held-out one; empty where no settings are chosen from them.
     history : list of dict
         Rows of training.csv.
+    importance : list of dict
+        Rows of importance.csv.
     n_fits, n_resumed : int
         Fits in all, and those taken from an earlier, interrupted run.
     seconds : float
@@ -58,6 +62,7 @@ class StageTwo:
     probabilities: Probabilities
     inner: dict[tuple[str, str], dict[str, NDArray[np.float32]]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    importance: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     n_fits: int = 0
     n_resumed: int = 0
@@ -105,6 +110,8 @@ def run_stage_two(
         for (fold, _), (fit, result) in zip(inner, run([fit for _, fit in inner]), strict=True):
             _collect_inner(fold, fit, result, outcome)
         outcome.notes += short_training_notes(crossed, config.training.epochs)
+        outcome.importance, why_not = feature_importance(plan, crossed)
+        outcome.notes += why_not
         run(plan.thesis_fits())
         run(plan.final_fits(crossed))
     outcome.seconds = time.monotonic() - started
@@ -216,6 +223,7 @@ class _Display:
         """A fit is done."""
         self._n_done += 1
         self._folds.update(self._n_done, self._n_fits)
-        how = "taken from the interrupted run" if resumed else f"best epoch {result.best_epoch}"
+        done = f"best epoch {result.best_epoch}" if result.best_epoch else "trained"
+        how = "taken from the interrupted run" if resumed else done
         which = f"{fit.name}, {_head_words(fit)}, {fit.fold_words}"
         log.info("%s: %s (%d of %d)", which, how, self._n_done, self._n_fits)

@@ -86,7 +86,8 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     given = [_given(config, item) for item in checked]
     source = config.feature_source().settled(given, config.execution.cache_dir)
     described = source.described()
-    embedder = Embedder(config, source, only_cached)
+    names = [tuple(one.get("names", ())) for one in described]
+    embedder = Embedder(config, source, only_cached, names)
     recordings = []
     with progress_bars() as bars:
         bar = bars.add("Embedding", total=None)
@@ -102,9 +103,16 @@ def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:
 
 
 class Embedder:
-    """Embeds one recording after the other."""
+    """Embeds one recording after the other; `names` are those of each source's features, where they have any."""
 
-    def __init__(self, config: ExperimentConfig, source: JoinedSource, only_cached: bool) -> None:
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        source: JoinedSource,
+        only_cached: bool,
+        names: Sequence[tuple[str, ...]] = (),
+    ) -> None:
+        self._names = names
         self._config = config
         self._source = source
         self._only_cached = only_cached
@@ -124,9 +132,10 @@ class Embedder:
         else:
             log.info("%s: embeddings taken from the cache", item.id)
         self.n_frames_computed += computed.n_new
+        names = self._names or [()] * len(caches)
         cache_files = tuple(
-            CacheFile(cached.path, cached.fingerprint, cached.n_features, each.is_one_unit)
-            for each, cached in zip(rows, caches, strict=True)
+            CacheFile(cached.path, cached.fingerprint, cached.n_features, each.is_one_unit, own)
+            for each, cached, own in zip(rows, caches, names, strict=True)
         )
         observed = np.logical_and.reduce([cached.observed for cached in caches])
         return EmbeddedRecording(item, EmbeddingSource(item.id, cache_files), caches[0].frames, observed)

@@ -20,7 +20,7 @@ from pipeline.training.executors import Executor
 from pipeline.training.executors.base import Job
 from pipeline.training.fits import EmbeddingSource, Fit, fit_fingerprint, read_fit
 from pipeline.training.frame_labels import LabelFile
-from pipeline.training.plan import BASELINE, FitPlan, plan_folds
+from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan, plan_folds
 
 N_PARTS = 2
 _MOST_EPOCHS = 10
@@ -57,7 +57,7 @@ def cost_of(
     """How many heads an experiment trains, and about how long that takes here.
 
     A few steps of its own head are timed on one recording; they count for as many as its fits have, if training
-    stops halfway to the most epochs. The baseline's heads take next to nothing.
+    stops halfway to the most epochs. Baselines take next to nothing.
 
     Returns
     -------
@@ -66,8 +66,9 @@ def cost_of(
     """
     plan = FitPlan(config, recordings, plan_folds(config, [r.checked for r in recordings]), Path)
     crossed, final = plan.cross_fits(), plan.final_fits([])
-    heads = [fit for fit in crossed or final if fit.kind != BASELINE]
-    n_baselines = sum(fit.kind == BASELINE for fit in (*crossed, *final))
+    own = (HEAD, THESIS, INNER)
+    heads = [fit for fit in crossed or final if fit.kind in own]
+    n_baselines = sum(fit.kind not in own for fit in (*crossed, *final))
     sources = {r.id: r.source for r in recordings}
     n_frames = {r.id: len(r.frames) for r in recordings}
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)

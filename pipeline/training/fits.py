@@ -13,7 +13,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from common.files import write_bytes
 from features.cache.store import CachedRows
 from models.bundle import save_bundle
+from models.fitting import FitInput, Shuffled
 from models.heads import HeadConfig
 from models.rows import Rows, joined_rows
 from models.scaler import Scaler
 from models.settings import TrainingConfig
 from models.tasks import Task
-from models.training import train_head
 from models.windows import FeatureSequence
 from pipeline.training.frame_labels import FrameLabels
 
@@ -43,12 +43,16 @@ OnEpoch = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class CacheFile:
-    """A finished cache, the recipe that it must have been made by, its number of features, and whether of one unit."""
+    """A finished cache, the recipe that it must have been made by, and its features.
+
+    How many, whether all are of one unit, and their names if any.
+    """
 
     path: Path
     fingerprint: str
     n_features: int
     is_one_unit: bool = True
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,12 @@ class EmbeddingSource:
     def widths(self) -> tuple[int, ...]:
         """Number of features of each source."""
         return tuple(cache.n_features for cache in self.caches)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of all features; None where any has none."""
+        has_names = all(len(cache.names) == cache.n_features for cache in self.caches)
+        return tuple(name for cache in self.caches for name in cache.names) if has_names else None
 
     def rows(self) -> Rows:
         """Open them, to be read by slices.
@@ -110,6 +120,8 @@ class Fit:
         Train again on training and validation recordings together, for the best number of epochs.
     bundle_path : Path or None
         Where the trained head is kept; None for heads that are only scored.
+    step_s : mapping of str to float
+        Seconds from one analysed frame of each recording to the next; empty for heads that don't ask.
     """
 
     name: str
@@ -127,6 +139,7 @@ class Fit:
     n_epochs: int | None = None
     refit: bool = False
     bundle_path: Path | None = None
+    step_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def recordings(self) -> tuple[str, ...]:
@@ -141,12 +154,17 @@ class Fit:
 
 @dataclass(frozen=True)
 class FitResult:
-    """What came of a fit: probabilities per recording, shape (n_analysed, n_outputs), and its history."""
+    """What came of a fit: probabilities per recording, shape (n_analysed, n_outputs), and its history.
+
+    `best_epoch` is 0 where nothing was learned by epochs. `shuffled` is there where it was asked for; its predictions
+    have the shape (1 + n_features, n_sampled, n_outputs).
+    """
 
     probabilities: dict[str, NDArray[np.float32]]
     history: list[dict[str, Any]]
     best_epoch: int
     note: str
+    shuffled: dict[str, Shuffled] = field(default_factory=dict)
 
 
 def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], labels: Mapping[str, FrameLabels]) -> str:
@@ -165,6 +183,8 @@ def fit_fingerprint(fit: Fit, sources: Mapping[str, EmbeddingSource], labels: Ma
         "compiled": find_spec("numba") is not None,
         "embeddings": {r: sources[r].fingerprint for r in fit.recordings},
     }
+    if fit.step_s:
+        plan["step_s"] = dict(fit.step_s)
     digest.update(json.dumps(plan, sort_keys=True).encode("utf-8"))
     for recording in (*fit.train, *fit.validation):
         chosen = labels[recording].of(fit.outputs)
@@ -204,30 +224,41 @@ def perform_fit(
     """
     task = fit.task
 
-    def sequences(recordings: tuple[str, ...]) -> list[FeatureSequence]:
+    def labelled(recordings: Sequence[str]) -> list[FeatureSequence]:
         chosen = [(r, labels[r].of(fit.outputs)) for r in recordings]
         return [FeatureSequence(r, rows(r), task.target(own.active), own.scored) for r, own in chosen]
 
-    validation = sequences(fit.validation) or None
-    head, history = train_head(
-        task,
-        fit.head,
-        fit.training,
-        sequences(fit.train),
-        validation,
-        fit.seed,
+    given = FitInput(
+        task=task,
+        training=fit.training,
+        train=fit.train,
+        validation=fit.validation,
+        predict=fit.predict,
+        labelled=labelled,
+        rows=rows,
+        seed=fit.seed,
         n_epochs=fit.n_epochs,
+        refit=fit.refit,
+        step_s=fit.step_s,
         on_epoch=on_epoch,
         scaler=scaler,
     )
-    if fit.refit:
-        both = sequences((*fit.train, *fit.validation))
-        n_epochs = history.best_epoch
-        head, _ = train_head(task, fit.head, fit.training, both, None, fit.seed, n_epochs, scaler=scaler)
-    if fit.bundle_path is not None:
-        save_bundle(fit.bundle_path, head, {**bundle_metadata, "behavior": fit.name, "outputs": list(fit.outputs)})
-    probabilities = {r: task.by_output(head.predict(rows(r))) for r in fit.predict}
-    return FitResult(probabilities, list(history.rows), history.best_epoch, history.note)
+    fitted = fit.head.fit(given)
+    if fit.bundle_path is not None and fitted.head is not None:
+        about = {**bundle_metadata, "behavior": fit.name, "outputs": list(fit.outputs)}
+        save_bundle(fit.bundle_path, fitted.head, about)
+    history = fitted.history
+    return FitResult(
+        {r: task.by_output(prediction) for r, prediction in fitted.predictions.items()},
+        list(history.rows),
+        history.best_epoch,
+        history.note,
+        {r: _by_output(task, one) for r, one in fitted.shuffled.items()},
+    )
+
+
+def _by_output(task: Task, shuffled: Shuffled) -> Shuffled:
+    return shuffled._replace(predictions=np.stack([task.by_output(one) for one in shuffled.predictions]))
 
 
 def store_fit(path: Path, fingerprint: str, result: FitResult) -> None:
@@ -238,8 +269,11 @@ def store_fit(path: Path, fingerprint: str, result: FitResult) -> None:
         "best_epoch": result.best_epoch,
         "note": result.note,
         "recordings": list(result.probabilities),
+        "shuffled": list(result.shuffled),
     }
     arrays: dict[str, Any] = {f"probability_{i}": p for i, p in enumerate(result.probabilities.values())}
+    for i, one in enumerate(result.shuffled.values()):
+        arrays |= {f"shuffled_{i}": one.predictions, f"shuffled_frames_{i}": one.frames}
     arrays["header"] = np.frombuffer(json.dumps(header).encode("utf-8"), dtype=np.uint8)
     stream = io.BytesIO()
     np.savez(stream, **arrays)
@@ -257,8 +291,13 @@ def read_fit(path: Path, fingerprint: str) -> FitResult | None:
                 log.info("%s was made with other settings or labels; it is trained again.", path.name)
                 return None
             probabilities = {r: stored[f"probability_{i}"] for i, r in enumerate(header["recordings"])}
+            # Fits of older code have none.
+            shuffled = {
+                r: Shuffled(stored[f"shuffled_frames_{i}"], stored[f"shuffled_{i}"])
+                for i, r in enumerate(header.get("shuffled", ()))
+            }
     # A flipped bit in a zip can also claim a password or an unknown way of packing (RuntimeError).
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error):
         log.warning("%s is damaged; it is trained again.", path)
         return None
-    return FitResult(probabilities, header["history"], header["best_epoch"], header["note"])
+    return FitResult(probabilities, header["history"], header["best_epoch"], header["note"], shuffled)

@@ -6,17 +6,23 @@
   rest; calibration and post-processing of the held-out recording are chosen from these alone. They train
   for as many epochs as were best on recordings that they do not predict.
 - *final* fits: on all training recordings; what is kept and used on new videos.
+
+Baselines have fold and final fits of their own. Boosting has one fit more, on frames that are split at random: what it
+scores is never used for anything but to show how much such a split flatters.
 """
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from models.heads import HEADS
+from models.heads import BASELINES, HeadConfig
+from models.heads.boosting import BoostingConfig, RandomFramesConfig
+from pipeline.config.baselines import baselines_in
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
 from pipeline.training.embed import EmbeddedRecording
@@ -26,10 +32,23 @@ from pipeline.training.frame_labels import FrameLabels
 
 FINAL = "final"
 HEAD = "head"
-BASELINE = "baseline"
+# Baselines are kinds by their names, but for the first there was, whose stored fits have this name.
+_KINDS_OF_BASELINES = {"logistic": "baseline"}
+BOOSTING = "boosting"
+RANDOM_FRAMES = "random_frames"
 # Heads of the thesis' protocol, and those that only settings are chosen from.
 THESIS = "thesis"
 INNER = "inner"
+_OF_THE_HEAD = (HEAD, THESIS, INNER)
+# Frames of each held-out recording by which the importance of features is judged; more features than this are told
+# apart by their names only.
+_N_SHUFFLED = 500
+_MOST_UNNAMED = 64
+
+
+def baseline_kind(name: str) -> str:
+    """The kind of fit of a baseline."""
+    return _KINDS_OF_BASELINES.get(name, name)
 
 
 def head_outputs(config: ExperimentConfig) -> dict[str, tuple[str, ...]]:
@@ -118,8 +137,16 @@ class FitPlan:
             for r in recordings
             if r.checked.labels is not None
         }
-        is_own_baseline = config.head.name == config.baseline
-        self._kinds = (HEAD,) if config.baseline == "none" or is_own_baseline else (HEAD, BASELINE)
+        n_features, names = sum(recordings[0].source.widths), recordings[0].source.names
+        self._step_s = {r.id: config.frame_step / r.checked.fps for r in recordings}
+        self._n_features = n_features
+        self.feature_names, self.no_importance = named_features(n_features, names)
+        self._heads: dict[str, HeadConfig] = {HEAD: config.head}
+        self._heads |= {
+            baseline_kind(name): BASELINES[name](name=name)
+            for name in baselines_in(config.baseline)
+            if name != config.head.name
+        }
 
     def notes(self) -> list[str]:
         """Settings that ask for more than all data, and what is done instead."""
@@ -139,18 +166,19 @@ class FitPlan:
     def n_fits(self) -> int:
         """How many there are of all kinds."""
         n_inner = sum(len(self._inner_parts(name, fold)) for name, _, fold in self._folds)
-        return len(self.cross_fits()) + len(self.thesis_fits()) + n_inner + len(self._kinds) * len(self._outputs)
+        return len(self.cross_fits()) + len(self.thesis_fits()) + n_inner + len(self._heads) * len(self._outputs)
 
     def cross_fits(self) -> list[Fit]:
         """One fit per fold, head and kind, and what else inner fits must know before they begin."""
         fits = [
             self._fit(name, kind, fold.name, f"fold{n:02d}", fold.train, fold.validation, fold.held_out)
             for head in self._outputs
-            for kind in self._kinds
+            for kind in self._heads
             for name, n, fold in self._folds
             if name == head
         ]
-        return fits + [fit for name, n, fold in self._folds for fit in self._epoch_fits(name, n, fold)]
+        fits += [fit for name, n, fold in self._folds for fit in self._epoch_fits(name, n, fold)]
+        return fits + self._random_frame_fits()
 
     def thesis_fits(self) -> list[Fit]:
         """The same folds in the thesis' protocol: early stopping looks at the held-out recordings."""
@@ -180,11 +208,19 @@ class FitPlan:
         """The fits on all training recordings, for the (lower) median of the folds' best epochs."""
         fits = []
         for name in self._outputs:
-            for kind in self._kinds:
+            for kind in self._heads:
                 best = [result.best_epoch for fit, result in crossed if (fit.name, fit.kind) == (name, kind)]
                 n_epochs = max(1, statistics.median_low(best)) if best else self._config.training.epochs
                 fits.append(self._fit(name, kind, None, FINAL, tuple(self._individuals), (), self._others, n_epochs))
         return fits
+
+    def _random_frame_fits(self) -> list[Fit]:
+        """Beside boosting in folds, the same on frames that are split at random."""
+        if BOOSTING not in self._heads:
+            return []
+        everything = tuple(self._individuals)
+        names = dict.fromkeys(name for name, _, _ in self._folds)
+        return [self._fit(name, RANDOM_FRAMES, "all recordings", "all", everything, (), everything) for name in names]
 
     def _epoch_fits(self, name: str, number: int, fold: Fold) -> list[Fit]:
         """The fit that tells inner heads which predict the fold's validation recordings how long to train, if any.
@@ -233,7 +269,14 @@ class FitPlan:
         config = self._config
         # The two protocols start from the same weights, so that they differ by the protocol alone.
         seed_kind = HEAD if kind == THESIS else kind
-        return Fit(
+        head, training = self._head(kind, fold), self._training
+        if kind not in _OF_THE_HEAD:
+            training = training.model_copy(update={"reduce_features": head.reduced_to(self._n_features)})
+        if not head.learns_by_epochs:
+            # In the thesis' protocol the validation recordings are those held out.
+            train += tuple(r for r in validation if r not in predict)
+            validation, n_epochs = (), None
+        fit = Fit(
             name=name,
             task=config.task,
             outputs=self._outputs[name],
@@ -243,10 +286,32 @@ class FitPlan:
             train=train,
             validation=validation,
             predict=predict,
-            head=HEADS[config.baseline](name=config.baseline) if kind == BASELINE else config.head,
-            training=self._training.model_copy(update={"reduce_features": 0}) if kind == BASELINE else self._training,
+            head=head,
+            training=training,
             seed=derive_seed(config.seed, name, seed_kind, FINAL if fold is None else fold),
             n_epochs=n_epochs,
             refit=bool(validation and predict) and config.protocol != "thesis" and kind != THESIS and config.refit,
             bundle_path=self._head_path(name) if kind == HEAD and fold is None else None,
         )
+        return fit if head.learns_by_epochs else replace(fit, step_s={r: self._step_s[r] for r in fit.recordings})
+
+    def _head(self, kind: str, fold: str | None) -> HeadConfig:
+        """What is fitted."""
+        if kind == RANDOM_FRAMES:
+            return RandomFramesConfig()
+        head = self._heads[HEAD if kind in _OF_THE_HEAD else kind]
+        # What mattered is judged on recordings that are held out.
+        if isinstance(head, BoostingConfig) and fold is not None and self.feature_names:
+            return head.model_copy(update={"n_shuffled": _N_SHUFFLED})
+        return head
+
+
+def named_features(n_features: int, names: Sequence[str] | None) -> tuple[tuple[str, ...], str]:
+    """Names of features whose importance can be told, a few by their numbers; else none, and why."""
+    if BoostingConfig().reduced_to(n_features):
+        return (), f"boosting sees principal components of {n_features} features"
+    if names is not None:
+        return tuple(names), ""
+    if n_features > _MOST_UNNAMED:
+        return (), f"the {n_features} features have no names"
+    return tuple(f"feature {i}" for i in range(1, n_features + 1)), ""

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.tasks import Task
+from pipeline.config.baselines import baselines_in
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import PREDICT
 from pipeline.scoring.timeline import RAW, VARIANTS, Timeline, expand_to_all_frames, postprocess_variants
 from pipeline.training.chosen_settings import Choice, Choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording
-from pipeline.training.plan import BASELINE, HEAD, THESIS
+from pipeline.training.plan import HEAD, RANDOM_FRAMES, THESIS, baseline_kind
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,19 @@ class RunTimelines:
         recordings that no head may predict hold labels alone.
     uncalibrated : list of Timeline
         What the same heads give themselves, by the threshold alone; empty where no calibration was asked for.
-    baseline, thesis : list of Timeline
-        By the threshold alone; empty where there is no baseline, or one protocol only.
+    thesis : list of Timeline
+        By the threshold alone; empty where there is one protocol only.
+    baselines : dict of str to list of Timeline
+        By the threshold alone, by name.
+    random_frames : list of Timeline
+        Boosting on frames that were split at random, by the threshold alone; empty without boosting or folds.
     """
 
     head: list[Timeline]
     uncalibrated: list[Timeline]
-    baseline: list[Timeline]
     thesis: list[Timeline]
+    baselines: dict[str, list[Timeline]]
+    random_frames: list[Timeline]
 
 
 def scorable(timelines: Sequence[Timeline]) -> list[Timeline]:
@@ -56,12 +62,13 @@ def make_timelines(
             for chosen in [{behavior: choices.of(behavior, recording.id) for behavior in config.behavior_names()}]
         ]
 
-    # The baseline and the other protocol are judged by what they give themselves: no calibration was fitted for them.
+    # Baselines and the other protocol are judged by what they give themselves: no calibration was fitted for them.
     return RunTimelines(
         head=of_kind(HEAD, VARIANTS, is_calibrated=True),
         uncalibrated=of_kind(HEAD),
-        baseline=of_kind(BASELINE),
         thesis=of_kind(THESIS),
+        baselines={name: of_kind(baseline_kind(name)) for name in baselines_in(config.baseline)},
+        random_frames=of_kind(RANDOM_FRAMES),
     )
 
 

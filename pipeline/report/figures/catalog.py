@@ -11,6 +11,7 @@ from common.processes import start_workers, stop_workers
 from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall
+from pipeline.report.figures.importance import draw_importance
 from pipeline.report.figures.rasters import draw_overview, part_for_raster, raster_name, save_raster
 from pipeline.report.figures.scores import draw_score_overview, draw_variants
 from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
@@ -35,7 +36,7 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
         "Scores",
         "Large mark: pooled over recordings, with its 95 % interval where there are individuals enough; dots: single "
         "recordings. Beside them what a score must be read against: chance (the share of positive frames) and the "
-        "baseline for average precision, pairs of humans for F1 where several annotated.",
+        "(best) baseline for average precision, pairs of humans for F1 where several annotated.",
     ),
     "variants": (
         draw_variants,
@@ -79,6 +80,13 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
         "Above each line: pairs of humans, their range as a gray band and their mean as a black line; below it: the "
         "model compared with each human, in the behavior's color. A model inside the band agrees with a human as well "
         "as humans do with each other.",
+    ),
+    "importance": (
+        draw_importance,
+        "What mattered to boosting",
+        "By how much boosting’s average precision on held-out recordings drops when one feature, its means with it, is "
+        "shuffled over frames: mean over folds, and a standard deviation to each side. The first 20; of features that "
+        "tell the same, each alone may seem to matter little.",
     ),
     "training": (
         draw_training,

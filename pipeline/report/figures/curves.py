@@ -21,7 +21,7 @@ _MAX_CURVE_POINTS = 600
 
 
 def draw_precision_recall(run: Run) -> Drawing | None:
-    """One panel per behavior: pooled curves of every subset and of the baseline, with operating points."""
+    """One panel per behavior: pooled curves of every subset and of the best baseline, with operating points."""
     if not run.subsets:
         return None
     colors = behavior_colors(run.behaviors)
@@ -66,7 +66,7 @@ def _draw_curve(axes: Axes, run: Run, behavior: str, subset: str, color: str) ->
     baseline_value = number(run.score(behavior, subset, RAW, baseline=True), "average_precision")
     baseline = _pooled_curve(run, behavior, subset, baseline=True)
     if baseline is not None and baseline_value is not None:
-        label = f"baseline, {SUBSET_WORDS[subset]}: AP {baseline_value:.3f}"
+        label = f"{run.best_baseline(behavior, subset)}, {SUBSET_WORDS[subset]}: AP {baseline_value:.3f}"
         recall, precision = thin_curve(baseline)
         axes.plot(recall, precision, color=BASELINE, linestyle=style, linewidth=1.1, label=label, zorder=2)
         numbers += _curve_rows(behavior, subset, "baseline curve", recall, precision)

@@ -105,7 +105,8 @@ def make_run(
     predicted, baselines = ([t for t in found if t.subset != "predict"] for found in (timelines, poorer))
     write_scores(run, predicted, behaviors)
     if baseline:
-        BASELINE_SCORES.write(run, score_rows(baselines, behaviors, variants=["raw"]))
+        rows = [{"baseline": "logistic"} | row for row in score_rows(baselines, behaviors, variants=["raw"])]
+        BASELINE_SCORES.write(run, rows)
     _write_more_tables(run, timelines, baselines, behaviors, n_annotators)
     _write_recordings(run, timelines)
     folds = [item.recording for item in predicted if item.subset == "cross_validation"]

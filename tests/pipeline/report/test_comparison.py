@@ -105,10 +105,10 @@ def run_of(
         ),
         behaviors=(behavior,),
         scores=tuple(score_rows(items, [behavior])),
-        baseline_scores=tuple(score_rows(poor, [behavior], variants=["raw"])),
+        baseline_scores=tuple({"baseline": "logistic"} | row for row in score_rows(poor, [behavior], variants=["raw"])),
         training=(),
         timelines={item.recording: item for item in items},
-        baselines={item.recording: item for item in poor},
+        baselines={"logistic": {item.recording: item for item in poor}},
         tables=Tables(bout_scores=tuple(bout_rows(items, [behavior]))),
     )
 

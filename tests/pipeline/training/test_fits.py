@@ -25,7 +25,7 @@ from pipeline.training.fits import (
     store_fit,
 )
 from pipeline.training.frame_labels import FrameLabels
-from pipeline.training.plan import BASELINE, HEAD
+from pipeline.training.plan import HEAD, baseline_kind
 
 
 def result() -> FitResult:
@@ -107,6 +107,8 @@ def test_everything_that_changes_a_fit_changes_its_fingerprint():
         {"task": Exclusive()},
         {"task": Binary(loss="focal")},
         {"outputs": ("g", "w")},
+        {"step_s": dict.fromkeys("abc", 0.1)},
+        {"step_s": dict.fromkeys("abc", 0.2)},
     ):
         prints.append(fit_fingerprint(*make_fit(**change)))
     fit, sources, labels = make_fit()
@@ -162,7 +164,7 @@ def test_training_that_ended_too_early_is_noted():
             (cast(Fit, SimpleNamespace(name=name, kind=kind)), FitResult({}, [], epoch, "")) for epoch in best_epochs
         ]
 
-    (note,) = short_training_notes([*crossed(10, 3, 10), *crossed(10, 10, kind=BASELINE)], 10)
+    (note,) = short_training_notes([*crossed(10, 3, 10), *crossed(10, 10, kind=baseline_kind("logistic"))], 10)
     assert note.startswith("grooming: in 2 of 3 folds the last of 10 epochs was the best one")
-    assert short_training_notes([*crossed(10, 3, 4), *crossed(10, kind=BASELINE)], 10) == []
+    assert short_training_notes([*crossed(10, 3, 4), *crossed(10, kind=baseline_kind("logistic"))], 10) == []
     assert len(short_training_notes([*crossed(10), *crossed(10, name="rearing")], 10)) == 2
