@@ -187,8 +187,12 @@ class _Trees:
         model = HistGradientBoostingClassifier(
             max_iter=config.iterations, early_stopping=False, random_state=given.seed
         )
+        x = np.concatenate(parts)
+        # A feature that no frame has parts no trees, and scikit-learn can't bin it.
+        self._is_empty = np.isnan(x).all(axis=0)
+        x[:, self._is_empty] = 0
         with _few_threads(len(classes)):
-            self._model = model.fit(np.concatenate(parts), classes, sample_weight=labels.weights[classes])
+            self._model = model.fit(x, classes, sample_weight=labels.weights[classes])
         self._task, self._n_classes = given.task, labels.n_classes
 
     def predict(self, recording: CenteredMeans) -> NDArray[np.float32]:
@@ -203,6 +207,7 @@ class _Trees:
         """The same for rows of features and means."""
         probability = np.zeros((len(x), self._n_classes), np.float32)
         if len(x):
+            x = np.where(self._is_empty, 0, x)
             # Classes that it never met stay at 0.
             with _few_threads(len(x)):
                 probability[:, self._model.classes_] = self._model.predict_proba(x)
