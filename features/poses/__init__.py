@@ -6,10 +6,20 @@ from types import ModuleType
 from common.delimited import require_file
 from common.errors import InputError
 from common.suggestions import listing
-from features.poses import deeplabcut, deeplabcut_h5, npy_tracks, sleap_csv, sleap_h5, through_movement, xy_csv
+from features.poses import (
+    calms21,
+    deeplabcut,
+    deeplabcut_h5,
+    npy_tracks,
+    sleap_csv,
+    sleap_h5,
+    through_movement,
+    xy_csv,
+)
 from features.tracks import PoseTrack
 
 READERS: dict[str, ModuleType] = {
+    "calms21": calms21,
     "sleap_csv": sleap_csv,
     "deeplabcut_csv": deeplabcut,
     "deeplabcut_h5": deeplabcut_h5,
@@ -20,23 +30,30 @@ READERS: dict[str, ModuleType] = {
 }
 """Each has a `DESCRIPTION`, `matches(path)`, which looks at the content and never at the name, and
 `read(path, individual)`, which gives the `PoseTrack` of one. The first that matches reads the file: SLEAP's CSV looks
-like DeepLabCut's with a flat header."""
+like DeepLabCut's with a flat header. One whose files hold several recordings has `sequence_names(path)`, and its `read`
+takes such a name as well."""
 
 
-def read_poses(path: Path, individual: str | None = None) -> PoseTrack:
+def read_poses(path: Path, individual: str | None = None, sequence: str = "") -> PoseTrack:
     """Read a pose file, whose format is recognised by its content; one row per video frame, from frame 0.
 
-    The individual, whose keypoints are read, is needed where the file holds several animals.
+    The individual, whose keypoints are read, is needed where the file holds several animals, and so is the sequence
+    where it holds several recordings ("" = not named).
 
     Raises
     ------
     InputError
-        Missing, empty or damaged file, unknown format, unknown individual.
+        Missing, empty or damaged file, unknown format, unknown individual or sequence.
     """
     require_file(path, "pose file")
     for reader in READERS.values():
         if reader.matches(path):
-            track: PoseTrack = reader.read(path, individual)
+            if sequence and not hasattr(reader, "sequence_names"):
+                raise InputError(
+                    f"{path.name} is of one recording ({reader.DESCRIPTION}), so #sequence={sequence} is not in it. "
+                    "Leave it out."
+                )
+            track: PoseTrack = reader.read(path, individual, *[sequence] * bool(sequence))
             return track
     known = listing(reader.DESCRIPTION for reader in READERS.values())
     raise InputError(

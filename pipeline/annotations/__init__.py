@@ -10,8 +10,9 @@ from pathlib import Path
 from common.errors import InputError
 from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import caltech, class_csv, deepethogram, deeplabcut_columns, feral, frame_csv, simba
+from pipeline.annotations import calms21, caltech, class_csv, deepethogram, deeplabcut_columns, feral, frame_csv, simba
 from pipeline.annotations.base import (
+    CHOICES,
     AnnotationChoice,
     AnnotationReader,
     EventList,
@@ -30,6 +31,7 @@ from pipeline.annotations.opening import AnnotationFile, is_project, open_annota
 from pipeline.annotations.scored_spans import require_spans, within_spans
 
 __all__ = [
+    "CHOICES",
     "FORMATS",
     "AnnotationChoice",
     "EventList",
@@ -54,6 +56,7 @@ FORMATS: dict[str, AnnotationReader] = {
     "boris_aggregated": boris_aggregated,
     "boris_binary": boris_binary,
     "feral": feral,
+    "calms21": calms21,
     "boris_project": boris_project,
     "bout_csv": bout_csv,
     "bout_csv_seconds": bout_csv_seconds,

@@ -20,6 +20,9 @@ from common.words import says_background
 from pipeline.annotations.opening import AnnotationFile
 from pipeline.scoring.bouts.bouts import Bout, frames_from_runs, runs_of_true
 
+CHOICES = ("sequence", "observation", "media", "subject", "scored")
+"""What can stand behind a path in the table of recordings."""
+
 Frames = tuple[int, int]
 """Frames one after the other, half-open."""
 
@@ -164,16 +167,17 @@ class AnnotationChoice:
     """What the user names where a file leaves a choice; "" = not named.
 
     In the table of recordings it is written around the path, each part only where it is needed:
-    ``format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``.
+    ``format:path#sequence=NAME#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``.
 
-    `format` is a name in `FORMATS`, for a file whose content fits several; `observation` one of a BORIS file; `media`
-    the video of an observation of several, where it isn't named as the recording's video is; `subject` whose behaviors
-    (a subject in BORIS, a channel or stream in Caltech files, several of these joined by ``+``); `scored` from where to
-    where the video was scored (see `scored_spans`). `animal` is the one that the row is of: the subject where none is
-    named. Formats of one animal per file don't ask.
+    `format` is a name in `FORMATS`, for a file whose content fits several; `sequence` one of a CalMS21 file, as behind
+    its poses; `observation` one of a BORIS file; `media` the video of an observation of several, where it isn't named
+    as the recording's video is; `subject` whose behaviors (a subject in BORIS, a channel or stream in Caltech files,
+    several of these joined by ``+``); `scored` from where to where the video was scored (see `scored_spans`). `animal`
+    is the one that the row is of: the subject where none is named. Formats of one animal per file don't ask.
     """
 
     format: str = ""
+    sequence: str = ""
     observation: str = ""
     media: str = ""
     subject: str = ""
@@ -188,7 +192,7 @@ class AnnotationChoice:
     @property
     def part(self) -> str:
         """What stands behind the path; "" = nothing."""
-        named = {name: getattr(self, name) for name in ("observation", "media", "subject", "scored")}
+        named = {name: getattr(self, name) for name in CHOICES}
         return "".join(f"#{name}={value}" for name, value in named.items() if value)
 
 

@@ -12,8 +12,9 @@ class Recording:
 
     `id` is unique, safe as a file name on every system. `video_path`: with features computed elsewhere, their file (a
     part of it after ``#``). `pose_path`: None where the table names none, or where it says `blob` (`has_blob_poses`: a
-    single animal is tracked in the video itself). `annotation_paths` and `annotation_choices` (what the table says of
-    the file beside its path) are by annotator, "" where the table names none; empty for a video to predict only.
+    single animal is tracked in the video itself); `pose_sequence`: which recording in a pose file of several; "" = not
+    named. `annotation_paths` and `annotation_choices` (what the table says of the file beside its path) are by
+    annotator, "" where the table names none; empty for a video to predict only.
     `individual`: whose video it is; the recording's id where the table doesn't say. `group`: the lab's own grouping
     (genotype, treatment); may be "". `split`: "train", "test" or "" (to predict only). `animal`: which of several
     animals in the video, its name in the pose file and its subject in the annotations; "" = there is one only, or
@@ -32,3 +33,10 @@ class Recording:
     has_blob_poses: bool = False
     animal: str = ""
     fps: float | None = None
+    pose_sequence: str = ""
+
+    @property
+    def pose_name(self) -> str:
+        """The pose file's name and which part of it is meant; "" without a file."""
+        part = f"#sequence={self.pose_sequence}" if self.pose_sequence else ""
+        return f"{self.pose_path.name}{part}" if self.pose_path else ""

@@ -7,7 +7,7 @@ spaces are accepted. Pairing is by this table, never by sort order.
 import difflib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,14 @@ from common.files import is_file, is_folder
 from common.names import find_path, invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
 from features.video.reading import MAX_FPS, MIN_FPS
-from pipeline.annotations import AnnotationChoice, names_videos, require_format, require_spans, tells_animals_apart
+from pipeline.annotations import (
+    CHOICES,
+    AnnotationChoice,
+    names_videos,
+    require_format,
+    require_spans,
+    tells_animals_apart,
+)
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side
 
@@ -34,7 +41,7 @@ _POOLED = "pooled"
 BLOB = "blob"
 _FORMAT = re.compile(r"([a-z][a-z_0-9]+):(.+)")  # one letter is a Windows drive
 _PART = re.compile(r"#([a-z]+)=")
-_PARTS = ("observation", "media", "subject", "scored")
+_POSE_CHOICES = ("sequence",)
 
 
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
@@ -99,7 +106,11 @@ class _Uses:
             choice = recording.annotation_choices[annotator]
             named = replace(choice, format="", scored="", animal="")
             part = f" {named}" if named != AnnotationChoice() else ""
-            if f"{path}{part}" in self.files and not choice.media and names_videos(path, choice.observation):
+            if (
+                f"{path}{part}" in self.files
+                and not choice.media
+                and names_videos(path, choice.sequence or choice.observation)
+            ):
                 continue  # its video tells which labels are meant
             is_shared = self._add_file(fields, recording, "annotations", path, part)
             if is_shared and not part and not tells_animals_apart(path, choice.format):
@@ -109,7 +120,7 @@ class _Uses:
                     "would have the same labels. Give each animal's row a file of its own.",
                 )
         if recording.pose_path is not None and recording.pose_path not in recording.annotation_paths.values():
-            self._add_file(fields, recording, "poses", recording.pose_path)
+            self._add_file(fields, recording, "poses", recording.pose_path, f" {recording.pose_sequence}".rstrip())
 
     def _add_file(self, fields: "_Row", recording: Recording, column: str, path: Path, part: str = "") -> bool:
         """Tell whether an earlier row of the same video names it as well."""
@@ -221,10 +232,11 @@ def _recording(fields: _Row) -> Recording:
             f"recording {name!r} is for {split}, so it needs annotations, but none are named. Name the file, "
             "or leave the split empty to have the recording predicted only.",
         )
+    pose_text, pose_choices = _parts(fields, "poses", "" if has_blob_poses else fields["poses"], _POSE_CHOICES)
     return Recording(
         id=name,
         video_path=_path(fields, "video", fields["video"]),
-        pose_path=_path(fields, "poses", fields["poses"]) if fields["poses"] and not has_blob_poses else None,
+        pose_path=_path(fields, "poses", pose_text) if pose_text else None,
         annotation_paths=annotation_paths,
         individual=fields["individual"] or name,
         group=fields["group"],
@@ -233,6 +245,7 @@ def _recording(fields: _Row) -> Recording:
         has_blob_poses=has_blob_poses,
         animal=fields[ANIMAL],
         fps=_fps(fields),
+        pose_sequence=pose_choices.get("sequence", ""),
     )
 
 
@@ -257,8 +270,8 @@ def _fps(fields: _Row) -> float | None:
 def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, AnnotationChoice]]:
     """`annotator=path` joined by `;`, or one path alone; around a path what its file leaves open.
 
-    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``; only the path
-    is needed (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
+    Only the path is needed; see `AnnotationChoice` for the whole form. A text that is a file's name as it stands is
+    taken as that.
     """
     paths: dict[str, Path] = {}
     choices: dict[str, AnnotationChoice] = {}
@@ -284,29 +297,32 @@ def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, Annotati
 
 def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
     """The path, and what is said of its file before and after it."""
-    if is_file(_resolve(fields.csv_path, text)):
-        return text, AnnotationChoice()
-    path, *parts = _PART.split(text)
-    named: dict[str, str] = {}
-    for name, value in zip(parts[::2], parts[1::2], strict=True):
-        if name not in _PARTS or name in named or not value.strip():
-            raise fields.error(
-                "annotations",
-                "expected #observation=NAME, #media=NAME, #subject=NAME or #scored=FROM-TO after the path, each once, "
-                f"found {text!r}."
-                f"{did_you_mean(name, _PARTS) if name not in _PARTS else ''}",
-            )
-        named[name] = value.strip()
+    path, named = _parts(fields, "annotations", text, CHOICES)
     found = None if is_file(_resolve(fields.csv_path, path)) else _FORMAT.fullmatch(path)
     try:
         if "scored" in named:
             require_spans(named["scored"])
         if found is None:
-            return path.strip(), AnnotationChoice(**named)
+            return path, AnnotationChoice(**named)
         require_format(found[1])
     except InputError as error:
         raise fields.error("annotations", str(error)) from error
     return found[2].strip(), AnnotationChoice(found[1], **named)
+
+
+def _parts(fields: _Row, column: str, text: str, known: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The path (with its format, in annotations), and what is chosen behind it, by name."""
+    if is_file(_resolve(fields.csv_path, text)):
+        return text, {}
+    path, *parts = _PART.split(text)
+    named: dict[str, str] = {}
+    for name, value in zip(parts[::2], parts[1::2], strict=True):
+        if name not in known or name in named or not value.strip():
+            expected = listing([f"#{each}={'FROM-TO' if each == 'scored' else 'NAME'}" for each in known])
+            hint = did_you_mean(name, known) if name not in known else ""
+            raise fields.error(column, f"expected {expected} after the path, each once, found {text!r}.{hint}")
+        named[name] = value.strip()
+    return path.strip(), named
 
 
 def _path(fields: _Row, column: str, text: str) -> Path:
@@ -334,8 +350,12 @@ def _path(fields: _Row, column: str, text: str) -> Path:
 
 
 def _after(column: str) -> str:
-    parts = ", ".join(f"#{name}=…" for name in _PARTS)
-    return f" After an annotation file may stand {parts}." if column == "annotations" else " Leave it out."
+    known = {"annotations": CHOICES, "poses": _POSE_CHOICES}.get(column, ())
+    return (
+        f" After the path may stand {listing([f'#{name}=…' for name in known])} or nothing."
+        if known
+        else " Leave it out."
+    )
 
 
 def _resolve(csv_path: Path, text: str) -> Path:

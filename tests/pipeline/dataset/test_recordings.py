@@ -150,7 +150,7 @@ def test_as_excel_saves_it(folder, encoding, delimiter):
         (["m1,videos/m1.mp4,,m1_A.csv#subject=,,,"], "#scored=FROM-TO after the path, each once, found"),
         (
             ["m1,videos/m1.mp4,,m1_A.csv#media=a#media=b,,,"],
-            "#subject=NAME or #scored=FROM-TO after the path, each",
+            "#subject=NAME, #scored=FROM-TO after the path, each",
         ),
         (["m1,videos/m1.mp4,,bout_csv:no.csv#media=a,,,"], "no file 'no.csv'"),
         (["m1,videos/m1.mp4,,,,,trian"], "column 'split'.*'trian'. Did you mean 'train'"),
