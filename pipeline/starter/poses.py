@@ -25,11 +25,11 @@ _MOST_SPREAD = 1.6  # of body lengths between recordings: beyond it something el
 # The first that a file has; names are compared without case and separators.
 _CENTERS = (
     "midbody", "bodycenter", "bodycentre", "centerbody", "mousecenter", "centerofbody", "centerofmass", "midback",
-    "middleback", "spinemid", "midspine", "spine2", "spinecenter", "centroid", "center", "centre", "body", "torso",
-    "back", "box", "blob",
+    "middleback", "spinemid", "midspine", "spine2", "spinecenter", "centerspine", "centroid", "center", "centre",
+    "body", "torso", "back", "box", "blob",
 )  # fmt: skip
 _SNOUTS = ("nose", "snout", "nosetip", "nasal", "hocico")
-_TAIL_BASES = ("tailbase", "baseoftail", "tailstart", "tailroot", "tail1", "tail")
+_TAIL_BASES = ("tailbase", "baseoftail", "basetail", "tailstart", "tailroot", "tail1", "tail")
 _EARS = (("leftear", "earleft", "lear", "earl"), ("rightear", "earright", "rear", "earr"))
 _HIPS = (("lefthip", "hipleft", "leftlateral"), ("righthip", "hipright", "rightlateral"))
 

@@ -42,6 +42,10 @@ def seeds() -> dict[str, bytes]:
     """A small sound file of each format."""
     folder = DATA
     buffer, archive = io.BytesIO(), io.BytesIO()
+    jabs = io.BytesIO()
+    with h5py.File(jabs, "w") as file:
+        file["poseest/points"], file["poseest/confidence"] = np.ones((3, 2, 12, 2), np.uint16), np.ones((3, 2, 12))
+        file["poseest/instance_count"], file["poseest/instance_track_id"] = np.full(3, 2), np.array([[0, 1]] * 3)
     two = np.arange(84).reshape(3, 2, 2, 7).tolist()
     np.save(buffer, np.linspace(0, 9, 36).reshape(3, 2, 3, 2))
     np.savez(archive, keypoints=np.ones((3, 2, 2, 3)), ids=np.array([[0, 1]] * 3), boxes=np.ones((3, 2, 4)))
@@ -54,6 +58,7 @@ def seeds() -> dict[str, bytes]:
         "via.csv": b"filename,region_shape_attributes,region_attributes\n00.png,{},{}\n",
         "calms21.json": json.dumps({"g": {"s": {"keypoints": two, "scores": np.ones((3, 2, 7)).tolist()}}}).encode(),
         "sleap.h5": (folder / "sleap_analysis.h5").read_bytes(),
+        "jabs.h5": jabs.getvalue(),
         "project.slp": (folder / "sleap_project.slp").read_bytes(),
         "keypoints.npy": buffer.getvalue(),
         "tracks.npz": archive.getvalue(),
