@@ -10,7 +10,17 @@ from pathlib import Path
 from common.errors import InputError
 from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import calms21, caltech, class_csv, deepethogram, deeplabcut_columns, feral, frame_csv, simba
+from pipeline.annotations import (
+    calms21,
+    caltech,
+    class_csv,
+    deepethogram,
+    deeplabcut_columns,
+    feral,
+    frame_csv,
+    jabs,
+    simba,
+)
 from pipeline.annotations.base import (
     CHOICES,
     AnnotationChoice,
@@ -57,6 +67,7 @@ FORMATS: dict[str, AnnotationReader] = {
     "boris_binary": boris_binary,
     "feral": feral,
     "calms21": calms21,
+    "jabs": jabs,
     "boris_project": boris_project,
     "bout_csv": bout_csv,
     "bout_csv_seconds": bout_csv_seconds,

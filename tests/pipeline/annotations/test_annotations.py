@@ -42,12 +42,16 @@ EXAMPLES = {
     "boris_binary": ["time,groom", "0.0,0", "0.1,1", "0.2,0"],
     "feral": ['{"class_names": {"0": "other", "1": "groom"}, "labels": {"v.mp4": [1, 0, 1, 0]}}'],
     "calms21": ['{"a": {"b": {"annotations": [1, 0, null, 0], "metadata": {"vocab": {"other": 0, "groom": 1}}}}}'],
+    "jabs": [
+        '{"file": "v.mp4", "num_frames": 20, "labels": {"0": {"groom": [{"start": 3, "end": 8, "present": true},',
+        '{"start": 9, "end": 12, "present": false}]}, "1": {}}}',
+    ],
     "boris_project": PROJECT,
     "bout_csv": BOUTS,
     "bout_csv_seconds": ["behavior,start_s,stop_s", "groom,0.5,0.9"],
     "caltech": ["Bento annotation file", "Annotation start frame: 1", "", "Ch1----------", ">groom", "6 9 4"],
 }
-NO_TABLES = ("feral", "calms21", "boris_project", "caltech")
+NO_TABLES = ("feral", "calms21", "jabs", "boris_project", "caltech")
 # Special forms of a table with a row per frame: read as another one they may well give the same labels.
 FRAME_TABLES = {"frame_csv", "class_csv", "deepethogram", "simba", "deeplabcut_columns", "boris_binary"}
 
