@@ -1,4 +1,4 @@
-"""JABS' pose files: real ones read to numbers that were read off with h5py, and made ones whose arrays are known."""
+"""JABS' pose files: made ones whose arrays are known, and what the real ones have of confidences."""
 
 from pathlib import Path
 
@@ -30,26 +30,17 @@ def arrays(n_frames: int, n_places: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.shared
-def test_real_file_of_version_2(shared_dir):
-    track = read_poses(shared_dir / "data/poses/jabs_v2.h5")
-    assert track.keypoints == KEYPOINTS and track.n_frames == 1800 and not np.isnan(track.xy_px).any()
-    np.testing.assert_array_equal(track.xy_px[0, :3], [[125, 93], [118, 77], [107, 89]])
-    np.testing.assert_allclose(track.likelihood[0, :3], [0.975244, 0.88896465, 0.9568853])
-
-
-@pytest.mark.shared
-def test_real_file_of_version_5(shared_dir):
+def test_real_confidences(shared_dir):
+    one = read_poses(shared_dir / "data/poses/jabs_v2.h5")
+    assert one.keypoints == KEYPOINTS
+    np.testing.assert_array_equal(one.xy_px[0, :3], [[125, 93], [118, 77], [107, 89]])
+    np.testing.assert_allclose(one.likelihood[0, :3], [0.975244, 0.88896465, 0.9568853])
     path = shared_dir / "data/poses/jabs_v5.h5"
     with pytest.raises(InputError, match=r"several individuals \(0, 1, 2\)"):
         read_poses(path)
-    # In frame 0 identities 2, 1, 3 stand in the places 0, 1, 2; they are seen in 1747, 1800 and 1782 frames.
-    for name, first, n_seen in (("0", (304, 97), 1747), ("1", (516, 758), 1800), ("2", (323, 54), 1782)):
-        track = read_poses(path, name)
-        assert tuple(track.xy_px[0, 0]) == first
-        assert (~np.isnan(track.xy_px).all(axis=(1, 2))).sum() == n_seen
-        assert "reach 5." in track.oddities[0].found and np.nanmax(track.likelihood) == 1
-    left_ear = read_poses(path, "1")
-    assert np.isnan(left_ear.xy_px[0, 1]).all() and np.isnan(left_ear.likelihood[0, 1])
+    second = read_poses(path, "1")
+    assert "reach 5.44: JABS" in second.oddities[0].found and np.nanmax(second.likelihood) == 1
+    assert np.isnan(second.xy_px[0, 1]).all() and np.isnan(second.likelihood[0, 1])
 
 
 def test_identities_of_version_4_and_their_external_names(tmp_path):
