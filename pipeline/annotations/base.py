@@ -298,7 +298,7 @@ def choose_animal(
 
     Meant is the one that is named, else the only one, else the only one that shows a behavior of the experiment. `what`
     is what a subject is called there; each item stands with its subject and whether the experiment uses its behavior;
-    `known` subjects may be named though there is no item of them; `may_join`: several may be named as one.
+    `known` subjects may be named though there is no item of them; `may_join`: several may be named as one (``1+2``).
 
     Raises
     ------
@@ -313,12 +313,15 @@ def choose_animal(
             "as well. Name one animal in both, or leave #subject= out."
         )
     if named:
-        chosen = next((name for name in (*names, *known) if name.casefold() == named.casefold()), None)
-        if chosen is None:
-            raise InputError(
-                f"{file.path.name} has no {what} {named!r} here.{did_you_mean(named, names)} It has: {listing(names)}."
-            )
-        return [item for name, _, item in items if name == chosen]
+        by_folded = {name.casefold(): name for name in (*known, *names)}
+        is_one = not may_join or named.casefold() in by_folded
+        parts = [named] if is_one else [part.strip() for part in named.split("+")]
+        for part in parts:
+            if part.casefold() not in by_folded:
+                said = f"{file.path.name} has no {what} {part!r} here.{did_you_mean(part, names)}"
+                raise InputError(f"{said} It has: {listing(names)}.")
+        chosen = [by_folded[part.casefold()] for part in parts]
+        return [item for name, _, item in items if name in chosen]
     if wanted.behaviors and len(names) > 1:
         items = [item for item in items if item[1]]
         names = sorted({name for name, _, _ in items})
@@ -326,7 +329,7 @@ def choose_animal(
         raise InputError(
             f"{file.path.name} holds {len(names)} {what}s: {listing(names, 8)}. Name the one whose behaviors are "
             f"meant: {file.path.name}#subject={names[0]}"
-            + (f", or several that are one animal's: {file.path.name}#subject={'+'.join(names)}." if may_join else ".")
+            + (f", or several that are read as one: {file.path.name}#subject={'+'.join(names)}." if may_join else ".")
         )
     return [item for _, _, item in items]
 

@@ -67,7 +67,9 @@ def test_classes_are_merged_as_the_pain_project_does(tmp_path):
         path.write_text("\n".join(lines), encoding="utf-8")
         found[name] = read_annotation(path, 4, 30.0)
     named = 'behaviors: {paw_withdraw: ["1", "5", "6"], paw_lick: "2"}'
-    (tmp_path / "x.yaml").write_text(f"name: x\nhead: {{name: lstm}}\nbackbone: {{name: compact}}\n{named}", encoding="utf-8")
+    (tmp_path / "x.yaml").write_text(
+        f"name: x\nhead: {{name: lstm}}\nbackbone: {{name: compact}}\n{named}", encoding="utf-8"
+    )
     tracks = label_tracks(found, load_config(tmp_path / "x.yaml").their_names(), {"a": 4, "b": 4})
     assert tracks["a"].active.T.tolist() == [[False, True, True, True], [False] * 4]
     assert tracks["b"].active.T.tolist() == [[False, False, True, False], [False, False, False, True]]
