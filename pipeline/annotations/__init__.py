@@ -16,6 +16,7 @@ from pipeline.annotations import (
     class_csv,
     deepethogram,
     deeplabcut_columns,
+    every_frame,
     feral,
     frame_csv,
     jabs,
@@ -50,6 +51,7 @@ __all__ = [
     "RawAnnotation",
     "media_by_observation",
     "names_videos",
+    "needs_file",
     "read_annotation",
     "require_format",
     "require_spans",
@@ -72,6 +74,7 @@ FORMATS: dict[str, AnnotationReader] = {
     "bout_csv": bout_csv,
     "bout_csv_seconds": bout_csv_seconds,
     "caltech": caltech,
+    "every_frame": every_frame,
 }
 # Any special form of these goes before them.
 _GENERAL = ("frame_csv", "deeplabcut_columns", "boris_project")
@@ -108,10 +111,11 @@ def read_annotation(
     """
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
-    file = open_annotation_file(path)
-    read_seal(path)
     if choice.format:
         require_format(choice.format)
+    file = open_annotation_file(path) if needs_file(choice.format) else AnnotationFile(path)
+    if needs_file(choice.format):
+        read_seal(path)
     return within_spans(FORMATS[choice.format or _recognise(file)].read(file, wanted), wanted)
 
 
@@ -139,6 +143,11 @@ def _recognise(file: AnnotationFile) -> str:
             else f"Known formats are: {known}. Was the header row left out?"
         )
     )
+
+
+def needs_file(format: str) -> bool:
+    """Whether labels of this format ("" = not named) stand in a file, and not in the table of recordings itself."""
+    return bool(getattr(FORMATS.get(format), "NEEDS_FILE", True))
 
 
 def tells_animals_apart(path: Path, format: str = "") -> bool:

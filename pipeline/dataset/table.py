@@ -21,6 +21,7 @@ from pipeline.annotations import (
     CHOICES,
     AnnotationChoice,
     names_videos,
+    needs_file,
     require_format,
     require_spans,
     tells_animals_apart,
@@ -104,6 +105,8 @@ class _Uses:
             # The thesis' form keeps labels in the pose file: the two columns may name one file. A project, an export
             # of several observations or subjects, or a table of many recordings serves several, each with its part.
             choice = recording.annotation_choices[annotator]
+            if not needs_file(choice.format):
+                continue
             named = replace(choice, format="", scored="", animal="")
             part = f" {named}" if named != AnnotationChoice() else ""
             if (
@@ -291,7 +294,8 @@ def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, Annotati
         if annotator in paths:
             who = f"annotator {annotator!r}" if annotator else "the annotator without a name"
             raise fields.error("annotations", f"{who} has two files. Tell annotators apart: A=first.csv;B=second.csv.")
-        paths[annotator] = _path(fields, "annotations", text)
+        is_path = needs_file(choices[annotator].format)
+        paths[annotator] = _path(fields, "annotations", text) if is_path else Path(text)
     return paths, choices
 
 

@@ -159,7 +159,7 @@ def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str
 
 def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader) -> _Candidate:
     source = paired.source
-    choice = AnnotationChoice(observation=source.observation, media=paired.media)
+    choice = AnnotationChoice(source.format, observation=source.observation, media=paired.media)
     try:
         read = read_annotation(source.path, header.n_frames, header.fps, choice=choice, video_name=files.video.name)
     except InputError as error:

@@ -84,7 +84,7 @@ def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path)
     """`annotator=path#observation=NAME#media=NAME`, joined by `;`, each part only where it is needed."""
     parts = []
     for annotator, paired in sources.items():
-        text = path_cell(paired.source.path, table_folder)
+        text = paired.source.shown if paired.source.format else path_cell(paired.source.path, table_folder)
         text += f"#observation={paired.source.observation}" if paired.source.observation else ""
         text += f"#media={paired.media}" if paired.media else ""
         parts.append(f"{annotator}={text}" if annotator else text)
