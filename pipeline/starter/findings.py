@@ -17,9 +17,10 @@ from pipeline.dataset.pairing.table_cells import (
     unwritable_reason,
 )
 from pipeline.dataset.table import BLOB, COLUMNS
+from pipeline.starter.clips import are_sorted_clips, pair_clips
 from pipeline.starter.lab_folder import LabFolder, Skipped
 from pipeline.starter.labels import ChosenLabels, choose_annotator, choose_labels, tally_behaviors, unusable_names
-from pipeline.starter.poses import PoseAdvice, advise_by_videos, advise_on_poses
+from pipeline.starter.poses import MOST_CROP_PX, PoseAdvice, advise_by_videos, advise_on_poses
 from pipeline.starter.starter_yaml import StarterFacts, learnable_behaviors
 from pipeline.starter.videos import VideoHeader, read_video_header
 
@@ -75,10 +76,12 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
         raise InputError(
             f"None of the {len(lab.videos)} videos in {lab.root} can be opened. The first: {broken[0].reason}"
         )
-    pairing = pair_files(list(headers), lab.poses, lab.annotations)
+    are_clips = are_sorted_clips(lab, headers)
+    pairing = pair_clips(lab, list(headers)) if are_clips else pair_files(list(headers), lab.poses, lab.annotations)
+    has_blob = has_blob or are_clips
     recordings, refused = _recordings(pairing, headers, table_path.parent, has_blob)
     unpaired = tuple(sorted([*pairing.unpaired, *refused]))
-    facts = _facts(recordings, name, table_path)
+    facts = _facts(recordings, name, table_path, are_clips)
     skipped = (*lab.skipped, *broken)
     doubts = tuple(_doubts(recordings, facts))
     return Findings(
@@ -127,7 +130,7 @@ def _recordings(
     return recordings, refused
 
 
-def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) -> StarterFacts:
+def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path, are_clips: bool) -> StarterFacts:
     annotated = [recording for recording in recordings if recording.labels.sources]
     annotator = choose_annotator([list(recording.labels.sources) for recording in annotated])
     read: dict[str, dict[str, RawAnnotation]] = {r.id: r.labels.read for r in annotated}
@@ -144,13 +147,14 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path) ->
         annotator,
         len(annotated),
         len({recording.individual for recording in annotated}),
-        _advice(recordings),
+        _advice(recordings, are_clips),
         max(recording.header.fps for recording in recordings),
+        are_clips,
     )
 
 
-def _advice(recordings: Sequence[FoundRecording]) -> PoseAdvice:
-    """Center and crop by the poses; where these don't tell the animal's length, by the videos."""
+def _advice(recordings: Sequence[FoundRecording], are_clips: bool) -> PoseAdvice:
+    """Center and crop by the poses; where these don't tell the animal's length, by the videos, or all of a clip."""
     poses = [recording.files.poses[0] for recording in recordings if recording.files.poses]
     side_px = min(min(recording.header.width_px, recording.header.height_px) for recording in recordings)
     advice = advise_on_poses(poses, side_px) if poses else PoseAdvice()
@@ -158,7 +162,7 @@ def _advice(recordings: Sequence[FoundRecording]) -> PoseAdvice:
     if advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals:
         videos = [(recording.files.video, recording.header.fps) for recording in recordings]
         advice = advise_by_videos(advice, videos, side_px)
-    return advice
+    return replace(advice, crop_px=min(side_px, MOST_CROP_PX)) if are_clips and advice.crop_px is None else advice
 
 
 def from_here(path: Path) -> str:

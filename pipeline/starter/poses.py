@@ -21,6 +21,7 @@ _N_SAMPLED, _N_SAMPLED_VIDEOS = 5, 3
 _LEAST_FRAMES = 100
 _LEAST_SEEN = 0.3
 _CROP_PER_LENGTH = 1.8
+MOST_CROP_PX = 4096
 _MOST_SPREAD = 1.6  # of body lengths between recordings: beyond it something else than the animal differs
 # The first that a file has; names are compared without case and separators.
 _CENTERS = (
@@ -112,7 +113,7 @@ def _with_lengths(advice: PoseAdvice, lengths_px: Sequence[float], shortest_side
         )
         return replace(advice, has_unequal_lengths=True, notes=(*advice.notes, note))
     body_px = float(np.median(lengths_px))
-    most = min(shortest_side_px or 4096, 4096)
+    most = min(shortest_side_px or MOST_CROP_PX, MOST_CROP_PX)
     return replace(advice, body_px=body_px, crop_px=max(8, min(10 * round(_CROP_PER_LENGTH * body_px / 10), most)))
 
 

@@ -51,12 +51,13 @@ def guess_individuals(ids: Mapping[Path, str]) -> dict[Path, str]:
     spelled: dict[str, str] = {}
     found = {}
     for video, own_id in ids.items():
-        name = _individual(raw_words(video.stem)) or own_id
+        name = individual_of(raw_words(video.stem)) or own_id
         found[video] = spelled.setdefault(name.casefold(), name)
     return found
 
 
-def _individual(raw: Sequence[str]) -> str | None:
+def individual_of(raw: Sequence[str]) -> str | None:
+    """The animal that the words of a name clearly tell."""
     words = [fold(word) for word in raw]
     for i, word in enumerate(words):
         if _NUMBERED_ANIMAL.fullmatch(word):

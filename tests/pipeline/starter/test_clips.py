@@ -1,0 +1,85 @@
+"""Clips sorted into folders by behavior become a table and an experiment."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from common.tables import write_table
+from pipeline.dataset.table import COLUMNS, read_recordings
+from pipeline.starter.findings import Findings, find_recordings
+from pipeline.starter.lab_folder import scan_folder
+from pipeline.starter.printing import print_findings
+from pipeline.starter.starter_yaml import starter_yaml
+from tests.lab import write_video
+
+
+def make(root: Path, clips: dict[str, int]) -> Path:
+    """Videos by path and number of frames, 10 frames per second."""
+    for name, n_frames in clips.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        write_video(root / name, np.zeros((n_frames, 2), dtype=bool))
+    return root
+
+
+def found(root: Path) -> Findings:
+    return find_recordings(scan_folder(root), root / "recordings.csv", root / "x.yaml", "x", has_blob=False)
+
+
+CLIPS = {
+    **{f"wall rearing/clip{i}.avi": 6 + i for i in range(3)},
+    **{f"grooming/clip{i}.avi": 5 for i in range(4)},
+    "test/grooming/other mouse3.avi": 9,
+}
+
+
+def test_each_clip_is_a_recording_of_its_folder_s_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    findings = found(make(tmp_path, CLIPS))
+    write_table(tmp_path / "recordings.csv", COLUMNS, [item.cells for item in findings.recordings])
+    read = {item.id: item for item in read_recordings(tmp_path / "recordings.csv")}
+    classes = {name: [item.annotation_paths[""].as_posix()] for name, item in read.items()}
+    ids = {f"{folder}_clip{i}": [folder.replace("_", " ")] for folder in ("grooming", "wall_rearing") for i in range(3)}
+    assert classes == ids | {"clip3": ["grooming"], "other_mouse3": ["grooming"]}
+    individuals = {name: item.individual for name, item in read.items()}
+    assert individuals.pop("other_mouse3") == "mouse3"
+    assert all(name == individual for name, individual in individuals.items()), "nothing tells whose clips these are"
+    assert {(item.split, item.has_blob_poses) for item in read.values()} == {("train", True)}
+    settings = YAML(typ="safe", pure=True).load(starter_yaml(findings.facts))
+    assert settings["behaviors"] == {"wall_rearing": "wall rearing", "grooming": "grooming"}
+    assert settings["task"] == {"name": "exclusive", "other": None} and settings["cross_validation"] == 5
+    print_findings(findings)
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "8 clips, sorted into folders" in said and "Of 7 clips nothing tells" in said and "scores are too good" in said
+    )
+
+
+def test_a_folder_of_background_names_the_background(tmp_path: Path):
+    clips = {f"{folder}/{i}.avi": 5 for folder in ("rearing", "sniffing", "background") for i in range(3)}
+    settings = YAML(typ="safe", pure=True).load(starter_yaml(found(make(tmp_path, clips)).facts))
+    assert list(settings["behaviors"]) == ["rearing", "sniffing"] and settings["task"]["other"] == "background"
+
+
+@pytest.mark.parametrize(
+    "clips",
+    [
+        {f"{folder}/{i}.avi": 5 for folder in ("day1", "day2") for i in range(3)},
+        {f"{folder}/{i}.avi": 5 for folder in ("rearing", "mouse12") for i in range(3)},
+        {f"{folder}/{i}.avi": 5 for folder in ("rearing", "") for i in range(3)},
+        {f"rearing/{i}.avi": 5 for i in range(6)},
+        {f"{folder}/1.avi": 5 for folder in ("rearing", "grooming", "sniffing")},
+        {f"{folder}/{i}.avi": 120 for folder in ("WT", "HD") for i in range(2)},
+    ],
+    ids=["days", "an animal", "one above", "one folder", "one each", "12 s"],
+)
+def test_other_folders_are_no_classes(tmp_path: Path, clips: dict[str, int]):
+    findings = found(make(tmp_path, clips))
+    assert not findings.facts.are_clips and {item.cells["annotations"] for item in findings.recordings} == {""}
+
+
+def test_labels_beside_clips_are_taken_instead(tmp_path: Path):
+    make(tmp_path, {f"{folder}/{folder}{i}.avi": 5 for folder in ("a", "b") for i in range(3)})
+    (tmp_path / "a" / "a1.csv").write_text("behavior,start_frame,stop_frame\ngroom,0,4\n", encoding="utf-8")
+    cells = {item.id: item.cells["annotations"] for item in found(tmp_path).recordings}
+    assert cells.pop("a1") == "a/a1.csv" and set(cells.values()) == {""}
