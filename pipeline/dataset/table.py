@@ -16,6 +16,7 @@ from common.errors import InputError, shown
 from common.files import is_file, is_folder
 from common.names import find_path, invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
+from features.tracks import BLOB, MIDDLE
 from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.annotations import (
     CHOICES,
@@ -38,8 +39,8 @@ _KNOWN = (*COLUMNS, ANIMAL, FPS)
 _REQUIRED = ("recording", "video")
 _SPLITS = ("train", "test", "")
 _POOLED = "pooled"
-# In the column `poses`: no pose file, the animal is tracked in the video itself.
-BLOB = "blob"
+# In the column `poses`: no pose file, the animal is tracked in the video itself, or not looked for.
+POSE_WORDS = (BLOB, MIDDLE)
 _FORMAT = re.compile(r"([a-z][a-z_0-9]+):(.+)")  # one letter is a Windows drive
 _PART = re.compile(r"#([a-z]+)=")
 _POSE_CHOICES = ("sequence",)
@@ -222,11 +223,13 @@ def _recording(fields: _Row) -> Recording:
             raise fields.error(column, f"{fields[column]!r:.200} can't be used: {reason}. Shorten it.")
     annotation_paths, annotation_choices = _annotation_paths(fields)
     # A file that really is called so is taken for a file.
-    has_blob_poses = fields["poses"].casefold() == BLOB and not is_file(_resolve(fields.csv_path, fields["poses"]))
-    if has_blob_poses and fields[ANIMAL]:
+    pose_word = fields["poses"].casefold()
+    if pose_word not in POSE_WORDS or is_file(_resolve(fields.csv_path, fields["poses"])):
+        pose_word = ""
+    if pose_word and fields[ANIMAL]:
         raise fields.error(
             "poses",
-            "`blob` tracks a single animal and can't tell several apart. Name a pose file, or leave the column "
+            f"`{pose_word}` is of a single animal and can't tell several apart. Name a pose file, or leave the column "
             "'animal' empty.",
         )
     if split and not annotation_paths:
@@ -235,7 +238,7 @@ def _recording(fields: _Row) -> Recording:
             f"recording {name!r} is for {split}, so it needs annotations, but none are named. Name the file, "
             "or leave the split empty to have the recording predicted only.",
         )
-    pose_text, pose_choices = _parts(fields, "poses", "" if has_blob_poses else fields["poses"], _POSE_CHOICES)
+    pose_text, pose_choices = _parts(fields, "poses", "" if pose_word else fields["poses"], _POSE_CHOICES)
     return Recording(
         id=name,
         video_path=_path(fields, "video", fields["video"]),
@@ -245,7 +248,7 @@ def _recording(fields: _Row) -> Recording:
         group=fields["group"],
         split=split,
         annotation_choices={a: replace(choice, animal=fields[ANIMAL]) for a, choice in annotation_choices.items()},
-        has_blob_poses=has_blob_poses,
+        pose_word=pose_word,
         animal=fields[ANIMAL],
         fps=_fps(fields),
         pose_sequence=pose_choices.get("sequence", ""),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InputError
+from features.tracks import BLOB, MIDDLE
 from pipeline.annotations import RawAnnotation
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.label_findings import label_findings
@@ -16,7 +17,7 @@ from pipeline.dataset.pairing.table_cells import (
     recording_ids,
     unwritable_reason,
 )
-from pipeline.dataset.table import BLOB, COLUMNS
+from pipeline.dataset.table import COLUMNS
 from pipeline.starter.clips import are_sorted_clips, pair_clips
 from pipeline.starter.lab_folder import LabFolder, Skipped
 from pipeline.starter.labels import ChosenLabels, choose_annotator, choose_labels, tally_behaviors, unusable_names
@@ -41,7 +42,8 @@ class FoundRecording:
 class Findings:
     """Everything that `init` found, wrote and could not decide.
 
-    `has_blob`: videos without a pose file got `blob`. `doubts`: what labels lack of the behaviors of the experiment.
+    `pose_word`: what videos without a pose file got instead; "" = nothing. `doubts`: what labels lack of the behaviors
+    of the experiment.
     """
 
     root: Path
@@ -51,14 +53,14 @@ class Findings:
     unpaired: tuple[Unpaired, ...]
     skipped: tuple[Skipped, ...]
     facts: StarterFacts
-    has_blob: bool
+    pose_word: str
     doubts: tuple[Finding, ...] = ()
 
 
 def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, name: str, has_blob: bool) -> Findings:
     """Pair what lies in a folder, and look into it as far as the table and the experiment need it.
 
-    Nothing is written here. `has_blob`: say `blob` for videos without a pose file.
+    Nothing is written here. `has_blob`: say `blob` for videos without a pose file; else clips say `middle`.
 
     Raises
     ------
@@ -78,14 +80,14 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
         )
     are_clips = are_sorted_clips(lab, headers)
     pairing = pair_clips(lab, list(headers)) if are_clips else pair_files(list(headers), lab.poses, lab.annotations)
-    has_blob = has_blob or are_clips
-    recordings, refused = _recordings(pairing, headers, table_path.parent, has_blob)
+    pose_word = BLOB if has_blob else MIDDLE if are_clips else ""
+    recordings, refused = _recordings(pairing, headers, table_path.parent, pose_word)
     unpaired = tuple(sorted([*pairing.unpaired, *refused]))
     facts = _facts(recordings, name, table_path, are_clips)
     skipped = (*lab.skipped, *broken)
     doubts = tuple(_doubts(recordings, facts))
     return Findings(
-        lab.root, table_path, experiment_path, tuple(recordings), unpaired, skipped, facts, has_blob, doubts
+        lab.root, table_path, experiment_path, tuple(recordings), unpaired, skipped, facts, pose_word, doubts
     )
 
 
@@ -105,7 +107,7 @@ def _doubts(recordings: Sequence[FoundRecording], facts: StarterFacts) -> Iterat
 
 
 def _recordings(
-    pairing: Pairing, headers: dict[Path, VideoHeader], table_folder: Path, has_blob: bool
+    pairing: Pairing, headers: dict[Path, VideoHeader], table_folder: Path, pose_word: str
 ) -> tuple[list[FoundRecording], list[Unpaired]]:
     ids = recording_ids([files.video for files in pairing.videos])
     individuals = guess_individuals(ids)
@@ -121,7 +123,7 @@ def _recordings(
         cells = dict.fromkeys(COLUMNS, "") | {
             "recording": own_id,
             "video": path_cell(files.video, table_folder),
-            "poses": path_cell(files.poses[0], table_folder) if files.poses else BLOB if has_blob else "",
+            "poses": path_cell(files.poses[0], table_folder) if files.poses else pose_word,
             "annotations": annotation_cell(labels.sources, table_folder),
             "individual": individual,
             "split": "train" if labels.sources else "",
@@ -159,10 +161,11 @@ def _advice(recordings: Sequence[FoundRecording], are_clips: bool) -> PoseAdvice
     side_px = min(min(recording.header.width_px, recording.header.height_px) for recording in recordings)
     advice = advise_on_poses(poses, side_px) if poses else PoseAdvice()
     # What stands out from the background is no single animal where there are several.
-    if advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals:
+    if advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals and not are_clips:
         videos = [(recording.files.video, recording.header.fps) for recording in recordings]
         advice = advise_by_videos(advice, videos, side_px)
-    return replace(advice, crop_px=min(side_px, MOST_CROP_PX)) if are_clips and advice.crop_px is None else advice
+    is_whole = are_clips and advice.crop_px is None
+    return replace(advice, crop_px=min(side_px, MOST_CROP_PX)) if is_whole else advice
 
 
 def from_here(path: Path) -> str:

@@ -143,7 +143,7 @@ def _checks(findings: Findings) -> list[str]:
     if 0 < sum(filtered) < len(filtered):
         lines.append(f"{sum(filtered)} pose files are filtered, the others are not. Better use one kind for all.")
     without = [r.id for r in findings.recordings if not r.files.poses]
-    if without and not findings.has_blob:
+    if without and not findings.pose_word:
         lines.append(
             f"{_counted(len(without), 'video')} without a pose file ({_some(without)}). Name it in the column "
             "`poses`, or write `blob` there (or give --blob) to have a single animal tracked in the video itself."

@@ -7,6 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from common.tables import write_table
+from pipeline.audit.recording import audit_table
+from pipeline.dataset.reading import ReadingSettings
 from pipeline.dataset.table import COLUMNS, read_recordings
 from pipeline.starter.findings import Findings, find_recordings
 from pipeline.starter.lab_folder import scan_folder
@@ -44,7 +46,7 @@ def test_each_clip_is_a_recording_of_its_folder_s_class(tmp_path: Path, capsys: 
     individuals = {name: item.individual for name, item in read.items()}
     assert individuals.pop("other_mouse3") == "mouse3"
     assert all(name == individual for name, individual in individuals.items()), "nothing tells whose clips these are"
-    assert {(item.split, item.has_blob_poses) for item in read.values()} == {("train", True)}
+    assert {(item.split, item.pose_word) for item in read.values()} == {("train", "middle")}
     settings = YAML(typ="safe", pure=True).load(starter_yaml(findings.facts))
     assert settings["behaviors"] == {"wall_rearing": "wall rearing", "grooming": "grooming"}
     assert settings["task"] == {"name": "exclusive", "other": None} and settings["cross_validation"] == 5
@@ -83,3 +85,15 @@ def test_labels_beside_clips_are_taken_instead(tmp_path: Path):
     (tmp_path / "a" / "a1.csv").write_text("behavior,start_frame,stop_frame\ngroom,0,4\n", encoding="utf-8")
     cells = {item.id: item.cells["annotations"] for item in found(tmp_path).recordings}
     assert cells.pop("a1") == "a/a1.csv" and set(cells.values()) == {""}
+
+
+def test_of_a_clip_all_is_seen(tmp_path: Path):
+    findings = found(make(tmp_path, CLIPS))
+    write_table(tmp_path / "recordings.csv", COLUMNS, [item.cells for item in findings.recordings])
+    audit = audit_table(tmp_path / "recordings.csv", ReadingSettings(cache_dir=tmp_path / "cache"), is_experiment=False)
+    assert not [finding for finding in audit.findings if finding.severity == "error"]
+    clip = next(item.loaded for item in audit.recordings if item.id == "clip3")
+    assert clip.centers is not None and clip.centers.observed.all()
+    np.testing.assert_array_equal(clip.centers.xy_px, np.full((5, 2), 31.5))
+    active, scored = clip.labels[""].annotation.frames_of("grooming", 5) or (None, None)
+    assert active is not None and active.all() and scored.all()
