@@ -5,6 +5,7 @@ from types import ModuleType
 
 from common.delimited import require_file
 from common.errors import InputError
+from common.files import is_file
 from common.suggestions import listing
 from features.poses import (
     calms21,
@@ -18,6 +19,8 @@ from features.poses import (
     xy_csv,
 )
 from features.tracks import PoseTrack
+
+SEQUENCE = "#sequence="
 
 READERS: dict[str, ModuleType] = {
     "calms21": calms21,
@@ -36,17 +39,24 @@ like DeepLabCut's with a flat header. One whose files hold several recordings ha
 takes such a name as well."""
 
 
-def read_poses(path: Path, individual: str | None = None, sequence: str = "") -> PoseTrack:
+def split_sequence(path: Path) -> tuple[Path, str]:
+    """A pose file, and the name of the recording in it that `file#sequence=NAME` means; "" where none is named."""
+    file, _, sequence = path.as_posix().partition(SEQUENCE)
+    return (Path(file), sequence) if sequence and not is_file(path) else (path, "")
+
+
+def read_poses(path: Path, individual: str | None = None) -> PoseTrack:
     """Read a pose file, whose format is recognised by its content; one row per video frame, from frame 0.
 
-    The individual, whose keypoints are read, is needed where the file holds several animals, and so is the sequence
-    where it holds several recordings ("" = not named).
+    The individual, whose keypoints are read, is needed where the file holds several animals. Which of several
+    recordings is meant stands behind the path: ``train.json#sequence=NAME``.
 
     Raises
     ------
     InputError
         Missing, empty or damaged file, unknown format, unknown individual or sequence.
     """
+    path, sequence = split_sequence(path)
     require_file(path, "pose file")
     for reader in READERS.values():
         if reader.matches(path):

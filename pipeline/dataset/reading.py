@@ -114,14 +114,14 @@ def read_recording_poses(
         )
     named = settings.center.individual
     if not recording.animal:
-        return read_poses(recording.pose_path, named, recording.pose_sequence)
+        return read_poses(recording.pose_path, named)
     if named and named != recording.animal:
         raise InputError(
             f"center.individual is {named!r}, but the row of {recording.id} names the animal {recording.animal!r}. "
             "Leave center.individual out where the table has a column `animal`."
         )
     try:
-        return read_poses(recording.pose_path, recording.animal, recording.pose_sequence)
+        return read_poses(recording.pose_path, recording.animal)
     except InputError as error:
         raise InputError(f"{error} The column `animal` of {recording.id} asks for {recording.animal!r}.") from None
 

@@ -13,13 +13,14 @@ class Recording:
 
     `id` is unique, safe as a file name on every system. `video_path`: with features computed elsewhere, their file (a
     part of it after ``#``). `pose_path`: None where the table names none, or has a word instead (`pose_word`: `blob`, a
-    single animal is tracked in the video itself, or `middle`, that of the picture). `pose_sequence`: which recording in
-    a pose file of several; "" = not named. `annotation_paths` and `annotation_choices` (what the table says of the file
-    beside its path) are by annotator, "" where the table names none; empty for a video to predict only. `individual`:
-    whose video it is; the recording's id where the table doesn't say. `group`: the lab's own grouping (genotype,
-    treatment); may be "". `split`: "train", "test" or "" (to predict only). `animal`: which of several animals in the
-    video, its name in the pose file and its subject in the annotations; "" = there is one only, or `center.individual`
-    names it. `fps`: frames per second, where the table says so and the video's header is not to be believed.
+    single animal is tracked in the video itself, or `middle`, that of the picture); of a file of several recordings,
+    the one that is meant stands behind it (see `features.poses`). `annotation_paths` and `annotation_choices` (what the
+    table says of the file beside its path) are by annotator, "" where the table names none; empty for a video to
+    predict only. `individual`: whose video it is; the recording's id where the table doesn't say. `group`: the lab's
+    own grouping (genotype, treatment); may be "". `split`: "train", "test" or "" (to predict only). `animal`: which of
+    several animals in the video, its name in the pose file and its subject in the annotations; "" = there is one only,
+    or `center.individual` names it. `fps`: frames per second, where the table says so and the video's header is not to
+    be believed.
     """
 
     id: str
@@ -33,15 +34,8 @@ class Recording:
     pose_word: str = ""
     animal: str = ""
     fps: float | None = None
-    pose_sequence: str = ""
 
     @property
     def has_blob_poses(self) -> bool:
         """Whether the animal is tracked in the video itself."""
         return self.pose_word == BLOB
-
-    @property
-    def pose_name(self) -> str:
-        """The pose file's name and which part of it is meant, or the word instead; "" without either."""
-        part = f"#sequence={self.pose_sequence}" if self.pose_sequence else ""
-        return f"{self.pose_path.name}{part}" if self.pose_path else self.pose_word

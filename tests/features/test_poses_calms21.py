@@ -10,6 +10,7 @@ from common.errors import InputError
 from features.poses import read_poses
 from features.poses.calms21 import KEYPOINTS, sequence_names
 from pipeline.annotations import AnnotationChoice, read_annotation
+from pipeline.dataset.split_groups import split_groups
 from pipeline.dataset.table import read_recordings
 
 N_FRAMES = 6
@@ -31,6 +32,11 @@ def write(path: Path, groups: object, indent: int | None = None) -> Path:
     return path
 
 
+def of(path: Path, sequence: str) -> Path:
+    """The path of one sequence, as a table gives it."""
+    return Path(f"{path}#sequence={sequence}") if sequence else path
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return write(tmp_path / "train.json", {"annotator-id_0": {FIRST: sequence(1)}, "other": {SECOND: sequence(2)}}, 1)
@@ -41,7 +47,7 @@ def test_one_mouse_of_one_sequence(path: Path):
     for name, seed in ((FIRST, 1), ("mouse001_task1_annotator1", 1), (SECOND, 2)):
         expected = np.array(sequence(seed)["keypoints"])
         for mouse, individual in enumerate(("resident", "intruder")):
-            track = read_poses(path, individual, name)
+            track = read_poses(of(path, name), individual)
             assert track.keypoints == KEYPOINTS and track.n_frames == N_FRAMES
             missing = np.zeros((N_FRAMES, 7), bool)
             missing[2, 6] = individual == "intruder"
@@ -85,7 +91,7 @@ def test_the_only_sequence_need_not_be_named_and_may_be_unscored_in_part(tmp_pat
 )
 def test_what_is_no_pose_is_refused_in_one_paragraph(tmp_path, content, individual, named, says):
     with pytest.raises(InputError, match=says) as caught:
-        read_poses(write(tmp_path / "a.json", content), individual, named)
+        read_poses(of(write(tmp_path / "a.json", content), named), individual)
     assert "\n" not in str(caught.value)
 
 
@@ -113,7 +119,8 @@ def test_a_table_names_sequences_of_one_file(path: Path):
     rows = [row.format(number, name) for number, name in enumerate(names)]
     table.write_text("\n".join(["recording,video,poses,annotations,individual,split", *rows]), encoding="utf-8")
     read = read_recordings(table)
-    assert [(item.pose_path, item.pose_sequence) for item in read] == [(path, name) for name in names]
+    assert [item.pose_path for item in read] == [of(path, name) for name in names]
+    assert len(set(split_groups(read).values())) == 2, "sequences of one file are no recording of one video"
     assert [item.annotation_choices[""].sequence for item in read] == names
     table.write_text("\n".join([*table.read_text(encoding="utf-8").split("\n")[:2], rows[0].replace("r0", "r1")]))
     with pytest.raises(InputError, match=r"'train.json' already stands in row 2"):
@@ -126,4 +133,4 @@ def test_a_table_names_sequences_of_one_file(path: Path):
 def test_a_sequence_of_a_file_that_has_none_is_refused(tmp_path: Path):
     (tmp_path / "a.csv").write_text("frame,x,y\n0,1,2\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"of one recording .*#sequence=b is not in it"):
-        read_poses(tmp_path / "a.csv", None, "b")
+        read_poses(of(tmp_path / "a.csv", "b"))
