@@ -1,11 +1,12 @@
 """Pose files: one reader per format. A new format is a new file here and one line in `READERS`."""
 
+import hashlib
 from pathlib import Path
 from types import ModuleType
 
 from common.delimited import require_file
 from common.errors import InputError
-from common.files import is_file
+from common.files import is_file, sha256_of
 from common.suggestions import listing
 from features.poses import (
     calms21,
@@ -35,8 +36,8 @@ READERS: dict[str, ModuleType] = {
 }
 """Each has a `DESCRIPTION`, `matches(path)`, which looks at the content and never at the name, and
 `read(path, individual)`, which gives the `PoseTrack` of one. The first that matches reads the file: SLEAP's CSV looks
-like DeepLabCut's with a flat header. One whose files hold several recordings has `sequence_names(path)`, and its `read`
-takes such a name as well."""
+like DeepLabCut's with a flat header. One whose files hold several recordings has `sequence_names(path)` and
+`sequence_bytes(path, name)`, and its `read` takes such a name as well."""
 
 
 def split_sequence(path: Path) -> tuple[Path, str]:
@@ -57,16 +58,36 @@ def read_poses(path: Path, individual: str | None = None) -> PoseTrack:
         Missing, empty or damaged file, unknown format, unknown individual or sequence.
     """
     path, sequence = split_sequence(path)
+    reader = _reader_of(path, sequence)
+    track: PoseTrack = reader.read(path, individual, *[sequence] * bool(sequence))
+    return track
+
+
+def sha256_of_poses(path: Path) -> str:
+    """Hash of a pose file, or of what it says of the recording that is meant: two of one file are no copies.
+
+    Raises
+    ------
+    InputError
+        As `read_poses`.
+    """
+    file, sequence = split_sequence(path)
+    if not sequence:
+        return sha256_of(file)
+    return hashlib.sha256(_reader_of(file, sequence).sequence_bytes(file, sequence)).hexdigest()
+
+
+def _reader_of(path: Path, sequence: str) -> ModuleType:
+    """The reader of a file, which must know sequences where one is named."""
     require_file(path, "pose file")
     for reader in READERS.values():
         if reader.matches(path):
-            if sequence and not hasattr(reader, "sequence_names"):
+            if sequence and not hasattr(reader, "sequence_bytes"):
                 raise InputError(
                     f"{path.name} is of one recording ({reader.DESCRIPTION}), so #sequence={sequence} is not in it. "
                     "Leave it out."
                 )
-            track: PoseTrack = reader.read(path, individual, *[sequence] * bool(sequence))
-            return track
+            return reader
     known = listing(reader.DESCRIPTION for reader in READERS.values())
     raise InputError(
         f"The pose file {path.name} is in no format that is known here. Known: {known}. "

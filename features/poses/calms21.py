@@ -81,16 +81,20 @@ def read_sequence(path: Path, sequence: str = "") -> dict[str, Any]:
     InputError
         A damaged file, or a sequence that the user must name.
     """
+    try:
+        content: dict[str, Any] = json.loads(sequence_bytes(path, sequence))
+    except (ValueError, RecursionError) as error:  # neither JSON nor UTF-8
+        raise _damaged(path, str(error)) from error
+    return content
+
+
+def sequence_bytes(path: Path, sequence: str = "") -> bytes:
+    """The part of the file that says all this; raises as `read_sequence`."""
     spans = _spans(path)
     start, stop = spans[_choose_sequence(path, list(spans), sequence)]
     with path.open("rb") as file:
         file.seek(start)
-        text = file.read(stop - start)
-    try:
-        content: dict[str, Any] = json.loads(text)
-    except (ValueError, RecursionError) as error:  # neither JSON nor UTF-8
-        raise _damaged(path, str(error)) from error
-    return content
+        return file.read(stop - start)
 
 
 def _choose_sequence(path: Path, names: list[str], named: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from features.poses import read_poses
+from features.poses import read_poses, sha256_of_poses
 from features.poses.calms21 import KEYPOINTS, sequence_names
 from pipeline.annotations import AnnotationChoice, read_annotation
 from pipeline.dataset.split_groups import split_groups
@@ -55,6 +55,12 @@ def test_one_mouse_of_one_sequence(path: Path):
             for axis in range(2):
                 np.testing.assert_array_equal(track.xy_px[~missing][:, axis], expected[:, mouse, axis][~missing])
             assert (track.likelihood[~missing] == 0.9).all() and np.isnan(track.likelihood[missing]).all()
+
+
+def test_sequences_are_told_apart_by_their_bytes(path: Path):
+    hashes = [sha256_of_poses(of(path, name)) for name in (FIRST, "mouse001_task1_annotator1", SECOND)]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert sha256_of_poses(path) not in hashes
 
 
 def test_the_classes_of_one_sequence(path: Path):
