@@ -1,7 +1,8 @@
 """The annotations of CalMS21's JSON: a class number for each frame, whose names stand in the sequence's vocabulary.
 
 The file is that of the poses (see `features.poses.calms21`). Labels are of the pair, by what the resident does. -1 and
-``null`` mean not scored; ``other`` is a class like any other, of frames in which no behavior was seen.
+``null`` mean not scored, and so does a behavior that the vocabulary lacks; ``other`` is a class like any other, of
+frames in which no behavior was seen.
 """
 
 import numpy as np
@@ -54,4 +55,5 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     active = codes[:, None] == np.array(sorted(names))[None, :]
     scored = np.repeat(codes[:, None] != -1, len(names), axis=1)
     behaviors = tuple(names[number] for number in sorted(names))
-    return FrameTable(file.path, "calms21", behaviors, active, scored, one_of=True)
+    # The vocabulary names all that was scored: in task 3, one behavior of seven.
+    return FrameTable(file.path, "calms21", behaviors, active, scored)

@@ -68,6 +68,7 @@ def test_the_classes_of_one_sequence(path: Path):
     assert found.format == "calms21" and found.behaviors == tuple(VOCABULARY)
     assert np.argmax(found.active, axis=1).tolist() == [3, 3, 0, 0, 1, 3] and found.scored.all()
     assert (found.active.sum(axis=1) == 1).all()
+    assert found.frames_of("approach", N_FRAMES) is None, "nobody scored it"
 
 
 def test_the_only_sequence_need_not_be_named_and_may_be_unscored_in_part(tmp_path: Path):
