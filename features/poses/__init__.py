@@ -63,6 +63,18 @@ def read_poses(path: Path, individual: str | None = None) -> PoseTrack:
     return track
 
 
+def sequences_in(path: Path) -> list[Path]:
+    """The recordings in a file of several, as `file#sequence=NAME`; empty for any other file.
+
+    Raises
+    ------
+    InputError
+        A damaged file.
+    """
+    readers = [reader for reader in READERS.values() if hasattr(reader, "sequence_names") and reader.matches(path)]
+    return [Path(f"{path}{SEQUENCE}{name}") for reader in readers for name in reader.sequence_names(path)]
+
+
 def sha256_of_poses(path: Path) -> str:
     """Hash of a pose file, or of what it says of the recording that is meant: two of one file are no copies.
 

@@ -1,4 +1,4 @@
-"""Clips sorted into folders by what is seen in them (``grooming/clip1.avi``): their labels are their folders."""
+"""Data sets that bring their labels along: clips in folders by what is seen in them, sequences in one file of poses."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from common.names import canonical
+from features.poses import split_sequence
+from features.poses.calms21 import read_sequence
 from pipeline.annotations.every_frame import FORMAT
 from pipeline.dataset.pairing.names import raw_words, session_places, words_of
 from pipeline.dataset.pairing.pairing import AnnotationSource, PairedAnnotation, Pairing, VideoFiles, pair_files
@@ -45,3 +47,16 @@ def pair_clips(lab: LabFolder, videos: list[Path]) -> Pairing:
         for files in pairing.videos
     ]
     return Pairing(tuple(clips), pairing.unpaired)
+
+
+def pair_sequences(lab: LabFolder) -> Pairing:
+    """Every recording in files of several, with the labels that the same file has of it; there are no videos."""
+    found = [
+        VideoFiles(path, (path,), (PairedAnnotation(AnnotationSource(path), ""),) if _has_labels(path) else ())
+        for path in lab.sequences
+    ]
+    return Pairing(tuple(found), ())
+
+
+def _has_labels(path: Path) -> bool:
+    return "annotations" in read_sequence(*split_sequence(path))

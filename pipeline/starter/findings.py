@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InputError
+from features.poses.calms21 import FPS as SEQUENCE_FPS
 from features.tracks import BLOB, MIDDLE
 from pipeline.annotations import RawAnnotation
 from pipeline.dataset.findings import Finding
@@ -17,8 +18,8 @@ from pipeline.dataset.pairing.table_cells import (
     recording_ids,
     unwritable_reason,
 )
-from pipeline.dataset.table import COLUMNS
-from pipeline.starter.clips import are_sorted_clips, pair_clips
+from pipeline.dataset.table import COLUMNS, FPS
+from pipeline.starter.clips import are_sorted_clips, pair_clips, pair_sequences
 from pipeline.starter.lab_folder import LabFolder, Skipped
 from pipeline.starter.labels import ChosenLabels, choose_annotator, choose_labels, tally_behaviors, unusable_names
 from pipeline.starter.poses import MOST_CROP_PX, PoseAdvice, advise_by_videos, advise_on_poses
@@ -74,16 +75,24 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
             headers[video] = read_video_header(video)
         except InputError as error:
             broken.append(Skipped(video, str(error)))
+    is_alone = not lab.videos and bool(lab.sequences)
+    if is_alone:
+        headers = dict.fromkeys(lab.sequences, VideoHeader(SEQUENCE_FPS, 0, 0, 0))
     if not headers:
         raise InputError(
             f"None of the {len(lab.videos)} videos in {lab.root} can be opened. The first: {broken[0].reason}"
         )
     are_clips = are_sorted_clips(lab, headers)
-    pairing = pair_clips(lab, list(headers)) if are_clips else pair_files(list(headers), lab.poses, lab.annotations)
+    if is_alone:
+        pairing = pair_sequences(lab)
+    elif are_clips:
+        pairing = pair_clips(lab, list(headers))
+    else:
+        pairing = pair_files(list(headers), lab.poses, lab.annotations)
     pose_word = BLOB if has_blob else MIDDLE if are_clips else ""
     recordings, refused = _recordings(pairing, headers, table_path.parent, pose_word)
     unpaired = tuple(sorted([*pairing.unpaired, *refused]))
-    facts = _facts(recordings, name, table_path, are_clips)
+    facts = _facts(recordings, name, table_path, are_clips, is_alone)
     skipped = (*lab.skipped, *broken)
     doubts = tuple(_doubts(recordings, facts))
     return Findings(
@@ -122,22 +131,28 @@ def _recordings(
         refused += labels.unpaired
         cells = dict.fromkeys(COLUMNS, "") | {
             "recording": own_id,
-            "video": path_cell(files.video, table_folder),
+            "video": path_cell(files.video, table_folder) if files.video not in files.poses else "",
             "poses": path_cell(files.poses[0], table_folder) if files.poses else pose_word,
             "annotations": annotation_cell(labels.sources, table_folder),
             "individual": individual,
             "split": "train" if labels.sources else "",
         }
+        if files.video in files.poses:
+            cells[FPS] = f"{header.fps:g}"
         recordings.append(FoundRecording(own_id, files, header, labels, individual, cells))
     return recordings, refused
 
 
-def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path, are_clips: bool) -> StarterFacts:
+def _facts(
+    recordings: Sequence[FoundRecording], name: str, table_path: Path, are_clips: bool, is_alone: bool
+) -> StarterFacts:
     annotated = [recording for recording in recordings if recording.labels.sources]
     annotator = choose_annotator([list(recording.labels.sources) for recording in annotated])
     read: dict[str, dict[str, RawAnnotation]] = {r.id: r.labels.read for r in annotated}
     tallies = tally_behaviors(read, annotator, {r.id: r.individual for r in annotated})
     points, columns = unusable_names([annotation for found in read.values() for annotation in found.values()])
+    # Sequences that were scored for the same classes name one in each frame.
+    are_alike = is_alone and len({labels.behaviors for found in read.values() for labels in found.values()}) == 1
     return StarterFacts(
         name,
         from_here(table_path),
@@ -149,9 +164,11 @@ def _facts(recordings: Sequence[FoundRecording], name: str, table_path: Path, ar
         annotator,
         len(annotated),
         len({recording.individual for recording in annotated}),
-        _advice(recordings, are_clips),
+        PoseAdvice() if is_alone else _advice(recordings, are_clips),
         max(recording.header.fps for recording in recordings),
         are_clips,
+        is_alone,
+        are_clips or are_alike,
     )
 
 

@@ -21,7 +21,7 @@ def print_findings(findings: Findings) -> None:
     """Print everything, on a terminal in its width, else in lines of 120 signs."""
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDTH)
-    console.print(_clips(findings) if findings.facts.are_clips else _table(findings))
+    console.print(_by_class(findings) if findings.facts.are_clips or findings.facts.is_alone else _table(findings))
     _print_lines(console, "Not paired", _unpaired(findings))
     _print_lines(console, "Left aside", _left_aside(findings))
     _print_lines(console, "Chosen", _choices(findings))
@@ -50,10 +50,12 @@ def _table(findings: Findings) -> Table:
     return table
 
 
-def _clips(findings: Findings) -> Table:
-    """Clips by class: of thousands, nobody wants to see each."""
-    table = Table(title=f"{_counted(len(findings.recordings), 'clip')}, sorted into folders", title_justify="left")
-    for column in ("class", "clips", "frames"):
+def _by_class(findings: Findings) -> Table:
+    """Clips or sequences by class: of thousands, nobody wants to see each."""
+    what = "clip" if findings.facts.are_clips else "sequence"
+    where = "sorted into folders" if findings.facts.are_clips else f"{findings.facts.n_annotated} with annotations"
+    table = Table(title=f"{_counted(len(findings.recordings), what)}, {where}", title_justify="left")
+    for column in ("class", f"{what}s", "frames"):
         table.add_column(column, overflow="fold")
     for tally in findings.facts.behaviors:
         table.add_row(*(Text(str(cell)) for cell in (tally.names[0], len(tally.recordings), tally.n_frames)))
@@ -173,7 +175,7 @@ def _checks(findings: Findings) -> list[str]:
         lines.append(
             f"The pose files hold several animals ({_some(facts.poses.individuals)}): name one in center.individual."
         )
-    if facts.poses.crop_px is None:
+    if facts.poses.crop_px is None and not facts.is_alone:
         lines.append(
             "`crop: size_px` in the YAML: how large your animal is could not be told from poses and videos. Measure "
             "it in a frame, without its tail, and write 1.5 to 2 times that; in too large a crop the network hardly "

@@ -26,7 +26,8 @@ class StarterFacts:
     `point_events` and `other_columns` are names in the annotations that can't be behaviors. `annotators` are everyone's
     names, `annotator` is whose labels are used (None where nobody must be named). `n_annotated` counts annotated
     recordings, `n_individuals` the animals in them. `fps` is the highest frame rate of the videos; 0 = unknown.
-    `are_clips`: they are clips that were sorted into folders by behavior.
+    `are_clips`: they are clips that were sorted into folders by behavior. `is_alone`: poses without videos.
+    `is_exclusive`: each frame is of one class.
     """
 
     name: str
@@ -41,6 +42,8 @@ class StarterFacts:
     poses: PoseAdvice = field(default_factory=PoseAdvice)
     fps: float = 0.0
     are_clips: bool = False
+    is_alone: bool = False
+    is_exclusive: bool = False
 
 
 def starter_yaml(facts: StarterFacts) -> str:

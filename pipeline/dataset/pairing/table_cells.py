@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.names import canonical, invisible_letters, unsafe_name_reason
+from features.poses import split_sequence
 from pipeline.dataset.pairing.names import fold, is_camera_word, is_date, raw_words, session_places
 from pipeline.dataset.pairing.pairing import PairedAnnotation
 
@@ -94,7 +95,8 @@ def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path)
 
 def unwritable_reason(paired: PairedAnnotation, table_folder: Path) -> str:
     """Why a source can't be named in a cell of the table; empty if it can."""
-    for text in (path_cell(paired.source.path, table_folder), paired.source.observation, paired.media):
+    path, sequence = split_sequence(paired.source.path)
+    for text in (path_cell(path, table_folder), sequence, paired.source.observation, paired.media):
         if ";" in text or _PART.search(text):
             return f"{text!r} holds a sign that has a meaning in the table (; or #…=): rename it"
     observation = paired.source.observation

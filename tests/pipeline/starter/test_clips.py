@@ -14,6 +14,7 @@ from pipeline.starter.findings import Findings, find_recordings
 from pipeline.starter.lab_folder import scan_folder
 from pipeline.starter.printing import print_findings
 from pipeline.starter.starter_yaml import starter_yaml
+from tests.features.test_poses_calms21 import sequence, write
 from tests.lab import write_video
 
 
@@ -97,3 +98,20 @@ def test_of_a_clip_all_is_seen(tmp_path: Path):
     np.testing.assert_array_equal(clip.centers.xy_px, np.full((5, 2), 31.5))
     active, scored = clip.labels[""].annotation.frames_of("grooming", 5) or (None, None)
     assert active is not None and active.all() and scored.all()
+
+
+def test_sequences_of_one_file_are_recordings_without_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    content = {f"task1/train/mouse00{i}_task1_annotator1": sequence(i) for i in range(3)}
+    content["task1/train/mouse003_task1_annotator1"] = {k: v for k, v in sequence(3).items() if k != "annotations"}
+    write(tmp_path / "train.json", {"annotator-id_0": content})
+    findings = found(tmp_path)
+    assert [item.cells["recording"] for item in findings.recordings] == [name.rpartition("/")[2] for name in content]
+    first, last = findings.recordings[0].cells, findings.recordings[-1].cells
+    cell = "train.json#sequence=task1/train/mouse000_task1_annotator1"
+    assert (first["video"], first["poses"], first["annotations"], first["split"]) == ("", cell, cell, "train")
+    assert (last["annotations"], last["split"], last["fps"]) == ("", "", "30")
+    settings = YAML(typ="safe", pure=True).load(starter_yaml(findings.facts))
+    assert settings["behaviors"] == {"attack": "attack", "investigation": "investigation"}
+    assert settings["task"] == {"name": "exclusive", "other": "other"} and settings["features"] == {"source": "poses"}
+    print_findings(findings)
+    assert "4 sequences, 3 with annotations" in " ".join(capsys.readouterr().out.split())
