@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from common.errors import InputError
 from common.names import canonical_names
 from common.suggestions import did_you_mean, listing
-from features.tracks import BLOB, CenterTrack, PoseTrack
+from features.tracks import BLOB, MIDDLE, CenterTrack, PoseTrack
 
-WHOLE_ANIMAL = (BLOB, "center", "box")
-"""Points that stand for the animal as a whole, from trackers that know no keypoints."""
+WHOLE_ANIMAL = (BLOB, MIDDLE, "center", "box")
+"""Points that stand for the animal as a whole, where there are no keypoints."""
 
 
 class CenterConfig(BaseModel):

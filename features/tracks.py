@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 BLOB = "blob"
 """The keypoint of an animal that was tracked in the video itself, by how it differs from the background."""
+MIDDLE = "middle"
+"""The keypoint where no animal is looked for: the middle of the picture."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,20 @@ from pathlib import Path
 from common.errors import InputError
 from common.seals import read_seal
 from common.suggestions import did_you_mean, listing
-from pipeline.annotations import caltech, class_csv, deepethogram, deeplabcut_columns, feral, frame_csv, simba
+from pipeline.annotations import (
+    calms21,
+    caltech,
+    class_csv,
+    deepethogram,
+    deeplabcut_columns,
+    every_frame,
+    feral,
+    frame_csv,
+    jabs,
+    simba,
+)
 from pipeline.annotations.base import (
+    CHOICES,
     AnnotationChoice,
     AnnotationReader,
     EventList,
@@ -30,6 +42,7 @@ from pipeline.annotations.opening import AnnotationFile, is_project, open_annota
 from pipeline.annotations.scored_spans import require_spans, within_spans
 
 __all__ = [
+    "CHOICES",
     "FORMATS",
     "AnnotationChoice",
     "EventList",
@@ -38,6 +51,7 @@ __all__ = [
     "RawAnnotation",
     "media_by_observation",
     "names_videos",
+    "needs_file",
     "read_annotation",
     "require_format",
     "require_spans",
@@ -54,10 +68,13 @@ FORMATS: dict[str, AnnotationReader] = {
     "boris_aggregated": boris_aggregated,
     "boris_binary": boris_binary,
     "feral": feral,
+    "calms21": calms21,
+    "jabs": jabs,
     "boris_project": boris_project,
     "bout_csv": bout_csv,
     "bout_csv_seconds": bout_csv_seconds,
     "caltech": caltech,
+    "every_frame": every_frame,
 }
 # Any special form of these goes before them.
 _GENERAL = ("frame_csv", "deeplabcut_columns", "boris_project")
@@ -94,10 +111,11 @@ def read_annotation(
     """
     choice = choice or AnnotationChoice()
     wanted = Wanted(n_frames, fps, video_name, choice, frozenset(behaviors), tolerance_frames)
-    file = open_annotation_file(path)
-    read_seal(path)
     if choice.format:
         require_format(choice.format)
+    file = open_annotation_file(path) if needs_file(choice.format) else AnnotationFile(path)
+    if needs_file(choice.format):
+        read_seal(path)
     return within_spans(FORMATS[choice.format or _recognise(file)].read(file, wanted), wanted)
 
 
@@ -125,6 +143,11 @@ def _recognise(file: AnnotationFile) -> str:
             else f"Known formats are: {known}. Was the header row left out?"
         )
     )
+
+
+def needs_file(format: str) -> bool:
+    """Whether labels of this format ("" = not named) stand in a file, and not in the table of recordings itself."""
+    return bool(getattr(FORMATS.get(format), "NEEDS_FILE", True))
 
 
 def tells_animals_apart(path: Path, format: str = "") -> bool:

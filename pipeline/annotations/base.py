@@ -20,6 +20,9 @@ from common.words import says_background
 from pipeline.annotations.opening import AnnotationFile
 from pipeline.scoring.bouts.bouts import Bout, frames_from_runs, runs_of_true
 
+CHOICES = ("sequence", "observation", "media", "subject", "scored")
+"""What can stand behind a path in the table of recordings."""
+
 Frames = tuple[int, int]
 """Frames one after the other, half-open."""
 
@@ -164,16 +167,17 @@ class AnnotationChoice:
     """What the user names where a file leaves a choice; "" = not named.
 
     In the table of recordings it is written around the path, each part only where it is needed:
-    ``format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``.
+    ``format:path#sequence=NAME#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``.
 
-    `format` is a name in `FORMATS`, for a file whose content fits several; `observation` one of a BORIS file; `media`
-    the video of an observation of several, where it isn't named as the recording's video is; `subject` whose behaviors
-    (a subject in BORIS, a channel or stream in Caltech files, several of these joined by ``+``); `scored` from where to
-    where the video was scored (see `scored_spans`). `animal` is the one that the row is of: the subject where none is
-    named. Formats of one animal per file don't ask.
+    `format` is a name in `FORMATS`, for a file whose content fits several; `sequence` one of a CalMS21 file, as behind
+    its poses; `observation` one of a BORIS file; `media` the video of an observation of several, where it isn't named
+    as the recording's video is; `subject` whose behaviors (a subject in BORIS, a channel or stream in Caltech files,
+    several of these joined by ``+``); `scored` from where to where the video was scored (see `scored_spans`). `animal`
+    is the one that the row is of: the subject where none is named. Formats of one animal per file don't ask.
     """
 
     format: str = ""
+    sequence: str = ""
     observation: str = ""
     media: str = ""
     subject: str = ""
@@ -188,7 +192,7 @@ class AnnotationChoice:
     @property
     def part(self) -> str:
         """What stands behind the path; "" = nothing."""
-        named = {name: getattr(self, name) for name in ("observation", "media", "subject", "scored")}
+        named = {name: getattr(self, name) for name in CHOICES}
         return "".join(f"#{name}={value}" for name, value in named.items() if value)
 
 
@@ -218,7 +222,8 @@ class AnnotationReader(Protocol):
     """What each module in `FORMATS` offers.
 
     One whose files name videos also has ``media_by_observation(file)`` (what `#observation=` can name → names of its
-    videos), one whose files may tell animals apart ``tells_animals_apart(file)``.
+    videos), one whose files may tell animals apart ``tells_animals_apart(file)``, and one without files ``NEEDS_FILE``,
+    which is False.
     """
 
     DESCRIPTION: str
@@ -294,7 +299,7 @@ def choose_animal(
 
     Meant is the one that is named, else the only one, else the only one that shows a behavior of the experiment. `what`
     is what a subject is called there; each item stands with its subject and whether the experiment uses its behavior;
-    `known` subjects may be named though there is no item of them; `may_join`: several may be named as one.
+    `known` subjects may be named though there is no item of them; `may_join`: several may be named as one (``1+2``).
 
     Raises
     ------
@@ -309,12 +314,15 @@ def choose_animal(
             "as well. Name one animal in both, or leave #subject= out."
         )
     if named:
-        chosen = next((name for name in (*names, *known) if name.casefold() == named.casefold()), None)
-        if chosen is None:
-            raise InputError(
-                f"{file.path.name} has no {what} {named!r} here.{did_you_mean(named, names)} It has: {listing(names)}."
-            )
-        return [item for name, _, item in items if name == chosen]
+        by_folded = {name.casefold(): name for name in (*known, *names)}
+        is_one = not may_join or named.casefold() in by_folded
+        parts = [named] if is_one else [part.strip() for part in named.split("+")]
+        for part in parts:
+            if part.casefold() not in by_folded:
+                said = f"{file.path.name} has no {what} {part!r} here.{did_you_mean(part, names)}"
+                raise InputError(f"{said} It has: {listing(names)}.")
+        chosen = [by_folded[part.casefold()] for part in parts]
+        return [item for name, _, item in items if name in chosen]
     if wanted.behaviors and len(names) > 1:
         items = [item for item in items if item[1]]
         names = sorted({name for name, _, _ in items})
@@ -322,7 +330,7 @@ def choose_animal(
         raise InputError(
             f"{file.path.name} holds {len(names)} {what}s: {listing(names, 8)}. Name the one whose behaviors are "
             f"meant: {file.path.name}#subject={names[0]}"
-            + (f", or several that are one animal's: {file.path.name}#subject={'+'.join(names)}." if may_join else ".")
+            + (f", or several that are read as one: {file.path.name}#subject={'+'.join(names)}." if may_join else ".")
         )
     return [item for _, _, item in items]
 

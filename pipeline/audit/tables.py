@@ -70,7 +70,7 @@ def recording_row(item: AuditedRecording) -> Row:
         "recording": item.id,
         "video": recording.video_path.name,
         **measured,
-        "poses": "blob" if recording.has_blob_poses else recording.pose_path.name if recording.pose_path else "",
+        "poses": recording.pose_path.name if recording.pose_path else recording.pose_word,
         "n_pose_rows": None if pose is None else pose.n_frames,
         "n_keypoints": None if pose is None else len(pose.keypoints),
         "low_likelihood_share": item.low_likelihood_share,

@@ -11,7 +11,7 @@ from common.tables import write_table
 from pipeline.commands.arguments import command_parser
 from pipeline.config.schema import load_config
 from pipeline.dataset.pairing.table_cells import safe_name
-from pipeline.dataset.table import COLUMNS, read_recordings
+from pipeline.dataset.table import read_recordings
 from pipeline.runtime.logs import only_errors
 from pipeline.starter.findings import Findings, find_recordings
 from pipeline.starter.lab_folder import LabFolder, scan_folder
@@ -35,7 +35,7 @@ def run_init_command(arguments: Sequence[str]) -> int:
     table_path, experiment_path = output / "recordings.csv", output / f"{name}.yaml"
     if not options.overwrite:
         _require_new(table_path, experiment_path)
-    if not lab.videos:
+    if not lab.videos and not lab.sequences:
         raise InputError(_no_videos(lab))
     # What the readers remark on a file is printed with it, if it is used.
     with only_errors("pipeline.annotations"):
@@ -55,7 +55,8 @@ def write_findings(findings: Findings) -> None:
     """
     try:
         with replacing(findings.table_path) as table, replacing(findings.experiment_path) as experiment:
-            write_table(table, COLUMNS, [recording.cells for recording in findings.recordings])
+            columns = dict.fromkeys(name for recording in findings.recordings for name in recording.cells)
+            write_table(table, tuple(columns), [recording.cells for recording in findings.recordings])
             write_text(experiment, starter_yaml(findings.facts))
             read_recordings(table)
             load_config(experiment)

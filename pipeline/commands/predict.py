@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[POSES_BESIDE],
         metavar="POSES",
-        help="a pose file for each video, in the same order; or one folder in which they lie; or `blob`. Without it, "
-        "they are looked for beside the videos",
+        help="a pose file for each video, in the same order; or one folder in which they lie; or `blob` or `middle`. "
+        "Without it, they are looked for beside the videos",
     )
     parser.add_argument("--recordings", type=Path, metavar="CSV", help="a table of recordings in place of videos")
     parser.add_argument(

@@ -16,10 +16,11 @@ from common.notes import Doubt
 from features.centers import CenterConfig
 from features.poses import individuals_in, read_poses
 from features.poses.blob_cache import cached_blob_track
+from features.poses.middle import middle_track
 from features.sources import default_source
 from features.sources.base import Measured, RecordingFiles
 from features.sources.joined import JoinedSource
-from features.tracks import Animals, CenterTrack, PoseTrack
+from features.tracks import BLOB, MIDDLE, Animals, CenterTrack, PoseTrack
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from features.video.together import inspect_together
 from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
@@ -103,13 +104,13 @@ def read_recording_poses(
     InputError
         No pose file, one that can't be read or lacks the animal, or `center.individual` names another.
     """
-    if recording.has_blob_poses and video is not None:
-        return cached_blob_track(video, settings.cache_dir, progress, _other_videos(recording, settings))
+    if recording.pose_word and video is not None:
+        return _WITHOUT_FILE[recording.pose_word](recording, settings, video, progress)
     if recording.pose_path is None:
         raise InputError(
             f"Recording {recording.id} has no pose file, but its frames are cropped around the animal. Name the file "
             "in the column `poses` of the recordings table (to `predict`, with --poses), or write `blob` there to have "
-            "a single animal tracked by how it differs from the background."
+            "a single animal tracked by how it differs from the background, or `middle` if the clip was cut around it."
         )
     named = settings.center.individual
     if not recording.animal:
@@ -146,6 +147,18 @@ def read_animals(
         else:
             tracks[name] = read_poses(recording.pose_path, name)
     return Animals(own, present, tracks)
+
+
+def _follow_blob(
+    recording: Recording, settings: ReadingSettings, video: VideoInfo, progress: Progress | None
+) -> PoseTrack:
+    return cached_blob_track(video, settings.cache_dir, progress, _other_videos(recording, settings))
+
+
+_WITHOUT_FILE: dict[str, Callable[[Recording, ReadingSettings, VideoInfo, Progress | None], PoseTrack]] = {
+    BLOB: _follow_blob,
+    MIDDLE: lambda recording, settings, video, progress: middle_track(video),
+}
 
 
 def _other_videos(recording: Recording, settings: ReadingSettings) -> Iterator[VideoInfo]:
@@ -267,7 +280,7 @@ def load_recording(
         if loaded.video is not None:
             loaded.findings += video_findings(loaded.id, loaded.video)
     is_wanted = settings.source.needs_poses and (recording.has_video or not settings.source.needs_keypoints)
-    if is_wanted and (loaded.video is not None or not recording.has_blob_poses):
+    if is_wanted and (loaded.video is not None or not recording.pose_word):
         with listed():
             tracking = under_title(bar, f"Tracking the animal in {loaded.id}")
             loaded.animals = read_animals(recording, settings, loaded.video, tracking)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from features.tracks import BLOB
 from pipeline.annotations import AnnotationChoice
 
 
@@ -12,14 +13,14 @@ class Recording:
 
     `id` is unique, safe as a file name on every system. `video_path`: with features computed elsewhere, their file (a
     part of it after ``#``); the pose file where the table names no video (`has_video`). `pose_path`: None where the
-    table names none, or where it says `blob` (`has_blob_poses`: a single animal is tracked in the video itself).
-    `annotation_paths` and `annotation_choices` (what the table says of the file beside its path) are by annotator, ""
-    where the table names none; empty for a video to predict only.
-    `individual`: whose video it is; the recording's id where the table doesn't say. `group`: the lab's own grouping
-    (genotype, treatment); may be "". `split`: "train", "test" or "" (to predict only). `animal`: which of several
-    animals in the video, its name in the pose file and its subject in the annotations; "" = there is one only, or
-    `center.individual` names it. `fps`: frames per second, where the table says so and the video's header is not to be
-    believed.
+    table names none, or has a word instead (`pose_word`: `blob`, a single animal is tracked in the video itself, or
+    `middle`, that of the picture); of a file of several recordings, the one that is meant stands behind it (see
+    `features.poses`). `annotation_paths` and `annotation_choices` (what the table says of the file beside its path) are
+    by annotator, "" where the table names none; empty for a video to predict only. `individual`: whose video it is; the
+    recording's id where the table doesn't say. `group`: the lab's own grouping (genotype, treatment); may be "".
+    `split`: "train", "test" or "" (to predict only). `animal`: which of several animals in the video, its name in the
+    pose file and its subject in the annotations; "" = there is one only, or `center.individual` names it. `fps`: frames
+    per second, where the table says so and the video's header is not to be believed.
     """
 
     id: str
@@ -30,7 +31,7 @@ class Recording:
     group: str
     split: str
     annotation_choices: dict[str, AnnotationChoice] = field(default_factory=dict)
-    has_blob_poses: bool = False
+    pose_word: str = ""
     animal: str = ""
     fps: float | None = None
 
@@ -38,3 +39,8 @@ class Recording:
     def has_video(self) -> bool:
         """Whether the table names one; without, there are poses alone."""
         return self.video_path != self.pose_path
+
+    @property
+    def has_blob_poses(self) -> bool:
+        """Whether the animal is tracked in the video itself."""
+        return self.pose_word == BLOB

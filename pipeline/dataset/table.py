@@ -4,20 +4,25 @@ A lab edits it in Excel, so byte order marks, semicolons, tabs, the Windows code
 spaces are accepted. Pairing is by this table, never by sort order.
 """
 
-import difflib
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError, shown
-from common.files import is_file, is_folder
-from common.names import find_path, invisible_letters, unreadable_name_reason, unsafe_name_reason
+from common.files import is_file
+from common.names import invisible_letters, unreadable_name_reason, unsafe_name_reason
 from common.suggestions import did_you_mean, listing
+from features.tracks import BLOB, MIDDLE
 from features.video.reading import MAX_FPS, MIN_FPS
-from pipeline.annotations import AnnotationChoice, names_videos, require_format, require_spans, tells_animals_apart
+from pipeline.annotations import (
+    AnnotationChoice,
+    names_videos,
+    needs_file,
+    tells_animals_apart,
+)
+from pipeline.dataset.cell_paths import Row, path_of, read_annotation_cell, read_pose_cell, resolve_cell
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side
 
@@ -31,11 +36,8 @@ _KNOWN = (*COLUMNS, ANIMAL, FPS)
 _REQUIRED = (("recording",), ("video", "poses"))
 _SPLITS = ("train", "test", "")
 _POOLED = "pooled"
-# In the column `poses`: no pose file, the animal is tracked in the video itself.
-BLOB = "blob"
-_FORMAT = re.compile(r"([a-z][a-z_0-9]+):(.+)")  # one letter is a Windows drive
-_PART = re.compile(r"#([a-z]+)=")
-_PARTS = ("observation", "media", "subject", "scored")
+# In the column `poses`: no pose file, the animal is tracked in the video itself, or not looked for.
+POSE_WORDS = (BLOB, MIDDLE)
 
 
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
@@ -61,7 +63,7 @@ def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None
     uses = _Uses()
     for row, cells in rows[1:]:
         try:
-            fields = _Row(csv_path, row, _by_name(csv_path, row, names, cells))
+            fields = Row(csv_path, row, _by_name(csv_path, row, names, cells))
             recording = _recording(fields)
             uses.add(fields, recording)
             recordings.append(recording)
@@ -88,7 +90,7 @@ class _Uses:
     ids: dict[str, int] = field(default_factory=dict)
     files: dict[str, list[tuple[int, Recording]]] = field(default_factory=dict)
 
-    def add(self, fields: "_Row", recording: Recording) -> None:
+    def add(self, fields: "Row", recording: Recording) -> None:
         """Refuse an id or a file that an earlier row has, but for rows of several animals in one video."""
         if recording.id.casefold() in self.ids:
             raise fields.error("recording", _already(recording.id, self.ids[recording.id.casefold()]))
@@ -98,9 +100,15 @@ class _Uses:
             # The thesis' form keeps labels in the pose file: the two columns may name one file. A project, an export
             # of several observations or subjects, or a table of many recordings serves several, each with its part.
             choice = recording.annotation_choices[annotator]
+            if not needs_file(choice.format):
+                continue
             named = replace(choice, format="", scored="", animal="")
             part = f" {named}" if named != AnnotationChoice() else ""
-            if f"{path}{part}" in self.files and not choice.media and names_videos(path, choice.observation):
+            if (
+                f"{path}{part}" in self.files
+                and not choice.media
+                and names_videos(path, choice.sequence or choice.observation)
+            ):
                 continue  # its video tells which labels are meant
             is_shared = self._add_file(fields, recording, "annotations", path, part)
             if is_shared and not part and not tells_animals_apart(path, choice.format):
@@ -113,7 +121,7 @@ class _Uses:
         if recording.pose_path is not None and not is_named:
             self._add_file(fields, recording, "poses", recording.pose_path)
 
-    def _add_file(self, fields: "_Row", recording: Recording, column: str, path: Path, part: str = "") -> bool:
+    def _add_file(self, fields: "Row", recording: Recording, column: str, path: Path, part: str = "") -> bool:
         """Tell whether an earlier row of the same video names it as well."""
         uses = self.files.setdefault(f"{path}{part}", [])
         for row, other in uses:
@@ -143,22 +151,6 @@ def _require_one_spelling(csv_path: Path, recordings: list[Recording]) -> None:
                 f"{csv_path.name}, column 'individual': {spelled!r} and {recording.individual!r} differ in upper and "
                 "lower case only. Write one animal one way, and give two animals names that differ more."
             )
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One row of the table, with what an error about it needs."""
-
-    csv_path: Path
-    row: int
-    cells: dict[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
-
-    def error(self, column: str, text: str) -> InputError:
-        """An error that names file, row and column."""
-        return InputError(f"{self.csv_path.name}, row {self.row}, column {column!r}: {text}")
 
 
 def _header(csv_path: Path, row: int, cells: list[str]) -> list[str]:
@@ -195,7 +187,7 @@ def _by_name(csv_path: Path, row: int, names: list[str], cells: list[str]) -> di
     return {name: text for name, text in zip(names, cells, strict=False) if name}
 
 
-def _recording(fields: _Row) -> Recording:
+def _recording(fields: Row) -> Recording:
     name = fields["recording"]
     _require_safe_id(fields, name)
     split = fields["split"].casefold()
@@ -212,13 +204,15 @@ def _recording(fields: _Row) -> Recording:
     for column in ("individual", "group", ANIMAL):
         if reason := unreadable_name_reason(fields[column]):
             raise fields.error(column, f"{fields[column]!r:.200} can't be used: {reason}. Shorten it.")
-    annotation_paths, annotation_choices = _annotation_paths(fields)
+    annotation_paths, annotation_choices = read_annotation_cell(fields)
     # A file that really is called so is taken for a file.
-    has_blob_poses = fields["poses"].casefold() == BLOB and not is_file(_resolve(fields.csv_path, fields["poses"]))
-    if has_blob_poses and fields[ANIMAL]:
+    pose_word = fields["poses"].casefold()
+    if pose_word not in POSE_WORDS or is_file(resolve_cell(fields.csv_path, fields["poses"])):
+        pose_word = ""
+    if pose_word and fields[ANIMAL]:
         raise fields.error(
             "poses",
-            "`blob` tracks a single animal and can't tell several apart. Name a pose file, or leave the column "
+            f"`{pose_word}` is of a single animal and can't tell several apart. Name a pose file, or leave the column "
             "'animal' empty.",
         )
     if split and not annotation_paths:
@@ -227,23 +221,23 @@ def _recording(fields: _Row) -> Recording:
             f"recording {name!r} is for {split}, so it needs annotations, but none are named. Name the file, "
             "or leave the split empty to have the recording predicted only.",
         )
-    pose_path = _path(fields, "poses", fields["poses"]) if fields["poses"] and not has_blob_poses else None
+    pose_path = None if pose_word or not fields["poses"] else read_pose_cell(fields)
     return Recording(
         id=name,
-        video_path=_path(fields, "video", fields["video"]) if fields["video"] or pose_path is None else pose_path,
+        video_path=path_of(fields, "video", fields["video"]) if fields["video"] or pose_path is None else pose_path,
         pose_path=pose_path,
         annotation_paths=annotation_paths,
         individual=fields["individual"] or name,
         group=fields["group"],
         split=split,
         annotation_choices={a: replace(choice, animal=fields[ANIMAL]) for a, choice in annotation_choices.items()},
-        has_blob_poses=has_blob_poses,
+        pose_word=pose_word,
         animal=fields[ANIMAL],
         fps=_fps(fields),
     )
 
 
-def _fps(fields: _Row) -> float | None:
+def _fps(fields: Row) -> float | None:
     """Frames per second; a decimal comma is one where semicolons stand between cells."""
     text = fields[FPS]
     if not text:
@@ -261,98 +255,7 @@ def _fps(fields: _Row) -> float | None:
     return fps
 
 
-def _annotation_paths(fields: _Row) -> tuple[dict[str, Path], dict[str, AnnotationChoice]]:
-    """`annotator=path` joined by `;`, or one path alone; around a path what its file leaves open.
-
-    The whole form is ``annotator=format:path#observation=NAME#media=NAME#subject=NAME#scored=FROM-TO``; only the path
-    is needed (see `AnnotationChoice`). A text that is a file's name as it stands is taken as that.
-    """
-    paths: dict[str, Path] = {}
-    choices: dict[str, AnnotationChoice] = {}
-    for part in (part.strip() for part in fields["annotations"].split(";")):
-        if not part:
-            continue
-        named = _PART.search(part)
-        front = part if named is None else part[: named.start()]
-        annotator, sign, text = (word.strip() for word in front.partition("="))
-        if not sign or any(is_file(_resolve(fields.csv_path, name)) for name in (part, front)):
-            annotator, text = "", part
-        elif not annotator or not text:
-            raise fields.error("annotations", f"expected annotator=path, found {part!r}.")
-        else:
-            text = part.partition("=")[2].strip()
-        text, choices[annotator] = _choice(fields, text)
-        if annotator in paths:
-            who = f"annotator {annotator!r}" if annotator else "the annotator without a name"
-            raise fields.error("annotations", f"{who} has two files. Tell annotators apart: A=first.csv;B=second.csv.")
-        paths[annotator] = _path(fields, "annotations", text)
-    return paths, choices
-
-
-def _choice(fields: _Row, text: str) -> tuple[str, AnnotationChoice]:
-    """The path, and what is said of its file before and after it."""
-    if is_file(_resolve(fields.csv_path, text)):
-        return text, AnnotationChoice()
-    path, *parts = _PART.split(text)
-    named: dict[str, str] = {}
-    for name, value in zip(parts[::2], parts[1::2], strict=True):
-        if name not in _PARTS or name in named or not value.strip():
-            raise fields.error(
-                "annotations",
-                "expected #observation=NAME, #media=NAME, #subject=NAME or #scored=FROM-TO after the path, each once, "
-                f"found {text!r}."
-                f"{did_you_mean(name, _PARTS) if name not in _PARTS else ''}",
-            )
-        named[name] = value.strip()
-    found = None if is_file(_resolve(fields.csv_path, path)) else _FORMAT.fullmatch(path)
-    try:
-        if "scored" in named:
-            require_spans(named["scored"])
-        if found is None:
-            return path.strip(), AnnotationChoice(**named)
-        require_format(found[1])
-    except InputError as error:
-        raise fields.error("annotations", str(error)) from error
-    return found[2].strip(), AnnotationChoice(found[1], **named)
-
-
-def _path(fields: _Row, column: str, text: str) -> Path:
-    path = _resolve(fields.csv_path, text)
-    # "features.h5#dataset" names a part of a file; a plain file whose name has a # is taken as it is.
-    front, sign, part = text.rpartition("#")
-    file_path = _resolve(fields.csv_path, front) if sign and not is_file(path) else path
-    if is_file(file_path) and file_path == path:
-        return path
-    if is_file(file_path) and column == "video":
-        return Path(f"{file_path}#{part}")
-    if is_file(file_path):
-        raise fields.error(
-            column, f"no file {text!r}. There is {file_path.name!r}: what follows the # can't be read.{_after(column)}"
-        )
-    folder = file_path.parent
-    if not is_folder(folder):
-        raise fields.error(
-            column, f"no file {text!r}: the folder {folder} does not exist. Paths are relative to the table."
-        )
-    neighbours = (entry.name for entry in folder.iterdir() if entry.is_file())
-    closest = difflib.get_close_matches(file_path.name, neighbours, n=1, cutoff=0.5)
-    hint = f" Did you mean {closest[0]!r}?" if closest else ""
-    raise fields.error(column, f"no file {text!r} in {folder}.{hint} Paths are relative to the table.")
-
-
-def _after(column: str) -> str:
-    parts = ", ".join(f"#{name}=…" for name in _PARTS)
-    return f" After an annotation file may stand {parts}." if column == "annotations" else " Leave it out."
-
-
-def _resolve(csv_path: Path, text: str) -> Path:
-    path = csv_path.parent / text
-    if "\\" in text and not is_file(path):
-        path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
-    return find_path(path)
-
-
-def _require_safe_id(fields: _Row, name: str) -> None:
+def _require_safe_id(fields: Row, name: str) -> None:
     """Results are kept in files named by the id, so it must be a file name everywhere."""
     if not name:
         raise fields.error("recording", "the id is empty. Give each recording a short name of its own.")

@@ -8,7 +8,7 @@ from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.dataset.pairing.pairing import find_poses
 from pipeline.dataset.pairing.table_cells import guess_individuals, recording_ids
 from pipeline.dataset.recording import Recording
-from pipeline.dataset.table import BLOB
+from pipeline.dataset.table import POSE_WORDS
 
 POSES_BESIDE = "beside the video"
 _POSE_SUFFIXES = (".csv", ".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
@@ -18,8 +18,8 @@ def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[
     """Make recordings of videos, to predict only, and find their pose files; notes tell which was taken of several.
 
     Of a folder every video is taken (not those of folders within). `poses` is a pose file for each video, in order; or
-    one folder; or `blob`; or `POSES_BESIDE`, to look for each video's pose file in the video's own folder. Ids and
-    individuals are as `init` makes them of the videos' names.
+    one folder; or `blob` or `middle`; or `POSES_BESIDE`, to look for each video's pose file in the video's own folder.
+    Ids and individuals are as `init` makes them of the videos' names.
 
     Raises
     ------
@@ -29,14 +29,14 @@ def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[
     notes: list[str] = []
     # A folder and a video of it name the video once.
     paths = list({path.resolve(): path for given in videos for path in _videos_in(given, notes)}.values())
-    is_blob = list(poses) == [BLOB] and not Path(BLOB).is_file()
-    pose_paths = [None] * len(paths) if is_blob else _poses_of(paths, poses, notes)
+    word = poses[0] if len(poses) == 1 and poses[0] in POSE_WORDS and not Path(poses[0]).is_file() else ""
+    pose_paths = [None] * len(paths) if word else _poses_of(paths, poses, notes)
     ids = recording_ids(paths)
     individuals = guess_individuals(ids)
     if any(individuals[video] != ids[video] for video in paths):
         notes.append("Individuals are guessed from the videos' names; a table with --recordings says them for sure.")
     recordings = [
-        Recording(ids[video], video, pose, {}, individuals[video], "", "", has_blob_poses=is_blob)
+        Recording(ids[video], video, pose, {}, individuals[video], "", "", pose_word=word)
         for video, pose in zip(paths, pose_paths, strict=True)
     ]
     return recordings, notes
@@ -68,7 +68,7 @@ def _poses_of(videos: Sequence[Path], poses: Sequence[str], notes: list[str]) ->
     if len(poses) != len(videos):
         raise InputError(
             f"--poses expects a pose file for each of the {len(videos)} videos, in the same order, or one folder in "
-            f"which they lie, or `blob`; found {len(poses)}."
+            f"which they lie, or `blob` or `middle`; found {len(poses)}."
         )
     for text in poses:
         if not Path(text).is_file():

@@ -15,7 +15,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.suggestions import listing
-from features.poses import READERS
+from features.poses import READERS, sequences_in
 from features.poses.deeplabcut import read_header, require_video_poses
 from pipeline.annotations import FORMATS, media_by_observation
 from pipeline.annotations.frame_table import index_position, parse_cell
@@ -55,7 +55,8 @@ class LabFolder:
     """What was found in `root` (absolute), in the order of paths.
 
     A file with several observations stands among the annotations once for each; `skipped` is what looks like one of
-    these and was not taken; `n_files` counts what was seen, whatever it holds.
+    these and was not taken; `n_files` counts what was seen, whatever it holds. `sequences` are recordings in pose files
+    of several, as `file#sequence=NAME`.
     """
 
     root: Path
@@ -64,6 +65,7 @@ class LabFolder:
     annotations: tuple[AnnotationSource, ...]
     skipped: tuple[Skipped, ...]
     n_files: int
+    sequences: tuple[Path, ...] = ()
 
 
 def scan_folder(folder: Path) -> LabFolder:
@@ -85,9 +87,11 @@ def scan_folder(folder: Path) -> LabFolder:
     videos = _videos([path for path in files if path.suffix.casefold() in VIDEO_SUFFIXES], skipped)
     poses: list[Path] = []
     annotations: list[AnnotationSource] = []
+    sequences: list[Path] = []
     for path in files:
         if path.suffix.casefold() in _TABLES + _ARRAYS:
             try:
+                sequences += sequences_in(path)
                 kinds = recognise(path)
                 if "poses" in kinds:
                     poses.append(path)
@@ -95,7 +99,9 @@ def scan_folder(folder: Path) -> LabFolder:
                     annotations += sources_of(path)
             except (InputError, OSError) as error:
                 skipped.append(Skipped(path, str(error)))
-    return LabFolder(root, tuple(videos), tuple(poses), tuple(annotations), tuple(skipped), len(files))
+    return LabFolder(
+        root, tuple(videos), tuple(poses), tuple(annotations), tuple(skipped), len(files), tuple(sequences)
+    )
 
 
 def recognise(path: Path) -> frozenset[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.names import unsafe_name_reason
 from common.words import is_missing, says_background, says_unknown
+from features.poses import split_sequence
 from pipeline.annotations import AnnotationChoice, EventList, RawAnnotation, read_annotation
 from pipeline.dataset.pairing.names import words_of
 from pipeline.dataset.pairing.pairing import PairedAnnotation, Unpaired, VideoFiles
@@ -159,9 +160,10 @@ def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str
 
 def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader) -> _Candidate:
     source = paired.source
-    choice = AnnotationChoice(observation=source.observation, media=paired.media)
+    path, sequence = split_sequence(source.path)
+    choice = AnnotationChoice(source.format, sequence, source.observation, paired.media)
     try:
-        read = read_annotation(source.path, header.n_frames, header.fps, choice=choice, video_name=files.video.name)
+        read = read_annotation(path, header.n_frames, header.fps, choice=choice, video_name=files.video.name)
     except InputError as error:
         return _Candidate(paired, None, f"its labels can't be used yet. {error}")
     fits = any(read.span.fits(header.n_frames + extra) for extra in range(_HEADER_SLACK_FRAMES + 1))

@@ -21,15 +21,16 @@ _N_SAMPLED, _N_SAMPLED_VIDEOS = 5, 3
 _LEAST_FRAMES = 100
 _LEAST_SEEN = 0.3
 _CROP_PER_LENGTH = 1.8
+MOST_CROP_PX = 4096
 _MOST_SPREAD = 1.6  # of body lengths between recordings: beyond it something else than the animal differs
 # The first that a file has; names are compared without case and separators.
 _CENTERS = (
     "midbody", "bodycenter", "bodycentre", "centerbody", "mousecenter", "centerofbody", "centerofmass", "midback",
-    "middleback", "spinemid", "midspine", "spine2", "spinecenter", "centroid", "center", "centre", "body", "torso",
-    "back", "box", "blob",
+    "middleback", "spinemid", "midspine", "spine2", "spinecenter", "centerspine", "centroid", "center", "centre",
+    "body", "torso", "back", "box", "blob",
 )  # fmt: skip
 _SNOUTS = ("nose", "snout", "nosetip", "nasal", "hocico")
-_TAIL_BASES = ("tailbase", "baseoftail", "tailstart", "tailroot", "tail1", "tail")
+_TAIL_BASES = ("tailbase", "baseoftail", "basetail", "tailstart", "tailroot", "tail1", "tail")
 _EARS = (("leftear", "earleft", "lear", "earl"), ("rightear", "earright", "rear", "earr"))
 _HIPS = (("lefthip", "hipleft", "leftlateral"), ("righthip", "hipright", "rightlateral"))
 
@@ -112,7 +113,7 @@ def _with_lengths(advice: PoseAdvice, lengths_px: Sequence[float], shortest_side
         )
         return replace(advice, has_unequal_lengths=True, notes=(*advice.notes, note))
     body_px = float(np.median(lengths_px))
-    most = min(shortest_side_px or 4096, 4096)
+    most = min(shortest_side_px or MOST_CROP_PX, MOST_CROP_PX)
     return replace(advice, body_px=body_px, crop_px=max(8, min(10 * round(_CROP_PER_LENGTH * body_px / 10), most)))
 
 

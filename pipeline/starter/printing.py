@@ -21,7 +21,7 @@ def print_findings(findings: Findings) -> None:
     """Print everything, on a terminal in its width, else in lines of 120 signs."""
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDTH)
-    console.print(_table(findings))
+    console.print(_by_class(findings) if findings.facts.are_clips or findings.facts.is_alone else _table(findings))
     _print_lines(console, "Not paired", _unpaired(findings))
     _print_lines(console, "Left aside", _left_aside(findings))
     _print_lines(console, "Chosen", _choices(findings))
@@ -47,6 +47,18 @@ def _table(findings: Findings) -> Table:
         )
         cells = (r.id, r.individual, _short(r.files.video, findings.root), poses, sources or _NONE)
         table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _by_class(findings: Findings) -> Table:
+    """Clips or sequences by class: of thousands, nobody wants to see each."""
+    what = "clip" if findings.facts.are_clips else "sequence"
+    where = "sorted into folders" if findings.facts.are_clips else f"{findings.facts.n_annotated} with annotations"
+    table = Table(title=f"{_counted(len(findings.recordings), what)}, {where}", title_justify="left")
+    for column in ("class", f"{what}s", "frames"):
+        table.add_column(column, overflow="fold")
+    for tally in findings.facts.behaviors:
+        table.add_row(*(Text(str(cell)) for cell in (tally.names[0], len(tally.recordings), tally.n_frames)))
     return table
 
 
@@ -117,12 +129,23 @@ def _checks(findings: Findings) -> list[str]:
         "The column `individual`: folds are made by it, so all videos of one animal must have the same name there"
         + (" (guessed from the videos' names)." if is_guessed else " (now every recording has its own).")
     ]
+    if facts.are_clips:
+        lines.append(
+            "The videos were taken as clips that were sorted into folders by what is seen in them. If these folders "
+            "are no behaviors, empty the column `annotations` and name files of labels there."
+        )
+        n_own = sum(r.individual == r.id for r in findings.recordings)
+        if n_own:
+            lines.append(
+                f"Of {_counted(n_own, 'clip')} nothing tells the animal, so each has an `individual` of its own: clips "
+                "of one animal stand on both sides of a fold, and scores are too good. Name the animals you know."
+            )
     lines += facts.poses.notes
     filtered = ["filtered" in r.files.poses[0].stem for r in findings.recordings if r.files.poses]
     if 0 < sum(filtered) < len(filtered):
         lines.append(f"{sum(filtered)} pose files are filtered, the others are not. Better use one kind for all.")
     without = [r.id for r in findings.recordings if not r.files.poses]
-    if without and not findings.has_blob:
+    if without and not findings.pose_word:
         lines.append(
             f"{_counted(len(without), 'video')} without a pose file ({_some(without)}). Name it in the column "
             "`poses`, or write `blob` there (or give --blob) to have a single animal tracked in the video itself."
@@ -152,7 +175,7 @@ def _checks(findings: Findings) -> list[str]:
         lines.append(
             f"The pose files hold several animals ({_some(facts.poses.individuals)}): name one in center.individual."
         )
-    if facts.poses.crop_px is None:
+    if facts.poses.crop_px is None and not facts.is_alone:
         lines.append(
             "`crop: size_px` in the YAML: how large your animal is could not be told from poses and videos. Measure "
             "it in a frame, without its tail, and write 1.5 to 2 times that; in too large a crop the network hardly "

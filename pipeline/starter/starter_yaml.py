@@ -26,6 +26,8 @@ class StarterFacts:
     `point_events` and `other_columns` are names in the annotations that can't be behaviors. `annotators` are everyone's
     names, `annotator` is whose labels are used (None where nobody must be named). `n_annotated` counts annotated
     recordings, `n_individuals` the animals in them. `fps` is the highest frame rate of the videos; 0 = unknown.
+    `are_clips`: they are clips that were sorted into folders by behavior. `is_alone`: poses without videos.
+    `is_exclusive`: each frame is of one class.
     """
 
     name: str
@@ -39,6 +41,9 @@ class StarterFacts:
     n_individuals: int = 0
     poses: PoseAdvice = field(default_factory=PoseAdvice)
     fps: float = 0.0
+    are_clips: bool = False
+    is_alone: bool = False
+    is_exclusive: bool = False
 
 
 def starter_yaml(facts: StarterFacts) -> str:
@@ -70,6 +75,7 @@ def starter_yaml(facts: StarterFacts) -> str:
         frame_step=round(facts.fps / _USUAL_FPS),
         least_fps=_LEAST_FPS,
         min_bout_s=_min_bout_s(facts),
+        background=next((tally.names[0] for tally in facts.behaviors if tally.is_nothing and tally.n_bouts), None),
     )
 
 

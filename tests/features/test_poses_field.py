@@ -259,15 +259,3 @@ def test_every_pose_file_of_the_field_has_its_outcome(shared_dir):
     for name, says in refused.items():
         with pytest.raises(InputError, match=says):
             read_poses(field / name)
-
-
-@pytest.mark.shared
-def test_zeros_that_a_published_file_has_for_missing_points(shared_dir):
-    folder = shared_dir / "data" / "poses"
-    zeros = read_poses(folder / "do_madlc.csv", "mouse_black_tail")
-    left_ear = zeros.keypoints.index("Left_ear")
-    assert np.isnan(zeros.xy_px[0, left_ear]).all() and np.isfinite(zeros.xy_px[0, 0]).all()
-    same = read_poses(folder / "do_madlc.h5", "mouse_black_tail")
-    np.testing.assert_array_equal(zeros.xy_px, same.xy_px[: zeros.n_frames])
-    assert np.nanmin(read_poses(folder / "bd4.csv").xy_px) > 1
-    assert read_poses(folder / "sleap_analysis.csv").keypoints == ("A", "B")

@@ -1,6 +1,7 @@
 """No file makes a pose reader fail with anything but `InputError`: it reads, or is refused in one paragraph."""
 
 import io
+import json
 import pickle
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.features.test_poses import MULTI, SINGLE
 from tests.features.test_poses_h5 import write_fixed_layout, write_table_layout
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-INDIVIDUALS = st.sampled_from([None, "adult", "a", "0", "center"])
+INDIVIDUALS = st.sampled_from([None, "adult", "a", "0", "center", "resident"])
 
 
 def expect_track_or_refusal(path: Path, individual: str | None) -> None:
@@ -41,6 +42,11 @@ def seeds() -> dict[str, bytes]:
     """A small sound file of each format."""
     folder = DATA
     buffer, archive = io.BytesIO(), io.BytesIO()
+    jabs = io.BytesIO()
+    with h5py.File(jabs, "w") as file:
+        file["poseest/points"], file["poseest/confidence"] = np.ones((3, 2, 12, 2), np.uint16), np.ones((3, 2, 12))
+        file["poseest/instance_count"], file["poseest/instance_track_id"] = np.full(3, 2), np.array([[0, 1]] * 3)
+    two = np.arange(84).reshape(3, 2, 2, 7).tolist()
     np.save(buffer, np.linspace(0, 9, 36).reshape(3, 2, 3, 2))
     np.savez(archive, keypoints=np.ones((3, 2, 2, 3)), ids=np.array([[0, 1]] * 3), boxes=np.ones((3, 2, 4)))
     return {
@@ -50,7 +56,9 @@ def seeds() -> dict[str, bytes]:
         "plain.csv": b"frame,x,y,likelihood,id\n0,1,2,0.5,0\n3,4,5,1.0,0\n2,,,,0\n",
         "sleap.csv": b"track,frame_idx,instance.score,nose.x,nose.y,nose.score\na,0,1.0,1,2,0.9\na,3,1.0,2,3,1.01\n",
         "via.csv": b"filename,region_shape_attributes,region_attributes\n00.png,{},{}\n",
+        "calms21.json": json.dumps({"g": {"s": {"keypoints": two, "scores": np.ones((3, 2, 7)).tolist()}}}).encode(),
         "sleap.h5": (folder / "sleap_analysis.h5").read_bytes(),
+        "jabs.h5": jabs.getvalue(),
         "project.slp": (folder / "sleap_project.slp").read_bytes(),
         "keypoints.npy": buffer.getvalue(),
         "tracks.npz": archive.getvalue(),
@@ -65,7 +73,7 @@ TEXT = ("utf-16", "utf-8-sig", "latin-1")
 @given(content=st.data(), individual=INDIVIDUALS)
 @fuzzed(40)
 def test_damaged_files(tmp_path, name, content, individual):
-    (tmp_path / name).write_bytes(content.draw(damaged(seeds()[name], TEXT if name.endswith("csv") else ())))
+    (tmp_path / name).write_bytes(content.draw(damaged(seeds()[name], TEXT if name.endswith(("csv", "json")) else ())))
     expect_track_or_refusal(tmp_path / name, individual)
 
 

@@ -1,4 +1,4 @@
-"""Every real pose file reads to known answers; the numbers were read off with pandas, not with this code."""
+"""Every real pose file reads to known answers; the numbers were read off with pandas and h5py, not with this code."""
 
 import numpy as np
 import pytest
@@ -98,6 +98,40 @@ def test_mouse_arena(shared_dir, part):
     first, last, mean = ARENA[part]
     np.testing.assert_array_equal(track.xy_px[[0, -1], 0], [first, last])
     np.testing.assert_allclose(track.xy_px[:, 0].mean(axis=0), mean, atol=6e-4)
+
+
+OF_OTHER_PROGRAMS = [  # rows, keypoints, first position, mean position, missing points
+    ("bd4.csv", None, 3540, 5, (400.8776, 505.5951), (590.5254, 342.4152), 65),
+    ("do_madlc.csv", "mouse_black_tail", 97, 14, (188.547, 379.996), (324.5642, 335.1109), 344),
+    ("do_madlc.csv", "mouse_white_tail", 97, 14, (294.166, 332.475), (258.3393, 356.7166), 335),
+    ("do_madlc.h5", "mouse_black_tail", 100, 14, (188.547, 379.996), (324.5509, 335.1701), 351),
+    ("do_madlc.h5", "mouse_white_tail", 100, 14, (294.166, 332.475), (258.1431, 356.8049), 349),
+    ("do_multi.csv", None, 98, 28, (261.7700, 215.6353), (257.5957, 197.8446), 0),
+    ("do_sleap.analysis.h5", None, 101, 14, (319.1417, 277.0074), (278.2593, 304.0496), 0),
+    ("do_sleap.npy", None, 100, 14, (-0.0139, 1.2449), (0.0147, -0.0434), 0),
+    ("jabs_v2.h5", None, 1800, 12, (125, 93), (346.2463, 162.5574), 0),
+    ("jabs_v5.h5", "0", 1800, 12, (304, 97), (389.5537, 134.4762), 3360),
+    ("jabs_v5.h5", "1", 1800, 12, (516, 758), (398.6834, 475.2558), 297),
+    ("jabs_v5.h5", "2", 1800, 12, (323, 54), (350.4283, 116.3506), 1726),
+    ("sleap_analysis.csv", None, 1, 2, (205.9301, 187.8896), (242.2826, 195.6278), 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "individual", "n_frames", "n_keypoints", "first", "mean", "n_missing"),
+    OF_OTHER_PROGRAMS,
+    ids=[f"{name} {individual or ''}" for name, individual, *_ in OF_OTHER_PROGRAMS],
+)
+def test_files_of_other_programs(shared_dir, name, individual, n_frames, n_keypoints, first, mean, n_missing):
+    track = read_poses(shared_dir / "data/poses" / name, individual)
+    assert track.xy_px.shape == (n_frames, n_keypoints, 2)
+    np.testing.assert_allclose(track.xy_px[0, 0], first, atol=6e-5)
+    np.testing.assert_allclose(np.nanmean(track.xy_px, axis=(0, 1)), mean, atol=6e-5)
+    assert np.isnan(track.likelihood).sum() == np.isnan(track.xy_px[..., 0]).sum() == n_missing
+
+
+def test_no_file_of_other_programs_is_left_out(shared_dir):
+    assert {name for name, *_ in OF_OTHER_PROGRAMS} == {path.name for path in (shared_dir / "data/poses").iterdir()}
 
 
 @pytest.mark.parametrize(

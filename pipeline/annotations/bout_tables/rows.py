@@ -3,7 +3,8 @@
 One table may hold the bouts of many recordings and of several raters (DLCAnalyzer's label files do). The recording is
 the one that is named (`media`, `observation`), else the only one, else the one whose cells name the recording's video;
 the rater is the one that is named (`observation`), else the only one. Columns of animals (MABe's ``agent_id``) tell
-animals apart; towards whom an animal behaves (``target_id``) becomes a modifier, ``sniff (2)``, unless it is itself.
+animals apart, ``#subject=1+2`` reads two as a pair. Towards whom an animal behaves (``target_id``) becomes a modifier,
+``sniff (2)``, unless it is itself.
 """
 
 import re
@@ -140,7 +141,7 @@ def rows_of(
     if any(cell(row.cells, columns.animal) for row in chosen):
         others = sorted({row.target for row in chosen if row.target})
         items = [(cell(row.cells, columns.animal) or _NO_ANIMAL, _is_of(row, wanted.behaviors), row) for row in chosen]
-        chosen = choose_animal(file, "animal", items, wanted, others)
+        chosen = choose_animal(file, "animal", items, wanted, others, may_join=True)
     return chosen, notes
 
 

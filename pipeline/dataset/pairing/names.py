@@ -24,7 +24,7 @@ _COMBINING = "Mn"
 # Written to the name by DeepLabCut itself, without a separator: day1 480ADLC_resnet50_openfieldOct30shuffle1_1030000.
 _DLC_MARK = re.compile(r"(?:DLC|DeepCut)(?=[_.\- ]|$)")
 # Written by people and other programs; what comes after names the network or the version.
-_POSE_PROGRAM = re.compile(r"[ _.\-](?:dlc|deeplabcut|deepcut|sleap|superanimal)(?=[_.\- ]|$)", re.IGNORECASE)
+_POSE_PROGRAM = re.compile(r"[ _.\-](?:dlc|deeplabcut|deepcut|sleap|superanimal|pose_est)(?=[_.\- ]|$)", re.IGNORECASE)
 _POSE_WORD = re.compile(
     r"[ _.\-](?:analysis|predictions?|poses?|tracks?|tracking|tracked|trajectory|trajectories|centroids?|xy|coords|"
     r"coordinates|positions?|keypoints?|boxes|ids|filtered|proofread|"

@@ -40,12 +40,14 @@ _NOBODY = "no video here has this name"
 class AnnotationSource:
     """One set of annotations: a file, or one observation of a file that has several ("" = the file holds one).
 
-    `media`: names of the videos that it names inside, with folders or without; empty = none.
+    `media`: names of the videos that it names inside, with folders or without; empty = none. `format`: where it must be
+    named, since there is no file: `path` is then the class of the whole recording.
     """
 
     path: Path
     observation: str = ""
     media: tuple[str, ...] = ()
+    format: str = ""
 
     @property
     def name(self) -> str:
@@ -55,6 +57,8 @@ class AnnotationSource:
     @property
     def shown(self) -> str:
         """For messages."""
+        if self.format:
+            return f"{self.format}:{self.path.as_posix()}"
         return f"{self.path.name} (observation {self.observation})" if self.observation else self.path.name
 
     def unpaired(self, reason: str) -> "Unpaired":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.names import canonical, invisible_letters, unsafe_name_reason
+from features.poses import split_sequence
 from pipeline.dataset.pairing.names import fold, is_camera_word, is_date, raw_words, session_places
 from pipeline.dataset.pairing.pairing import PairedAnnotation
 
@@ -51,12 +52,13 @@ def guess_individuals(ids: Mapping[Path, str]) -> dict[Path, str]:
     spelled: dict[str, str] = {}
     found = {}
     for video, own_id in ids.items():
-        name = _individual(raw_words(video.stem)) or own_id
+        name = individual_of(raw_words(video.stem)) or own_id
         found[video] = spelled.setdefault(name.casefold(), name)
     return found
 
 
-def _individual(raw: Sequence[str]) -> str | None:
+def individual_of(raw: Sequence[str]) -> str | None:
+    """The animal that the words of a name clearly tell."""
     words = [fold(word) for word in raw]
     for i, word in enumerate(words):
         if _NUMBERED_ANIMAL.fullmatch(word):
@@ -84,7 +86,7 @@ def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path)
     """`annotator=path#observation=NAME#media=NAME`, joined by `;`, each part only where it is needed."""
     parts = []
     for annotator, paired in sources.items():
-        text = path_cell(paired.source.path, table_folder)
+        text = paired.source.shown if paired.source.format else path_cell(paired.source.path, table_folder)
         text += f"#observation={paired.source.observation}" if paired.source.observation else ""
         text += f"#media={paired.media}" if paired.media else ""
         parts.append(f"{annotator}={text}" if annotator else text)
@@ -93,7 +95,8 @@ def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path)
 
 def unwritable_reason(paired: PairedAnnotation, table_folder: Path) -> str:
     """Why a source can't be named in a cell of the table; empty if it can."""
-    for text in (path_cell(paired.source.path, table_folder), paired.source.observation, paired.media):
+    path, sequence = split_sequence(paired.source.path)
+    for text in (path_cell(path, table_folder), sequence, paired.source.observation, paired.media):
         if ";" in text or _PART.search(text):
             return f"{text!r} holds a sign that has a meaning in the table (; or #…=): rename it"
     observation = paired.source.observation

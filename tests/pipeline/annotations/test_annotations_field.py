@@ -286,6 +286,12 @@ def test_an_agent_is_an_animal_and_a_target_a_modifier(tmp_path):
     assert events(tmp_path, MABE, subject="mouse2").behaviors == ("chase", "chase (mouse1)")
     assert events(tmp_path, MABE, animal="mouse3").bouts == ()  # others' target, so it was there
     assert events(tmp_path, MABE, behaviors=["chase"]).bouts[0] == Bout("chase", 2, 5)
+    both = events(tmp_path, [*MABE, "44,mouse2,mouse1,sniff,5,7"], subject="mouse1 + Mouse2")  # labels of the pair
+    assert [bout for bout in both.bouts if "(" not in bout.behavior] == [
+        Bout("sniff", 1, 7), Bout("rear", 8, 9), Bout("chase", 2, 5),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"no animal 'mouse4' here.*It has: mouse1, mouse2"):
+        events(tmp_path, MABE, subject="mouse1+mouse4")
     with pytest.raises(InputError, match=r"2 animals: mouse1, mouse2.*#subject=mouse1"):
         read(tmp_path, MABE)
 

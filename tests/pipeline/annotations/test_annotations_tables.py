@@ -15,6 +15,7 @@ from common.errors import InputError
 from common.notes import Doubt
 from pipeline.annotations import AnnotationChoice, EventList, FrameTable, RawAnnotation, read_annotation
 from pipeline.annotations.sheets import read_sheet
+from pipeline.config.schema import load_config
 from pipeline.dataset.labels import label_tracks
 from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
 
@@ -65,7 +66,11 @@ def test_classes_are_merged_as_the_pain_project_does(tmp_path):
         path = tmp_path / f"{name}.csv"
         path.write_text("\n".join(lines), encoding="utf-8")
         found[name] = read_annotation(path, 4, 30.0)
-    tracks = label_tracks(found, {"paw_withdraw": ["1", "5", "6"], "paw_lick": ["2"]}, {"a": 4, "b": 4})
+    named = 'behaviors: {paw_withdraw: ["1", "5", "6"], paw_lick: "2"}'
+    (tmp_path / "x.yaml").write_text(
+        f"name: x\nhead: {{name: lstm}}\nbackbone: {{name: compact}}\n{named}", encoding="utf-8"
+    )
+    tracks = label_tracks(found, load_config(tmp_path / "x.yaml").their_names(), {"a": 4, "b": 4})
     assert tracks["a"].active.T.tolist() == [[False, True, True, True], [False] * 4]
     assert tracks["b"].active.T.tolist() == [[False, False, True, False], [False, False, False, True]]
     assert tracks["a"].scored.all() and tracks["b"].scored.all()

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from pipeline.annotations import FORMATS, AnnotationChoice, RawAnnotation, read_annotation
+from pipeline.annotations import AnnotationChoice, RawAnnotation, read_annotation
 from tests.pipeline.annotations.test_annotations import EXAMPLES, write
 
 FPS = 10.0
@@ -60,7 +60,7 @@ def test_what_is_left_out_is_told(tmp_path):
     assert read(write(tmp_path / "labels.csv", BOUTS), "0-20").notes == ()
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", list(EXAMPLES))
 def test_every_format_keeps_to_the_span(tmp_path, name):
     path = write(tmp_path / "labels", EXAMPLES[name])
     whole, part = read(path, "", format=name), read(path, "1-6", format=name)

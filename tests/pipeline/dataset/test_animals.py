@@ -131,7 +131,7 @@ def test_animals_of_one_video_must_be_on_one_side(tmp_path: Path):
         ([row_of(0, "dark"), row_of(0, "dark").replace("w0_dark,", "other,")], "'w0.avi' already stands in row 2"),
         ([row_of(0, "dark"), row_of(0, "").replace("w0_,", "other,")], "'w0.avi' already stands in row 2"),
         ([row_of(0, "dark"), row_of(1, "light").replace("w1_dlc", "w0_dlc")], "'w0_dlc.csv' already stands in row 2"),
-        ([row_of(0, "dark").replace("w0_dlc.csv", "blob")], "`blob` tracks a single animal"),
+        ([row_of(0, "dark").replace("w0_dlc.csv", "blob")], "`blob` is of a single animal"),
         (
             [row_of(0, "dark", annotations="frames.csv"), row_of(0, "light", annotations="frames.csv")],
             "frames.csv does not say which animal a behavior is of",

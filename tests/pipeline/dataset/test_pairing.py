@@ -48,6 +48,7 @@ def left_over(pairing: Pairing) -> set[str]:
         "day1 480A_dlc.csv",
         "day1 480A_DLC_missingdata.csv",
         "day1 480A.analysis.h5",
+        "day1 480A_pose_est_v5.h5",
         "day1 480A.mp4.predictions.analysis.h5",
         "labels.v001.000_day1 480A.analysis.h5",
         "day1 480A_superanimal_topviewmouse_hrnet_w32.h5",
@@ -80,6 +81,11 @@ def test_the_best_pose_file_comes_first():
         "m1.csv",
     ]
     assert [path.name for path in find_poses(Path("m1.mp4"), paths(*reversed(best_first)))] == best_first
+
+
+def test_the_latest_of_jabs_pose_files_comes_first():
+    names = [f"m1_pose_est_v{version}.h5" for version in (2, 5, 4)]
+    assert find_poses(Path("m1.avi"), paths(*names))[0] == Path("m1_pose_est_v5.h5")
 
 
 def test_where_spelling_tells_words_alone_do_not_count():

@@ -150,7 +150,7 @@ def test_as_excel_saves_it(folder, encoding, delimiter):
         (["m1,videos/m1.mp4,,m1_A.csv#subject=,,,"], "#scored=FROM-TO after the path, each once, found"),
         (
             ["m1,videos/m1.mp4,,m1_A.csv#media=a#media=b,,,"],
-            "#subject=NAME or #scored=FROM-TO after the path, each",
+            "#subject=NAME, #scored=FROM-TO after the path, each",
         ),
         (["m1,videos/m1.mp4,,bout_csv:no.csv#media=a,,,"], "no file 'no.csv'"),
         (["m1,videos/m1.mp4,,,,,trian"], "column 'split'.*'trian'. Did you mean 'train'"),
@@ -230,12 +230,13 @@ def test_real_table(shared_dir):
     assert len({r.individual for r in recordings}) == 4
 
 
-def test_blob_stands_for_a_pose_file_in_any_number_of_rows(tmp_path: Path):
+def test_a_word_stands_for_a_pose_file_in_any_number_of_rows(tmp_path: Path):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(b"x")
     table = tmp_path / "recordings.csv"
-    table.write_text("recording,video,poses\na,a.mp4,blob\nb,b.mp4,Blob\n", encoding="utf-8")
-    assert [(r.pose_path, r.has_blob_poses) for r in read_recordings(table)] == [(None, True), (None, True)]
+    table.write_text("recording,video,poses\na,a.mp4,middle\nb,b.mp4,Blob\n", encoding="utf-8")
+    words = [(r.pose_path, r.pose_word, r.has_blob_poses) for r in read_recordings(table)]
+    assert words == [(None, "middle", False), (None, "blob", True)]
 
 
 def test_a_pose_file_that_is_called_blob_is_taken_for_a_file(tmp_path: Path):

@@ -81,7 +81,7 @@ def test_files_that_no_reader_takes_are_left_aside_by_their_kind(tmp_path: Path,
     write(tmp_path / "report.html", "<html><body><p>Nothing of ours.</p></body></html>")
     lab = scan_folder(tmp_path)
     facts = StarterFacts("x", "t.csv", (), n_annotated=0, n_individuals=0, fps=25.0)
-    findings = Findings(lab.root, tmp_path / "t.csv", tmp_path / "x.yaml", (), (), lab.skipped, facts, False)
+    findings = Findings(lab.root, tmp_path / "t.csv", tmp_path / "x.yaml", (), (), lab.skipped, facts, "")
     print_findings(findings)
     said = " ".join(capsys.readouterr().out.split())
     assert "m1.mat: Expected a table of annotations in m1.mat, found a MATLAB file" in said
