@@ -104,14 +104,27 @@ def sum_of(recordings: Sequence[str], examples: Examples) -> NDArray[np.int64]:
     return np.sum([examples[recording] for recording in recordings], axis=0)
 
 
-def choose_validation(groups: Sequence[Group], shown: Mapping[Group, NDArray[np.int64]]) -> Group:
-    """The first of the groups that leaves most kinds to the others and, of these, has most kinds itself."""
-    present = np.array([shown[group] > 0 for group in groups])
-    n_others = present.sum(axis=0) - present
-    n_left, n_own = np.count_nonzero(n_others, axis=1), np.count_nonzero(present, axis=1)
-    # Without any kind nothing can be measured.
-    usable = np.flatnonzero(n_own)
-    return groups[min(usable.tolist(), key=lambda i: (-n_left[i], -n_own[i], i))]
+def choose_validation(groups: Sequence[Group], shown: Mapping[Group, NDArray[np.int64]], n_groups: int = 1) -> Group:
+    """Recordings of some of the groups, by which early stopping is judged.
+
+    One after the other, the first group is taken that leaves most kinds to the others and, of these, adds most kinds to
+    those that were taken. There may be twice as many groups as asked for, so that all kinds are there: a clip has one.
+    """
+    left, chosen = list(groups), list[Group]()
+    n_kinds = np.count_nonzero(np.any([shown[group] > 0 for group in groups], axis=0))
+    has = np.zeros(len(shown[groups[0]]), dtype=bool)
+    while len(left) > 1 and (len(chosen) < n_groups or (has.sum() < n_kinds and len(chosen) < 2 * n_groups)):
+        present = np.array([shown[group] > 0 for group in left])
+        n_left = np.count_nonzero(present.sum(axis=0) - present, axis=1)
+        n_new, n_own = np.count_nonzero(present & ~has, axis=1), np.count_nonzero(present, axis=1)
+        # Without any kind nothing can be measured.
+        usable = np.flatnonzero(n_own).tolist()
+        if not usable:
+            break
+        taken = left.pop(min(usable, key=lambda i: (-n_left[i], -n_new[i], -n_own[i], i)))
+        chosen.append(taken)
+        has |= shown[taken] > 0
+    return tuple(r for group in groups if group in chosen for r in group)
 
 
 def _fold(
@@ -127,12 +140,12 @@ def _fold(
         return Fold(name, train, held_out, held_out)
     after = groups.index(part[0]) + 1
     left = [group for group in (*groups[after:], *groups[:after]) if group not in part]
-    chosen: list[Group] = []
-    for _ in range(1 if len(part) == 1 else max(1, round(len(left) / _ONE_IN))):
-        chosen.append(choose_validation(left, shown))
-        left.remove(chosen[-1])
-    validation = tuple(r for group in groups if group in chosen for r in group)
-    return Fold(name, tuple(r for group in groups if group in left for r in group), validation, held_out)
+    chosen = choose_validation(left, shown, 1 if len(part) == 1 else max(1, round(len(left) / _ONE_IN)))
+    train, validation = (
+        tuple(r for group in groups if group in left for r in group if (r in chosen) == is_chosen)
+        for is_chosen in (False, True)
+    )
+    return Fold(name, train, validation, held_out)
 
 
 def _balanced_parts(
