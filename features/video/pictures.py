@@ -47,8 +47,9 @@ class Converter:
     """Converts the pictures of one video; keeps what FFmpeg prepares for that."""
 
     def __init__(self) -> None:
-        self._of_whole, self._of_part = VideoReformatter(), VideoReformatter()
+        self._of_whole, self._of_part, self._of_samples = (VideoReformatter() for _ in range(3))
         self._part: av.VideoFrame | None = None
+        self._samples: av.VideoFrame | None = None
 
     def whole(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
         """(height, width, 3), blue, green, red, turned as the file asks for."""
@@ -70,8 +71,8 @@ class Converter:
         if not (is_worth_it and _has_separable_parts(picture)):
             whole = self.whole(picture)
             return _nearest(whole, max(1, whole.shape[1] // step_px), max(1, whole.shape[0] // step_px))
-        self._part, apart_px = _thin(picture, step_px, self._part)
-        return np.ascontiguousarray(_bgr(self._of_part, self._part, n_threads=1)[::apart_px, ::apart_px])
+        self._samples, apart_px = _thin(picture, step_px, self._samples)
+        return np.ascontiguousarray(_bgr(self._of_samples, self._samples, n_threads=1)[::apart_px, ::apart_px])
 
 
 class Picture:

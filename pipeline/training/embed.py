@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from common.errors import InputError
 from features.cache.rows import cached_rows, find_rows
 from features.sources.base import FeatureRows, Given, RecordingFiles
 from features.sources.joined import JoinedSource
+from features.video.files import UnreadableVideoError
 from pipeline.config.schema import ExperimentConfig
-from pipeline.dataset.load import CheckedRecording
+from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on
+from pipeline.runtime.logs import only_errors
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.training.fits import CacheFile, EmbeddingSource
 
@@ -67,7 +70,7 @@ class StageOne:
 
 
 def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording], only_cached: bool) -> StageOne:
-    """Embed every recording that is not in the cache yet.
+    """Embed every recording that is not in the cache yet; their videos are decoded then, where that could wait.
 
     Parameters
     ----------
@@ -86,6 +89,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     source = config.feature_source().settled(given, config.execution.cache_dir)
     described = source.described()
     embedder = Embedder(config, source, only_cached)
+    checked = _decoded(config, checked, embedder)
     recordings = []
     with progress_bars() as bars:
         bar = bars.add("Embedding", total=None)
@@ -93,6 +97,30 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
             bar.update(0, None, f"Embedding {item.id} ({number} of {len(checked)})")
             recordings.append(embedder.embed(item, bar))
     return StageOne(recordings, described, embedder.n_frames_computed)
+
+
+def _decoded(
+    config: ExperimentConfig, checked: Sequence[CheckedRecording], embedder: "Embedder"
+) -> Sequence[CheckedRecording]:
+    """Embed recordings whose videos were not decoded yet, then read again what is now known of all."""
+    awaited = [item for item in checked if item.video is not None and item.video.awaited]
+    if not awaited:
+        return checked
+    with progress_bars() as bars:
+        bar = bars.add("Embedding", total=None)
+        for number, item in enumerate(awaited, start=1):
+            bar.update(0, None, f"Embedding {item.id} ({number} of {len(awaited)})")
+            # What isn't as its packets promise is inspected when it is read again, which says what is wrong.
+            with suppress(UnreadableVideoError):
+                embedder.embed(item, bar)
+    # All of it was said already but for what decoding has shown.
+    with only_errors("pipeline"), only_errors("features"):
+        again = load_recordings(config, [item.recording for item in checked])
+    told = {*notes_on(checked)}
+    for note in notes_on(again):
+        if note not in told:
+            log.warning("%s", note)
+    return again
 
 
 def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:
@@ -107,6 +135,7 @@ class Embedder:
         self._config = config
         self._source = source
         self._only_cached = only_cached
+        self._done: set[str] = set()
         self.n_frames_computed = 0
 
     def embed(self, item: CheckedRecording, bar: Bar) -> EmbeddedRecording:
@@ -120,8 +149,9 @@ class Embedder:
         if computed.n_new:
             rate = computed.n_new / max(1e-9, time.monotonic() - started)
             log.info("%s: %d embeddings made, %.0f a second", item.id, computed.n_new, rate)
-        else:
+        elif item.id not in self._done:
             log.info("%s: embeddings taken from the cache", item.id)
+        self._done.add(item.id)
         self.n_frames_computed += computed.n_new
         files_of = tuple(CacheFile(cached.path, cached.fingerprint, cached.n_features) for cached in caches)
         observed = np.logical_and.reduce([cached.observed for cached in caches])
