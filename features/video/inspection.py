@@ -5,7 +5,9 @@ Where packets leave no doubt what will come out, that may wait until frames are 
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from common.files import replace_bytes, sha256_of
 from features.video.files import UnreadableVideoError, check_video_file, container_named
+from features.video.pictures import Converter
 from features.video.quality import NOT_LOOKED_AT, QUALITY_VERSION, QualityMeter, VideoQuality, measure_times
 from features.video.reading import READING_VERSION, DecodedFrame, glance, iter_frames, require_rate
 from features.video.survey import Survey, survey_video
@@ -31,6 +34,8 @@ VIDEO_INDEX = "videos.json"
 TOLERATED_HEADER_EXCESS = 3
 """A header may promise this many frames more than there are without it meaning anything."""
 _PROGRESS_FRAMES = 25
+_FRAMES_BEHIND = 8
+"""So many wait to be measured while others are decoded."""
 
 
 Runs = tuple[tuple[int, int], ...]
@@ -114,20 +119,25 @@ class VideoInfo:
         if self.awaited is None:
             yield from iter_frames(self.path)
             return
+        inspection, n_done = _Inspection(), 0
         # Another recording of the same video may have been there before.
         is_known = _recall(self.awaited.index_path, self.awaited.key) is not None
-        inspection = None if is_known else _Inspection()
-        n_done = 0
-        for n_done, frame in enumerate(iter_frames(self.path), start=1):
-            is_sound = not (frame.is_lost or frame.is_faulty) and n_done <= self.n_frames
-            if not is_sound or frame.picture.size_px != (self.width_px, self.height_px):
-                raise self._broken()
-            if inspection is not None:
-                inspection.add(frame)
-            yield frame
+        with ThreadPoolExecutor(1, "inspection") as thread:
+            waiting: deque[Future[None]] = deque()
+            for n_done, frame in enumerate(iter_frames(self.path), start=1):
+                is_sound = not (frame.is_lost or frame.is_faulty) and n_done <= self.n_frames
+                if not is_sound or frame.picture.size_px != (self.width_px, self.height_px):
+                    raise self._broken()
+                if not is_known:
+                    waiting.append(thread.submit(inspection.add, inspection.own(frame)))
+                if len(waiting) > _FRAMES_BEHIND:
+                    waiting.popleft().result()
+                yield frame
+            for measured in waiting:
+                measured.result()
         if n_done < self.n_frames:
             raise self._broken()
-        if inspection is not None:
+        if not is_known:
             _remember(self.awaited.index_path, self.awaited.key, inspection.complete(replace(self, awaited=None)))
 
     def _broken(self) -> NotAsPromisedError:
@@ -241,10 +251,14 @@ class _Inspection:
     """Takes a video's frames in order and measures them."""
 
     def __init__(self) -> None:
-        self._meter = QualityMeter()
+        self._meter, self._converter = QualityMeter(), Converter()
         self._lost: list[int] = []
         self._faulty: list[int] = []
         self._size_px = 0, 0
+
+    def own(self, frame: DecodedFrame) -> DecodedFrame:
+        """A frame that may be added in another thread."""
+        return frame._replace(picture=frame.picture.by(self._converter))
 
     def add(self, frame: DecodedFrame) -> None:
         """Take the next frame."""

@@ -47,9 +47,8 @@ class Converter:
     """Converts the pictures of one video; keeps what FFmpeg prepares for that."""
 
     def __init__(self) -> None:
-        self._of_whole, self._of_part, self._of_samples = (VideoReformatter() for _ in range(3))
+        self._of_whole, self._of_part = VideoReformatter(), VideoReformatter()
         self._part: av.VideoFrame | None = None
-        self._samples: av.VideoFrame | None = None
 
     def whole(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
         """(height, width, 3), blue, green, red, turned as the file asks for."""
@@ -71,8 +70,8 @@ class Converter:
         if not (is_worth_it and _has_separable_parts(picture)):
             whole = self.whole(picture)
             return _nearest(whole, max(1, whole.shape[1] // step_px), max(1, whole.shape[0] // step_px))
-        self._samples, apart_px = _thin(picture, step_px, self._samples)
-        return np.ascontiguousarray(_bgr(self._of_samples, self._samples, n_threads=1)[::apart_px, ::apart_px])
+        self._part, apart_px = _thin(picture, step_px, self._part)
+        return np.ascontiguousarray(_bgr(self._of_part, self._part, n_threads=1)[::apart_px, ::apart_px])
 
 
 class Picture:
@@ -87,6 +86,10 @@ class Picture:
         width_px, height_px = self._decoded.width, self._decoded.height
         is_upright = _QUARTER_TURNS.get(self._decoded.rotation, 0) % 2 == 0
         return (width_px, height_px) if is_upright else (height_px, width_px)
+
+    def by(self, converter: Converter) -> "Picture":
+        """The same picture converted by another, for another thread; it may be called as long as it is kept."""
+        return Picture(self._decoded, converter)
 
     def sampled(self, step_px: int) -> NDArray[np.uint8]:
         """The picture of a pixel for each step across and down."""

@@ -15,6 +15,7 @@ from features.sources.frames import FrameSourceConfig
 from features.sources.precomputed import PrecomputedConfig
 from features.video import inspection
 from features.video.inspection import NotAsPromisedError, VideoInfo, expect_video, inspect_video
+from features.video.quality import QualityMeter
 from features.video.reading import DecodedFrame, iter_frames
 from tests.features.made_videos import write_timed_video
 from tests.features.stage_one import CROP, MeanEngine, extract, tiny_backbone, wandering_centers
@@ -87,7 +88,7 @@ def test_what_another_found_meanwhile_is_not_measured_again(tmp_path: Path, monk
     promised = expect_video(path, index)
     assert promised is not None
     inspect_video(path, index)
-    monkeypatch.setattr(inspection, "QualityMeter", lambda: pytest.fail("measured again"))
+    monkeypatch.setattr(QualityMeter, "add", lambda *of: pytest.fail("measured again"))
     assert sum(1 for _ in promised.frames()) == N_FRAMES
 
 
