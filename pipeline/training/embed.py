@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.notes import Doubt
 from features.cache.rows import cached_rows, find_rows
 from features.sources.base import FeatureRows, Given, RecordingFiles
 from features.sources.joined import JoinedSource
 from features.video.files import UnreadableVideoError
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on
+from pipeline.dataset.recording import Recording
 from pipeline.runtime.logs import only_errors
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.training.fits import CacheFile, EmbeddingSource
@@ -106,21 +108,30 @@ def _decoded(
     awaited = [item for item in checked if item.video is not None and item.video.awaited]
     if not awaited:
         return checked
-    with progress_bars() as bars:
-        bar = bars.add("Embedding", total=None)
-        for number, item in enumerate(awaited, start=1):
-            bar.update(0, None, f"Embedding {item.id} ({number} of {len(awaited)})")
-            # What isn't as its packets promise is inspected when it is read again, which says what is wrong.
-            with suppress(UnreadableVideoError):
-                embedder.embed(item, bar)
-    # All of it was said already but for what decoding has shown.
-    with only_errors("pipeline"), only_errors("features"):
-        again = load_recordings(config, [item.recording for item in checked])
-    told = {*notes_on(checked)}
-    for note in notes_on(again):
-        if note not in told:
-            log.warning("%s", note)
+    recordings = [item.recording for item in checked]
+    for number, item in enumerate(awaited, start=1):
+        # What isn't as its packets promise is inspected when it is read again, which says what is wrong.
+        with progress_bars() as bars, suppress(UnreadableVideoError):
+            embedder.embed(item, bars.add(f"Embedding {item.id} ({number} of {len(awaited)})"))
+        (known,) = _read_again(config, [item.recording], recordings)
+        # That the poses may be another video's should not be said hours later.
+        _tell(note for note in known.notes if isinstance(note, Doubt) and note not in item.notes)
+    again, told = _read_again(config, recordings, recordings), {*notes_on(checked)}
+    _tell(note for note in notes_on(again) if note not in told and not isinstance(note, Doubt))
     return again
+
+
+def _read_again(
+    config: ExperimentConfig, recordings: Sequence[Recording], beside: Sequence[Recording]
+) -> list[CheckedRecording]:
+    """Read files when their videos are known; all that is logged of them was said before."""
+    with only_errors("pipeline"), only_errors("features"):
+        return load_recordings(config, recordings, len(recordings) < len(beside), beside)
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        log.warning("%s", note)
 
 
 def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:

@@ -10,6 +10,7 @@ from features.engines import Engines
 from features.sources.frames import FrameSource
 from features.video import inspection
 from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.dataset import pose_findings
 from pipeline.dataset.load import input_fingerprints, load_dataset
 from pipeline.training.embed import StageOne, run_stage_one
 from tests.features.stage_one import MeanEngine, tiny_backbone
@@ -67,6 +68,19 @@ def test_results_and_notes_are_those_of_inspecting_before(
     monkeypatch.setattr(inspection, "iter_frames", lambda path: pytest.fail("decoded again"))
     assert known(made_in("once", config_path, may_wait=True)[1]) == known(before)
     assert all(item.video and not item.video.awaited for item in load_dataset(config, may_wait=True))
+
+
+def test_poses_of_another_video_are_doubted_before_the_next_is_embedded(
+    config_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pose_findings, "on_animal_share", lambda centers, video: None if video.awaited else 0.1)
+    caplog.set_level(logging.INFO, "pipeline")
+    made_in("once", config_path, may_wait=True)
+    told = [record.getMessage() for record in caplog.records]
+    in_order = "v0: 60 embeddings made", "v0: In only 10% of the frames", "v3: 60 embeddings made"
+    places = [next(i for i, line in enumerate(told) if words in line) for words in in_order]
+    assert places == sorted(places)
+    assert sum("v0: In only 10%" in line for line in told) == 1
 
 
 @pytest.mark.parametrize("at_call", [4, 9])
