@@ -202,7 +202,8 @@ def inspect_ahead(recordings: Sequence[Recording], settings: ReadingSettings, ba
     """Inspect the videos of recordings beside each other, where features are made of them and it can't wait."""
     if settings.source.needs_poses:
         videos = []
-        for recording in recordings:
+        for done, recording in enumerate(recordings):
+            bar.update(done, len(recordings), f"Looking at {recording.video_path.name}")  # long ones are hashed long
             with suppress(InputError):  # which comes when its turn comes
                 if _expected(recording, settings) is None:
                     videos.append((recording.video_path, recording.fps or settings.fps))
