@@ -88,7 +88,7 @@ class Bench:
             Crops(crop, crop.offsets_frames(self.video.fps, ""), self.centers.xy_px, frames, px, 32)
             for crop in self.crops[:n_sources]
         ]
-        assert sum(len(batch) for _, batch in crop_video(self.video.path, crops)) == n_sources * len(frames)
+        assert sum(len(batch) for _, batch in crop_video(self.video.frames(), crops)) == n_sources * len(frames)
 
     @functools.cached_property
     def plain_model(self) -> Any:

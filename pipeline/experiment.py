@@ -70,15 +70,18 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
 
     if stage != "heads":
         require_engine(config.engine, config.precision)
-    recordings = load_dataset(config)
+    recordings = load_dataset(config, may_wait=stage != "heads")
     summarise(recordings, config.behavior_names())
     n_frames = sum(item.n_frames for item in recordings)
     folds = plan_folds(config, recordings)
     record.stage_done("check inputs", n_frames, inputs=input_fingerprints(recordings))
 
     stage_one = run_stage_one(config, recordings, only_cached=stage == "heads")
+    # Videos may have been decoded only now.
+    recordings = [item.checked for item in stage_one.recordings]
+    folds, inputs = plan_folds(config, recordings), input_fingerprints(recordings)
     features = describe_features(stage_one)
-    record.stage_done("features", stage_one.n_frames_computed, features=features)
+    record.stage_done("features", stage_one.n_frames_computed, features=features, inputs=inputs)
     if stage == "features":
         log.info("Stage one is done; the embeddings lie in %s.", config.execution.cache_dir)
         return False

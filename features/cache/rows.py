@@ -19,6 +19,7 @@ from common.errors import InputError
 from features.cache.parts import PartFolder, parts_folder, remove_parts
 from features.cache.store import FeatureCache, cache_path, fingerprint, lock_of, read_cache, write_cache, writing_to
 from features.sources.base import FeatureRows
+from features.video.inspection import NotAsPromisedError
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,10 @@ class _Making:
                 self._parts.commit(self._chunk[: self._filled])
             self._filled = 0
 
+    def discard(self) -> None:
+        """Throw away what was made."""
+        remove_parts(self._parts.folder)
+
     def finish(self) -> None:
         """Put the whole together."""
         rows, attributes = self.rows, {key: value for key, value in self._attributes.items() if value or key == "note"}
@@ -127,6 +132,17 @@ def _make(missing: Sequence[FeatureRows], cache_dir: Path, progress: Callable[[i
     if not missing:
         return
     making = [_Making(rows, cache_dir) for rows in missing]
+    try:
+        _fill(making, cache_dir, progress)
+    except NotAsPromisedError:
+        for one in making:
+            one.discard()
+        raise
+    for one in making:
+        one.finish()
+
+
+def _fill(making: Sequence[_Making], cache_dir: Path, progress: Callable[[int, int], None]) -> None:
     _check_disk(making, cache_dir)
     n_rows = sum(len(one.rows.spans) for one in making)
     progress(sum(one.n_done for one in making), n_rows)
@@ -138,8 +154,6 @@ def _make(missing: Sequence[FeatureRows], cache_dir: Path, progress: Callable[[i
                 for which, batch in batches:
                     unfinished[which].add(batch)
                     progress(sum(one.n_done for one in making), n_rows)
-    for one in making:
-        one.finish()
 
 
 def _check_disk(making: Sequence[_Making], cache_dir: Path) -> None:

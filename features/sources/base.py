@@ -172,6 +172,13 @@ class FeatureSource(ABC, Generic[Config]):
             Its files can't be read, or nothing tells the frame rate.
         """
 
+    def expected(self, files: RecordingFiles, cache_dir: Path) -> Measured | None:
+        """What ``measure`` will most likely find, where making the rows tells whether it holds; None elsewhere.
+
+        Rows of such a video (``VideoInfo.awaited``) may end in a ``NotAsPromisedError``: then it must be measured.
+        """
+        return None
+
     def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
         """Whose keypoints are needed, of those `present` in a pose file; `own` is "" where the recording names none.
 

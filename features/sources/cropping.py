@@ -4,8 +4,7 @@ A frozen network sees single pictures, so movement is invisible to it. Three mom
 three color channels of one picture: what stands still is gray, and what moves has colored edges.
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, NamedTuple
 
 import cv2
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from common.errors import InputError
 from features.crops import Square, place_square, resize_crop
 from features.video.pictures import Box, around
-from features.video.reading import iter_frames
+from features.video.reading import DecodedFrame
 
 MOST_S = 10.0
 N_MOMENTS = 3
@@ -164,15 +163,9 @@ class Crops:
             cv2.cvtColor(resize_crop(crop, self._input_px), cv2.COLOR_BGR2RGB, dst=shown)
 
 
-def crop_video(path: Path, crops: Sequence[Crops]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Decode a video once and yield batches of all crops that are cut from it, each with the number of its crops.
-
-    Raises
-    ------
-    UnreadableVideoError
-        When the video can't be decoded.
-    """
-    for frame in iter_frames(path):
+def crop_video(frames: Iterable[DecodedFrame], crops: Sequence[Crops]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield batches of all crops that are cut from a video's frames, each with the number of its crops."""
+    for frame in frames:
         cuts = [each.cuts_at(frame.number, frame.picture.size_px) for each in crops]
         if any(cuts):
             # Only what is cut out is converted.

@@ -41,7 +41,7 @@ from features.sources.base import (
 from features.sources.cropping import CropConfig, Crops, crop_video
 from features.sources.views import NetworkView
 from features.tracks import Animals, CenterTrack
-from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
+from features.video.inspection import VIDEO_INDEX, VideoInfo, expect_video, inspect_video
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,15 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once."""
         files.require_video()
-        video = inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps)
+        return self._measured(files, inspect_video(files.video_path, cache_dir / VIDEO_INDEX, progress, files.fps))
+
+    def expected(self, files: RecordingFiles, cache_dir: Path) -> Measured | None:
+        """What the video's packets promise; it is decoded for its crops anyway."""
+        files.require_video()
+        video = expect_video(files.video_path, cache_dir / VIDEO_INDEX, files.fps)
+        return None if video is None else self._measured(files, video)
+
+    def _measured(self, files: RecordingFiles, video: VideoInfo) -> Measured:
         self.crop.offsets_frames(video.fps, files.id)
         return Measured(video.n_frames, video.fps, (video.sha256,), video)
 
@@ -243,15 +251,15 @@ class FrameRows(FeatureRows):
         """
         n_done = list(first_rows)
         crops = [member._crops(first_row) for member, first_row in zip(members, first_rows, strict=True)]
-        path = members[0]._video.path
-        with closing(run_ahead(crop_video(path, crops), QUEUED_BATCHES)) as batches:
+        video = members[0]._video
+        with closing(run_ahead(crop_video(video.frames(), crops), QUEUED_BATCHES)) as batches:
             for which, batch in batches:
                 yield which, members[which]._engine().embed(batch)
                 n_done[which] += len(batch)
         for member, n_rows in zip(members, n_done, strict=True):
             if n_rows != len(member.spans):
                 raise InputError(
-                    f"Recording {member.recording}: {n_rows} frames of {path} could be decoded, where "
+                    f"Recording {member.recording}: {n_rows} frames of {video.path} could be decoded, where "
                     f"{len(member.spans)} were counted before. Was the file changed meanwhile? Run it again."
                 )
 

@@ -30,18 +30,12 @@ class JoinedSource:
         InputError
             Its files can't be read, or the sources' own are of different lengths or frame rates.
         """
-        found = [member.measure(files, cache_dir, progress) for member in self.members]
-        first = found[0]
-        for other in found[1:]:
-            if (other.n_frames, other.fps) != (first.n_frames, first.fps):
-                raise InputError(
-                    f"The features of recording {files.id} can't be joined: one source has {first.n_frames} frames at "
-                    f"{first.fps:g} per second, another {other.n_frames} at {other.fps:g}. They must be made from one "
-                    "video."
-                )
-        hashes = dict.fromkeys(sha256 for each in found for sha256 in each.file_hashes)
-        video = next((each.video for each in found if each.video is not None), None)
-        return Measured(first.n_frames, first.fps, tuple(hashes), video)
+        return _joined(files, [member.measure(files, cache_dir, progress) for member in self.members])
+
+    def expected(self, files: RecordingFiles, cache_dir: Path) -> Measured | None:
+        """What ``measure`` will most likely find; None unless all sources can tell. Errors as there."""
+        found = [measured for member in self.members if (measured := member.expected(files, cache_dir)) is not None]
+        return _joined(files, found) if len(found) == len(self.members) else None
 
     def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
         """Whose keypoints are needed by any source; as ``FeatureSource.animals``."""
@@ -97,3 +91,18 @@ class JoinedSource:
     def identity(self) -> list[dict[str, Any]]:
         """What must be equal, by name, where trained heads meet new recordings."""
         return [{"source": member.config.source} | member.identity() for member in self.members]
+
+
+def _joined(files: RecordingFiles, found: Sequence[Measured]) -> Measured:
+    """What several sources say of one recording."""
+    first = found[0]
+    for other in found[1:]:
+        if (other.n_frames, other.fps) != (first.n_frames, first.fps):
+            raise InputError(
+                f"The features of recording {files.id} can't be joined: one source has {first.n_frames} frames at "
+                f"{first.fps:g} per second, another {other.n_frames} at {other.fps:g}. They must be made from one "
+                "video."
+            )
+    hashes = dict.fromkeys(sha256 for each in found for sha256 in each.file_hashes)
+    video = next((each.video for each in found if each.video is not None), None)
+    return Measured(first.n_frames, first.fps, tuple(hashes), video)

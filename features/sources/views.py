@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from common.pictures import jpeg_bytes
 from features.crops import resize_crop
 from features.sources.cropping import CropConfig, Crops, crop_video
+from features.video.reading import iter_frames
 
 MOST_PX = 224
 """Pictures for a page are no larger; most networks see no more."""
@@ -89,7 +90,7 @@ def shown_pictures(
         for view in views
     ]
     pictures = [[np.empty((0, view.input_px, view.input_px, 3), dtype=np.uint8)] for view in views]
-    for which, batch in islice(crop_video(path, crops), len(views) * len(frames)):
+    for which, batch in islice(crop_video(iter_frames(path), crops), len(views) * len(frames)):
         pictures[which].append(batch)
     return [np.concatenate(shown) for shown in pictures]
 

@@ -87,6 +87,10 @@ class Picture:
         is_upright = _QUARTER_TURNS.get(self._decoded.rotation, 0) % 2 == 0
         return (width_px, height_px) if is_upright else (height_px, width_px)
 
+    def by(self, converter: Converter) -> "Picture":
+        """The same picture converted by another, for another thread; it may be called as long as it is kept."""
+        return Picture(self._decoded, converter)
+
     def sampled(self, step_px: int) -> NDArray[np.uint8]:
         """The picture of a pixel for each step across and down."""
         return self._converter.sampled(self._decoded, step_px)

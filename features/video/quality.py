@@ -123,6 +123,12 @@ class VideoQuality:
     foreground: Annotated[Foreground | None, Field(alias="sightings")]
 
 
+NOT_LOOKED_AT = VideoQuality(
+    None, Repeats(0, 0, (), 0, 0), Brightness(math.nan, math.nan, math.nan, 0, -1, math.nan, 0, ()), None
+)
+"""Of a video of which no picture was seen: nothing that could be found odd."""
+
+
 class QualityMeter:
     """Takes the frames in order and remembers little of each."""
 

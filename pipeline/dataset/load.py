@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side, split_groups
 from pipeline.dataset.table import nothing_to_learn_from, read_recordings
 from pipeline.demo.make import make_demo
-from pipeline.runtime.progress import progress_bars
+from pipeline.runtime.progress import Bar, progress_bars
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +88,10 @@ class CheckedRecording:
         return np.arange(0, self.n_frames, frame_step, dtype=np.int64)
 
 
-def load_dataset(config: ExperimentConfig) -> list[CheckedRecording]:
+def load_dataset(config: ExperimentConfig, may_wait: bool = False) -> list[CheckedRecording]:
     """Read recordings, videos' frame counts, poses and annotations, and check that they agree.
+
+    Parameters as `load_recordings` takes them.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def load_dataset(config: ExperimentConfig) -> list[CheckedRecording]:
     if not any(r.split == "train" for r in recordings):
         raise InputError(nothing_to_learn_from(recordings_csv(config)))
     require_known_recordings(config.frames, [r.id for r in recordings])
-    return load_recordings(config, recordings)
+    return load_recordings(config, recordings, may_wait=may_wait)
 
 
 def load_recordings(
@@ -108,11 +110,13 @@ def load_recordings(
     recordings: Sequence[Recording],
     are_behaviors_known: bool = False,
     beside: Sequence[Recording] = (),
+    may_wait: bool = False,
 ) -> list[CheckedRecording]:
     """The same for recordings that need not be of the experiment's own table.
 
     With `are_behaviors_known` the names are known from elsewhere, so that one may be in none of these annotations.
-    `beside`: all recordings of which these are some.
+    `beside`: all recordings of which these are some. With `may_wait`, videos that leave no doubt what they hold are not
+    decoded yet (``VideoInfo.awaited``).
 
     Raises
     ------
@@ -121,7 +125,7 @@ def load_recordings(
     """
     for recording in recordings:
         check_annotators(recording, config.annotations)
-    settings = ReadingSettings.of(config).among(beside or recordings)
+    settings = replace(ReadingSettings.of(config).among(beside or recordings), may_wait=may_wait)
     loaded = []
     with progress_bars() as bars:
         bar = bars.add("Checking recordings", total=len(recordings))
@@ -129,8 +133,18 @@ def load_recordings(
         inspect_ahead(recordings, settings, frames)
         for done, recording in enumerate(recordings):
             bar.update(done, text=f"Checking {recording.id}")
-            loaded.append(load_recording(recording, settings, frames))
+            loaded.append(_load(recording, settings, frames))
     return check_recordings(loaded, config, are_behaviors_known)
+
+
+def _load(recording: Recording, settings: ReadingSettings, bar: Bar) -> LoadedRecording:
+    try:
+        return load_recording(recording, settings, bar)
+    except InputError:
+        if not settings.may_wait:
+            raise
+        # Perhaps the video is not what its packets promise.
+        return load_recording(recording, replace(settings, may_wait=False), bar)
 
 
 def check_recordings(

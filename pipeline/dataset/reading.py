@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,8 @@ class ReadingSettings:
     `behaviors`: our name of each and its names in the annotations; empty where no experiment is given. `annotations`:
     whose labels are used. `source`: where features come from; by default the frames of videos. `table_folder`: of the
     table of recordings. `videos`: of all recordings that are read together, well mixed. `fps`: of videos whose
-    row says nothing, where their headers are not to be believed.
+    row says nothing, where their headers are not to be believed. `may_wait`: a video is decoded when features are made
+    of it, where its packets leave no doubt what will come out.
     """
 
     center: CenterConfig = field(default_factory=CenterConfig)
@@ -67,6 +68,7 @@ class ReadingSettings:
     table_folder: Path = Path()
     videos: tuple[Path, ...] = ()
     fps: float | None = None
+    may_wait: bool = False
 
     @classmethod
     def of(cls, config: ExperimentConfig) -> "ReadingSettings":
@@ -248,11 +250,24 @@ class LoadedRecording:
 
 
 def inspect_ahead(recordings: Sequence[Recording], settings: ReadingSettings, bar: Bar) -> None:
-    """Inspect the videos of recordings beside each other, where features are made of them."""
+    """Inspect the videos of recordings beside each other, where features are made of them and it can't wait."""
     if settings.source.needs_poses:
-        videos = [(each.video_path, each.fps or settings.fps) for each in recordings if each.has_video]
+        videos = []
+        shown = [recording for recording in recordings if recording.has_video]
+        for done, recording in enumerate(shown):
+            bar.update(done, len(shown), f"Looking at {recording.video_path.name}")  # long ones are hashed long
+            with suppress(InputError):  # which comes when its turn comes
+                if _expected(recording, settings) is None:
+                    videos.append((recording.video_path, recording.fps or settings.fps))
         decoding = under_title(bar, "Decoding videos")
         inspect_together(videos, settings.cache_dir / VIDEO_INDEX, min(usable_cores(), _MOST_DECODERS), decoding)
+
+
+def _expected(recording: Recording, settings: ReadingSettings) -> Measured | None:
+    """What is known of a recording before its video is decoded, where that may wait; tracking decodes it at once."""
+    if not settings.may_wait or recording.has_blob_poses or not recording.has_video:
+        return None
+    return settings.source.expected(files_of(recording, settings.table_folder, settings.fps), settings.cache_dir)
 
 
 def load_recording(
@@ -276,7 +291,7 @@ def load_recording(
     with listed():
         files = files_of(recording, settings.table_folder, settings.fps, loaded.pose)
         decoding = under_title(bar, f"Decoding {loaded.id}")
-        loaded.measured = settings.source.measure(files, settings.cache_dir, decoding)
+        loaded.measured = _expected(recording, settings) or settings.source.measure(files, settings.cache_dir, decoding)
         if loaded.video is not None:
             loaded.findings += video_findings(loaded.id, loaded.video)
     is_wanted = settings.source.needs_poses and (recording.has_video or not settings.source.needs_keypoints)

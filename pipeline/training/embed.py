@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.notes import Doubt
 from features.cache.rows import cached_rows, find_rows
 from features.sources.base import FeatureRows, Given
 from features.sources.joined import JoinedSource
+from features.video.files import UnreadableVideoError
 from pipeline.config.schema import ExperimentConfig
-from pipeline.dataset.load import CheckedRecording
+from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on
 from pipeline.dataset.reading import files_of
+from pipeline.dataset.recording import Recording
+from pipeline.runtime.logs import only_errors
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.training.fits import CacheFile, EmbeddingSource
 
@@ -68,7 +73,7 @@ class StageOne:
 
 
 def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording], only_cached: bool) -> StageOne:
-    """Embed every recording that is not in the cache yet.
+    """Embed every recording that is not in the cache yet; their videos are decoded then, where that could wait.
 
     Parameters
     ----------
@@ -88,6 +93,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     described = source.described()
     names = [tuple(one.get("names", ())) for one in described]
     embedder = Embedder(config, source, only_cached, names)
+    checked = _decoded(config, checked, embedder)
     recordings = []
     with progress_bars() as bars:
         bar = bars.add("Embedding", total=None)
@@ -95,6 +101,39 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
             bar.update(0, None, f"Embedding {item.id} ({number} of {len(checked)})")
             recordings.append(embedder.embed(item, bar))
     return StageOne(recordings, described, embedder.n_frames_computed)
+
+
+def _decoded(
+    config: ExperimentConfig, checked: Sequence[CheckedRecording], embedder: "Embedder"
+) -> Sequence[CheckedRecording]:
+    """Embed recordings whose videos were not decoded yet, then read again what is now known of all."""
+    awaited = [item for item in checked if item.video is not None and item.video.awaited]
+    if not awaited:
+        return checked
+    recordings = [item.recording for item in checked]
+    for number, item in enumerate(awaited, start=1):
+        # What isn't as its packets promise is inspected when it is read again, which says what is wrong.
+        with progress_bars() as bars, suppress(UnreadableVideoError):
+            embedder.embed(item, bars.add(f"Embedding {item.id} ({number} of {len(awaited)})"))
+        (known,) = _read_again(config, [item.recording], recordings)
+        # That the poses may be another video's should not be said hours later.
+        _tell(note for note in known.notes if isinstance(note, Doubt) and note not in item.notes)
+    again, told = _read_again(config, recordings, recordings), {*notes_on(checked)}
+    _tell(note for note in notes_on(again) if note not in told and not isinstance(note, Doubt))
+    return again
+
+
+def _read_again(
+    config: ExperimentConfig, recordings: Sequence[Recording], beside: Sequence[Recording]
+) -> list[CheckedRecording]:
+    """Read files when their videos are known; all that is logged of them was said before."""
+    with only_errors("pipeline"), only_errors("features"):
+        return load_recordings(config, recordings, len(recordings) < len(beside), beside)
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        log.warning("%s", note)
 
 
 def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:
@@ -116,6 +155,7 @@ class Embedder:
         self._config = config
         self._source = source
         self._only_cached = only_cached
+        self._done: set[str] = set()
         self.n_frames_computed = 0
 
     def embed(self, item: CheckedRecording, bar: Bar) -> EmbeddedRecording:
@@ -129,8 +169,9 @@ class Embedder:
         if computed.n_new:
             rate = computed.n_new / max(1e-9, time.monotonic() - started)
             log.info("%s: %d embeddings made, %.0f a second", item.id, computed.n_new, rate)
-        else:
+        elif item.id not in self._done:
             log.info("%s: embeddings taken from the cache", item.id)
+        self._done.add(item.id)
         self.n_frames_computed += computed.n_new
         names = self._names or [()] * len(caches)
         cache_files = tuple(

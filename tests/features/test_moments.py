@@ -20,11 +20,12 @@ from features.cache.rows import cached_rows
 from features.cache.store import fingerprint
 from features.crops import crop_square, resize_crop
 from features.engines import ENGINES, EngineKind, Engines
-from features.sources import cropping, open_sources
+from features.sources import open_sources
 from features.sources.base import ExtractionSettings, RecordingFiles
 from features.sources.cropping import CropConfig, Crops
 from features.sources.frames import FrameRows, FrameSource, FrameSourceConfig, recipe_for
 from features.tracks import CenterTrack
+from features.video import inspection
 from features.video.inspection import VideoInfo, inspect_video
 from features.video.pictures import Box
 from features.video.reading import iter_bgr_frames, iter_frames
@@ -213,7 +214,7 @@ def joined(crops: Sequence[CropConfig], engine: MeanEngine, monkeypatch: pytest.
         decoded.append(path)
         return iter_frames(path)
 
-    monkeypatch.setattr(cropping, "iter_frames", counting)
+    monkeypatch.setattr(inspection, "iter_frames", counting)
     monkeypatch.setattr(FrameSource, "resolved", tiny_backbone())
     monkeypatch.setattr(Engines, "get", lambda self, *of: engine)
     config: NetworkConfig = tiny_backbone().config

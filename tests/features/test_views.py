@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from features.sources import cropping, open_sources
+from features.sources import open_sources, views
 from features.sources.base import ExtractionSettings
 from features.sources.cropping import CropConfig
 from features.sources.frames import FrameSourceConfig
@@ -45,7 +45,7 @@ def test_the_pictures_are_those_that_the_engine_is_given(
             read.append(frame.number)
             yield frame
 
-    monkeypatch.setattr(cropping, "iter_frames", counting)
+    monkeypatch.setattr(views, "iter_frames", counting)
     shown = shown_pictures(video.path, [NetworkView("n", crop, 32) for crop in crops], 10, centers.xy_px, chosen)
     np.testing.assert_array_equal(shown, given)
     assert read == list(range(20 + 3 + 1)), "once for all, up to the last moment of the last frame"
