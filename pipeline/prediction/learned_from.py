@@ -20,7 +20,8 @@ _SAME_SIZE = 0.1
 class LearnedFrom:
     """Training recordings of a run, by the SHA-256 of their videos; what the run does not say is empty or None.
 
-    Where there are poses alone, their file stands for the video. `individuals` are case-folded; `fps` is the median; `widths_px` are those of the videos.
+    Where there are poses alone, their file stands for the video. `individuals` are case-folded; `fps` is the median;
+    `widths_px` are those of the videos.
     """
 
     videos: dict[str, str]
