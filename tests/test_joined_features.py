@@ -23,6 +23,7 @@ SETTINGS = """features:
   crop: {moments_s: [-0.2, 0, 0.2]}
 - source: precomputed
   files: "{recording}.npy"
+- poses
 cross_validation: none
 baseline: none
 """
@@ -50,22 +51,26 @@ def run_joined_lab(folder: Path) -> None:
 
 def test_a_source_more_is_all_that_is_extracted(lab: Path) -> None:
     caches = list_caches(lab / "cache")
-    assert sorted(row.n_features for row in caches) == [5] * 4 + [1280] * 8
+    assert sorted(row.n_features for row in caches) == [5] * 4 + [14] * 4 + [1280] * 8
     assert sum(row.backbone == "mobilenet_v2 of three moments" for row in caches) == 4
     provenance = json.loads((lab / "runs" / "tiny" / "provenance.json").read_text(encoding="utf-8"))
     # The frames were cached before, by the same experiment without the others.
-    assert next(s["n_frames"] for s in provenance["stages"] if s["stage"] == "features") == 2 * 4 * N_FRAMES
+    assert next(s["n_frames"] for s in provenance["stages"] if s["stage"] == "features") == 3 * 4 * N_FRAMES
     widths = [(facts["source"], facts["used"], facts["n_features"]) for facts in provenance["features"]]
-    assert widths == [("frames", "mobilenet_v2", 1280)] * 2 + [("precomputed", "precomputed", 5)]
+    assert widths == [
+        *[("frames", "mobilenet_v2", 1280)] * 2,
+        ("precomputed", "precomputed", 5),
+        ("poses", "poses", 14),
+    ]
     assert provenance["features"][1]["crop"] == {"size_px": 40, "moments_s": [-0.2, 0.0, 0.2], "follow": False}
 
 
 def test_the_heads_learned_from_all_and_say_so(lab: Path) -> None:
     run = RunDir(lab / "runs" / "tiny")
     metadata = read_metadata(run.head_path("grooming"))
-    assert [facts["n_features"] for facts in metadata["recipe"]["features"]] == [1280, 1280, 5]
+    assert [facts["n_features"] for facts in metadata["recipe"]["features"]] == [1280, 1280, 5, 14]
     page = run.report_path.read_text(encoding="utf-8")
-    assert "mobilenet_v2 + mobilenet_v2 of three moments + precomputed" in page
+    assert "mobilenet_v2 + mobilenet_v2 of three moments + precomputed + poses" in page
     assert "three moments (-0.2, 0, 0.2 s from the frame" in page and "each source is scaled by itself" in page
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from models.bundle import read_metadata
 from pipeline.command_line import main
+from pipeline.run_folder.features import feature_names
 from pipeline.run_folder.run_dir import RunDir
 from tests.conftest import made_once, without_figures
 from tests.lab import N_FRAMES, known_labels, write_experiment, write_labels
@@ -77,7 +78,7 @@ def test_a_pair_is_learned_from_poses_alone_and_the_features_keep_their_names(la
     assert found[active].mean() > found[~active].mean() + 0.3
     (facts,) = json.loads((run.path / "provenance.json").read_text(encoding="utf-8"))["features"]
     assert facts["axis"] == ["tailbase", "nose"] and facts["n_animals"] == 2
-    assert len(facts["names"]) == facts["n_features"] and "nose to nose of the other" in facts["names"]
+    assert len(feature_names([facts])) == facts["n_features"] and "nose to nose of the other" in facts["names"]
     assert read_metadata(run.head_path("grooming"))["recipe"]["features"] == [facts]
     page = run.report_path.read_text(encoding="utf-8")
     assert "the geometry of the keypoints nose, neck, tailbase of a pair, in lengths of the body axis" in page
@@ -98,6 +99,17 @@ def test_new_poses_are_predicted_the_same_whoever_of_the_two_is_called_what(lab:
     expected = probabilities(run, "p3")
     np.testing.assert_array_equal(probabilities(tmp_path / "out", "same"), expected)
     np.testing.assert_array_equal(probabilities(tmp_path / "out", "swapped"), expected)
+
+
+def test_poses_that_were_learned_from_are_known(lab: Path, tmp_path: Path) -> None:
+    shutil.copy(lab / "p0.csv", tmp_path / "again.csv")
+    (tmp_path / "new.csv").write_text("recording,poses,fps\nagain,again.csv,10\n", encoding="utf-8")
+    run = lab / "runs" / "tiny"
+    assert (
+        main(["predict", str(run), "--recordings", str(tmp_path / "new.csv"), "--output", str(tmp_path / "out")]) == 0
+    )
+    (doubt,) = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))["doubts"]
+    assert "again: the heads were trained on this very pose file (as p0)" in doubt
 
 
 def test_what_needs_a_video_says_so(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,13 @@ class CheckedRecording:
         return TEST if self.recording.split == "test" and self.labels is not None else PREDICT
 
     @property
+    def known_by(self) -> str:
+        """SHA-256 of the video, or of the pose file where that is all there is; "" where there is neither."""
+        if self.video is not None:
+            return self.video.sha256
+        return "" if self.recording.has_video else self.file_hashes[0]
+
+    @property
     def observed(self) -> NDArray[np.bool_]:
         """Whether the animal was seen, per frame; True where its position is not asked for, if the frame is there."""
         if self.centers is not None:

@@ -20,7 +20,8 @@ _SAME_SIZE = 0.1
 class LearnedFrom:
     """Training recordings of a run, by the SHA-256 of their videos; what the run does not say is empty or None.
 
-    `individuals` are case-folded; `fps` is the median; `widths_px` are those of the videos.
+    Where there are poses alone, their file stands for the video. `individuals` are case-folded; `fps` is the median;
+    `widths_px` are those of the videos.
     """
 
     videos: dict[str, str]
@@ -33,15 +34,16 @@ class LearnedFrom:
         return self._same_video(item) is not None or item.recording.individual.casefold() in self.individuals
 
     def _same_video(self, item: CheckedRecording) -> str | None:
-        return None if item.video is None else self.videos.get(item.video.sha256)
+        return self.videos.get(item.known_by)
 
     def notes(self, item: CheckedRecording) -> Iterator[str]:
         """Yield what a reader of this recording's predictions must know."""
         trained_as = self._same_video(item)
         if trained_as is not None:
             yield Doubt(
-                f"{item.id}: the heads were trained on this very video (as {trained_as}): its predictions look better "
-                "than those of a new one. Use the run's own, which come from heads that never saw it."
+                f"{item.id}: the heads were trained on this very {'video' if item.video else 'pose file'} (as "
+                f"{trained_as}): its predictions look better than those of a new one. Use the run's own, which come "
+                "from heads that never saw it."
             )
         elif item.recording.individual.casefold() in self.individuals:
             yield (

@@ -1,6 +1,6 @@
 """What a run says of its features, source by source."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.wording import setting
@@ -25,6 +25,15 @@ def used_features(run: Run) -> list[dict[str, Any]]:
     """What a run says of each source that it used; [] where it says nothing."""
     # The provenance of older runs doesn't tell the crop, which was the experiment's.
     return source_facts({"crop": section(run.config, "crop"), **run.provenance})
+
+
+def feature_names(facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of all features, in the order in which heads get them; numbered where a source has no names for them."""
+    names: list[str] = []
+    for one in facts:
+        own = one.get("names") or [f"{one.get('used')} {i}" for i in range(int(one.get("n_features") or 0))]
+        names += [str(name) for name in own]
+    return names
 
 
 def features_in_words(run: Run) -> str:

@@ -18,7 +18,10 @@ from pipeline.run_folder.run_dir import RunDir
 
 @dataclass(frozen=True)
 class RecordingRow:
-    """One line of the run's recordings.csv; None (and no video path) where the file says nothing."""
+    """One line of the run's recordings.csv; None (and no video path) where the file says nothing.
+
+    `video_sha256` is that of the pose file where features are of poses alone.
+    """
 
     recording: str
     subset: str
@@ -49,7 +52,7 @@ def recording_row(item: CheckedRecording) -> RecordingRow:
         width_px=video.width_px if video else None,
         height_px=video.height_px if video else None,
         video_path=video.path.resolve() if video else None,
-        video_sha256=video.sha256 if video else "",
+        video_sha256=item.known_by,
     )
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from pipeline.annotations import AnnotationChoice
+from pipeline.dataset.split_groups import split_groups
 from pipeline.dataset.table import COLUMNS, read_recordings
 
 HEADER = ",".join(COLUMNS)
@@ -284,3 +285,22 @@ def test_a_video_has_one_rate(folder):
     rows = ["m1,videos/m1.mp4,m1.csv,,,,,black,30", "m2,videos/m1.mp4,m1.csv,,,,,white,60"]
     with pytest.raises(InputError, match=r"row 3, column .fps.: row 2 gives m1\.mp4 another rate"):
         read(folder, *rows, header=header)
+
+
+def test_poses_alone_make_a_recording(folder):
+    (folder / "both.csv").write_text("poses", encoding="utf-8")
+    table = folder / "poses_alone.csv"
+    lines = ["recording,poses,annotations,split,animal,fps", "m1,both.csv,,,dark,25", "m2,both.csv,,,light,25"]
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for recording in read_recordings(table):
+        assert recording.pose_path == recording.video_path == folder / "both.csv" and not recording.has_video
+    assert len(set(split_groups(read_recordings(table)).values())) == 1
+    for row, says in (
+        ("m2,both.csv,,,,25", "'both.csv' already stands in row 2"),
+        ("m2,both.csv,,,light,30", "row 2 gives both.csv another rate"),
+        ("m2,,,,,25", "column 'video': recording 'm2' has no video, nor a pose file"),
+        ("m2,blob,,,,25", "column 'video': recording 'm2' has no video, nor a pose file"),
+    ):
+        table.write_text("\n".join([*lines[:2], row]) + "\n", encoding="utf-8")
+        with pytest.raises(InputError, match=says):
+            read_recordings(table)
