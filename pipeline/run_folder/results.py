@@ -103,7 +103,10 @@ def write_results(
     _write_agreement(config, run, checked, timelines.head)
     _write_baseline(run, scorable(timelines.baseline), behaviors)
     if config.task.name == EXCLUSIVE:
-        _write_class_scores(run, config, timelines)
+        scored = scorable(timelines.head)
+        rows = class_score_rows(scored, config.head.name)
+        rows += class_score_rows(scorable(timelines.baseline), config.baseline, (RAW,))
+        write_class_scores(run, rows, scored)
     _write_protocols(run, timelines, behaviors)
     write_scores(run, scorable(timelines.head), behaviors, scorable(uncalibrated))
     return [*choices.notes, *_notes_on_calibration(choices), *_notes_on_ties(config, checked)]
@@ -198,11 +201,8 @@ def _write_baseline(run: RunDir, scored: Sequence[Timeline], behaviors: Sequence
         BASELINE_SCORES.write(run, score_rows(scored, behaviors, (RAW,)))
 
 
-def _write_class_scores(run: RunDir, config: ExperimentConfig, timelines: RunTimelines) -> None:
-    """Compare classes with each other, where exactly one is in a frame."""
-    scored = scorable(timelines.head)
-    rows = class_score_rows(scored, config.head.name)
-    rows += class_score_rows(scorable(timelines.baseline), config.baseline, (RAW,))
+def write_class_scores(run: RunDir, rows: Sequence[Row], scored: Sequence[Timeline]) -> None:
+    """Compare classes with each other, where exactly one is in a frame: their scores, and a confusion matrix."""
     CLASS_SCORES.write(run, rows)
     CONFUSION.write(run, confusion_rows(scored))
 
