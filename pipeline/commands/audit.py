@@ -1,10 +1,11 @@
 """`python run_experiment.py audit recordings.csv`: can these recordings be analysed, and what is odd about them?"""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,7 @@ from rich.table import Table
 from common.errors import InputError
 from common.files import write_text
 from features.sources.views import NetworkView
+from models.tasks import Exclusive
 from pipeline.audit.pictures import SeenRecording, seen_recordings
 from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
@@ -20,7 +22,7 @@ from pipeline.commands.arguments import add_overrides, command_parser
 from pipeline.config.schema import ExperimentConfig, load_config
 from pipeline.dataset.equal_findings import EqualFindings
 from pipeline.dataset.findings import Finding, error_finding
-from pipeline.dataset.load import check_recordings, recordings_csv
+from pipeline.dataset.load import CheckedRecording, check_recordings, recordings_csv
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL
 from pipeline.dataset.reading import ReadingSettings
 from pipeline.runtime.logs import only_errors
@@ -61,20 +63,40 @@ def run_audit_command(arguments: Sequence[str]) -> int:
 
 
 def learning_findings(config: ExperimentConfig, audit: Audit) -> list[Finding]:
-    """Errors that end a run although every file can be read: too few animals, a behavior that is too rare."""
+    """Errors that end a run although every file can be read, such as too few animals; how balanced classes are."""
     errors: dict[str, None] = {}
     # What is odd about the recordings has been said.
     with only_errors("pipeline"):
         try:
             recordings = check_recordings([item.loaded for item in audit.recordings], config)
         except InputError as error:
-            return [error_finding("", error)]
+            return list(_label_errors(config, audit)) or [error_finding("", error)]
         for name in head_outputs(config):
             try:
                 plan_head_folds(config, recordings, name)
             except InputError as error:
                 errors[str(error)] = None
-    return [error_finding("", InputError(error)) for error in errors]
+    return [*(error_finding("", InputError(error)) for error in errors), *_balance(config, recordings)]
+
+
+def _label_errors(config: ExperimentConfig, audit: Audit) -> Iterator[Finding]:
+    """Yield for each recording why its labels can't be used, whatever is wrong with those of others."""
+    for item in audit.recordings:
+        try:
+            check_recordings([item.loaded], config, are_behaviors_known=True)
+        except InputError as error:
+            yield error_finding(item.id, error)
+
+
+def _balance(config: ExperimentConfig, recordings: Sequence[CheckedRecording]) -> Iterator[Finding]:
+    """Yield how many of the scored frames each class has, where classes are exclusive."""
+    task, labels = config.task, [item.labels for item in recordings if item.labels is not None]
+    if not isinstance(task, Exclusive) or not labels:
+        return
+    counts = np.sum([task.n_examples(task.target(own.active), own.scored[:, 0]) for own in labels], axis=0).tolist()
+    names = task.kinds(config.behavior_names())
+    shares = (f"{name} {n:,} ({n / max(1, sum(counts)):.1%})" for name, n in zip(names, counts, strict=True))
+    yield Finding("note", "", f"Scored frames of each class, in all recordings: {', '.join(shares)}.", "", "")
 
 
 def _parser() -> argparse.ArgumentParser:

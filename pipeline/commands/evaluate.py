@@ -8,37 +8,46 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.delimited import find_dialect, iter_rows, require_file
 from common.errors import InputError
 from common.files import write_text
 from common.names import canonical, unreadable_name_reason, unsafe_name_reason
-from common.suggestions import did_you_mean, listing
 from common.yaml_text import dump_yaml
 from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.commands.arguments import command_parser
+from pipeline.commands.evaluate_classes import ClassColumns, class_columns, read_classes
+from pipeline.commands.evaluate_columns import FrameColumns
 from pipeline.dataset.labels import LabelTrack
 from pipeline.run_folder.contents import CHOICES, SCORES
 from pipeline.run_folder.frame_tables import write_labels, write_predictions
 from pipeline.run_folder.provenance import begin_evaluation, now
 from pipeline.run_folder.reading import EVALUATION
 from pipeline.run_folder.recordings import RecordingRow, write_recordings
-from pipeline.run_folder.results import write_scores, write_statistics
+from pipeline.run_folder.results import write_class_scores, write_scores, write_statistics
 from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.classes import class_score_rows
+from pipeline.scoring.postprocessing.decisions import BINARY, EXCLUSIVE
 from pipeline.scoring.postprocessing.postprocess import LONGEST_S, PostprocessConfig
-from pipeline.scoring.timeline import Timeline, Variants, postprocess_variants
+from pipeline.scoring.timeline import Timeline, postprocess_variants
 from pipeline.training.chosen_settings import Choice, Choices, choice_rows, fixed_variants
 
 _DESCRIPTION = """Scores probabilities that any program wrote against a human's labels: per frame and per bout, before
 and after post-processing, with the report of an experiment. Each FILE.csv is one recording with a row
 per frame; labels are 1 or 0 (empty or -1 = not scored), probabilities lie between 0 and 1 (empty = not
-predicted)."""
-_EXAMPLE = """example:
+predicted). With --exclusive a frame has one class, which a column names. An array, FILE.npy, shape (n_frames,
+n_columns), has the columns 0, 1, ...: np.column_stack([labels, probabilities])."""
+_EXAMPLE = """examples:
   python run_experiment.py evaluate predictions.csv --behavior grooming=groom_human,groom_model \\
          --behavior rearing=rear_human,rear_model --fps 25 --output runs/other_model
+  python run_experiment.py evaluate predictions.csv --exclusive human --predicted model --fps 25 --output runs/other
+        two columns of class names
+  python run_experiment.py evaluate predictions.csv --exclusive human --behavior grooming=p_groom \\
+         --behavior rearing=p_rear --other nothing --fps 25 --output runs/other
+        a column of class names and one of probabilities for each; those of "nothing" are what is left
 """
 
 
@@ -61,8 +70,10 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
             f"--fps expects the frames per second of the video, from {MIN_FPS:g} to {MAX_FPS:g}; found {options.fps:g}."
         )
     settings = _settings(options)
-    columns = [_behavior_columns(canonical(text)) for text in options.behavior]
-    _require_distinct([c.behavior for c in columns], "--behavior names")
+    named = [canonical(text) for text in options.behavior or ()]
+    columns = [] if options.exclusive else [_behavior_columns(text) for text in named]
+    classes = [(name.strip(), column.strip()) for text in named for name, _, column in [text.partition("=")]]
+    _require_distinct([name for name, _ in classes], "--behavior names")
     _require_distinct([path.stem for path in options.files], "The files have the names")
     for name in (path.stem for path in options.files):
         if reason := unsafe_name_reason(name):
@@ -76,9 +87,18 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
             f"--individual is given once for each file, in their order: expected {len(options.files)}, found "
             f"{len(individuals)}. Leave it out where every file shows an animal of its own."
         )
+    tables = [FrameColumns.read(path) for path in options.files]
+    if options.frame is not None:
+        for table in tables:
+            table.check_frames(options.frame)
+    found = (
+        class_columns(options.exclusive, options.predicted, classes, options.other, tables)
+        if options.exclusive
+        else columns
+    )
     timelines = [
-        _read(path, individual, columns, options, (fixed_variants(settings),) * len(columns))
-        for path, individual in zip(options.files, individuals, strict=True)
+        _timeline(table, individual, found, options.fps, settings)
+        for table, individual in zip(tables, individuals, strict=True)
     ]
     run = RunDir(options.output)
     run.see_from(*(path.parent for path in options.files))
@@ -90,7 +110,7 @@ def run_evaluate_command(arguments: Sequence[str]) -> int:
                     "replace them."
                 )
             run.set_aside()
-        _write(run, options, settings, columns, timelines)
+        _write(run, options, settings, found, timelines)
         write_report(run.path, is_being_written=True)
         run.manifest.write()
         run.drop_set_aside()
@@ -104,10 +124,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--behavior",
         action="append",
-        required=True,
         metavar="NAME=LABEL_COLUMN,PROBABILITY_COLUMN",
-        help="a behavior and the two columns it stands in (given once for each behavior)",
+        help="a behavior and the two columns it stands in (given once for each behavior); with --exclusive "
+        "NAME=PROBABILITY_COLUMN, or NAME alone where classes are numbers, in their order from 0 on",
     )
+    parser.add_argument(
+        "--exclusive",
+        type=canonical,
+        default="",
+        metavar="LABEL_COLUMN",
+        help="a frame has one class, which this names",
+    )
+    parser.add_argument(
+        "--predicted", type=canonical, default="", metavar="COLUMN", help="with --exclusive: the predicted class"
+    )
+    words = "with --exclusive: class of frames with none of the behaviors, if there is one (default: other)"
+    parser.add_argument("--other", type=canonical, default="other", metavar="NAME", help=words)
     parser.add_argument("--fps", type=float, required=True, help="frames per second of the video")
     parser.add_argument(
         "--frame", type=canonical, metavar="COLUMN", help="column of frame numbers, to check that none is missing"
@@ -131,24 +163,34 @@ def _parser() -> argparse.ArgumentParser:
         ("--min-bout-s", "drop shorter bouts", usual.min_bout_s),
     )
     for flag, words, default in seconds:
-        words = f"{words} (default: {default:g}, as in an experiment; 0 = off)"
-        parser.add_argument(flag, type=float, default=default, metavar="SECONDS", help=words)
+        words = f"{words} (default: {default:g}, as in an experiment; 0 = off, as with --predicted)"
+        parser.add_argument(flag, type=float, metavar="SECONDS", help=words)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for tables and report")
     parser.add_argument("--overwrite", action="store_true", help="replace what lies in the folder already")
     return parser
 
 
 def _settings(options: argparse.Namespace) -> PostprocessConfig:
+    if options.predicted and not options.exclusive:
+        raise InputError("--predicted names a column of classes: add --exclusive with the column of labels.")
+    if not options.exclusive and not options.behavior:
+        raise InputError("Name what is scored: --behavior for each behavior, or --exclusive for classes.")
+    if options.exclusive and options.threshold != PostprocessConfig().threshold:
+        raise InputError("--threshold plays no part with --exclusive: the most probable class counts. Leave it out.")
     if not 0 <= options.threshold <= 1:
         raise InputError(f"--threshold expects a probability between 0 and 1; found {options.threshold:g}.")
-    for flag, seconds in (("--max-gap-s", options.max_gap_s), ("--min-bout-s", options.min_bout_s)):
+    # What was predicted as a class has been through all steps of its program.
+    usual = PostprocessConfig(max_gap_s=0.0, min_bout_s=0.0) if options.predicted else PostprocessConfig()
+    max_gap_s = usual.max_gap_s if options.max_gap_s is None else options.max_gap_s
+    min_bout_s = usual.min_bout_s if options.min_bout_s is None else options.min_bout_s
+    for flag, seconds in (("--max-gap-s", max_gap_s), ("--min-bout-s", min_bout_s)):
         if not 0 <= seconds <= LONGEST_S:
             raise InputError(f"{flag} expects a number of seconds from 0 to {LONGEST_S:g}; found {seconds:g}.")
     return PostprocessConfig(
         # Probabilities are kept as float32: .7 must reach a threshold of .7 there too.
         threshold=min(1.0, float(np.float32(options.threshold))),
-        max_gap_s=options.max_gap_s,
-        min_bout_s=options.min_bout_s,
+        max_gap_s=max_gap_s,
+        min_bout_s=min_bout_s,
     )
 
 
@@ -174,117 +216,66 @@ def _require_distinct(names: Sequence[str], what: str) -> None:
         raise InputError(f"{what} {doubled[0]!r} twice. Each needs a name of its own.")
 
 
-def _read(
-    path: Path,
+def _timeline(
+    table: FrameColumns,
     individual: str,
-    columns: Sequence[BehaviorColumns],
-    options: argparse.Namespace,
-    settings: tuple[Variants, ...],
+    columns: Sequence[BehaviorColumns] | ClassColumns,
+    fps: float,
+    config: PostprocessConfig,
 ) -> Timeline:
-    table = _Table.read(path)
-    if options.frame is not None:
-        table.check_frames(options.frame)
-    labels = [table.numbers(c.label, "a label (1, 0, or -1 or empty = not scored)", (-1, 0, 1)) for c in columns]
-    probabilities = [table.numbers(c.probability, "a probability between 0 and 1, or empty", None) for c in columns]
-    label, probability = np.stack(labels, axis=1), np.stack(probabilities, axis=1).astype(np.float32)
+    read = _read_classes(table, columns) if isinstance(columns, ClassColumns) else _read_behaviors(table, columns)
+    settings = (fixed_variants(config),) * len(read.behaviors)
     return Timeline(
-        recording=path.stem,
-        fps=options.fps,
-        behaviors=tuple(c.behavior for c in columns),
-        probability=probability,
-        predicted=postprocess_variants(probability, settings, options.fps),
-        true=label == 1,
-        scored=(label == 0) | (label == 1),
+        recording=table.path.stem,
+        fps=fps,
+        predicted=postprocess_variants(read.probability, settings, fps, task=read.task),
         settings=settings,
         subset=EVALUATION,
         individual=individual,
+        **read._asdict(),
     )
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A table of text with a header, and the number of each row as a spreadsheet shows it."""
+class _Read(NamedTuple):
+    """A table as a `Timeline` has it."""
 
-    path: Path
-    header: list[str]
-    rows: list[tuple[int, list[str]]]
-    may_have_decimal_commas: bool
-
-    @classmethod
-    def read(cls, path: Path) -> "_Table":
-        require_file(path, "table of labels and probabilities")
-        # A row of empty cells is a frame that nobody scored or predicted; only blank lines are none.
-        dialect = find_dialect(path)
-        rows = [(row, cells) for row, cells in iter_rows(path, dialect) if any(cells) or len(cells) > 1]
-        while rows and not any(rows[-1][1]):
-            rows.pop()
-        while rows and not any(rows[0][1]):
-            rows.pop(0)
-        if len(rows) < 2:
-            raise InputError(f"{path.name} should have a header and a row per frame; found {len(rows)} row(s).")
-        return cls(path, rows[0][1], rows[1:], dialect.delimiter != ",")
-
-    def _cells(self, column: str) -> list[tuple[int, str]]:
-        if self.header.count(column) != 1:
-            found = "twice" if column in self.header else "not at all"
-            raise InputError(
-                f"{self.path.name} should have the column {column!r} once; it is there {found}."
-                f"{did_you_mean(column, self.header)} Its columns: {listing([name for name in self.header if name])}."
-            )
-        place = self.header.index(column)
-        return [(row, cells[place] if place < len(cells) else "") for row, cells in self.rows]
-
-    def numbers(self, column: str, wanted: str, allowed: tuple[int, ...] | None) -> NDArray[np.float64]:
-        """Cells as numbers, NaN where empty; refuses what is neither allowed nor (None) within [0, 1]."""
-        values = np.full(len(self.rows), np.nan)
-        for i, (row, text) in enumerate(self._cells(column)):
-            if text.casefold() in ("", "nan", "na", "n/a"):
-                continue
-            try:
-                # Excel in half of Europe writes 0,5 and separates cells by semicolons.
-                value = float(text.replace(",", ".") if self.may_have_decimal_commas else text)
-            except ValueError:
-                value = np.nan
-            if not (value in allowed if allowed is not None else 0 <= value <= 1):
-                raise InputError(f"{self.path.name}, row {row}, column {column!r}: expected {wanted}, found {text!r}.")
-            values[i] = value
-        return values
-
-    def check_frames(self, column: str) -> None:
-        """Refuse a table in which a frame is missing or out of order."""
-        cells = self._cells(column)
-        first = _whole_number(cells[0][1])
-        for i, (row, text) in enumerate(cells):
-            expected = (first or 0) + i
-            if _whole_number(text) != expected:
-                raise InputError(
-                    f"{self.path.name}, row {row}, column {column!r}: expected frame {expected} (one row per frame, in "
-                    f"order), found {text!r}."
-                )
+    behaviors: tuple[str, ...]
+    probability: NDArray[np.float32]
+    true: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    task: str = BINARY
+    background: str = ""
 
 
-def _whole_number(text: str) -> int | None:
-    """A frame number, also as pandas writes it (`7.0`); None for anything else."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return int(value) if np.isfinite(value) and value == int(value) and value >= 0 else None
+def _read_classes(table: FrameColumns, columns: ClassColumns) -> _Read:
+    label, probability = read_classes(table, columns)
+    true = label[:, None] == np.arange(len(columns.behaviors))
+    scored = np.repeat(label[:, None] >= 0, true.shape[1], axis=1)
+    return _Read(columns.behaviors, probability, true, scored, EXCLUSIVE, columns.background)
+
+
+def _read_behaviors(table: FrameColumns, columns: Sequence[BehaviorColumns]) -> _Read:
+    labels = [table.numbers(c.label, "a label (1, 0, or -1 or empty = not scored)", (-1, 0, 1)) for c in columns]
+    probabilities = [table.numbers(c.probability, "a probability between 0 and 1, or empty", None) for c in columns]
+    label, probability = np.stack(labels, axis=1), np.stack(probabilities, axis=1).astype(np.float32)
+    return _Read(tuple(c.behavior for c in columns), probability, label == 1, (label == 0) | (label == 1))
 
 
 def _write(
     run: RunDir,
     options: argparse.Namespace,
     settings: PostprocessConfig,
-    columns: Sequence[BehaviorColumns],
+    columns: Sequence[BehaviorColumns] | ClassColumns,
     timelines: Sequence[Timeline],
 ) -> None:
-    behaviors = [c.behavior for c in columns]
+    behaviors = list(timelines[0].behaviors)
     tree = {
         "name": run.path.name,
-        "description": "Probabilities that another program wrote, scored",
+        "description": "Classes that another program predicted, scored; each counts as certain"
+        if options.predicted
+        else "Probabilities that another program wrote, scored",
         "files": [path.name for path in options.files],
-        "behaviors": {c.behavior: [c.label, c.probability] for c in columns},
+        **_columns_in_yaml(columns),
         "fps": options.fps,
         "postprocess": settings.model_dump(mode="json"),
     }
@@ -302,6 +293,19 @@ def _write(
         write_labels(run.labels_path(timeline.recording), labels)
         write_predictions(run, timeline)
     write_statistics(run, timelines)
+    if timelines[0].is_exclusive:
+        write_class_scores(run, class_score_rows(timelines, "head"), timelines)
     write_scores(run, timelines, behaviors)
     provenance["finished"] = now()
     run.write_provenance(provenance)
+
+
+def _columns_in_yaml(columns: Sequence[BehaviorColumns] | ClassColumns) -> dict[str, Any]:
+    if not isinstance(columns, ClassColumns):
+        return {"behaviors": {c.behavior: [c.label, c.probability] for c in columns}}
+    return {
+        "task": {"name": EXCLUSIVE, "other": columns.background or None},
+        "behaviors": {
+            name: [columns.label, columns.predicted or columns.probability[name]] for name in columns.behaviors
+        },
+    }

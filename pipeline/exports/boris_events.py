@@ -35,15 +35,19 @@ class EventRow(NamedTuple):
 
 
 def event_rows(bouts: Iterable[Bout], fps: float) -> list[EventRow]:
-    """START and STOP of every bout, in BORIS' order: by time, then by name; bouts of one behavior do not overlap."""
+    """START and STOP of every bout, by time; at one time STOPs come first, then by name.
+
+    Bouts of one behavior do not overlap.
+    """
     bouts = list(bouts)
     stops = {(bout.behavior, bout.stop_frame) for bout in bouts}
     rows = []
     for bout in bouts:
         comment = TOUCHING_COMMENT if (bout.behavior, bout.start_frame) in stops else ""
-        for frame, said in ((bout.start_frame, comment), (bout.stop_frame, "")):
-            rows.append(EventRow(round(frame / fps, 3), "", bout.behavior, "", said, frame))
-    return sorted(rows)  # a STOP before the START that has its time, since it has no comment
+        for is_start, frame, said in ((True, bout.start_frame, comment), (False, bout.stop_frame, "")):
+            row = EventRow(round(frame / fps, 3), "", bout.behavior, "", said, frame)
+            rows.append((row.time_s, is_start, row))
+    return [row for _, _, row in sorted(rows)]
 
 
 def media_length_s(n_frames: int, fps: float) -> float:

@@ -55,7 +55,7 @@ def boris_project(
         "labels of an annotator, the others what was predicted.",
         "project_format_version": FORMAT_VERSION,
         "subjects_conf": {},
-        "behaviors_conf": _ethogram(behaviors),
+        "behaviors_conf": _ethogram(behaviors, any(recording.exclusive for recording in recordings)),
         "observations": {
             name_of(recording.id, source): _observation(recording, source, behaviors, date)
             for recording in recordings
@@ -84,7 +84,8 @@ def files(
     yield ExportedFile(path, text.encode("ascii"), cells)
 
 
-def _ethogram(behaviors: Sequence[str]) -> dict[str, Any]:
+def _ethogram(behaviors: Sequence[str], exclusive: bool) -> dict[str, Any]:
+    """All behaviors as state events; where they are exclusive, BORIS stops one when another begins."""
     colors = behavior_colors(behaviors)
     keys = _keys(behaviors)
     return {
@@ -96,7 +97,7 @@ def _ethogram(behaviors: Sequence[str]) -> dict[str, Any]:
             "color": colors[behavior],
             "category": "",
             "modifiers": {},
-            "excluded": "",
+            "excluded": ",".join(other for other in behaviors if exclusive and other != behavior),
             "coding map": "",
         }
         for i, behavior in enumerate(behaviors)

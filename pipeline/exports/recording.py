@@ -29,6 +29,8 @@ class ExportRecording:
     unscored : mapping of str to sequence of Bout
         By source: stretches in which nobody said whether the behavior was shown. A source that isn't named was
         scored everywhere.
+    exclusive : bool
+        Whether its behaviors are classes, of which a frame has one.
     """
 
     id: str
@@ -37,6 +39,7 @@ class ExportRecording:
     n_frames: int
     bouts: Mapping[str, Sequence[Bout]]
     unscored: Mapping[str, Sequence[Bout]] = field(default_factory=dict)
+    exclusive: bool = False
 
 
 def name_of(recording: str, source: str) -> str:

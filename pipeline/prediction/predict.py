@@ -235,7 +235,7 @@ def _load(
     except InputError as error:
         if not recording.annotation_paths:
             raise
-        alone = replace(recording, annotation_paths={}, annotation_choices={})
+        alone = replace(recording, annotation_paths={}, annotation_choices={}, split="")
         found = load_recordings(config, [alone], beside=beside)
         note = f"{recording.id} is predicted without its labels, which cannot be used: {error}"
         log.warning("%s", note)

@@ -43,7 +43,9 @@ class CorrectedBout(NamedTuple):
     origin: str
 
 
-def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> list[CorrectedBout]:
+def parse_corrections(
+    found: Any, behaviors: Sequence[str], n_frames: int, exclusive: bool = False
+) -> list[CorrectedBout]:
     """Check what a page sent, which should be a list of [behavior, start_frame, stop_frame, origin].
 
     Returns
@@ -54,7 +56,8 @@ def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> li
     Raises
     ------
     ValueError
-        When it is something else, a bout lies outside the video, or two of one behavior overlap.
+        When it is something else, a bout lies outside the video, or two of one behavior (of any, where behaviors are
+        exclusive) overlap.
     """
     if not isinstance(found, list):
         raise ValueError(f"Expected a list of bouts. Received: {type(found).__name__}")
@@ -68,11 +71,13 @@ def parse_corrections(found: Any, behaviors: Sequence[str], n_frames: int) -> li
         if type(start) is not int or type(stop) is not int or not 0 <= start < stop <= n_frames:
             raise ValueError(f"Expected frames within 0 and {n_frames}. Received: {item!r:.80}")
         corrected.append(CorrectedBout(Bout(behavior, start, stop), origin))
-    by_behavior = sorted(corrected)
-    for first, second in pairwise(by_behavior):
-        if first.bout.behavior == second.bout.behavior and second.bout.start_frame < first.bout.stop_frame:
-            raise ValueError(f"Two bouts of one behavior overlap. Received: {first.bout}, {second.bout}")
-    return sorted(corrected, key=lambda item: (item.bout.start_frame, item.bout.behavior))
+    in_time = sorted(corrected, key=lambda item: (item.bout.start_frame, item.bout.behavior))
+    whose = {None: in_time} if exclusive else {b: [i for i in in_time if i.bout.behavior == b] for b in behaviors}
+    for first, second in (pair for own in whose.values() for pair in pairwise(own)):
+        if second.bout.start_frame < first.bout.stop_frame:
+            words = "exclusive behaviors" if exclusive else "one behavior"
+            raise ValueError(f"Two bouts of {words} overlap. Received: {first.bout}, {second.bout}")
+    return in_time
 
 
 def parse_from_model(
@@ -112,7 +117,7 @@ def boris_tree(
     """
     names = run.names_in_annotations
     bouts = {PREDICTED: [replace(bout, behavior=names[bout.behavior]) for bout, _ in corrected]}
-    exported = ExportRecording(row.recording, video_path, row.fps, row.n_frames, bouts)
+    exported = ExportRecording(row.recording, video_path, row.fps, row.n_frames, bouts, exclusive=run.is_exclusive)
     tree = boris_project([exported], run.ethogram, f"{run.name} {row.recording} corrected")
     tree["project_description"] = f"Corrected bouts of {row.recording} (run {run.name}), reviewed in Rearview."
     words = "Corrected bouts, reviewed in Rearview."
@@ -179,7 +184,7 @@ def mend_corrections(folder: Path, run: Run, review: Review, video_path: Path | 
         if not is_stale(boris_path):
             return
         found = _csv_state(csv_path, run, review)
-        corrected = parse_corrections(found["bouts"], run.behaviors, review.row.n_frames)
+        corrected = parse_corrections(found["bouts"], run.behaviors, review.row.n_frames, run.is_exclusive)
         from_model = parse_from_model(found[FROM_MODEL], corrected, run.behaviors, review.row.n_frames)
         write_corrections(folder, run, review.row, video_path, corrected, from_model)
         log.info("%s was made again from %s.", boris_path, csv_path.name)
@@ -243,7 +248,7 @@ def saved_state(folder: Path, run: Run, review: Review) -> dict[str, Any] | None
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         try:
             found = _csv_state(path, run, review) if path.suffix == ".csv" else _draft_state(path)
-            corrected = parse_corrections(found["bouts"], run.behaviors, review.row.n_frames)
+            corrected = parse_corrections(found["bouts"], run.behaviors, review.row.n_frames, run.is_exclusive)
             from_model = parse_from_model(found[FROM_MODEL], corrected, run.behaviors, review.row.n_frames)
             bouts = [[bout.behavior, bout.start_frame, bout.stop_frame, origin] for bout, origin in corrected]
             return found | {"bouts": bouts, FROM_MODEL: from_model}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.review.reasons import edge_reason, invented_reason, missed_reason, several_reason
+from pipeline.review.reasons import Threshold, edge_reason, invented_reason, missed_reason, part_of, several_reason
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.timeline import BehaviorTimeline
@@ -52,7 +52,9 @@ class Place(NamedTuple):
         return min(1.0, self.doubt * (self.wrong_s + BOUT_S * self.n_bouts) / self.cost_s)
 
 
-def disagreements(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
+def disagreements(
+    line: BehaviorTimeline, settings: PostprocessConfig, threshold: Threshold | None = None
+) -> list[Place]:
     """Find the disagreements of one behavior in one recording.
 
     Frames that the human did not score or the model did not predict are never a disagreement, and cut bouts.
@@ -62,6 +64,8 @@ def disagreements(line: BehaviorTimeline, settings: PostprocessConfig) -> list[P
     line : BehaviorTimeline
     settings : PostprocessConfig
         With what the model's bouts were made.
+    threshold : float or ndarray, shape (n_frames,), optional
+        That of each frame, where it is not that of the settings.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def disagreements(line: BehaviorTimeline, settings: PostprocessConfig) -> list[P
             start, stop = min(ours + theirs)[0], max(run[1] for run in ours + theirs)
             values = np.asarray(line.probability[start:stop], dtype=np.float64)
             if not theirs:
-                reason = missed_reason(values, line.fps, settings.threshold, settings.min_bout_s)
+                limit = part_of(settings.threshold if threshold is None else threshold, start, stop)
+                reason = missed_reason(values, line.fps, limit, settings.min_bout_s)
                 found.append(Place("missed", start, stop, (stop - start) / line.fps, 1, reason))
             elif not ours:
                 reason = invented_reason(values, line.fps)

@@ -155,9 +155,10 @@ def page_content(run: Run, review: Review, folder: Path) -> dict[str, Any]:
         "rate": [rate.numerator, rate.denominator],
         "fps": row.fps,
         "n_frames": row.n_frames,
+        "exclusive": run.is_exclusive,
         "behaviors": [
-            {"name": name, "annotated_as": names[name], "color": colors[name], "threshold": of[FULL].threshold}
-            for name, of in zip(run.behaviors, timeline.settings, strict=True)
+            {"name": name, "annotated_as": names[name], "color": colors[name], "threshold": timeline.threshold(i, FULL)}
+            for i, name in enumerate(run.behaviors)
         ],
         "model": [runs_of_true(line.predicted) for line in lines],
         "human": [runs_of_true(line.true) for line in lines] if timeline.has_labels else None,

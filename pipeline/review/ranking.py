@@ -3,7 +3,8 @@
 Chance that a frame is wrong
     A model's probability p is stretched so that its threshold t becomes one half, the point at which the
     decision would turn over: q = p / 2t below it, 1 - (1 - p) / 2(1 - t) above. A frame that is called
-    active is wrong with chance 1 - q, another one with chance q. So a frame whose call was changed by
+    active is wrong with chance 1 - q, another one with chance q. Of exclusive classes t is, in each frame, the middle
+    between p and the most probable other class: there the two would change places. So a frame whose call was changed by
     post-processing (a filled gap, a dropped bout) has a chance above one half.
 Doubt
     Of a doubtful stretch: the mean of these chances. Of a disagreement: 1, for one of the two is wrong. Where a
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.review.disagreements import Place, disagreements
-from pipeline.review.reasons import doubt_reason, short_reason
+from pipeline.review.reasons import Threshold, doubt_reason, part_of, short_reason
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, close_gaps
 from pipeline.scoring.timeline import FULL, BehaviorTimeline, Timeline
@@ -39,15 +40,15 @@ _MIN_SCORE = 0.01
 _CONFUSED_SHARE = 0.5
 
 
-def chance_wrong(probability: ArrayLike, predicted: ArrayLike, threshold: float) -> NDArray[np.float64]:
+def chance_wrong(probability: ArrayLike, predicted: ArrayLike, threshold: Threshold) -> NDArray[np.float64]:
     """Chance in [0, 1] that each frame's call is wrong, as told at the top of this file, shape (n_frames,).
 
     NaN where the probability is.
     """
     p = np.asarray(probability, dtype=np.float64)
     # With a threshold at an end of the scale no probability lies beyond it, and nothing is divided by zero.
-    below = p / max(2 * threshold, 1e-9)
-    above = 1 - (1 - p) / max(2 * (1 - threshold), 1e-9)
+    below = p / np.maximum(2 * threshold, 1e-9)
+    above = 1 - (1 - p) / np.maximum(2 * (1 - threshold), 1e-9)
     q = np.clip(np.where(p < threshold, below, above), 0.0, 1.0)
     return np.where(np.asarray(predicted, dtype=bool), 1 - q, q)
 
@@ -68,10 +69,20 @@ def rank(timeline: Timeline) -> list[Place]:
     found = [
         _with_confusion(place._replace(behavior=behavior), timeline)
         for column, (behavior, settings) in enumerate(zip(timeline.behaviors, timeline.settings, strict=True))
-        for place in _places(timeline.behavior(column), settings[FULL])
+        for place in _places(timeline.behavior(column), settings[FULL], _threshold(timeline, column))
         if place.score >= _MIN_SCORE
     ]
     return sorted(found, key=lambda p: (-round(p.score, 6), p.start_frame, p.behavior, p.kind))[:MOST_PLACES]
+
+
+def _threshold(timeline: Timeline, column: int) -> Threshold:
+    """That of the behavior, or of each frame where it is one of exclusive classes, shape (n_frames,)."""
+    fixed = timeline.threshold(column, FULL)
+    if fixed is not None:
+        return fixed
+    probability = timeline.probability.astype(np.float64)
+    others = np.column_stack([np.delete(probability, column, axis=1), 1 - probability.sum(axis=1)])
+    return np.asarray((probability[:, column] + others.max(axis=1)) / 2)
 
 
 def gain_s(places: Sequence[Place], budget_s: float = BUDGET_S) -> float:
@@ -107,13 +118,13 @@ def _with_confusion(place: Place, timeline: Timeline) -> Place:
     return place
 
 
-def _places(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
+def _places(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Threshold) -> list[Place]:
     """Disagreements, and doubts where there is no disagreement."""
-    places = disagreements(line, settings)
+    places = disagreements(line, settings, threshold)
     judged, disputed = line.used_frames(), np.zeros(len(line.true), dtype=bool)
     for place in places:
         disputed[place.start_frame : place.stop_frame] = True
-    for place in _doubts(line, settings):
+    for place in _doubts(line, settings, threshold):
         stretch = slice(place.start_frame, place.stop_frame)
         if judged[stretch].all():
             words = f"{place.reason} The human agrees with the model."
@@ -123,10 +134,10 @@ def _places(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
     return places
 
 
-def _doubts(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
+def _doubts(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Threshold) -> list[Place]:
     """Doubtful stretches, and bouts that are only just long enough."""
     fps, min_bout_s, known = line.fps, settings.min_bout_s, line.model.scored
-    wrong = chance_wrong(line.probability, line.predicted, settings.threshold)
+    wrong = chance_wrong(line.probability, line.predicted, threshold)
     doubtful = np.nan_to_num(wrong, nan=0.0) >= DOUBTFUL
     for start, stop in runs_of_true(known):
         doubtful[start:stop] = close_gaps(doubtful[start:stop], int(MAX_PAUSE_S * fps + 1e-6))
@@ -140,7 +151,7 @@ def _doubts(line: BehaviorTimeline, settings: PostprocessConfig) -> list[Place]:
         if kind == "unsure":
             start, stop = _whole_bouts(start, stop, bouts)
         values = np.asarray(line.probability[start:stop], dtype=np.float64)
-        reason = doubt_reason(kind, values, settings.threshold, fps)
+        reason = doubt_reason(kind, values, part_of(threshold, start, stop), fps)
         found.append(Place(kind, start, stop, (stop - start) / fps, 1, reason, float(wrong[start:stop].mean())))
     for start, stop in bouts:
         shortness = 2 - (stop - start) / (min_bout_s * fps) if min_bout_s > 0 else 0.0

@@ -5,11 +5,19 @@ from numpy.typing import NDArray
 
 from pipeline.scoring.bouts.bouts import runs_of_true
 
+Threshold = float | NDArray[np.float64]
+"""Of a behavior; of exclusive classes that of each frame, in the middle between the class and the strongest other."""
 
-def missed_reason(probability: NDArray[np.float64], fps: float, threshold: float, min_bout_s: float) -> str:
+
+def part_of(threshold: Threshold, start: int, stop: int) -> Threshold:
+    """That of the frames [start, stop)."""
+    return threshold[start:stop] if isinstance(threshold, np.ndarray) else threshold
+
+
+def missed_reason(probability: NDArray[np.float64], fps: float, threshold: Threshold, min_bout_s: float) -> str:
     """A bout that only the human saw, or of which the model kept nothing; its probabilities, shape (n_frames,)."""
     seen, highest = _span(len(probability), fps), probability.max()
-    if not highest >= threshold:
+    if not (probability >= threshold).any():
         return f"The human saw {seen}, the model none (probability at most {highest:.2f})."
     n_longest = max(stop - start for start, stop in runs_of_true(probability >= threshold))
     short = n_longest < min_bout_s * fps
@@ -41,22 +49,26 @@ def short_reason(n_frames: int, min_bout_s: float, fps: float) -> str:
     return f"Only {_span(n_frames, fps)} long; below {min_bout_s:g} s it would have been dropped."
 
 
-def doubt_reason(kind: str, probability: NDArray[np.float64], threshold: float, fps: float) -> str:
+def doubt_reason(kind: str, probability: NDArray[np.float64], threshold: Threshold, fps: float) -> str:
     """A stretch in which the model is not sure; its probabilities, shape (n_frames,)."""
     above = probability >= threshold
     n_crossings = int(np.count_nonzero(above[1:] != above[:-1]))
     length = _span(len(probability), fps)
-    limit = f"threshold {threshold:.2f}"
-    flickers = f" It crosses the threshold {n_crossings} times." if n_crossings > 2 else ""
+    if isinstance(threshold, np.ndarray):
+        name, value = "strongest other class", float((2 * threshold - probability).max())
+    else:
+        name, value = "threshold", threshold
+    limit = f"{name} {value:.2f}"
+    flickers = f" It crosses the {name} {n_crossings} times." if n_crossings > 2 else ""
     if kind == "near" and above.any():
         n_above = int(above.sum())
-        return f"Above the threshold for {_span(n_above, fps)}, but too short or too scattered for a bout.{flickers}"
+        return f"Above the {name} for {_span(n_above, fps)}, but too short or too scattered for a bout.{flickers}"
     if kind == "near":
         return f"Almost a bout: for {length} the probability comes near, up to {probability.max():.2f} ({limit})."
     if kind == "dip":
         return f"Inside the bout the probability falls to {probability.min():.2f} ({limit}): one bout or two?{flickers}"
     if kind == "gap":
-        return f"Between two bouts the probability stays near the threshold for {length}: one bout or two?{flickers}"
+        return f"Between two bouts the probability stays near the {name} for {length}: one bout or two?{flickers}"
     if kind == "edge":
         return f"Where the bout begins or ends is unclear for {length}.{flickers}"
     return f"The model is unsure for {length}: mean probability {probability.mean():.2f} ({limit}).{flickers}"

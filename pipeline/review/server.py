@@ -221,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             content = json.loads(self.rfile.read(int(size)), parse_constant=_refuse_constant)
             behaviors = self.offer.run.behaviors
-            corrected = parse_corrections(content["bouts"], behaviors, row.n_frames)
+            corrected = parse_corrections(content["bouts"], behaviors, row.n_frames, self.offer.run.is_exclusive)
             from_model = parse_from_model(content.get(FROM_MODEL), corrected, behaviors, row.n_frames)
             # Of two saves at once, one comes after the other with all its files.
             with self.offer.saving:

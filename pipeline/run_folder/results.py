@@ -118,7 +118,12 @@ def write_results(
     if importance:
         IMPORTANCE.write(run, importance)
     if config.task.name == EXCLUSIVE:
-        _write_class_scores(run, config, timelines)
+        scored = scorable(timelines.head)
+        rows = class_score_rows(scored, config.head.name)
+        for name, found in timelines.baselines.items():
+            rows += class_score_rows(scorable(found), name, (RAW,))
+        rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
+        write_class_scores(run, rows, scored)
     _write_protocols(run, timelines, behaviors)
     write_scores(run, scorable(timelines.head), behaviors, scorable(uncalibrated))
     return [*choices.notes, *_notes_on_calibration(choices), *_notes_on_ties(config, checked)]
@@ -220,13 +225,8 @@ def _write_baselines(run: RunDir, timelines: RunTimelines, behaviors: Sequence[s
         RANDOM_FRAME_SCORES.write(run, leaking)
 
 
-def _write_class_scores(run: RunDir, config: ExperimentConfig, timelines: RunTimelines) -> None:
-    """Compare classes with each other, where exactly one is in a frame."""
-    scored = scorable(timelines.head)
-    rows = class_score_rows(scored, config.head.name)
-    for name, found in timelines.baselines.items():
-        rows += class_score_rows(scorable(found), name, (RAW,))
-    rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
+def write_class_scores(run: RunDir, rows: Sequence[Row], scored: Sequence[Timeline]) -> None:
+    """Compare classes with each other, where exactly one is in a frame: their scores, and a confusion matrix."""
     CLASS_SCORES.write(run, rows)
     CONFUSION.write(run, confusion_rows(scored))
 

@@ -85,8 +85,11 @@ class FramePainter:
         if self._center_xy_px is not None:
             self._draw_box(shown, frame)
         self._draw_time(canvas, frame)
-        for column in range(len(self._timeline.behaviors)):
-            self._draw_probability(canvas, column, frame)
+        if self._timeline.is_exclusive:
+            self._draw_classes(canvas, frame)
+        else:
+            for column in range(len(self._timeline.behaviors)):
+                self._draw_probability(canvas, column, frame)
         paste(canvas, self._raster.around(frame), layout.raster_left_px, layout.row_top_px)
         return canvas
 
@@ -102,13 +105,13 @@ class FramePainter:
         words = {"predicted": layout.row.predicted_px}
         if timeline.has_labels:
             words["human"] = layout.row.human_px
-        for column in range(len(timeline.behaviors)):
-            top = layout.row_top_px + column * layout.row.height_px
+        for row in range(layout.n_rows):
+            top = layout.row_top_px + row * layout.row.height_px
             for word, offset in words.items():
                 picture = text_picture(word, layout.small_px, MUTED, BACKGROUND)
                 middle = top + offset + layout.row.bar_px // 2
                 paste(canvas, picture, layout.raster_left_px - picture.shape[1] - 6, middle - picture.shape[0] // 2)
-            if column:
+            if row:
                 fill(canvas, layout.names_left_px, top, layout.raster_left_px - layout.names_left_px, 1, bgr(GRID))
         # A triangle that stands on the line of now.
         for i in range(max(4, layout.text_px // 3)):
@@ -117,20 +120,21 @@ class FramePainter:
         return canvas
 
     def _draw_legend(self, canvas: NDArray[np.uint8]) -> None:
-        """What dashes and hatching mean, to the left of the axis."""
+        """What dashes (of thresholds) and hatching mean, to the left of the axis."""
         layout, lines = self._layout, self._timeline
         size = layout.small_px
-        top = layout.row_top_px + len(lines.behaviors) * layout.row.height_px + round(size * 0.5)
+        top = layout.row_top_px + layout.rows_px + round(size * 0.5)
         left, mark, height = layout.names_left_px, round(size * 1.8), line_height_px(size)
-        dashes = np.flatnonzero(np.arange(mark) % 8 < 4)
-        canvas[top + height // 2, left + dashes] = bgr(MUTED)
-        left += mark + size // 3
-        word = text_picture("threshold", size, MUTED, BACKGROUND)
-        paste(canvas, word, left, top)
+        if not lines.is_exclusive:
+            dashes = np.flatnonzero(np.arange(mark) % 8 < 4)
+            canvas[top + height // 2, left + dashes] = bgr(MUTED)
+            left += mark + size // 3
+            word = text_picture("threshold", size, MUTED, BACKGROUND)
+            paste(canvas, word, left, top)
+            left += word.shape[1] + size
         unscored = lines.scored is not None and not lines.scored.all()
         if not unscored and not np.isnan(lines.probability).any():
             return
-        left += word.shape[1] + size
         bar = canvas[top + height // 5 : top + height - height // 5, left : left + mark]
         hatch(bar, np.arange(mark), np.ones(mark, dtype=bool))
         paste(canvas, text_picture("unknown", size, MUTED, BACKGROUND), left + mark + size // 3, top)
@@ -170,6 +174,25 @@ class FramePainter:
         for width, shade in ((bar_width, GRID), (0 if unknown else round(bar_width * probability), color)):
             fill(canvas, left, middle - row.bar_px // 2, width, row.bar_px, bgr(shade))
         paste(canvas, number, left + layout.names_width_px - number.shape[1], middle - number.shape[0] // 2)
+
+    def _draw_classes(self, canvas: NDArray[np.uint8], frame: int) -> None:
+        """The frame's class as the human has it and as predicted, each beside its bar, on the class's color."""
+        layout, lines = self._layout, self._timeline
+        known = bool(~np.isnan(lines.probability[frame, 0]))
+        said = [(layout.row.predicted_px, lines.predicted[FULL][frame], known)]
+        if lines.true is not None and lines.scored is not None:
+            said.append((layout.row.human_px, lines.true[frame], bool(lines.scored[frame, 0])))
+        padding = round(layout.text_px * 0.55)
+        for offset, active, is_known in said:
+            found = lines.behaviors[int(active.argmax())] if active.any() else lines.background
+            name = fitting(
+                found if is_known and found else "–", layout.names_width_px - 2 * padding, layout.text_px, True
+            )
+            color = self._colors.get(found, BACKGROUND) if is_known else BACKGROUND
+            top = layout.row_top_px + offset
+            picture = text_picture(name, layout.text_px, readable_on(color), color, True, padding)
+            fill(canvas, layout.names_left_px, top, layout.names_width_px, picture.shape[0], bgr(color))
+            paste(canvas, picture, layout.names_left_px, top)
 
     def _draw_box(self, picture: NDArray[np.uint8], frame: int) -> None:
         """The box of the crop, exactly where `features.crops` cuts, with the active behaviors above it."""

@@ -51,6 +51,7 @@ class Layout:
     line_px: int
     head_px: int
     row_top_px: int
+    n_rows: int
     row: RowLayout
     axis_px: int
     names_left_px: int
@@ -59,14 +60,26 @@ class Layout:
     raster_width_px: int
 
     @property
+    def rows_px(self) -> int:
+        """Height of all rows."""
+        return self.n_rows * self.row.height_px
+
+    def top_px(self, column: int) -> int:
+        """Top of a behavior's row below `row_top_px`; exclusive behaviors share one."""
+        return min(column, self.n_rows - 1) * self.row.height_px
+
+    @property
     def now_px(self) -> int:
         """Column of the canvas that shows the present frame."""
         return self.raster_left_px + self.raster_width_px // 2
 
 
-def plan_layout(width_px: int, height_px: int, n_behaviors: int, scale: float | None = None) -> Layout:
+def plan_layout(
+    width_px: int, height_px: int, n_behaviors: int, scale: float | None = None, exclusive: bool = False
+) -> Layout:
     """Arrange an overlay video of frames of this size, with a row for each behavior, lower ones where they are many.
 
+    Exclusive behaviors have a high one in common.
     The picture's scale is `default_scale` where it isn't given.
     """
     scale = default_scale(width_px, height_px) if scale is None else scale
@@ -74,9 +87,10 @@ def plan_layout(width_px: int, height_px: int, n_behaviors: int, scale: float | 
     canvas_width = max(MIN_CANVAS_WIDTH_PX, picture_width + picture_width % 2)
     text = min(max(round(canvas_width / 52), 14), 26)
     small = max(11, round(text * 0.72))
-    row = _plan_row(text, large=n_behaviors <= _MOST_BEHAVIORS_IN_LARGE_ROWS)
+    n_rows = 1 if exclusive else n_behaviors
+    row = _plan_row(text, large=n_behaviors <= _MOST_BEHAVIORS_IN_LARGE_ROWS, shared=exclusive)
     head, axis, margin = round(text * 2.1), round(small * 2.2), round(text * 0.7)
-    height = picture_height + head + n_behaviors * row.height_px + axis
+    height = picture_height + head + n_rows * row.height_px + axis
     names_width = min(round(text * 11), round(canvas_width * 0.32))
     raster_left = margin + names_width + round(small * 6.2)
     raster_width = canvas_width - margin - raster_left
@@ -92,6 +106,7 @@ def plan_layout(width_px: int, height_px: int, n_behaviors: int, scale: float | 
         line_px=max(2, round(text / 9)),
         head_px=head,
         row_top_px=picture_height + head,
+        n_rows=n_rows,
         row=row,
         axis_px=axis,
         names_left_px=margin,
@@ -101,10 +116,10 @@ def plan_layout(width_px: int, height_px: int, n_behaviors: int, scale: float | 
     )
 
 
-def _plan_row(text_px: int, large: bool) -> RowLayout:
-    """Human bar, predicted bar, curve, one below the other."""
-    gap, bar = round(text_px * 0.22), round(text_px * 0.75)
-    curve = round(text_px * (1.6 if large else 0.9))
+def _plan_row(text_px: int, large: bool, shared: bool) -> RowLayout:
+    """Human bar, predicted bar, curve, one below the other; bars of a shared row are as high as a line of text."""
+    gap, bar = round(text_px * 0.22), round(text_px * (1.35 if shared else 0.75))
+    curve = round(text_px * (3.0 if shared else 1.6 if large else 0.9))
     human = round(text_px * 0.35)
     predicted = human + bar + gap
     curve_top = predicted + bar + gap

@@ -40,7 +40,7 @@ class Raster:
     @property
     def height_px(self) -> int:
         """Height of the rows and the axis below them."""
-        return len(self._timeline.behaviors) * self._layout.row.height_px + self._layout.axis_px
+        return self._layout.rows_px + self._layout.axis_px
 
     def around(self, frame: int) -> NDArray[np.uint8]:
         """Show what happens around a frame, which is in the middle column, on the line that marks now.
@@ -65,11 +65,11 @@ class Raster:
     def _mark_now(self, picture: NDArray[np.uint8], frame: int) -> None:
         """Draw the line of now, behind the bars: their color at this frame is to be seen on it."""
         row, middle, width = self._layout.row, picture.shape[1] // 2, self._layout.line_px
-        line = picture[: len(self._timeline.behaviors) * row.height_px, middle - width // 2 :][:, :width]
+        line = picture[: self._layout.rows_px, middle - width // 2 :][:, :width]
         bars = line.copy()
         line[:] = bgr(INK)
-        for column in np.flatnonzero(self._timeline.predicted[FULL][frame]):
-            top = column * row.height_px + row.predicted_px
+        for column in np.flatnonzero(self._timeline.predicted[FULL][frame]).tolist():
+            top = self._layout.top_px(column) + row.predicted_px
             line[top : top + row.bar_px] = bars[top : top + row.bar_px]
 
     def _draw_stretch(self, number: int) -> NDArray[np.uint8]:
@@ -79,16 +79,15 @@ class Raster:
         frames = np.floor((pixels + 0.5) / self._px_per_s * self._timeline.fps).astype(np.int64)
         inside = (frames >= 0) & (frames < self._timeline.n_frames)
         picture = np.full((self.height_px, _STRETCH_PX, 3), bgr(BACKGROUND), dtype=np.uint8)
-        rows_px = len(self._timeline.behaviors) * self._layout.row.height_px
-        picture[:rows_px, ~inside] = bgr(_OUTSIDE)
+        picture[: self._layout.rows_px, ~inside] = bgr(_OUTSIDE)
         frames = np.clip(frames, 0, self._timeline.n_frames - 1)
         edges = np.clip(edges, 0, self._timeline.n_frames)
         for column in range(len(self._timeline.behaviors)):
-            top = column * self._layout.row.height_px
+            top = self._layout.top_px(column)
             part = picture[top : top + self._layout.row.height_px]
             self._draw_bars(part, column, pixels, edges, frames, inside)
             self._draw_curve(part, column, frames, inside)
-            if column:
+            if top:
                 part[0] = bgr(GRID)
         self._draw_axis(picture, number * _STRETCH_PX)
         return picture
@@ -111,7 +110,8 @@ class Raster:
             return
         human = part[row.human_px : row.human_px + row.bar_px]
         hatch(human, pixels, ~lines.scored[frames, column] & inside)
-        human[:, _any_between(lines.true[:, column] & lines.scored[:, column], edges, frames) & inside] = bgr(INK)
+        shown = _any_between(lines.true[:, column] & lines.scored[:, column], edges, frames) & inside
+        human[:, shown] = self._colors[column] if lines.is_exclusive else bgr(INK)
 
     def _draw_curve(
         self, part: NDArray[np.uint8], column: int, frames: NDArray[np.int64], inside: NDArray[np.bool_]
@@ -126,8 +126,10 @@ class Raster:
         before = np.concatenate([level[:1], level[:-1]])
         y = np.arange(row.curve_px)[:, None]
         area[(y > level) & known] = np.round(255 - (255 - color) * _TINT).astype(np.uint8)
-        threshold = round((1 - lines.settings[column][FULL].threshold) * (row.curve_px - 1))
-        area[threshold, (np.arange(area.shape[1]) % 8 < 4) & inside] = bgr(MUTED)
+        threshold = lines.threshold(column, FULL)
+        if threshold is not None:
+            dashes = (np.arange(area.shape[1]) % 8 < 4) & inside
+            area[round((1 - threshold) * (row.curve_px - 1)), dashes] = bgr(MUTED)
         area[-1, inside] = bgr(GRID)
         # From one column's level to the next, so that steep rises stay connected.
         line = (y >= np.minimum(level, before) - 1) & (y <= np.maximum(level, before)) & known

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.colors import behavior_colors
 from common.files import write_text
+from pipeline.report.class_tables import CLASS_SCORE_WORDS
 from pipeline.report.comparison.differences import ALPHA, SCORES
 from pipeline.report.comparison.figures import SCORE_TITLES, draw_comparison
 from pipeline.report.comparison.runs import Comparison
@@ -19,6 +20,7 @@ from pipeline.report.pages import render
 from pipeline.report.thesis import EXPERIMENTS
 from pipeline.run_folder.reading import SUBSET_WORDS
 from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.classes import ALL
 from pipeline.scoring.statistics.intervals import DEFAULT_RESAMPLES
 from pipeline.scoring.statistics.paired import MAX_CLUSTERS_FOR_EXACT_P, RANDOM_SIGN_FLIPS
 
@@ -55,6 +57,8 @@ def _context(comparison: Comparison, figures: Mapping[str, FigureFile], out_path
         "headline": lambda behavior: headline(comparison, behavior),
         "deciding": lambda behavior, reference: deciding(comparison, behavior, reference),
         "interval": interval,
+        "all_classes": ALL,
+        "class_score_words": CLASS_SCORE_WORDS,
         "scores": SCORES,
         "score_titles": SCORE_TITLES,
         "baseline_score": BASELINE_AVERAGE_PRECISION,

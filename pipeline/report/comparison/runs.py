@@ -16,10 +16,18 @@ from pipeline.report.comparison.pairs import (
     scored_arrays,
     shared_recordings,
 )
-from pipeline.report.comparison.scores import RANKED_SUBSETS, ScoreValue, Standing, find_standing, score_values
+from pipeline.report.comparison.scores import (
+    RANKED_SUBSETS,
+    ScoreValue,
+    Standing,
+    class_values,
+    find_standing,
+    score_values,
+)
 from pipeline.report.comparison.thesis import ThesisBlock, thesis_blocks
 from pipeline.run_folder.features import used_features
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
+from pipeline.scoring.classes import ALL
 
 KEY = ("behavior", "subset", "run", "score")
 
@@ -44,11 +52,12 @@ class Comparison:
     reference : str or None
         Name of the run that was named as reference.
     values : mapping of (str, str, str, str) to ScoreValue
-        By `KEY`: behavior, subset, run and score.
+        By `KEY`: behavior (or `ALL`, where a run has exclusive ones), subset, run and score.
     standings : mapping of str to Standing
         One per behavior.
     same_basis : frozenset of (str, str)
-        Behaviors and subsets in which all runs scored the same recordings against the same labels.
+        Behaviors and subsets in which all runs scored the same recordings against the same labels; with `ALL` those
+        in which all exclusive runs did, with the same behaviors.
     differences : tuple of Difference
         Between runs: against the best, and against the reference where it is another.
     baseline_differences : tuple of Difference
@@ -73,6 +82,11 @@ class Comparison:
         """Subsets in which any run has scores, of one behavior or of any."""
         present = {subset for name, subset, _, _ in self.values if behavior in ("", name)}
         return tuple(subset for subset in RANKED_SUBSETS if subset in present)
+
+    @property
+    def class_reasons(self) -> tuple[str, ...]:
+        """Why runs have no scores of all classes, each once."""
+        return tuple(dict.fromkeys(v.reason for (name, *_), v in self.values.items() if name == ALL and v.reason))
 
     def value(self, behavior: str, subset: str, run: str, score: str) -> ScoreValue | None:
         """One score, None where the run has no such scores."""
@@ -120,9 +134,11 @@ def compare_runs(runs: Sequence[Run], reference: str | None = None) -> Compariso
             for behavior, subset in places
             for name, run in named.items()
             for score, value in score_values(run, behavior, subset)
-        },
+        }
+        | _class_values(named),
         standings=standings,
-        same_basis=frozenset(place for place in places if have_same_basis(rivals_in(named, *place), *place)),
+        same_basis=frozenset(place for place in places if have_same_basis(rivals_in(named, *place), *place))
+        | {(ALL, subset) for subset in RANKED_SUBSETS if _have_same_classes(named, subset)},
         differences=tuple(
             item
             for behavior, subset in places
@@ -133,6 +149,23 @@ def compare_runs(runs: Sequence[Run], reference: str | None = None) -> Compariso
         thesis=tuple(thesis_blocks(named, behaviors)),
         notes=(*_unequal_ground(named, places), *_protocols(named), *_backbones(named)),
     )
+
+
+def _class_values(runs: Mapping[str, Run]) -> dict[tuple[str, str, str, str], ScoreValue]:
+    if not any(run.is_exclusive for run in runs.values()):
+        return {}
+    return {
+        (ALL, subset, name, score): value
+        for subset in RANKED_SUBSETS
+        for name, run in runs.items()
+        for score, value in class_values(run, subset)
+    }
+
+
+def _have_same_classes(runs: Mapping[str, Run], subset: str) -> bool:
+    rivals = {name: run for name, run in runs.items() if run.is_exclusive and subset in run.subsets}
+    behaviors = {frozenset(run.behaviors) for run in rivals.values()}
+    return len(behaviors) == 1 and all(have_same_basis(rivals, name, subset) for name in next(iter(behaviors)))
 
 
 def share_anything(comparison: Comparison) -> bool:

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from common.tables import number
+from pipeline.report.class_tables import CLASS_SCORE_WORDS
 from pipeline.report.comparison.pairs import rivals_in, scored_arrays, shared_recordings
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, estimate_of
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run
+from pipeline.run_folder.tables import first_row
+from pipeline.scoring.classes import ALL
 from pipeline.scoring.metrics import pooled_frame_scores
-from pipeline.scoring.scores import FULL, RAW
+from pipeline.scoring.scores import FULL, POOLED, RAW
 from pipeline.scoring.undefined import reasons_undefined
 
 BASELINE_AVERAGE_PRECISION = "baseline_average_precision"
@@ -19,6 +22,8 @@ RANKED_SUBSETS = (CROSS_VALIDATION, TEST, EVALUATION)
 
 NO_BASELINE = "the run has no baseline"
 NOT_SCORED = "the run's table of scores lacks it"
+NOT_EXCLUSIVE = "the run's behaviors are not exclusive: a frame may have several, so it has no one class"
+UNDEFINED = "no class was seen, or chance alone agrees fully"
 
 
 class ScoreValue(NamedTuple):
@@ -58,6 +63,18 @@ def score_values(run: Run, behavior: str, subset: str) -> Iterator[tuple[str, Sc
     }
     for score, (value, reason) in others.items():
         yield score, ScoreValue(value, reason="" if value is not None else reason)
+
+
+def class_values(run: Run, subset: str) -> Iterator[tuple[str, ScoreValue]]:
+    """Yield the scores of all classes of one run by name, after all steps; none where it has no scores there."""
+    if subset not in run.subsets:
+        return
+    key = ("head", "subset", "recording", "postprocessed", "class", "score")
+    for score in CLASS_SCORE_WORDS:
+        row = first_row(run.tables.class_scores, key, (run.head_name, subset, POOLED, FULL, ALL, score))
+        value = number(row, "value")
+        reason = UNDEFINED if run.is_exclusive else NOT_EXCLUSIVE
+        yield score, ScoreValue(value, number(row, "low"), number(row, "high"), "" if value is not None else reason)
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,10 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     "variants": (
         draw_variants,
         "What post-processing did",
-        "Raw: the threshold alone; closed only: threshold, then gaps filled; all steps: the full chain. Above: F1 of "
-        "frames and of bouts, pooled, with 95 % intervals where there are individuals enough. Below: predicted bouts "
-        "per human bout; 1 is right. A line that falls from raw to closed only shows that closing did harm.",
+        "Raw: the threshold alone, or the most probable class; closed only: then gaps filled; all steps: the full "
+        "chain. Above: F1 of frames and of bouts, pooled, with 95 % intervals where there are individuals enough. "
+        "Below: predicted bouts per human bout; 1 is right. A line that falls from raw to closed only shows that "
+        "closing did harm.",
     ),
     "class_balance": (
         draw_class_balance,
@@ -59,8 +60,8 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     "precision_recall": (
         draw_precision_recall,
         "Precision and recall",
-        "Pooled over recordings. Line: every threshold; filled mark: threshold alone (raw); open mark: after all steps "
-        "of post-processing. Thin gray curves join points of equal F1; the dotted line is chance.",
+        "Pooled over recordings. Line: every threshold; filled mark: raw, without post-processing; open mark: after "
+        "all of its steps. Thin gray curves join points of equal F1; the dotted line is chance.",
     ),
     "confusion": (
         draw_confusion,

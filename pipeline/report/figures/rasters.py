@@ -31,8 +31,6 @@ _HUMAN = (1.56, 0.26)
 _PREDICTED = (1.2, 0.26)
 # Places of a raster's parts in inches: with so many axes, having them arranged costs more than drawing them.
 _LEFT_IN, _RIGHT_IN, _ROW_IN, _TICKS_IN, _FOOT_IN = 1.85, 0.12, 0.8, 0.24, 0.24
-_CAPTION = "Above: human and predicted bouts; line: probability, dashed: threshold; gray: not scored."
-_CAPTION_WITHOUT_HUMANS = "Above: predicted bouts; line: probability, dashed: threshold."
 
 
 def raster_name(row: RecordingRow) -> str:
@@ -52,7 +50,11 @@ def part_for_raster(run: Run, row: RecordingRow) -> Run:
 
 def save_raster(run: Run, row: RecordingRow, folder: Path) -> FigureFile:
     """Draw one recording's raster and save it as `save_figure` does."""
-    words = _CAPTION if run.timelines[row.recording].has_labels else _CAPTION_WITHOUT_HUMANS
+    has_labels = run.timelines[row.recording].has_labels
+    words = (
+        f"Above: {'human and ' if has_labels else ''}predicted bouts; line: probability"
+        f"{'' if run.is_exclusive else ', dashed: threshold'}{'; gray: not scored' if has_labels else ''}."
+    )
     with figure_style():
         return save_figure(draw_raster(run, row), folder, raster_name(row), row.recording, words, "png")
 
@@ -106,13 +108,14 @@ def _draw_stretch(axes: Axes, run: Run, row: RecordingRow, column: int, part: sl
     # One more edge than frames: the last frame too lasts until its end.
     seconds = np.arange(part.start, part.stop + 1) / row.fps
     value = np.append(lines.probability[part, column], lines.probability[part.stop - 1, column])
-    settings = run.tables.settings(run.behaviors[column], row.recording)
-    threshold = 0.5 if settings is None else settings.threshold
     axes.fill_between(seconds, 0, np.nan_to_num(value), step="post", color=color, alpha=0.18, linewidth=0,
                       rasterized=True)  # fmt: skip
     # On the level of the area, so that both are one picture inside the SVG.
     axes.plot(seconds, value, color=color, linewidth=0.8, drawstyle="steps-post", rasterized=True, zorder=1)
-    axes.axhline(threshold, color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
+    if not run.is_exclusive:
+        settings = run.tables.settings(run.behaviors[column], row.recording)
+        threshold = 0.5 if settings is None else settings.threshold
+        axes.axhline(threshold, color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
     ticks, labels = [0.0, 1.0, _PREDICTED[0] + 0.13], ["0", "1", "predicted"]
     if lines.true is not None and lines.scored is not None:
         scored = lines.scored[part, column]

@@ -1,5 +1,6 @@
 // Bouts as values: { id, behavior (its number), start, stop, origin }, half-open, never changed once made.
-// Lists are in order of time. Bouts of one behavior never overlap or touch: those that would are joined.
+// Lists are in order of time. Bouts of one behavior never overlap or touch: those that would are joined. Where behaviors
+// are exclusive, bouts of two never overlap: the one that was set last clears the others there.
 
 let lastId = 0;
 
@@ -51,6 +52,18 @@ export function minus(spans, others) {
 export function changedSpans(before, after, behavior) {
   const [ours, theirs] = [before, after].map((list) => list.filter((bout) => bout.behavior === behavior).map(({ start, stop }) => [start, stop]));
   return joined([...minus(ours, theirs), ...minus(theirs, ours)]);
+}
+
+// Clears other behaviors where a bout lies that was not there before.
+export function cleared(before, after) {
+  const older = new Set(before);
+  const isNew = (bout) => !older.has(bout);
+  const left = (bout) => {
+    const others = after.filter((other) => isNew(other) && other.behavior !== bout.behavior && other.start < bout.stop && bout.start < other.stop);
+    if (!others.length || isNew(bout)) return [bout];
+    return minus([[bout.start, bout.stop]], others.map(({ start, stop }) => [start, stop])).map(([start, stop]) => makeBout(bout.behavior, start, stop, "edited"));
+  };
+  return sorted(after.flatMap(left));
 }
 
 export function sorted(bouts) {

@@ -1,7 +1,7 @@
 // What the expert works on: the corrected bouts with their history, what is selected, which places are done, and for
 // each behavior the frames whose label is the model's, for nobody set it.
 
-import { changedSpans, minus } from "./bouts.js";
+import { changedSpans, cleared, joined, minus } from "./bouts.js";
 
 const MOST_STEPS = 500;
 
@@ -11,8 +11,9 @@ export function placeKey(content, { behavior, kind, start, stop }) {
 }
 
 export class CorrectedDocument {
-  constructor(bouts, startedFrom, fromModel) {
+  constructor(bouts, startedFrom, fromModel, exclusive = false) {
     this.bouts = bouts;
+    this.exclusive = exclusive;
     this.fromModel = fromModel;
     this.startedFrom = startedFrom;
     this.done = new Set();
@@ -43,7 +44,9 @@ export class CorrectedDocument {
 
   // One step that undo takes back. `place`: the key of the place that it settles, if any. `fromModel`: left out where a
   // hand set what changed.
-  change(bouts, words, { startedFrom = this.startedFrom, place = null, fromModel = this.withoutChanged(bouts) } = {}) {
+  change(wanted, words, { startedFrom = this.startedFrom, place = null, fromModel = null } = {}) {
+    const bouts = this.exclusive ? cleared(this.bouts, wanted) : wanted;
+    fromModel ??= this.withoutChanged(bouts);
     this.past.push(this.snapshot(words, place));
     if (this.past.length > MOST_STEPS) this.past.shift();
     this.future = [];
@@ -51,7 +54,10 @@ export class CorrectedDocument {
   }
 
   withoutChanged(bouts) {
-    return this.fromModel.map((spans, i) => minus(spans, changedSpans(this.bouts, bouts, i)));
+    const changed = this.fromModel.map((_, i) => changedSpans(this.bouts, bouts, i));
+    // A hand that says which class a frame has says so of all.
+    const all = joined(changed.flat());
+    return this.fromModel.map((spans, i) => minus(spans, this.exclusive ? all : changed[i]));
   }
 
   undo() {

@@ -113,24 +113,28 @@ export class Editing {
       say("The human did not score this stretch, so there is no version to take: the bouts stay as they are.");
       return false;
     }
+    // A version of exclusive behaviors is one of all.
+    const all = this.content.exclusive && source !== "opposite";
+    const taken = all ? this.names.map((_, i) => i) : [behavior];
     let { bouts } = this.doc;
-    for (const [from, to] of parts) {
-      bouts = replaceSpan(bouts, behavior, from, to, runs, source === "opposite" ? "edited" : source);
+    for (const i of taken) {
+      for (const [from, to] of parts) {
+        bouts = replaceSpan(bouts, i, from, to, all ? this.content[source][i] : runs, source === "opposite" ? "edited" : source);
+      }
     }
     if (sameBouts(bouts, this.doc.bouts)) say("The corrected bouts say so already.");
     else {
-      this.doc.change(bouts, words, { place: place.key, ...this.whose(bouts, behavior, parts, source) });
+      this.doc.change(bouts, words, { place: place.key, ...this.whose(bouts, taken, parts, source) });
       say(`${this.names[behavior]}: ${words}`);
     }
     return true;
   }
 
   // The frames that are the model's once a version was taken: what became the model's is, what is the human's is not.
-  whose(bouts, behavior, parts, source) {
+  whose(bouts, behaviors, parts, source) {
     if (source === "opposite") return {};
-    const own = this.doc.fromModel[behavior];
-    const after = source === "model" ? joined([...own, ...changedSpans(this.doc.bouts, bouts, behavior)]) : minus(own, parts);
-    return { fromModel: this.doc.fromModel.map((spans, i) => (i === behavior ? after : spans)) };
+    const after = (own, i) => (source === "model" ? joined([...own, ...changedSpans(this.doc.bouts, bouts, i)]) : minus(own, parts));
+    return { fromModel: this.doc.fromModel.map((spans, i) => (behaviors.includes(i) ? after(spans, i) : spans)) };
   }
 
   startFrom(source) {

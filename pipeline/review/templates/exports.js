@@ -37,16 +37,13 @@ export function borisText(content, doc) {
   const { fps, behaviors } = content;
   const time = (frame) => Math.round((frame / fps) * 1000) / 1000;
   const starts = new Set(bouts.map((bout) => `${bout.behavior} ${bout.start}`));
-  const events = bouts.flatMap(({ behavior, start, stop }) => {
-    const name = behaviors[behavior].annotated_as;
-    const comment = starts.has(`${behavior} ${stop}`) ? TOUCHING_COMMENT : "";
-    return [
-      [time(start), "", name, "", "", start],
-      [time(stop), "", name, "", comment, stop],
-    ];
-  });
+  const edges = (event) => bouts.map((bout) => event(bout, behaviors[bout.behavior].annotated_as));
+  const stops = edges(({ behavior, stop }, name) => [time(stop), "", name, "", starts.has(`${behavior} ${stop}`) ? TOUCHING_COMMENT : "", stop]);
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-  events.sort((a, b) => a[0] - b[0] || compare(a[2], b[2]) || compare(a[4], b[4]) || a[5] - b[5]);
+  const byName = (events) => events.sort((a, b) => compare(a[2], b[2]));
+  // Sorting is stable: what stops at a time comes before what starts then.
+  const events = [...byName(stops), ...byName(edges(({ start }, name) => [time(start), "", name, "", "", start]))];
+  events.sort((a, b) => a[0] - b[0]);
   const tree = structuredClone(content.boris);
   const observation = tree.observations[content.recording];
   observation.events = events;

@@ -55,7 +55,7 @@ async function begin() {
 // What a human labelled is the better beginning: a correction must not put unseen bouts of the model in its place.
 function newDocument(content) {
   const source = content.human ? "human" : "model";
-  return new CorrectedDocument(startingBouts(content, source), source, startingStretches(content, source));
+  return new CorrectedDocument(startingBouts(content, source), source, startingStretches(content, source), content.exclusive);
 }
 
 // A video that cannot be played leaves a page that works without.

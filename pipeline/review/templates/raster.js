@@ -46,8 +46,8 @@ export class Raster {
 
   // Draws everything anew: at the beginning, and when the window has another size.
   draw(spaceForAll) {
-    const { behaviors, human } = this.content;
-    this.layout = rasterLayout(behaviors.length, human !== null, spaceForAll);
+    const { behaviors, human, exclusive } = this.content;
+    this.layout = rasterLayout(behaviors.length, human !== null, spaceForAll, exclusive);
     this.plot.style.height = `${this.layout.height}px`;
     this.drawLabels();
     this.traces = [];
@@ -60,40 +60,45 @@ export class Raster {
   }
 
   drawLabels() {
-    const labels = this.content.behaviors.map(({ name, color }, behavior) => {
-      const lane = this.layout.rows[behavior];
-      const row = element("div", { class: "lane-label", color, title: name });
-      row.style.height = `${this.layout.group}px`;
-      const words = [["corrected", lane.corrected], ["model", lane.model], ["human", lane.human]];
-      row.append(element("b", {}, name), element("output", { class: "now-p", id: `p-${behavior}` }, ""));
-      for (const [word, place] of words) {
-        if (!place) continue;
-        const label = element("span", { class: `source ${word}` }, word);
-        label.style.top = `${(place[0] + place[1]) / 2 - lane.top}px`;
-        row.append(label);
-      }
-      return row;
-    });
+    const { behaviors, exclusive } = this.content;
+    const p = (behavior) => element("output", { class: "now-p", id: `p-${behavior}` }, "");
+    const names = behaviors.map(({ name, color }, i) => (exclusive ? [element("div", { class: "class-label", color, title: name }, element("b", {}, name), p(i))] : [element("b", {}, name), p(i)]));
+    const labels = exclusive ? [this.laneLabel({}, 0, names.flat())] : behaviors.map(({ name, color }, i) => this.laneLabel({ color, title: name }, i, names[i]));
     byId("labels").replaceChildren(...labels);
+  }
+
+  laneLabel(attributes, behavior, names) {
+    const lane = this.layout.rows[behavior];
+    const row = element("div", { class: "lane-label", ...attributes }, ...names);
+    row.style.height = `${this.layout.group}px`;
+    for (const word of ["corrected", "model", "human"]) {
+      const place = lane[word];
+      if (!place) continue;
+      const label = element("span", { class: `source ${word}` }, word);
+      label.style.top = `${(place[0] + place[1]) / 2 - lane.top}px`;
+      row.append(label);
+    }
+    return row;
   }
 
   // What has one color everywhere is one trace: few traces are what keeps plotly quick.
   addGround() {
-    const { human, unscored, unpredicted, n_frames: n } = this.content;
-    const { rows } = this.layout;
+    const { human, unscored, unpredicted, n_frames: n, exclusive } = this.content;
+    const rows = [...new Set(this.layout.rows)];
     const lanes = rows.flatMap((row) => [row.corrected, row.model, row.human].filter(Boolean));
     const unknown = rows.flatMap((row, i) => [
       row.human && boxes(unscored[i], row.human), boxes(unpredicted[i], row.model), boxes(unpredicted[i], row.probability),
     ]);
     this.add(together(lanes.map((lane) => boxes([[0, n]], lane))), { fill: LANE });
     this.add(together(unknown.filter(Boolean)), { fill: UNKNOWN });
-    if (human) this.add(together(rows.map((row, i) => boxes(human[i], row.human))), { fill: INK });
+    if (human && !exclusive) this.add(together(rows.map((row, i) => boxes(human[i], row.human))), { fill: INK });
   }
 
   addBehavior(behavior) {
     const { color } = this.content.behaviors[behavior];
     const row = this.layout.rows[behavior];
     this.add(boxes(this.content.model[behavior], row.model), { fill: `${color}99` });
+    if (this.content.exclusive && row.human) this.add(boxes(this.content.human[behavior], row.human), { fill: color });
     this.places.corrected.push(this.add(boxes(this.correctedRuns(behavior), row.corrected), { fill: color }));
     const { line, area } = this.curveOf(behavior);
     this.places.area.push(this.add(area, { fill: `${color}33` }));
@@ -128,7 +133,7 @@ export class Raster {
     });
     const shapes = this.layout.rows.flatMap(({ probability: [top, bottom], bottom: end }, behavior) => {
       const { threshold } = this.content.behaviors[behavior];
-      return [line(bottom - threshold * (bottom - top), true), line(end, false)];
+      return [...(threshold === null ? [] : [line(bottom - threshold * (bottom - top), true)]), line(end, false)];
     });
     const bottom = this.layout.height - this.layout.ruler;
     return {

@@ -7,24 +7,32 @@ const TIGHT = { corrected: 13, other: 8 };
 const TIGHT_BELOW = 76;
 const GAP = 2;
 
+const SHARED = { least: 150, name: 23, corrected: 26, other: 18 };
+
 // For each behavior its lanes: [top, bottom] of corrected, model, human (null where nobody scored), probability.
-export function rasterLayout(nBehaviors, hasHuman, spaceForAll) {
+// Exclusive behaviors share theirs.
+export function rasterLayout(nBehaviors, hasHuman, spaceForAll, isShared = false) {
+  if (isShared) {
+    const group = Math.max(SHARED.least, SHARED.name * nBehaviors + GAP);
+    return { rows: Array(nBehaviors).fill(lanes(0, group, SHARED, hasHuman)), group, ruler: RULER, height: group + RULER };
+  }
   const group = Math.round(Math.max(GROUP.least, Math.min(GROUP.most, (spaceForAll - RULER) / nBehaviors)));
   const size = group < TIGHT_BELOW ? TIGHT : ROOMY;
-  const rows = [];
-  for (let behavior = 0; behavior < nBehaviors; behavior += 1) {
-    let top = behavior * group + 5;
-    const lane = (height) => {
-      const found = [top, top + height];
-      top += height + GAP;
-      return found;
-    };
-    const corrected = lane(size.corrected);
-    const model = lane(size.other);
-    const human = hasHuman ? lane(size.other) : null;
-    rows.push({ top: behavior * group, bottom: (behavior + 1) * group, corrected, model, human, probability: [top + 2, (behavior + 1) * group - 5] });
-  }
+  const rows = Array.from({ length: nBehaviors }, (_, behavior) => lanes(behavior * group, group, size, hasHuman));
   return { rows, group, ruler: RULER, height: nBehaviors * group + RULER };
+}
+
+function lanes(first, height, size, hasHuman) {
+  let top = first + 5;
+  const lane = (high) => {
+    const found = [top, top + high];
+    top += high + GAP;
+    return found;
+  };
+  const corrected = lane(size.corrected);
+  const model = lane(size.other);
+  const human = hasHuman ? lane(size.other) : null;
+  return { top: first, bottom: first + height, corrected, model, human, probability: [top + 2, first + height - 5] };
 }
 
 // Rectangles as one closed line each, so that hundreds of bouts are one trace.

@@ -23,23 +23,31 @@ export class RasterTouch {
     player.onChange(() => this.placeNow());
   }
 
-  // What lies at a point: the frame, and the behavior, lane and bout there.
+  // What lies at a point: the frame, and the behavior, lane and bout there. Where behaviors share their lanes, it is the
+  // one that is there, else the one of the pen.
   at(event) {
     const box = this.glass.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const exact = this.raster.frameAtX(x);
     const frame = this.player.clock.clamp(Math.floor(exact));
-    const behavior = this.raster.layout.rows.findIndex((row) => row.top <= y && y < row.bottom);
-    const row = this.raster.layout.rows[behavior];
+    const place = this.raster.layout.rows.findIndex((row) => row.top <= y && y < row.bottom);
+    const row = this.raster.layout.rows[place];
     const names = row ? ["corrected", "model", "human", "probability"] : [];
     const lane = names.find((name) => row[name] && row[name][0] - 2 <= y && y < row[name][1] + 1) ?? (row ? null : "ruler");
+    const behavior = row && this.raster.content.exclusive ? this.classAt(lane, frame) : place;
     return { x, frame, exact, behavior, lane, ...this.found(behavior, lane, frame, x) };
+  }
+
+  classAt(lane, frame) {
+    if (lane === "corrected") return this.doc.bouts.find((bout) => bout.start <= frame && frame < bout.stop)?.behavior ?? this.edit.pen;
+    const found = this.raster.content[lane]?.findIndex?.((runs) => runs.length && runAt(runs, frame)) ?? -1;
+    return found >= 0 ? found : this.edit.pen;
   }
 
   found(behavior, lane, frame, x) {
     const { model, human } = this.raster.content;
     if (lane === "corrected") {
-      const own = this.doc.bouts.filter((bout) => bout.behavior === behavior);
+      const own = this.doc.bouts.filter((bout) => this.raster.content.exclusive || bout.behavior === behavior);
       const grips = own.flatMap((bout) => [
         { bout, edge: "start", distance: Math.abs(this.raster.x(bout.start) - x) },
         { bout, edge: "stop", distance: Math.abs(this.raster.x(bout.stop) - x) },
@@ -60,7 +68,9 @@ export class RasterTouch {
     this.glass.setPointerCapture(event.pointerId);
     this.glass.focus({ preventScroll: true });
     this.tip(null);
-    const kind = spot.lane === "ruler" ? "scrub" : spot.grip ? "edge" : spot.lane === "corrected" && !spot.bout ? "new" : "pan";
+    // Over a bout of another class, the pen's class is drawn.
+    const isFree = !spot.bout || (this.raster.content.exclusive && spot.bout.behavior !== this.edit.pen);
+    const kind = spot.lane === "ruler" ? "scrub" : spot.grip ? "edge" : spot.lane === "corrected" && isFree ? "new" : "pan";
     this.drag = { kind, spot, range: [...this.raster.range], moved: false };
     if (kind === "scrub") this.player.seek(spot.frame);
     if (kind === "edge") this.doc.select(spot.grip.bout.id);
@@ -98,7 +108,8 @@ export class RasterTouch {
 
   dragNew(spot) {
     const [from, to] = [this.drag.spot.frame, spot.frame].sort((a, b) => a - b);
-    this.show({ id: null, behavior: this.drag.spot.behavior, start: from, stop: to + 1 });
+    const behavior = this.raster.content.exclusive ? this.edit.pen : this.drag.spot.behavior;
+    this.show({ id: null, behavior, start: from, stop: to + 1 });
     this.player.pause();
     this.player.seek(spot.frame);
   }

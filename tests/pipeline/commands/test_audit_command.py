@@ -231,6 +231,30 @@ def test_what_would_end_a_run_although_every_file_is_in_order(in_folder: Path):
     assert main([str(config_path), "--stage", "features"]) == 2
 
 
+def test_classes_that_overlap_are_told_for_each_recording_and_else_how_balanced_they_are(in_folder: Path):
+    config = make_video_lab(in_folder, n_train=4)
+    arguments = [str(config), *NO_FOLDS, "--set", "task=exclusive"]
+    labels = [known_labels(i) for i in range(4)]
+    for i, own in enumerate(labels):
+        own[:, 1] &= ~own[:, 0]
+        write_labels(in_folder / f"v{i} labels.csv", own)
+    audited = Audited(in_folder, *arguments)
+    (note,) = [row["found"] for row in audited.findings if row["found"].startswith("Scored frames")]
+    n_frames = {name: sum(int(own[:, c].sum()) for own in labels) for c, name in enumerate(("grooming", "rearing"))}
+    rest = 4 * N_FRAMES - sum(n_frames.values())
+    assert all(f"{name} {n:,} (" in note for name, n in (n_frames | {"other": rest}).items())
+    for name in ("v1", "v3"):
+        path = in_folder / f"{name} labels.csv"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join([lines[0], *lines[1:3], "2,1,1", *lines[4:]]) + "\n", encoding="utf-8")
+    audited = Audited(in_folder, *arguments)
+    assert audited.exit_code == 2
+    for name, wrong in (("v0", False), ("v1", True), ("v2", False), ("v3", True)):
+        said = audited.said_of(name, "error")
+        assert ("frames 2 to 2" in said and "priority" in said) == wrong
+    assert not audited.said_of("", "error")
+
+
 def test_what_an_experiment_needs_of_the_table_is_an_error_only_with_one(in_folder: Path):
     config_path = make_video_lab(in_folder, n_train=2)
     write_labels(in_folder / "other.csv", known_labels(0))

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,22 @@ def test_bouts_come_back(name: str, found: tuple[float, tuple[str, ...], list[Ex
                 annotation = _read(folder, recording, cells[recording.id, source], fps)
                 expected = sorted(bouts) if name != "frames" else _united(list(bouts))
                 assert _bouts(annotation, behaviors, recording.n_frames) == expected
+
+
+def test_exclusive_states_stop_each_other(tmp_path: Path) -> None:
+    bouts = [Bout("a", 10, 20), Bout("b", 20, 25), Bout("a", 25, 30), Bout("c", 5, 10)]
+    recording = ExportRecording("m1", Path("m1.mp4"), 25, 40, {PREDICTED: bouts}, exclusive=True)
+    tree = boris_project([recording], ("a", "b", "c"), "run")
+    assert [behavior["excluded"] for behavior in tree["behaviors_conf"].values()] == ["b,c", "a,c", "a,b"]
+    active: set[str] = set()
+    for _, _, code, *_ in tree["observations"]["m1"]["events"]:
+        active ^= {code}
+        assert len(active) <= 1
+    cells = _write(tmp_path, list(EXPORTS["boris"].files([recording], ("a", "b", "c"), "run")))
+    annotation = _read(tmp_path, recording, cells["m1", PREDICTED], 25)
+    assert _bouts(annotation, ("a", "b", "c"), 40) == sorted(bouts)
+    binary = boris_project([replace(recording, exclusive=False)], ("a", "b", "c"), "run")
+    assert not any(behavior["excluded"] for behavior in binary["behaviors_conf"].values())
 
 
 @pytest.mark.parametrize("name", EXPORTS)

@@ -1,5 +1,7 @@
 """What is seen on a frame of an overlay video is where and as it should be, to the pixel."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -182,6 +184,32 @@ def test_without_labels_there_is_no_row_for_the_human():
     assert (canvas[human_row, left:right] == 255).all()
     words = canvas[human_row - 5 : human_row + 5, layout.names_left_px + layout.names_width_px : left]
     assert (words == 255).all()
+
+
+def test_exclusive_behaviors_share_a_row_that_shows_the_class_of_both():
+    lines = timelines()
+    assert lines.true is not None
+    predicted = lines.predicted[FULL] & ~np.roll(lines.predicted[FULL], 1, axis=1)
+    true = lines.true & ~np.roll(lines.true, 1, axis=1)
+    lines = replace(lines, predicted={FULL: predicted}, true=true, task="exclusive", background="other")
+    layout = plan_layout(320, 240, len(BEHAVIORS), 1.0, exclusive=True)
+    paint = FramePainter(lines, layout, 12.0, None, None, 60)
+    colors = behavior_colors(BEHAVIORS)
+    human_y, predicted_y = rows_of(layout, 0)
+    for frame in (45, 101, 110, 250, 360):
+        canvas = paint.paint(gray(), frame)
+        for y, active, known in (
+            (human_y, true[frame], lines.scored[frame, 0]),
+            (predicted_y, predicted[frame], not np.isnan(lines.probability[frame, 0])),
+        ):
+            shown = [colors[b] for b, on in zip(BEHAVIORS, active, strict=True) if on and known] or ["#FFFFFF"]
+            assert is_color(canvas[y, layout.names_left_px + 1], shown[0])
+        bar = canvas[human_y, layout.now_px + layout.line_px]
+        if true[frame].any() and lines.scored[frame, 0]:
+            assert is_color(bar, colors[BEHAVIORS[int(true[frame].argmax())]])
+    words = [paint.paint(gray(), frame)[:, : layout.raster_left_px] for frame in (0, 110)]
+    assert (words[0] != words[1]).any()
+    assert canvas.shape[0] < painter()[0].paint(gray(), 0).shape[0]
 
 
 def test_an_active_behavior_is_highlighted_and_the_others_are_not():

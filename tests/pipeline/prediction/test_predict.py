@@ -14,13 +14,23 @@ from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
 from pipeline.command_line import main
 from pipeline.config.schema import load_config
+from pipeline.dataset.table import read_recordings
 from pipeline.prediction.trained_run import measured_scores, open_trained_run
 from pipeline.report.figures.catalog import draw_figures
 from pipeline.report.words.summary import summarize
 from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
 from tests.conftest import made_once, without_figures
-from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, of_schema_1, write_poses, write_video
+from tests.lab import (
+    BEHAVIORS,
+    N_FRAMES,
+    known_labels,
+    make_video_lab,
+    of_schema_1,
+    write_labels,
+    write_poses,
+    write_video,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
@@ -411,6 +421,23 @@ def test_other_frame_rates_and_sizes_are_remarked_upon(lab, tmp_path):
     notes = json.loads((tmp_path / "new" / "provenance.json").read_text(encoding="utf-8"))["notes"]
     assert any("25 frames per second, the training videos 10" in note for note in notes)
     assert any("96 px wide" in note for note in notes)
+
+
+def test_classes_that_overlap_in_a_new_recording_cost_it_its_labels_only(tmp_path):
+    from pipeline.prediction.predict import Outcome, _load
+
+    active = np.zeros((N_FRAMES, 2), dtype=bool)
+    active[10:20, 0] = active[30:40, 1] = True
+    config = load_config(make_video_lab(tmp_path, n_train=2), ["task=exclusive"])
+    write_labels(tmp_path / "v0 labels.csv", active)
+    write_labels(tmp_path / "v1 labels.csv", active | active[:, ::-1])
+    recordings = read_recordings(tmp_path / "recordings.csv")
+    outcome = Outcome(RunDir(tmp_path / "new"))
+    (good,), (bad,) = (_load(config, recording, recordings, outcome) for recording in recordings)
+    assert good.labels is not None and np.array_equal(good.labels.active, active)
+    assert bad.labels is None and bad.n_frames == N_FRAMES
+    (note,) = outcome.notes
+    assert "v1 is predicted without its labels" in note and "frames 10 to 19" in note
 
 
 def test_a_behavior_that_never_occurs_in_the_labels_is_scored_as_absent(lab, tmp_path):

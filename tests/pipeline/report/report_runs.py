@@ -192,6 +192,7 @@ def _write_training(run: RunDir, behaviors: tuple[str, ...], folds: list[str], r
                             "epoch": epoch,
                             "loss": 0.7 / epoch**0.6 + rng.random() * 0.03,
                             "validation_average_precision": validation,
+                            "validation_macro_f1": None,
                             "validation_loss": None,
                             "seconds": 1.5,
                             "best": epoch == best,

@@ -30,11 +30,12 @@ from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import RecordingRow, Run
 from pipeline.run_folder.tables import Tables
 from pipeline.scoring.bouts.scores import bout_rows
+from pipeline.scoring.classes import ALL, class_score_rows
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.scores import score_rows
 from pipeline.scoring.statistics.intervals import Interval
 from pipeline.scoring.statistics.paired import PairedDifference
-from pipeline.scoring.timeline import Timeline, postprocess_variants
+from pipeline.scoring.timeline import FULL, Timeline, postprocess_variants
 from pipeline.training.chosen_settings import fixed_variants
 
 SETTINGS = PostprocessConfig(max_gap_s=0.0, min_bout_s=0.0)
@@ -422,6 +423,42 @@ def test_protocols_that_differ_are_said_and_compare_counts_as_nested(three):
     texts = [note.text for note in compare_runs([both, flattering]).notes]
     assert any("a: nested, b: thesis" in text for text in texts)
     assert compare_runs([both, three[2]]).notes == ()
+
+
+def test_exclusive_runs_have_scores_of_all_classes_and_others_a_reason():
+    active = truth(5)
+    better, worse, binary = (
+        run_of(name, active, guesses(active, noise, seed), task={"name": task})
+        for seed, (name, noise, task) in enumerate(
+            [("better", 0.5, "exclusive"), ("worse", 3.0, "exclusive"), ("binary", 0.5, "binary")]
+        )
+    )
+    rows = {
+        run.name: class_score_rows(
+            [replace(t, task="exclusive", background="other") for t in run.timelines.values()], "lstm"
+        )
+        for run in (better, worse)
+    }
+    better, worse = (replace(run, tables=replace(run.tables, class_scores=rows[run.name])) for run in (better, worse))
+    comparison = compare_runs([better, worse, binary])
+    for run in (better, worse):
+        true, predicted = (
+            np.concatenate([getattr(t, kind)[FULL] if kind == "predicted" else t.true for t in run.timelines.values()])
+            for kind in ("true", "predicted")
+        )
+        value = comparison.value(ALL, CV, run.name, "macro_f1")
+        assert value is not None and value.value == pytest.approx(
+            f1_score(true[:, 0], predicted[:, 0], average="macro")
+        )
+    assert [comparison.is_highest(ALL, CV, name, "accuracy") for name in comparison.runs] == [True, False, False]
+    missing = comparison.value(ALL, CV, "binary", "accuracy")
+    assert missing is not None and missing.value is None and "not exclusive" in missing.reason
+    assert comparison.class_reasons == (missing.reason,)
+    assert not compare_runs([binary]).subsets(ALL)
+    other = truth(5, seed=9)
+    elsewhere = run_of("elsewhere", other, guesses(other, 0.5, 1), task={"name": "exclusive"})
+    unlike = compare_runs([better, replace(elsewhere, tables=better.tables)])
+    assert not any(unlike.is_highest(ALL, CV, name, "accuracy") for name in unlike.runs)
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(three):

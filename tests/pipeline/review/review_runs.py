@@ -63,7 +63,11 @@ def write_old_video(path: Path, fps: float = FPS, n_frames: int = N_FRAMES) -> P
 
 
 def make_review_run(
-    folder: Path, recordings: dict[str, tuple[Scene, Path | None]], behaviors=BEHAVIORS, name: str = "exp ü"
+    folder: Path,
+    recordings: dict[str, tuple[Scene, Path | None]],
+    behaviors=BEHAVIORS,
+    name: str = "exp ü",
+    task: str = "binary",
 ) -> Path:
     """Only what a review reads: config.yaml, recordings.csv, empty scores, predictions/, labels/ if there are any."""
     folder.mkdir(parents=True)
@@ -71,6 +75,7 @@ def make_review_run(
     config = {
         "name": name,
         "behaviors": dict.fromkeys(behaviors, "x"),
+        "task": {"name": task},
         "postprocess": {"threshold": 0.5, "min_bout_s": 0.2},
     }
     # JSON is YAML.

@@ -272,6 +272,38 @@ def test_edges_are_dragged_and_bouts_drawn(page):
     assert first == "0"
 
 
+def test_a_class_that_is_set_clears_the_others_there(context, tmp_path):
+    folder = make_review_run(tmp_path / "run", {"mouse 1": (Scene(), None)}, task="exclusive")
+    assert main(["review", str(folder)]) == 0
+    page = open_page(context, (folder / "review" / "mouse 1.html").as_uri())
+    begin_from(page, "human")
+    before = bouts(page)
+    press(page, "2")
+    drag(page, spot(page, 30.5), spot(page, 44.5))
+    other = BEHAVIORS[1]
+    expected = [("grooming", 20, 30), (other, 30, 45), ("grooming", 45, 60), ("grooming", 80, 100), (other, 200, 255)]
+    assert bouts(page) == expected
+    # An edge that is dragged over another class takes its frames.
+    drag(page, spot(page, 45), spot(page, 90))
+    expected = [("grooming", 20, 30), (other, 30, 90), ("grooming", 90, 100), (other, 200, 255)]
+    assert bouts(page) == expected
+    for button, name in (("csv", "mouse 1.csv"), ("boris", "mouse 1.boris")):
+        with page.expect_download() as download:
+            page.click(f"#download-{button}")
+        download.value.save_as(tmp_path / name)
+        assert read_back(tmp_path / name) == sorted(expected)
+    press(page, "Control+z", "Control+z")
+    assert bouts(page) == before
+    # The model's version of a place, where it has nothing, is one of all classes.
+    press(page, "2")
+    drag(page, spot(page, 70.5), spot(page, 89.5))
+    assert bouts(page)[1:3] == [(other, 70, 90), ("grooming", 90, 100)]
+    page.locator("#places li", has_text="missed").first.click()
+    press(page, "Shift+m")
+    assert bouts(page) == [("grooming", 20, 60), (other, 70, 80), (other, 200, 255)]
+    assert page.complaints == []
+
+
 def test_zoom_and_the_window_follows_the_video(page):
     page.mouse.move(*spot(page, 100, "model"))
     page.mouse.wheel(0, -600)

@@ -248,6 +248,15 @@ def test_frames_that_are_none_are_refused(found):
         parse_from_model(found, [], BEHAVIORS, N_FRAMES)
 
 
+def test_bouts_of_exclusive_behaviors_may_touch_but_not_overlap():
+    touching = [["grooming", 20, 60, "human"], [BEHAVIORS[1], 60, 80, "edited"]]
+    assert len(parse_corrections(touching, BEHAVIORS, N_FRAMES, exclusive=True)) == 2
+    overlapping = [*touching, ["grooming", 79, 90, "edited"]]
+    assert len(parse_corrections(overlapping, BEHAVIORS, N_FRAMES)) == 3
+    with pytest.raises(ValueError, match="exclusive behaviors overlap"):
+        parse_corrections(overlapping, BEHAVIORS, N_FRAMES, exclusive=True)
+
+
 def test_other_recordings_of_the_run_are_left_alone(lab):
     run, review, folder = lab
     save(lab)

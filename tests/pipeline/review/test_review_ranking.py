@@ -1,5 +1,6 @@
 """Where a look is worth most: hand-made timelines with known answers."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -109,6 +110,24 @@ def test_a_dip_an_unclear_end_and_a_gap_between_two_bouts():
         ("edge", 100, 120),
         ("gap", 180, 190),
     ]
+
+
+def test_a_class_is_as_sure_as_it_is_ahead_of_the_strongest_other():
+    probability = np.full((300, 2), 0.01)
+    probability[50:80] = (0.9, 0.05)
+    probability[150:180] = (0.44, 0.43)
+    probability[220:250] = (0.1, 0.46)  # and the background .44
+    behaviors = ("grooming", "rearing")
+    lines = timeline(probability, (probability > 0.43) & (probability < 1), behaviors=behaviors)
+    found = rank(replace(lines, task="exclusive", background="other"))
+    assert {(p.behavior, p.kind, p.start_frame, p.stop_frame) for p in found} == {
+        ("grooming", "unsure", 150, 180),
+        ("rearing", "near", 150, 180),
+        ("rearing", "unsure", 220, 250),
+    }
+    assert all("strongest other class 0.4" in place.reason for place in found)
+    (sure,) = [place for place in found if place.start_frame == 220]
+    assert sure.doubt == pytest.approx(1 - (1 - (1 - 0.46) / (2 - 0.9)), abs=1e-3)
 
 
 def test_a_quick_rise_at_an_end_is_no_doubt_and_flicker_is_said():
