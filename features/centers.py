@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def track_whole(tracks: Sequence[PoseTrack], min_likelihood: float, max_gap_fram
     n_seen = seen.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         mean = np.where(seen[..., None], xy_px, 0).sum(axis=1) / n_seen
-    return _fill_gaps(mean, max_gap_frames)
+    return replace(_fill_gaps(mean, max_gap_frames), is_between=len(tracks) > 1)
 
 
 def gap_frames(max_gap_s: float, fps: float) -> int:

@@ -91,6 +91,8 @@ class CenterTrack:
     """Shape (n_frames, 2): position in pixels of the full frame; never NaN (gaps are filled or held)."""
     observed: NDArray[np.bool_]
     """Shape (n_frames,): False where the position was held through a long gap and is not to be trusted."""
+    is_between: bool = False
+    """Whether it is the middle of several animals, and so perhaps on none."""
 
     @property
     def n_frames(self) -> int:

@@ -75,7 +75,7 @@ def _oddities(
         whose = f"the blob in {name}" if pose.is_blob else f"{listing(center_keypoints(pose, config))} in {name}"
         yield (
             f"{unsure:.0%} of the positions of {whose} are missing or below the likelihood {config.min_likelihood:g}.",
-            "The crop's place is guessed there from the frames around.",
+            "The animal's place is guessed there from the frames around.",
             remedy_for(pose),
             pose.is_blob and unsure > MOSTLY_UNSURE,
         )
@@ -86,7 +86,7 @@ def _oddities(
         yield (
             f"In {unobserved:.0%} of the frames the animal is not observed: no good pose for more than "
             f"{config.max_gap_s:g} s.",
-            "The crop is held where the animal was last seen. These frames are not trained on, but scored.",
+            "It is taken to be where it was last seen. These frames are not trained on, but scored.",
             f"Look at the video there: is the animal hidden or out of the picture? If not: {remedy_for(pose)}",
             False,
         )
@@ -109,11 +109,11 @@ def on_animal_share(centers: CenterTrack, video: VideoInfo) -> float | None:
     """Tell in how many of the sampled frames the center lies on or near what stands out from the background, in [0, 1].
 
     Near: at most the size of what stands out away, and at least `NEAR_SHARE` of the picture's shorter side. None where
-    it can't be told: nothing stands out, or the center is seen in too few of the frames outside of places where it
-    rests.
+    it can't be told: nothing stands out, the center is the middle of several animals, or it is seen in too few of the
+    frames outside of places where it rests.
     """
     foreground = video.quality.foreground
-    if foreground is None:
+    if foreground is None or centers.is_between:
         return None
     near_px = max(foreground.animal_px, NEAR_SHARE * min(video.width_px, video.height_px))
     observed_px = centers.xy_px[centers.observed][:: max(1, centers.n_frames // _N_PLACES)]

@@ -369,7 +369,7 @@ def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     loaded.findings += reading_findings(loaded.id, pose)
     centers = settings.source.center(animals, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
     if loaded.poses is not None:
-        centers = CenterTrack(centers.xy_px, centers.observed & loaded.poses.covered & _seen(loaded))
+        centers = replace(centers, observed=centers.observed & loaded.poses.covered & _seen(loaded))
     loaded.centers = centers
     loaded.findings += pose_findings(loaded.id, pose, centers, settings.center, loaded.video)
 

@@ -147,6 +147,7 @@ def test_a_frame_counts_unless_nothing_is_seen_for_long() -> None:
     assert np.flatnonzero(~rows_of(source_of(), given("m", animals)).observed).tolist() == [*range(24, 40)]
     center = source_of().center(Animals("", tuple(animals), animals), CenterConfig(), FPS)
     np.testing.assert_allclose(center.xy_px[45], one.xy_px[45].mean(axis=0))
+    assert center.is_between
 
 
 def test_without_a_video_the_rate_must_be_told(tmp_path: Path) -> None:

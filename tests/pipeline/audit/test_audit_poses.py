@@ -31,7 +31,7 @@ from tests.lab import write_experiment, write_table
 N_FRAMES = 120
 
 
-def share_of(centers_px: np.ndarray, frames: list[np.ndarray]) -> float | None:
+def share_of(centers_px: np.ndarray, frames: list[np.ndarray], is_between: bool = False) -> float | None:
     """Of a video of these frames, as if it had been inspected."""
     sampler = FrameSampler(240, 48)
     for frame in frames:
@@ -39,7 +39,8 @@ def share_of(centers_px: np.ndarray, frames: list[np.ndarray]) -> float | None:
     height_px, width_px = frames[0].shape[:2]
     quality = SimpleNamespace(foreground=find_foreground(sampler))
     video = SimpleNamespace(quality=quality, width_px=width_px, height_px=height_px)
-    return on_animal_share(CenterTrack(centers_px, np.ones(len(centers_px), dtype=bool)), cast(VideoInfo, video))
+    track = CenterTrack(centers_px, np.ones(len(centers_px), dtype=bool), is_between)
+    return on_animal_share(track, cast(VideoInfo, video))
 
 
 def with_another(frames: list[np.ndarray], centers_px: np.ndarray, gray: int, radius_px: int) -> list[np.ndarray]:
@@ -60,6 +61,8 @@ def test_another_animal_of_any_color_and_size_is_no_reason_for_a_warning(gray: i
     assert share_of(other, frames) == pytest.approx(1, abs=0.05)
     elsewhere = share_of(200 - centers * (1, 0) + (0, 60) - centers * (0, 0.8), frames)
     assert elsewhere is not None and elsewhere < FEW_ON_ANIMAL
+    # The middle of both is often on neither.
+    assert share_of((centers + other) / 2, frames, is_between=True) is None
 
 
 def test_an_animal_that_rests_is_a_part_of_the_background_and_nothing_is_said():
