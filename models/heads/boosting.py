@@ -13,6 +13,7 @@ from pydantic import Field
 from models.centered_means import CenteredMeans
 from models.fitting import FitInput, Fitted, History, Shuffled
 from models.heads.base import HeadConfig
+from models.quantile_bins import QuantileBins
 
 # scikit-learn holds what it learns from as float64: 400 MB at most.
 _MOST_VALUES = 50_000_000
@@ -84,15 +85,14 @@ class BoostingConfig(_Boosting):
             n = all_rows.n_frames
             frames[recording] = np.unique(np.linspace(0, max(0, n - 1), min(n, self.n_shuffled)).astype(np.int64))
             parts.append(all_rows.rows(frames[recording]))
-        # As the trees take it, so that it is not copied for each feature.
-        x = np.concatenate(parts).astype(np.float64)
+        x = model.places(np.concatenate(parts))
         order = np.random.default_rng(given.seed).permutation(len(x))
         n_features = x.shape[1] // (1 + len(self.spans_s))
-        found = [model.predict_rows(x)]
+        found = [model.predict_places(x)]
         for feature in range(n_features):
             own = x[:, feature::n_features].copy()
             x[:, feature::n_features] = own[order]
-            found.append(model.predict_rows(x))
+            found.append(model.predict_places(x))
             x[:, feature::n_features] = own
         ends = np.cumsum([len(part) for part in parts])[:-1]
         by_recording = np.split(np.stack(found), ends, axis=1)
@@ -188,11 +188,9 @@ class _Trees:
             max_iter=config.iterations, early_stopping=False, random_state=given.seed
         )
         x = np.concatenate(parts)
-        # A feature that no frame has parts no trees, and scikit-learn can't bin it.
-        self._is_empty = np.isnan(x).all(axis=0)
-        x[:, self._is_empty] = 0
+        self._bins = QuantileBins(x)
         with _few_threads(len(classes)):
-            self._model = model.fit(x, classes, sample_weight=labels.weights[classes])
+            self._model = model.fit(self.places(x), classes, sample_weight=labels.weights[classes])
         self._task, self._n_classes = given.task, labels.n_classes
 
     def predict(self, recording: CenteredMeans) -> NDArray[np.float32]:
@@ -203,11 +201,18 @@ class _Trees:
         ]
         return np.concatenate(blocks)
 
-    def predict_rows(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+    def predict_rows(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """The same for rows of features and means."""
+        return self.predict_places(self.places(x))
+
+    def places(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What the trees are given of such rows, column by column."""
+        return self._bins.places(x)
+
+    def predict_places(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The same for what the trees are given."""
         probability = np.zeros((len(x), self._n_classes), np.float32)
         if len(x):
-            x = np.where(self._is_empty, 0, x)
             # Classes that it never met stay at 0.
             with _few_threads(len(x)):
                 probability[:, self._model.classes_] = self._model.predict_proba(x)

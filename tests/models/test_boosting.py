@@ -11,6 +11,7 @@ from models.centered_means import CenteredMeans
 from models.fitting import FitInput, Fitted
 from models.heads.base import HeadConfig
 from models.heads.boosting import BoostingConfig, RandomFramesConfig
+from models.quantile_bins import QuantileBins
 from models.settings import TrainingConfig
 from models.tasks import TASKS
 from models.windows import FeatureSequence
@@ -47,6 +48,24 @@ def test_a_span_has_the_frames_of_its_seconds():
     values = np.arange(100, dtype=np.float32)[:, None] ** 2
     row = CenteredMeans(values, 1 / 30, (0.5,)).rows(np.array([50]))[0]
     assert row.tolist() == pytest.approx([2500, np.mean(np.arange(43, 58) ** 2)])
+
+
+@given(seed=st.integers(0, 99), n=st.integers(1, 2000), n_distinct=st.sampled_from([1, 2, 200, 10_000]))
+@settings(max_examples=40, deadline=None)
+def test_bins_keep_the_order_of_values_and_are_of_about_one_size(seed: int, n: int, n_distinct: int):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(n_distinct, size=(n, 2)).astype(np.float32)
+    values[rng.random((n, 2)) < 0.2] = np.nan
+    places = QuantileBins(values).places(values)
+    for column, place in zip(values.T, places.T, strict=True):
+        known = ~np.isnan(column)
+        np.testing.assert_array_equal(np.isnan(place), ~known)
+        order = np.argsort(column[known], kind="stable")
+        assert (np.diff(place[known][order]) >= 0).all()
+        n_values, counts = len(np.unique(column[known])), np.unique(place[known], return_counts=True)[1]
+        assert len(counts) == n_values if n_values <= 255 else 100 < len(counts) <= 255
+        if n_distinct > n:
+            assert counts.max(initial=0) <= n / 255 + 8
 
 
 Recordings = dict[str, tuple[np.ndarray, np.ndarray]]
