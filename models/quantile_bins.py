@@ -14,11 +14,12 @@ class QuantileBins:
     Parameters
     ----------
     values : ndarray, shape (n_rows, n_columns)
-        NaN where missing.
+        NaN where missing. A column of nothing else has one bin, missing values included: scikit-learn can't bin it.
     """
 
     def __init__(self, values: NDArray[np.float32]) -> None:
         self._edges = [_edges(column) for column in values.T]
+        self._is_empty = np.isnan(values).all(axis=0)
 
     def places(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """The bin of each value, counted from 0, shape as of `values`; NaN where missing."""
@@ -26,6 +27,7 @@ class QuantileBins:
         for into, column, edges in zip(found.T, values.T, self._edges, strict=True):
             into[:] = np.searchsorted(edges, column)
             into[np.isnan(column)] = np.nan
+        found[:, self._is_empty] = 0
         return found
 
 
