@@ -44,7 +44,8 @@ def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None
     """Read the table of recordings, in its order.
 
     It is a CSV with the columns in `COLUMNS` (and `animal`, `fps`), in any order; `recording` and `video` (or `poses`)
-    are needed, the others may be left out. Paths are relative to the CSV. Rows of several animals may share a video.
+    are needed, the others may be left out; without `split` all that is annotated is for training. Paths are relative to
+    the CSV. Rows of several animals may share a video.
     `on_bad_row` is called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is
     then left out; without it the first such row is the end.
 
@@ -190,7 +191,8 @@ def _by_name(csv_path: Path, row: int, names: list[str], cells: list[str]) -> di
 def _recording(fields: Row) -> Recording:
     name = fields["recording"]
     _require_safe_id(fields, name)
-    split = fields["split"].casefold()
+    # A table that says nothing of splits has its annotations to learn from.
+    split = fields["split"].casefold() if "split" in fields.cells else "train" if fields["annotations"] else ""
     if split not in _SPLITS:
         raise fields.error(
             "split", f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}"

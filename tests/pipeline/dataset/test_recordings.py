@@ -49,6 +49,11 @@ def test_only_two_columns_are_needed(folder):
     assert recording.individual == "m1"
 
 
+def test_without_splits_all_that_is_annotated_is_for_training(folder):
+    found = read(folder, "m1,videos/m1.mp4,m1_A.csv", "m2,videos/m2.mp4,", header="recording,video,annotations")
+    assert [recording.split for recording in found] == ["train", ""]
+
+
 def test_one_annotator_needs_no_name(folder):
     (recording,) = read(folder, "m1,videos/m1.mp4,,m1_A.csv,,,Test")
     assert recording.annotation_paths == {"": folder / "m1_A.csv"} and recording.split == "test"
