@@ -3,7 +3,7 @@
 ::
 
     head.json    settings, shapes, versions, SHA-256 of the other files and of itself, and the caller's metadata
-    model.keras  the network with its weights (Keras' own format); it expects scaled embeddings and a mask
+    model.keras  the network with its weights (Keras' own format); it expects scaled embeddings (0: missing) and a mask
     scaler.npz   mean and std, float32; components, where the network expects fewer features made of the scaled ones
 
 Nothing in it is pickled, and the network is loaded in Keras' safe mode, so that a stranger's bundle runs no
