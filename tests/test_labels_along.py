@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.sources import SOURCES
-from models.tasks import TASKS
 from pipeline.command_line import main
 from tests.features.test_poses_calms21 import sequence, write
 from tests.lab import write_video
@@ -15,7 +13,6 @@ from tests.lab import write_video
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures("no_figures"),
-    pytest.mark.skipif("exclusive" not in TASKS, reason="what init writes is of exclusive classes"),
 ]
 SMALL = (
     "head={name: lstm, layers: 1, units: 4}",
@@ -52,7 +49,6 @@ def test_clips_in_folders(tmp_path: Path) -> None:
     assert {recording: len(predicted(tmp_path, recording)) for recording in recordings} == n_frames
 
 
-@pytest.mark.skipif("poses" not in SOURCES, reason="without videos there are features of poses only")
 def test_sequences_of_one_file(tmp_path: Path) -> None:
     keys = ("keypoints", "scores", "annotations")
     long = [{key: sequence(i)[key] * 5 for key in keys} | {"metadata": sequence(i)["metadata"]} for i in range(4)]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from common.errors import InputError
-from common.files import sha256_of
 from common.names import canonical_names
 from common.suggestions import did_you_mean, listing
 from features.cache.store import CACHE_VERSION
@@ -19,6 +18,7 @@ from features.centers import CenterConfig, gap_frames, track_whole
 from features.kinematics.layout import Layout, layout_of
 from features.kinematics.rows import Motion, animals_of, feature_names
 from features.kinematics.steps import Span
+from features.poses import sha256_of_poses
 from features.sources.base import (
     ExtractionSettings,
     FeatureRows,
@@ -127,7 +127,7 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
             )
         if files.n_pose_frames is None:
             raise InputError(f"Recording {files.id} has neither a video nor a pose file: name one in its row.")
-        return Measured(files.n_pose_frames, files.fps, (sha256_of(files.video_path),))
+        return Measured(files.n_pose_frames, files.fps, (sha256_of_poses(files.video_path),))
 
     def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
         """A pair, or the recording's own animal first."""
