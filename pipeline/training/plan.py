@@ -95,13 +95,6 @@ def plan_head_folds(config: ExperimentConfig, checked: Sequence[CheckedRecording
     train = [item for item in checked if item.subset == CROSS_VALIDATION]
     found = [frame_labels(config, item, item.analysed_frames(config.frame_step)).of(outputs) for item in train]
     targets, scored = [task.target(own.active) for own in found], [own.scored for own in found]
-    lacking = task.lacking(np.concatenate(targets), np.concatenate(scored))
-    if lacking:
-        raise InputError(
-            f"A head for {' and '.join(map(repr, outputs))} cannot be trained: there is {lacking} among the "
-            f"{sum(map(np.count_nonzero, scored)):,} scored frames of the training recordings. Annotate "
-            f"{'it' if len(outputs) == 1 else 'them'} in more recordings, or leave it out of `behaviors:`."
-        )
     folds: list[Fold] = []
     if config.cross_validation != "none":
         individuals = {item.id: item.split_group for item in train}
@@ -109,6 +102,13 @@ def plan_head_folds(config: ExperimentConfig, checked: Sequence[CheckedRecording
         protocol = "thesis" if config.protocol == "thesis" else "nested"
         n_folds = config.cross_validation if isinstance(config.cross_validation, int) else None
         folds = make_folds(individuals, n_examples, protocol, task.kinds(outputs), n_folds, config.seed)
+    lacking = task.lacking(np.concatenate(targets), np.concatenate(scored))
+    if lacking:
+        raise InputError(
+            f"A head for {' and '.join(map(repr, outputs))} cannot be trained: there is {lacking} among the "
+            f"{sum(map(np.count_nonzero, scored)):,} scored frames of the training recordings. Annotate "
+            f"{'it' if len(outputs) == 1 else 'them'} in more recordings, or leave it out of `behaviors:`."
+        )
     return folds
 
 
