@@ -113,7 +113,7 @@ def choose_validation(groups: Sequence[Group], shown: Mapping[Group, NDArray[np.
     left, chosen = list(groups), list[Group]()
     n_kinds = np.count_nonzero(np.any([shown[group] > 0 for group in groups], axis=0))
     has = np.zeros(len(shown[groups[0]]), dtype=bool)
-    while len(left) > 1 and (len(chosen) < n_groups or (has.sum() < n_kinds and len(chosen) < 2 * n_groups)):
+    while len(left) > bool(chosen) and (len(chosen) < n_groups or (has.sum() < n_kinds and len(chosen) < 2 * n_groups)):
         present = np.array([shown[group] > 0 for group in left])
         n_left = np.count_nonzero(present.sum(axis=0) - present, axis=1)
         n_new, n_own = np.count_nonzero(present & ~has, axis=1), np.count_nonzero(present, axis=1)
