@@ -74,6 +74,8 @@ class Scaler:
                 own = slice(stop - width, stop)
                 std[own] = np.maximum(std[own], floor * np.sqrt(np.mean(variance[own])))
                 std[own] *= np.sqrt(width * len(widths) / len(std))
+        # A feature that no training frame has tells nothing in any other.
+        std[np.sum(counts, axis=0) == 0] = np.inf
         return cls(mean.astype(np.float32), std.astype(np.float32))
 
     def scale(self, embeddings: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:

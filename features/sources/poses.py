@@ -196,18 +196,21 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         first, tracks = given[0]
         settled = self._with(self._layout_of(tracks[0]), len(tracks))
         for recording, its_tracks in given:
-            if len(its_tracks) != len(tracks):
-                raise InputError(
-                    f"The poses of {recording} are of {len(its_tracks)} animals, those of {first} of {len(tracks)}: "
-                    "features would differ. Name the animals for all recordings alike (pair, partner, or the column "
-                    "`animal`), or make two experiments."
-                )
-            for track in its_tracks:
-                settled._require_same(track, recording, first)
+            settled._require_same(its_tracks, recording, first)
         return settled
 
-    def _require_same(self, track: PoseTrack, recording: str, first: str) -> None:
-        """Refuse another set of keypoints than that of the first recording; any order will do."""
+    def _require_same(self, tracks: Sequence[PoseTrack], recording: str, first: str) -> None:
+        """Refuse another number of animals than the first recording has, or other keypoints; any order will do."""
+        if len(tracks) != self.n_animals:
+            raise InputError(
+                f"The poses of {recording} are of {len(tracks)} animals, those of {first} of {self.n_animals}: "
+                "features would differ. Name the animals for all recordings alike (pair, partner, or the column "
+                "`animal`), or make two experiments."
+            )
+        for track in tracks:
+            self._require_same_keypoints(track, recording, first)
+
+    def _require_same_keypoints(self, track: PoseTrack, recording: str, first: str) -> None:
         assert self.layout is not None
         names = self.layout.keypoints
         found = [name for name in track.keypoints if self.config.keypoints is None or name in names]
@@ -237,10 +240,12 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         tracks = self._tracks(animals)
         fps = files.fps or (video.fps if video else None)
         assert fps is not None
-        layout = self.layout or self._layout_of(next(iter(tracks.values())))
-        named = "the heads" if self.layout else files.id
-        for track in tracks.values():
-            self._with(layout, len(tracks))._require_same(track, files.id, named)
+        settled, named = self, "the heads"
+        if self.layout is None:
+            settled, named = self._with(self._layout_of(next(iter(tracks.values()))), len(tracks)), files.id
+        settled._require_same([*tracks.values()], files.id, named)
+        layout = settled.layout
+        assert layout is not None
         observed = self.center(animals, CenterConfig(), fps).observed
         if centers is not None:
             observed = observed & centers.observed

@@ -7,6 +7,7 @@ these are read, as by JABS itself: they don't end where the mouse is not seen. M
 Source: KumarLabJax/JABS-behavior-classifier, its `video_labels.py` and `track_labels.py`.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +90,10 @@ def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
         for key, own in mice.items()
         for behavior, blocks in own.items()
     ]
-    chosen = choose_animal(file, "animal", items, wanted, [*names.values(), *mice])
+    # A mouse that has a name may be called by its number as well, and one without blocks by either.
+    choice = replace(wanted.choice, subject=names.get(wanted.choice.whose, wanted.choice.subject))
+    known = [names.get(key, key) for key in (*names, *mice)]
+    chosen = choose_animal(file, "animal", items, replace(wanted, choice=choice), known)
     codes = {behavior: _codes(file, behavior, blocks, content.num_frames) for behavior, blocks in chosen}
     values = np.stack(list(codes.values()), axis=1) if codes else np.zeros((content.num_frames, 0), dtype=np.int8)
     notes = other_video_doubts(file, [content.file], wanted)

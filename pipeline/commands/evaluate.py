@@ -138,8 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--predicted", type=canonical, default="", metavar="COLUMN", help="with --exclusive: the predicted class"
     )
-    words = "with --exclusive: class of frames with none of the behaviors, if there is one (default: other)"
-    parser.add_argument("--other", type=canonical, default="other", metavar="NAME", help=words)
+    words = "with --exclusive: class of frames with none of the behaviors (default: `other`, if a label is so called)"
+    parser.add_argument("--other", type=canonical, metavar="NAME", help=words)
     parser.add_argument("--fps", type=float, required=True, help="frames per second of the video")
     parser.add_argument(
         "--frame", type=canonical, metavar="COLUMN", help="column of frame numbers, to check that none is missing"

@@ -11,6 +11,8 @@ from common.names import unsafe_name_reason
 from common.suggestions import listing
 from pipeline.commands.evaluate_columns import FrameColumns, whole_number
 
+OTHER = "other"
+"""The background, where nobody names another and some label is it."""
 _TOLERANCE = 0.01
 """By how much rounded probabilities of a frame may miss 1."""
 
@@ -46,7 +48,7 @@ class ClassColumns:
 
 
 def class_columns(
-    label: str, predicted: str, named: Sequence[tuple[str, str]], other: str, tables: Sequence[FrameColumns]
+    label: str, predicted: str, named: Sequence[tuple[str, str]], other: str | None, tables: Sequence[FrameColumns]
 ) -> ClassColumns:
     """Find the classes: those that are named with their columns ("" = none), else those that the tables show.
 
@@ -59,11 +61,12 @@ def class_columns(
     if not named:
         columns = (label, predicted) if predicted else (label,)
         seen = dict.fromkeys(word for table in tables for column in columns for _, word in table.words(column) if word)
-        numbers = {word: whole_number(word) for word in seen}
-        classes = sorted(seen, key=lambda word: numbers[word] or 0) if None not in numbers.values() else [*seen]
+        numbers = [number for word in seen if (number := whole_number(word)) is not None]
+        # 1 and 1.0 are one class.
+        classes = [*seen] if len(numbers) < len(seen) else [str(number) for number in sorted({*numbers})]
     probability = {} if predicted else {name: column for name, column in named if column}
     words = {word for table in tables for _, word in table.words(label)}
-    background = other if other in (*classes, *words) else ""
+    background = (OTHER if OTHER in (*classes, *words) else "") if other is None else other
     if background and background not in classes:
         classes.append(background)
     found = ClassColumns(label, predicted, tuple(classes), probability, background)
@@ -122,17 +125,23 @@ def _numbers(table: FrameColumns, column: str, columns: ClassColumns) -> NDArray
     """Class of each frame as a number, the background last, -1 = unknown."""
     place = {name: number for number, name in enumerate((*columns.behaviors, columns.background))}
     known = {"": -1} | {name: place[name] for name in columns.classes}
+    numbers = [whole_number(name) for name in columns.classes]
+    # Classes that are called by numbers mean these, however they are written.
+    numbered = {
+        i if None in numbers or number is None else number: place[name]
+        for i, (number, name) in enumerate(zip(numbers, columns.classes, strict=True))
+    }
     found = np.empty(len(table.rows), dtype=np.int64)
     for i, (row, word) in enumerate(table.words(column)):
         number = known.get(word)
         if number is None:
             whole = whole_number(word)
-            if whole is None or whole >= len(columns.classes):
+            if whole is None or whole not in numbered:
                 raise InputError(
                     f"{table.path.name}, row {row}, column {column!r}: expected one of the classes "
                     f"({listing(columns.classes)}), or their numbers from 0 on, or empty or -1 where nothing is known; "
                     f"found {word!r}."
                 )
-            number = known[word] = place[columns.classes[whole]]
+            number = known[word] = numbered[whole]
         found[i] = number
     return found

@@ -50,12 +50,12 @@ class FrameColumns:
         """An array, shape (n_frames, n_columns), whose columns are called 0, 1, …, or by the names of its fields."""
         try:
             array = np.load(path, allow_pickle=False)
+            names = array.dtype.names
+            array = np.stack([array[name] for name in names], axis=-1) if names else array
         except (OSError, ValueError, EOFError) as error:
             raise InputError(
-                f"{path.name} can't be read as a NumPy array ({error}). Save it again by np.save."
+                f"{path.name} can't be read as a NumPy array of columns ({error}). Save it again by np.save."
             ) from None
-        names = array.dtype.names
-        array = np.stack([array[name] for name in names], axis=-1) if names else array
         if array.ndim != 2 or array.dtype.kind not in "biufU" or not len(array):
             raise InputError(
                 f"{path.name} should hold numbers or words, shape (n_frames, n_columns), labels and predictions beside "

@@ -197,7 +197,7 @@ def _recording(fields: Row) -> Recording:
         raise fields.error(
             "split", f"expected train, test or nothing, found {fields['split']!r}.{did_you_mean(split, _SPLITS[:2])}"
         )
-    if not fields["video"] and fields["poses"].casefold() in ("", BLOB):
+    if not fields["video"] and fields["poses"].casefold() in ("", *POSE_WORDS):
         raise fields.error(
             "video",
             f"recording {name!r} has no video, nor a pose file of which features could be made alone. Write the path "

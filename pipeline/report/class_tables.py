@@ -6,7 +6,7 @@ from typing import Any
 from common.tables import Row
 from pipeline.report.figures.scores import VARIANT_WORDS
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
-from pipeline.scoring.classes import ALL
+from pipeline.scoring.classes import ALL, CLIPS
 from pipeline.scoring.scores import FULL, POOLED, RAW, VARIANTS
 
 CLASS_SCORE_WORDS = {
@@ -26,33 +26,50 @@ EACH_CLASS_WORDS = {
 
 
 def class_lines(run: Run) -> list[dict[str, Any]]:
-    """Scores of all classes together: a line per subset, head and variant of post-processing, pooled."""
+    """Scores of all classes together: a line per subset, head and variant of post-processing or `clips`, pooled."""
     return [
         {
             "subset": SUBSET_WORDS.get(subset, subset),
             "head": head,
-            "words": VARIANT_WORDS[variant],
+            "words": VARIANT_WORDS.get(variant, "whole clips"),
             "is_last": variant == FULL,
+            "is_clips": variant == CLIPS,
             "cells": cells,
         }
         for subset in run.subsets
         for head in dict.fromkeys(row["head"] for row in run.tables.class_scores)
-        for variant in VARIANTS
+        for variant in (*VARIANTS, CLIPS)
         for cells in [_cells(run, head, subset, POOLED, variant, ALL)]
         if cells
     ]
 
 
-def each_class_lines(run: Run) -> Iterator[dict[str, Any]]:
+def each_class_lines(run: Run, variant: str = FULL) -> Iterator[dict[str, Any]]:
     """Yield the scores of each class after all steps, pooled; average precision is that of the probabilities."""
     names = [name for name in dict.fromkeys(row["class"] for row in run.tables.class_scores) if name != ALL]
     for subset in run.subsets:
         for name in names:
-            cells = _cells(run, run.head_name, subset, POOLED, FULL, name)
-            ranked = _cells(run, run.head_name, subset, POOLED, RAW, name)
+            cells = _cells(run, run.head_name, subset, POOLED, variant, name)
+            ranked = _cells(run, run.head_name, subset, POOLED, RAW if variant == FULL else variant, name)
             cells |= {"average_precision": ranked["average_precision"]} if "average_precision" in ranked else {}
             if cells:
                 yield {"subset": SUBSET_WORDS.get(subset, subset), "class": name, "cells": cells}
+
+
+def clip_lines(run: Run) -> list[dict[str, Any]]:
+    """Scores of each class by whole clips, and what the clips of the human's class are called, where those are all."""
+    return [
+        line
+        | {
+            "called": {
+                row["predicted"]: row["n_frames"]
+                for row in run.tables.confusion
+                if (row["postprocessed"], SUBSET_WORDS.get(row["subset"]), row["true"])
+                == (CLIPS, line["subset"], line["class"])
+            }
+        }
+        for line in each_class_lines(run, CLIPS)
+    ]
 
 
 def recording_class_lines(run: Run) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pipeline.report.class_tables import (
     CLASS_SCORE_WORDS,
     EACH_CLASS_WORDS,
     class_lines,
+    clip_lines,
     each_class_lines,
     recording_class_lines,
 )
@@ -127,6 +128,7 @@ def _context(run: Run) -> dict[str, Any]:
         "recording_lines": {name: score_lines(run, name, pooled=False) for name in run.behaviors},
         "class_lines": class_lines(run),
         "each_class_lines": list(each_class_lines(run)),
+        "clip_lines": clip_lines(run),
         "recording_class_lines": recording_class_lines(run),
         "class_score_words": CLASS_SCORE_WORDS,
         "each_class_words": EACH_CLASS_WORDS,

@@ -2,9 +2,13 @@
 
 Frames count that a human scored and the model predicted. Means are over the classes that the human saw: one that never
 occurs could not be found. scikit-learn gives the same numbers where it is asked for these classes alone.
+
+Where every recording is a clip of one class, whole clips are scored beside frames: a clip is of the class that is most
+probable on the mean over its frames.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +21,8 @@ from pipeline.scoring.timeline import RAW, VARIANTS, Timeline
 
 Matrix = NDArray[np.int64]
 ALL = "all classes"
+CLIPS = "clips"
+"""In the place of a variant of post-processing: whole clips."""
 
 
 def class_names(timeline: Timeline) -> tuple[str, ...]:
@@ -41,6 +47,25 @@ def confusion(timeline: Timeline, variant: str) -> Matrix:
     assert timeline.true is not None
     true, predicted = (class_numbers(found[used]) for found in (timeline.true, timeline.predicted[variant]))
     return np.bincount(true * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def whole_clips(timelines: Sequence[Timeline]) -> list[Timeline]:
+    """Each recording as a timeline of one frame; none where a recording shows several classes, or all the same."""
+    used = [used_frames(timeline) for timeline in timelines]
+    shown = [set(class_numbers(t.true[of])) for t, of in zip(timelines, used, strict=True) if t.true is not None]
+    if any(len(classes) > 1 for classes in shown) or len(set().union(*shown)) < 2:
+        return []
+    return [_one_frame(t, of) for t, of in zip(timelines, used, strict=True) if of.any()]
+
+
+def _one_frame(timeline: Timeline, used: NDArray[np.bool_]) -> Timeline:
+    assert timeline.true is not None
+    probability = timeline.probability[used].mean(axis=0, dtype=np.float64, keepdims=True)
+    values = np.column_stack([probability, 1 - probability.sum(axis=1)]) if timeline.background else probability
+    predicted = np.arange(probability.shape[1])[None] == values.argmax()
+    scored = np.ones_like(predicted)
+    true = timeline.true[used][:1]
+    return replace(timeline, probability=probability, predicted={CLIPS: predicted}, true=true, scored=scored)
 
 
 def counts_of(matrix: Matrix, of: int) -> Counts:
@@ -103,13 +128,14 @@ OF_EACH: dict[str, Callable[[Counts], float | None]] = {
 
 
 def class_score_rows(timelines: Sequence[Timeline], head: str, variants: Sequence[str] = VARIANTS) -> list[Row]:
-    """Rows of class_scores.csv: one per score, of all classes and of each.
+    """Rows of class_scores.csv: one per score, of all classes and of each; of whole clips too, where those are all.
 
-    Pooled scores of all classes have an interval over individuals. None = undefined.
+    Pooled scores of all classes have an interval over individuals. None = undefined. Of `clips` the number of frames
+    is that of clips.
     """
     rows: list[Row] = []
-    for subset, name, group in groups_of(timelines):
-        for variant in variants:
+    for subset, name, group, of_group in _groups(timelines, variants):
+        for variant in of_group:
             key = {"head": head, "subset": subset, "recording": name, "postprocessed": variant}
             matrices = [confusion(timeline, variant) for timeline in group]
             matrix = np.sum(matrices, axis=0)
@@ -117,8 +143,19 @@ def class_score_rows(timelines: Sequence[Timeline], head: str, variants: Sequenc
             for score, of in OF_ALL.items():
                 cells = {"class": ALL, "score": score, "value": of(matrix), "n_frames": int(matrix.sum())}
                 rows.append(key | cells | (_interval(matrices, individuals, of) if name == POOLED else _NO_INTERVAL))
-            rows += [key | cells | _NO_INTERVAL for cells in _of_each(group, matrix, variant == RAW)]
+            rows += [key | cells | _NO_INTERVAL for cells in _of_each(group, matrix, variant in (RAW, CLIPS))]
     return rows
+
+
+def _groups(
+    timelines: Sequence[Timeline], variants: Sequence[str]
+) -> Iterator[tuple[str, str, list[Timeline], Sequence[str]]]:
+    """Yield what `groups_of` yields, with the variants; and all whole clips together."""
+    for group in groups_of(timelines):
+        yield (*group, variants)
+    for group in groups_of(whole_clips(timelines)):
+        if group[1] == POOLED:
+            yield (*group, (CLIPS,))
 
 
 def _of_each(group: Sequence[Timeline], matrix: Matrix, is_ranked: bool) -> Iterator[Row]:
@@ -158,11 +195,14 @@ def _interval(matrices: Sequence[Matrix], individuals: Sequence[str], of: Callab
 
 
 def confusion_rows(timelines: Sequence[Timeline], variants: Sequence[str] = VARIANTS) -> list[Row]:
-    """Rows of confusion.csv: frames of each class of the human's by what the model calls them, and their share."""
+    """Rows of confusion.csv: frames of each class of the human's by what the model calls them, and their share.
+
+    As of `class_score_rows`, with whole clips where those are all.
+    """
     rows: list[Row] = []
-    for subset, name, group in groups_of(timelines):
+    for subset, name, group, of_group in _groups(timelines, variants):
         names = class_names(group[0])
-        for variant in variants:
+        for variant in of_group:
             matrix = np.sum([confusion(timeline, variant) for timeline in group], axis=0)
             for i, true in enumerate(names):
                 n_true = int(matrix[i].sum())

@@ -54,6 +54,7 @@ def make_folds(
     kinds: Sequence[str],
     n_folds: int | None = None,
     seed: int = 0,
+    background: str = "",
 ) -> list[Fold]:
     """The folds of one head.
 
@@ -73,6 +74,8 @@ def make_folds(
         time; more of them where a part would leave too few individuals with a kind to learn from.
     seed : int
         Of the parts.
+    background : str
+        The kind that is none of the behaviors, if there is one.
 
     Raises
     ------
@@ -89,11 +92,12 @@ def make_folds(
     n_with_kind = np.count_nonzero([shown[group] for group in groups], axis=0)
     for kind, n in zip(kinds, n_with_kind, strict=True):
         if n < needed_of_each:
-            raise InputError(_too_rare(kind, int(n), len(groups), protocol, needed_of_each))
+            raise InputError(_too_rare(kind, int(n), len(groups), protocol, needed_of_each, background))
     for n_parts in range(n_folds or len(groups), len(groups)):
         parts = _balanced_parts(groups, shown, n_parts, seed)
         left = [n_with_kind - np.count_nonzero([shown[group] for group in part], axis=0) for part in parts]
-        if (np.array(left) >= needed_of_each - 1).all():
+        are_enough = all(len(groups) - len(part) >= needed - 1 for part in parts)
+        if are_enough and (np.array(left) >= needed_of_each - 1).all():
             names = [f"part {number} of {n_parts}" for number in range(1, n_parts + 1)]
             return [_fold(name, groups, part, shown, protocol) for name, part in zip(names, parts, strict=True)]
     return [_fold(" + ".join(group), groups, [group], shown, protocol) for group in groups]
@@ -107,25 +111,32 @@ def sum_of(recordings: Sequence[str], examples: Examples) -> NDArray[np.int64]:
 def choose_validation(groups: Sequence[Group], shown: Mapping[Group, NDArray[np.int64]], n_groups: int = 1) -> Group:
     """Recordings of some of the groups, by which early stopping is judged.
 
-    One after the other, the first group is taken that leaves most kinds to the others and, of these, adds most kinds to
-    those that were taken. There may be twice as many groups as asked for, so that all kinds are there: a clip has one.
+    The first group is taken that leaves most kinds to the others and, of these, has most kinds itself; then, one after
+    the other, those that add most kinds and take none from the rest. There may be twice as many groups as asked for, so
+    that all kinds are there: a clip has one.
     """
     left, chosen = list(groups), list[Group]()
-    n_kinds = np.count_nonzero(np.any([shown[group] > 0 for group in groups], axis=0))
-    has = np.zeros(len(shown[groups[0]]), dtype=bool)
-    while not chosen or (
-        len(left) > 1 and (len(chosen) < n_groups or (has.sum() < n_kinds and len(chosen) < 2 * n_groups))
-    ):
-        present = np.array([shown[group] > 0 for group in left])
-        n_left = np.count_nonzero(present.sum(axis=0) - present, axis=1)
-        n_new, n_own = np.count_nonzero(present & ~has, axis=1), np.count_nonzero(present, axis=1)
-        # Without any kind nothing can be measured.
-        usable = np.flatnonzero(n_own).tolist()
-        if not usable:
+    present = {group: shown[group] > 0 for group in groups}
+    n_kinds = np.count_nonzero(np.any([*present.values()], axis=0))
+    has, new = (np.zeros(len(shown[groups[0]]), dtype=bool) for _ in range(2))
+    while len(chosen) < n_groups or (has.sum() < n_kinds and len(chosen) < 2 * n_groups):
+        own = np.array([present[group] for group in left])
+        n_left = np.count_nonzero(own.sum(axis=0) - own, axis=1)
+        n_new = np.count_nonzero(own & ~new, axis=1)
+        if chosen:
+            candidates = np.flatnonzero(n_left == np.count_nonzero(own.any(axis=0)))
+        else:
+            # Without any kind nothing can be measured.
+            candidates = np.flatnonzero(own.any(axis=1))
+        if len(left) == bool(chosen) or not candidates.size:
             break
-        taken = left.pop(min(usable, key=lambda i: (-n_left[i], -n_new[i], -n_own[i], i)))
-        chosen.append(taken)
-        has |= shown[taken] > 0
+        # A single kind need not come twice: rare ones are rather learned from.
+        rank = -n_new if n_kinds > 1 or not chosen else own.sum(axis=1)
+        best = min(candidates.tolist(), key=lambda i: ((0 if chosen else -n_left[i]), rank[i], i))
+        chosen.append(left.pop(best))
+        has, new = has | present[chosen[-1]], new | present[chosen[-1]]
+        if new.sum() == n_kinds:
+            new[:] = False
     return tuple(r for group in groups if group in chosen for r in group)
 
 
@@ -184,7 +195,13 @@ def _deal(groups: Sequence[Group], shown: Mapping[Group, NDArray[np.int64]], n_h
     return hands
 
 
-def _too_rare(kind: str, n_with_kind: int, n_groups: int, protocol: str, needed: int) -> str:
+def _too_rare(kind: str, n_with_kind: int, n_groups: int, protocol: str, needed: int, background: str) -> str:
+    if kind == background:
+        return (
+            f"The background {kind!r} (frames in which none of the behaviors is annotated) occurs in recordings of "
+            f"{n_with_kind} of the {n_groups} training individuals, but {protocol} cross-validation needs it in at "
+            f"least {needed}. If every frame has a class, say so: task: {{name: exclusive, other: null}}."
+        )
     return (
         f"The behavior {kind!r} occurs in recordings of {n_with_kind} of the {n_groups} training "
         f"individuals, but {protocol} cross-validation needs it in at least {needed}. Annotate it in more "

@@ -101,14 +101,17 @@ def plan_head_folds(config: ExperimentConfig, checked: Sequence[CheckedRecording
         n_examples = dict(zip(individuals, map(task.n_examples, targets, scored), strict=True))
         protocol = "thesis" if config.protocol == "thesis" else "nested"
         n_folds = config.cross_validation if isinstance(config.cross_validation, int) else None
-        folds = make_folds(individuals, n_examples, protocol, task.kinds(outputs), n_folds, config.seed)
-    lacking = task.lacking(np.concatenate(targets), np.concatenate(scored))
-    if lacking:
-        raise InputError(
-            f"A head for {' and '.join(map(repr, outputs))} cannot be trained: there is {lacking} among the "
-            f"{sum(map(np.count_nonzero, scored)):,} scored frames of the training recordings. Annotate "
-            f"{'it' if len(outputs) == 1 else 'them'} in more recordings, or leave it out of `behaviors:`."
-        )
+        kinds = task.kinds(outputs)
+        folds = make_folds(individuals, n_examples, protocol, kinds, n_folds, config.seed, task.background)
+    of_recordings = {item.id: found for item, *found in zip(train, targets, scored, strict=True)}
+    for where, members in (("", tuple(of_recordings)), *((f" but for fold {fold.name}", fold.train) for fold in folds)):
+        target, is_scored = (np.concatenate(found) for found in zip(*map(of_recordings.get, members), strict=True))
+        if lacking := task.lacking(target, is_scored):
+            raise InputError(
+                f"A head for {' and '.join(map(repr, outputs))} cannot be trained: there is {lacking} among the "
+                f"{np.count_nonzero(is_scored):,} scored frames of the training recordings{where}. Annotate "
+                f"{'it' if len(outputs) == 1 else 'them'} in more recordings, or leave it out of `behaviors:`."
+            )
     return folds
 
 
@@ -196,10 +199,11 @@ class FitPlan:
         best_epochs = {fit.key: result.best_epoch for fit, result in crossed}
         fits = []
         for name, number, fold in self._folds:
+            judged = iter(self._epoch_fits(name, number, fold))
             for n, group, rest in self._inner_parts(name, fold):
                 tag = f"fold{number:02d}"
                 is_unseen = not set(group) & set(fold.validation)
-                n_epochs = best_epochs[f"{name}.{HEAD}.{tag}" if is_unseen else f"{name}.{INNER}.{tag}.epochs"]
+                n_epochs = best_epochs[f"{name}.{HEAD}.{tag}" if is_unseen else next(judged).key]
                 fit = self._fit(name, INNER, f"{fold.name}, inner {n}", f"{tag}.{n}", rest, (), group, n_epochs)
                 fits.append((fold, fit))
         return fits
@@ -228,15 +232,18 @@ class FitPlan:
         They must not train for as many epochs as were best on what they predict. This one stops early on
         recordings of another individual, and learns from the rest of the fold.
         """
-        fits = []
+        fits: list[Fit] = []
         for _, group, rest in self._inner_parts(name, fold):
             if set(group) & set(fold.validation):
                 families = group_by_individual({r: self._individuals[r] for r in self._individuals if r in rest})
                 examples = self._examples(rest, name)
                 validation = choose_validation(families, {f: sum_of(f, examples) for f in families})
                 train = tuple(r for r in self._individuals if r not in (*fold.held_out, *validation))
-                tag = f"fold{number:02d}.epochs"
-                fits.append(self._fit(name, INNER, f"{fold.name}, inner epochs", tag, train, validation, ()))
+                # The first has no number, as when there was but one.
+                tag, words = f"fold{number:02d}.epochs", f"{fold.name}, inner epochs"
+                if fits:
+                    tag, words = f"{tag}{len(fits) + 1}", f"{words} {len(fits) + 1}"
+                fits.append(self._fit(name, INNER, words, tag, train, validation, ()))
         return fits
 
     def _inner_parts(self, name: str, fold: Fold) -> list[tuple[int, tuple[str, ...], tuple[str, ...]]]:
@@ -248,7 +255,7 @@ class FitPlan:
         rests = [tuple(r for other in groups if other != group for r in other) for group in groups]
         # A head that has never seen the behavior gives no probabilities to choose settings from.
         parts = zip(range(1, len(groups) + 1), groups, rests, strict=True)
-        n_needed = 1 if len(self._outputs[name]) == 1 else 2
+        n_needed = min(2, len(self._config.task.kinds(self._outputs[name])))
         return [part for part in parts if np.count_nonzero(sum_of(part[2], examples)) >= n_needed]
 
     def _examples(self, recordings: Sequence[str], name: str) -> dict[str, NDArray[np.int64]]:

@@ -46,6 +46,7 @@ def test_the_mouse_is_named_or_the_only_one_that_shows_a_behavior(tmp_path):
     path = write(tmp_path / "a.json")
     assert tells_animals_apart(path)
     assert read_annotation(path, 12, 30.0, choice=AnnotationChoice(animal="B")).frames_of("Walking", 12)[0][11]
+    assert read_annotation(path, 12, 30.0, choice=AnnotationChoice(animal="1")).frames_of("Walking", 12)[0][11]
     assert read_annotation(path, 12, 30.0, behaviors=["Rearing"]).behaviors == ("Rearing",)
     with pytest.raises(InputError, match="holds 2 animals: 17, B"):
         read_annotation(path, 12, 30.0)

@@ -117,3 +117,14 @@ def test_an_array_of_another_shape_is_named(tmp_path: Path, capsys):
     np.save(tmp_path / "m1.npy", np.zeros((3, 2, 2)))
     assert evaluate(tmp_path / "m1.npy", tmp_path / "out", "--exclusive", "0", "--predicted", "1") == 2
     assert "shape (3, 2, 2)" in capsys.readouterr().err
+
+
+def test_classes_that_are_numbers_are_the_same_however_they_are_written(tmp_path: Path) -> None:
+    # pandas writes whole numbers beside an empty cell as 1.0.
+    lines = ["human,model", *(f"{number}.0,{number}" for number in (5, 5, 7, 7, 5)), ",7"]
+    table = tmp_path / "numbers.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    arguments = ["--fps", "10", "--exclusive", "human", "--predicted", "model", "--output", str(tmp_path / "run")]
+    assert main(["evaluate", str(table), *arguments]) == 0
+    scores = {(row["class"], row["score"]): row["value"] for row in rows_of(tmp_path / "run" / "class_scores.csv")}
+    assert float(scores["all classes", "accuracy"]) == 1 and {name for name, _ in scores} == {"all classes", "5", "7"}

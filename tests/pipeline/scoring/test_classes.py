@@ -1,5 +1,6 @@
 """Exclusive classes: decisions against a slow reference, scores against scikit-learn."""
 
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -187,3 +188,38 @@ def test_tuning_tries_what_postprocessing_and_counting_give(objective):
     result = tune_classes(timelines, SMALL.model_copy(update={"objective": objective}))
     assert result.chosen.value == pytest.approx(max(slow.values()))
     assert slow[result.config] == pytest.approx(max(slow.values()))
+
+
+def clips_of(seed: int, background: str) -> list[Timeline]:
+    """Recordings of one class each, by turns; some frames are unscored or not predicted."""
+    made = random_timelines(seed, 12, background)
+    whole = [np.tile(np.arange(3) == i % (4 if background else 3), (t.n_frames, 1)) for i, t in enumerate(made)]
+    return [replace(t, true=true, scored=t.scored | (not background)) for t, true in zip(made, whole, strict=True)]
+
+
+@pytest.mark.parametrize("background", ["rest", ""])
+def test_a_clip_is_what_is_most_probable_on_its_frames_together(background):
+    timelines = clips_of(3, background)
+    names = ["a", "b", "c", *([background] if background else [])]
+    truth, mean = [], []
+    for i, t in enumerate(timelines):
+        frames = [f for f in range(t.n_frames) if t.scored[f, 0] and not np.isnan(t.probability[f, 0])]
+        of = np.mean([t.probability[f] for f in frames], axis=0)
+        mean.append([*of, 1 - of.sum()][: len(names)])
+        truth.append(i % len(names))
+    guess, p = np.argmax(mean, axis=1), np.array(mean)
+    rows = [r for r in class_score_rows(timelines, "lstm", (RAW, FULL)) if r["postprocessed"] == "clips"]
+    found = {(r["class"], r["score"]): r["value"] for r in rows}
+    assert len(found) == len(rows) and rows[0]["n_frames"] == rows[0]["n_individuals"] == 12
+    assert found[ALL, "accuracy"] == pytest.approx(metrics.accuracy_score(truth, guess))
+    assert found[ALL, "macro_f1"] == pytest.approx(metrics.f1_score(truth, guess, average="macro"))
+    for c, name in enumerate(names):
+        is_class = np.array(truth) == c
+        assert found[name, "average_precision"] == pytest.approx(metrics.average_precision_score(is_class, p[:, c]))
+    matrix = [r["n_frames"] for r in confusion_rows(timelines, (FULL,)) if r["postprocessed"] == "clips"]
+    assert matrix == metrics.confusion_matrix(truth, guess, labels=range(len(names))).ravel().tolist()
+    # One recording of two classes: these are no clips.
+    timelines[0].true[0] = timelines[1].true[0]
+    timelines[0].scored[0] = True
+    timelines[0].probability[0] = 0.25
+    assert "clips" not in {r["postprocessed"] for r in class_score_rows(timelines, "lstm", (RAW, FULL))}

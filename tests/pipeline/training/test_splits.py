@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
@@ -100,10 +100,34 @@ def test_validation_leaves_every_class_to_learn_from():
     assert folds[1].validation != ("e",) != folds[4].validation
 
 
+@given(st.integers(3, 40), st.integers(2, 6), st.integers(1, 3), st.integers(0, 99), st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_early_stopping_takes_no_kind_from_what_is_learned_from(n, n_folds, n_kinds, seed, are_clips):
+    rng = np.random.default_rng(seed)
+    shown = rng.integers(1, 9, (n, n_kinds)) * (rng.random((n, n_kinds)) < rng.choice([0.1, 0.5, 1.0], n_kinds))
+    if are_clips:
+        shown = np.eye(n_kinds, dtype=int)[rng.integers(n_kinds, size=n)]
+    examples = {f"r{i}": row for i, row in enumerate(shown)}
+    try:
+        folds = make_folds({r: r for r in examples}, examples, "nested", "xyz"[:n_kinds], n_folds)
+    except InputError:
+        return
+    for fold in folds:
+        kinds_left, learned, validation = (
+            {k for r in members for k in np.flatnonzero(examples[r])}
+            for members in ((*fold.train, *fold.validation), fold.train, fold.validation)
+        )
+        # The first one that is judged by may be the only one with a kind, where each has one.
+        assert len(kinds_left - learned) <= (len(fold.validation) == 1 and len(kinds_left) > 1 and n_kinds > 1)
+        assert validation and len(fold.validation) <= max(2, 2 * round((n - len(fold.held_out)) / 8))
+
+
 def test_a_class_of_one_individual_is_named():
     examples = {r: np.array([1, int(r == "a")]) for r in "abc"}
     with pytest.raises(InputError, match=r"'rare' occurs in recordings of 1 of the 3 .* at least 2"):
         make_folds({r: r for r in "abc"}, examples, "nested", ["often", "rare"])
+    with pytest.raises(InputError, match=r"every frame has a class, say so: task: \{name: exclusive, other: null\}"):
+        make_folds({r: r for r in "abc"}, examples, "nested", ["often", "rare"], background="rare")
 
 
 def test_a_rare_behavior_gets_more_parts():
