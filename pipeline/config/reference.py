@@ -33,6 +33,7 @@ One YAML file is one experiment: `python run_experiment.py experiments/exp1.yaml
 | `exp4.yaml` | InceptionResNetV2 | TCN, 256 filters | thesis, experiment 4 |
 | `exp5.yaml` | ResNet101 | LSTM, 3 layers, 64 units | ours |
 | `motion.yaml` | `compact`, and the same of three moments | LSTM, 3 layers, 64 units | ours; `init` proposes it |
+| `exclusive.yaml` | `compact` | one LSTM, 2 layers, 32 units, over exclusive classes | ours |
 
 The thesis is X. de Juan, *Automated Mouse Behavior Recognition using LSTM and TCN Networks*, Universitat de Barcelona
 2022; the numbers are those of its Table 4.1. All run on the built-in demo as they are. For your own recordings
