@@ -51,6 +51,7 @@ def test_each_clip_is_a_recording_of_its_folder_s_class(tmp_path: Path, capsys: 
     settings = YAML(typ="safe", pure=True).load(starter_yaml(findings.facts))
     assert settings["behaviors"] == {"wall_rearing": "wall rearing", "grooming": "grooming"}
     assert settings["task"] == {"name": "exclusive", "other": None} and settings["cross_validation"] == 5
+    assert settings["head"]["layers"] == 1
     print_findings(findings)
     said = " ".join(capsys.readouterr().out.split())
     assert (
