@@ -74,9 +74,11 @@ def _task(run: Run) -> Iterator[str]:
             if other
             else "frames without any of them are not scored)"
         )
+        is_weighted = section(run.config, "training").get("class_weights", True)
+        weights = "classes count the same in training, however rare" if is_weighted else "all frames count alike"
         yield (
             f"Exclusive classes: one head gives every frame a probability for each of {len(run.behaviors)} behaviors "
-            f"({rest}, by a softmax; classes count the same in training, however rare. Scores of all classes are means "
+            f"({rest}, by a softmax; {weights}. Scores of all classes are means "
             "over those that a human saw, from one confusion matrix; the weighted F1 counts each by its frames."
         )
     loss = section(task, "loss")
