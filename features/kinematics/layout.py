@@ -40,11 +40,6 @@ class Layout:
         """Place of the axis' front end; the only keypoint where there is no axis."""
         return 0 if self.axis is None else self.keypoints.index(self.axis[1])
 
-    @property
-    def length_unit(self) -> str:
-        """What lengths are measured in, in words."""
-        return "px" if self.axis is None else "body lengths"
-
 
 def layout_of(
     found: Sequence[str], where: str, keypoints: Sequence[str] | None = None, axis: tuple[str, str] | None = None

@@ -23,17 +23,15 @@ class HeadConfig(BaseModel):
     learns_by_epochs: ClassVar[bool] = True
     """False where all is learned at once: no validation recordings stop it, and it counts time in seconds."""
 
-    def fit(self, given: FitInput) -> Fitted:
-        """Learn and predict; a network is trained by epochs.
+    def fit(self, given: FitInput) -> Fitted | None:
+        """Learn and predict; None = a network, which `models.training.fit_network` trains by epochs.
 
         Raises
         ------
         InputError
-            If the training frames lack what the task needs, or as `models.training.train_head`.
+            If the training frames lack what the task needs.
         """
-        from models.training import fit_network
-
-        return fit_network(self, given)
+        return None
 
     def reduced_to(self, n_features: int) -> int:
         """Principal components in place of so many features where it is a baseline; 0 = all features."""

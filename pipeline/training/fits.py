@@ -30,6 +30,7 @@ from models.rows import Rows, joined_rows
 from models.scaler import Scaler
 from models.settings import TrainingConfig
 from models.tasks import Task
+from models.training import fit_network
 from models.windows import FeatureSequence
 from pipeline.training.frame_labels import FrameLabels
 
@@ -243,7 +244,7 @@ def perform_fit(
         on_epoch=on_epoch,
         scaler=scaler,
     )
-    fitted = fit.head.fit(given)
+    fitted = fit.head.fit(given) or fit_network(fit.head, given)
     if fit.bundle_path is not None and fitted.head is not None:
         about = {**bundle_metadata, "behavior": fit.name, "outputs": list(fit.outputs)}
         save_bundle(fit.bundle_path, fitted.head, about)
