@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from common.errors import InputError
-from common.names import canonical_names, invisible_letters, unsafe_name_reason
+from common.names import canonical_names, unsafe_name_reason
 from common.places import all_told
 from common.words import is_missing, says_unknown
 from common.yaml_text import dump_yaml
@@ -33,6 +33,7 @@ from models.training import TrainingConfig
 from pipeline.config.baselines import BASELINE_WORDS, BaselineSetting
 from pipeline.config.complaints import complaints
 from pipeline.config.demo import DemoConfig
+from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.migrations import RENAMED, SCHEMA, migrate
 from pipeline.config.tasks import AnyTask, exclusive_refusal
@@ -53,30 +54,6 @@ else:
     AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
 
 _MOST_BATCH_PX = 2**27
-
-
-class ExecutionConfig(BaseModel):
-    """Settings that are no part of a run's identity: with others, its tables come out the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    workers: int = Field(
-        default=0,
-        ge=0,
-        le=64,
-        description="Heads trained at the same time, each in its own process. 0: chosen by cores.",
-    )
-    cache_dir: Path = Field(
-        default=Path("cache"), description="Folder of the cached embeddings (shared by experiments)."
-    )
-    output_dir: Path = Field(default=Path("runs"), description="Folder in which the run's folder is made.")
-
-    @field_validator("cache_dir", "output_dir")
-    @classmethod
-    def _are_names_of_folders(cls, folder: Path) -> Path:
-        if invisible_letters(str(folder)):
-            raise ValueError("should be the path of a folder, without characters that are not seen")
-        return folder
 
 
 class ExperimentConfig(BaseModel):

@@ -8,8 +8,9 @@ from typing import Annotated, Any, get_args, get_origin
 import pytest
 
 from common.errors import InputError
+from pipeline.config.execution import ExecutionConfig
 from pipeline.config.reference import REFERENCE_PATH, reference
-from pipeline.config.schema import ExecutionConfig, dump_config, load_config, parse_config, walk_fields
+from pipeline.config.schema import dump_config, load_config, parse_config, walk_fields
 
 EXPERIMENTS = REFERENCE_PATH.parent
 SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.commands.evaluate import run_evaluate_command
+from pipeline.commands.evaluation.command import run_evaluate_command
 from pipeline.report.figures.catalog import FIGURES
 from pipeline.report.figures.rasters import draw_raster
 from pipeline.report.figures.style import figure_style

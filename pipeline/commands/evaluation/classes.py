@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.names import unsafe_name_reason
 from common.suggestions import listing
-from pipeline.commands.evaluate_columns import FrameColumns, whole_number
+from pipeline.commands.evaluation.columns import FrameColumns, whole_number
 
 OTHER = "other"
 """The background, where nobody names another and some label is it."""

@@ -19,8 +19,8 @@ from common.names import canonical, unreadable_name_reason, unsafe_name_reason
 from common.yaml_text import dump_yaml
 from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.commands.arguments import command_parser
-from pipeline.commands.evaluate_classes import ClassColumns, class_columns, read_classes
-from pipeline.commands.evaluate_columns import FrameColumns
+from pipeline.commands.evaluation.classes import ClassColumns, class_columns, read_classes
+from pipeline.commands.evaluation.columns import FrameColumns
 from pipeline.dataset.labels import LabelTrack
 from pipeline.run_folder.contents import CHOICES, SCORES
 from pipeline.run_folder.frame_tables import write_labels, write_predictions

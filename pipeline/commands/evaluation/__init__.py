@@ -1,0 +1,1 @@
+"""The command `evaluate`: any program's output scored against labels."""
