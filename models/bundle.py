@@ -33,6 +33,7 @@ from models.heads import HEADS
 from models.heads.dropout import dropout_class
 from models.heads.masked_tcn import masked_tcn_class
 from models.heads.scan_lstm import scan_lstm_class
+from models.heads.transformer import encoder_block_class
 from models.inference import TrainedHead
 from models.network import Network
 from models.scaler import Scaler
@@ -291,7 +292,7 @@ def _load_model(path: Path) -> Any:
     """The saved network; nothing in the file is run as code."""
     import keras
 
-    for registered in (masked_tcn_class, scan_lstm_class, dropout_class):
+    for registered in (masked_tcn_class, scan_lstm_class, encoder_block_class, dropout_class):
         registered()
     return keras.models.load_model(path, compile=False, safe_mode=True)
 

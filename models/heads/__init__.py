@@ -5,10 +5,12 @@ from models.heads.boosting import BoostingConfig
 from models.heads.logistic import LogisticConfig
 from models.heads.lstm import LstmConfig
 from models.heads.tcn import TcnConfig
+from models.heads.transformer import TransformerConfig
 
 HEADS: dict[str, type[HeadConfig]] = {
     "lstm": LstmConfig,
     "tcn": TcnConfig,
+    "transformer": TransformerConfig,
     "logistic": LogisticConfig,
 }
 # What a head must beat, on the same folds.

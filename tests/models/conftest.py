@@ -9,6 +9,7 @@ from models.heads import HeadConfig
 from models.heads.logistic import LogisticConfig
 from models.heads.lstm import LstmConfig
 from models.heads.tcn import TcnConfig
+from models.heads.transformer import TransformerConfig
 from models.tasks import TASKS
 from models.windows import FeatureSequence
 
@@ -26,6 +27,7 @@ SMALL_HEADS: dict[str, HeadConfig] = {
     "tcn-layer-same": TcnConfig(filters=4, dilations=(1, 2), padding="same", norm="layer"),
     "tcn-weight-causal": TcnConfig(filters=4, dilations=(1, 2), norm="weight"),
     "tcn-none-same": TcnConfig(filters=4, dilations=(1, 2), padding="same", norm="none"),
+    "transformer": TransformerConfig(width=4, heads=2, layers=1, positions="relative", attention_frames=3),
 }
 
 

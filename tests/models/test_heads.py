@@ -84,6 +84,7 @@ def reaches(head: HeadConfig, x: np.ndarray, changed: int) -> list[int]:
         ("lstm-bidirectional", list(range(W))),
         ("tcn-weight-causal", list(range(5, W))),
         ("tcn-none-same", list(range(W))),
+        ("transformer", list(range(2, 9))),
     ],
 )
 def test_how_far_in_time_a_head_sees(name: str, reached: list[int], x: np.ndarray) -> None:
