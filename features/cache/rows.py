@@ -16,6 +16,7 @@ from filelock import BaseFileLock, Timeout
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.locks import CreatedLock
 from features.cache.parts import PartFolder, parts_folder, remove_parts
 from features.cache.store import FeatureCache, cache_path, fingerprint, lock_of, read_cache, write_cache, writing_to
 from features.sources.base import FeatureRows
@@ -180,7 +181,7 @@ def _turns(missing: Sequence[FeatureRows], cache_dir: Path) -> Iterator[None]:
         yield
 
 
-def _take_turn(path: Path, recording: str) -> BaseFileLock:
+def _take_turn(path: Path, recording: str) -> BaseFileLock | CreatedLock:
     """Take the cache's lock; when another process has it, say so and wait for its result."""
     lock = lock_of(path)
     try:
