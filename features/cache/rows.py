@@ -33,6 +33,11 @@ def find_rows(rows: FeatureRows, cache_dir: Path) -> FeatureCache | None:
     return read_cache(_path_of(rows, cache_dir), fingerprint(rows.recipe))
 
 
+def has_rows(rows: FeatureRows, cache_dir: Path) -> bool:
+    """Whether there is a file of these rows in the cache, which need not be whole."""
+    return _path_of(rows, cache_dir).is_file()
+
+
 def _path_of(rows: FeatureRows, cache_dir: Path) -> Path:
     return cache_path(cache_dir, rows.recording, fingerprint(rows.recipe))
 
