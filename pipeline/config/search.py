@@ -12,7 +12,7 @@ from common.yaml_text import dump_yaml
 from pipeline.config.complaints import complaints
 from pipeline.config.migrations import RENAMED, migrate
 from pipeline.config.schema import SEARCH, ExperimentConfig, dump_config, parse_config
-from pipeline.config.search_space import Space, open_space
+from pipeline.config.search_space import Range, Space, open_space, settings_words
 from pipeline.config.yaml_tree import apply_override, read_yaml_mapping
 from pipeline.scoring.objectives import AVERAGE_PRECISION, OBJECTIVES
 
@@ -21,32 +21,8 @@ SECONDS = "seconds"
 TEST, FOLDS = "test", "folds"
 MEDIAN, HALVING, NONE = "median", "halving", "none"
 
-_Bound = Annotated[int | float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 _Score = Literal["average_precision", "bout_f1", "macro_f1"]
 assert tuple(OBJECTIVES) == (AVERAGE_PRECISION, "bout_f1", "macro_f1")
-
-
-class Range(BaseModel):
-    """Numbers between two bounds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    low: _Bound = Field(description="the least value")
-    high: _Bound = Field(description="the largest value")
-    log: bool = Field(False, description="draw on a logarithmic scale: 1 to 10 is as wide as 10 to 100")
-    step: Annotated[int | float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = Field(
-        None, description="only values at this distance from each other, from `low` on"
-    )
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> "Range":
-        if self.low >= self.high:
-            raise ValueError(f"low should be less than high (found {self.low} and {self.high})")
-        if self.log and self.low <= 0:
-            raise ValueError(f"log: true needs a low above 0 (found {self.low})")
-        if self.log and self.step is not None:
-            raise ValueError("log and step don't go together; leave out one of them")
-        return self
 
 
 class SearchConfig(BaseModel):
@@ -74,8 +50,8 @@ class SearchConfig(BaseModel):
         "average_precision",
         description="What is made large, cross-validated: `average_precision` (of the heads' own probabilities, "
         "pooled, mean over behaviors), `bout_f1` (IoU at least .5) or `macro_f1` (of frames; of exclusive classes, "
-        "mean over all of them), both after post-processing. `[average_precision, seconds]`: at the same time the seconds of "
-        "training are made small.",
+        "mean over all of them), both after post-processing. `[average_precision, seconds]`: at the same time the "
+        "seconds of training are made small.",
     )
     outer: Literal["test", "folds"] = Field(
         "test",
@@ -164,7 +140,15 @@ def load_search(path: Path, overrides: Sequence[str] = ()) -> Search:
             f"{path}: a search judges settings by cross-validation, so cross_validation: none cannot go with it. Leave "
             "the key out, or give a number of parts."
         )
-    return Search(experiment, settings, open_space(settings, tree, experiment, str(path)))
+    return Search(experiment, settings, _space(settings, tree, experiment, str(path)))
+
+
+def _space(settings: SearchConfig, tree: Mapping[str, Any], experiment: ExperimentConfig, source: str) -> Space:
+    space = open_space(settings.space, tree, settings.score, source)
+    if settings.method == GRID:
+        for point in space.points(experiment.seed)[: settings.trials]:
+            parse_config(space.tree_of(point), f"{source}, {settings_words(point)}")
+    return space
 
 
 def is_search(path: Path) -> bool:

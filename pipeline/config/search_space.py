@@ -6,9 +6,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from common.errors import InputError
 from common.suggestions import did_you_mean, listing
@@ -16,9 +17,6 @@ from features.backbones import BACKBONES
 from models.heads import HEADS
 from pipeline.config.schema import ExperimentConfig, parse_config, walk_fields
 from pipeline.scoring.objectives import OBJECTIVES
-
-if TYPE_CHECKING:
-    from pipeline.config.search import SearchConfig
 
 _KINDS: Mapping[str, Mapping[str, Any]] = {"backbone": BACKBONES, "head": HEADS}
 _MOST_POINTS = 20_000
@@ -39,6 +37,32 @@ _OF_DECISIONS = ("postprocess", "tuning", "calibration")
 
 Settings = Mapping[str, Any]
 """Values by dotted key."""
+
+
+_Bound = Annotated[int | float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+
+
+class Range(BaseModel):
+    """Numbers between two bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: _Bound = Field(description="the least value")
+    high: _Bound = Field(description="the largest value")
+    log: bool = Field(False, description="draw on a logarithmic scale: 1 to 10 is as wide as 10 to 100")
+    step: Annotated[int | float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = Field(
+        None, description="only values at this distance from each other, from `low` on"
+    )
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "Range":
+        if self.low >= self.high:
+            raise ValueError(f"low should be less than high (found {self.low} and {self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"log: true needs a low above 0 (found {self.low})")
+        if self.log and self.step is not None:
+            raise ValueError("log and step don't go together; leave out one of them")
+        return self
 
 
 @dataclass(frozen=True)
@@ -177,7 +201,7 @@ class Space:
             for dimension, value in zip(self.dimensions, combination, strict=True):
                 if self.applies(dimension, chosen):
                     chosen[dimension.key] = value
-            found.setdefault(json.dumps(chosen, sort_keys=True), chosen)
+            found.setdefault(json.dumps(chosen, sort_keys=True, default=str), chosen)
         points = list(found.values())
         return [points[i] for i in np.random.default_rng(seed).permutation(len(points))]
 
@@ -187,15 +211,26 @@ def settings_words(chosen: Settings) -> str:
     return ", ".join(f"{key} {value}" for key, value in chosen.items())
 
 
-def open_space(settings: "SearchConfig", tree: Mapping[str, Any], experiment: ExperimentConfig, source: str) -> Space:
+def open_space(given: Mapping[str, list[Any] | Range], tree: Mapping[str, Any], score: str, source: str) -> Space:
     """The space of a search, each key and each choice of which the schema takes.
+
+    Parameters
+    ----------
+    given : mapping
+        Choices or a range by dotted key.
+    tree : mapping
+        The experiment as it was written.
+    score : str
+        One of `OBJECTIVES`.
+    source : str
+        Names the YAML in errors.
 
     Raises
     ------
     InputError
         If a key is unknown or can't be searched for, or a value is refused.
     """
-    dimensions = [_dimension(key, given, settings, source) for key, given in settings.space.items()]
+    dimensions = [_dimension(key, values, score, source) for key, values in given.items()]
     # Whether the others apply depends on these.
     dimensions.sort(key=lambda one: not one.key.endswith(".name"))
     space = Space(tuple(dimensions), tree)
@@ -203,45 +238,36 @@ def open_space(settings: "SearchConfig", tree: Mapping[str, Any], experiment: Ex
     for dimension in dimensions:
         for value in dimension.ends():
             _require_taken(space, dimension, value, source)
-    if settings.method == "grid":
-        for point in space.points(experiment.seed)[: settings.trials]:
-            parse_config(space.tree_of(point), f"{source}, {settings_words(point)}")
     return space
 
 
-def _dimension(key: str, given: Any, settings: "SearchConfig", source: str) -> Dimension:
-    found = [(owner, field) for known, owner, field in walk_fields() if known == key]
+def _dimension(key: str, given: list[Any] | Range, score: str, source: str) -> Dimension:
+    fields = [(owner, field) for known, owner, field in walk_fields() if known == key]
     root, _, rest = key.partition(".")
-    refusal = _REFUSED.get(root) or _of_no_use(root, settings.score)
+    refusal = _REFUSED.get(root) or _of_no_use(root, score)
     if refusal is None and root == "features" and rest:
         refusal = "features is a list of sources; give whole lists as choices: features: [[frames], [poses]]"
     if refusal is not None:
         raise InputError(f"{source}: search.space.{key} cannot be searched for: {refusal}.")
-    if not found:
+    if not fields:
         known = dict.fromkeys(known for known, _, _ in walk_fields() if known.partition(".")[0] not in _REFUSED)
         hint = did_you_mean(key, known) or " experiments/README.md lists all keys."
         raise InputError(f"{source}: search.space has the unknown key {key}.{hint}")
-    owners = frozenset(owner for owner, _ in found if owner) if root in _KINDS and rest != "name" else frozenset()
+    owners = frozenset(owner for owner, _ in fields if owner) if root in _KINDS and rest != "name" else frozenset()
     if isinstance(given, list):
-        texts = [json.dumps(value, sort_keys=True) for value in given]
-        # To Python, and to the table of trials, 1, 1.0 and true are the same.
-        if len(set(texts)) < len(texts) or len({v for v in given if not isinstance(v, list | dict)}) < sum(
-            not isinstance(v, list | dict) for v in given
-        ):
-            raise InputError(f"{source}: search.space.{key} has the same choice twice: {listing(texts)}.")
+        # To Python, and so to Optuna, 1, 1.0 and true are the same.
+        if any(value in given[:i] for i, value in enumerate(given)):
+            raise InputError(f"{source}: search.space.{key} has the same choice twice: {listing(map(str, given))}.")
         return Dimension(key, tuple(given), owners=owners)
-    kinds = {kind for _, field in found for kind in _numbers(field.annotation)}
+    kinds = {kind for _, field in fields for kind in _numbers(field.annotation)}
     if not kinds:
         raise InputError(f"{source}: search.space.{key} is no number; give a list of choices in place of a range.")
     is_whole = float not in kinds
     bounds = (given.low, given.high, *([] if given.step is None else [given.step]))
     if is_whole and any(number != int(number) for number in bounds):
         raise InputError(f"{source}: search.space.{key} is a whole number; found {listing(map(str, bounds))}.")
-    as_number = int if is_whole else float
-    step = None if given.step is None else as_number(given.step)
-    if is_whole and step is None and not given.log and settings.method != "grid":
-        step = 1
-    low, high = as_number(given.low), as_number(given.high)
+    low, high, *steps = map(int if is_whole else float, bounds)
+    step = steps[0] if steps else 1 if is_whole and not given.log else None
     return Dimension(key, (), low, high, step, given.log, is_whole, owners)
 
 

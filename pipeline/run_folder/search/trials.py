@@ -41,9 +41,9 @@ class Trial:
     state : str
         One of `STATES`.
     score : float or None
-        The objective; of a pruned trial, over the folds that it finished. None where no fold was finished.
+        The objective; of a pruned trial, over the folds that it finished. None where it is not known.
     seconds : float or None
-        What its own fits took; fits that were there already cost nothing.
+        What its fits took when they were trained; fits that trials share count in each.
     n_folds, n_fits, n_shared : int or None
         Folds that it finished; fits that it needed; those of them that were there already.
     why : str
@@ -163,3 +163,16 @@ def _parsed(cell: str) -> object:
 def is_number(value: object) -> bool:
     """Whether a setting is a number, so that it has a place on an axis; truth values are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def pareto_front(trials: Iterable[Trial]) -> list[Trial]:
+    """The complete trials that no other one beats in score without more seconds, from the quickest on.
+
+    Of trials that are equal in both, the first.
+    """
+    known = [t for t in trials if t.state == COMPLETE and t.score is not None and t.seconds is not None]
+    front: list[Trial] = []
+    for trial in sorted(known, key=lambda t: (t.seconds or 0.0, -(t.score or 0.0), t.trial)):
+        if not front or (trial.score or 0.0) > (front[-1].score or 0.0):
+            front.append(trial)
+    return front
