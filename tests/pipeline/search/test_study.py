@@ -1,5 +1,6 @@
 """Trials that are cut off anywhere go on; the study ends as one that was never cut off. Nothing is trained here."""
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,7 @@ def told(queue: TrialQueue) -> list[tuple[Any, ...]]:
     ]
 
 
-@pytest.mark.parametrize("pruning", ["median", "halving"])
-@pytest.mark.parametrize("method", ["bayes", "random", "grid"])
+@pytest.mark.parametrize(("method", "pruning"), [("bayes", "median"), ("random", "halving"), ("grid", "halving")])
 def test_a_study_that_is_cut_off_again_and_again_is_the_same_in_the_end(tmp_path: Path, method: str, pruning: str):
     space = "{head.units: [2, 4, 16, 64], training.learning_rate: [.01, .1, .05]}" if method == "grid" else SPACE
     search = search_of(tmp_path, f"{{method: {method}, trials: 12, space: {space}, pruning: {pruning}}}")
@@ -132,8 +132,6 @@ def test_two_at_once_do_no_point_of_a_grid_twice(tmp_path: Path):
 
 
 def test_a_process_of_another_machine_lives_while_it_is_heard_of(tmp_path: Path):
-    import os
-
     with OwnProcess(tmp_path) as own, OwnProcess(tmp_path) as other:
         facts = other.facts | {"host": "elsewhere"}
         assert own.lives(facts) and own.lives(own.facts) and not own.lives(None)
@@ -143,7 +141,8 @@ def test_a_process_of_another_machine_lives_while_it_is_heard_of(tmp_path: Path)
         assert not own.lives(own.facts | {"started": own.facts["started"] - 100})
 
 
-def test_the_setting_that_matters_is_told_from_one_that_does_not(tmp_path: Path):
+def test_the_setting_that_matters_is_told_from_one_that_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipeline.search.importance._N_RESAMPLES", 8)
     search = search_of(tmp_path, "{method: grid, space: {head.units: [1, 2, 3, 4], head.layers: [1, 2, 3]}}")
     trials = [
         Trial("", n, COMPLETE, score=point["head.units"] / 10, settings=point)
