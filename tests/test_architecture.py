@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("common", "features", "models", "pipeline")
 # From top to bottom; a room imports only what stands below it. Scoring is a leaf, and so are features and models.
 ROOMS = (
-    *("command_line", "commands", "experiment", "prediction", "review", "report", "films", "exports", "run_folder"),
-    *("training", "audit", "starter", "dataset", "annotations", "demo", "config", "scoring", "runtime"),
+    *("command_line", "commands", "experiment", "search", "prediction", "review", "report", "films", "exports"),
+    *("run_folder", "training", "audit", "starter", "dataset", "annotations", "demo", "config", "scoring", "runtime"),
 )
 ORDER = (*(f"pipeline.{room}" for room in ROOMS), "features", "models", "common")
 LEAVES = {"features", "models", "pipeline.scoring", "pipeline.runtime", "common"}

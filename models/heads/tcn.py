@@ -14,7 +14,7 @@ class TcnConfig(HeadConfig):
 
     name: Literal["tcn"] = "tcn"
     blocks: int = Field(default=1, ge=1, le=8, description="TCN blocks, each with all dilations")
-    filters: int = Field(default=256, ge=1, le=512, description="filters of the first block; halved in each next one")
+    filters: int = Field(default=256, ge=1, le=1024, description="filters of the first block; halved in each next one")
     kernel_size: int = Field(default=3, ge=1, le=31, description="frames that one convolution looks at")
     dilations: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(
         default=(1, 2, 4, 8, 16, 32),

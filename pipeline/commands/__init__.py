@@ -11,6 +11,7 @@ COMMANDS = {
     "review": ("pipeline.commands.review", "run_review_command"),
     "export": ("pipeline.commands.export", "run_export_command"),
     "overlay": ("pipeline.commands.overlay", "run_overlay_command"),
+    "search": ("pipeline.commands.search", "run_search_command"),
     "verify": ("pipeline.commands.verify", "run_verify_command"),
     "predict": ("pipeline.commands.predict", "run_predict_command"),
 }

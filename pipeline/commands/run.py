@@ -30,6 +30,8 @@ _EXAMPLES = """examples:
         the same on your own recordings
   python run_experiment.py experiments/*.yaml
         all experiments in turn, then one comparison: runs/comparison.html
+  python run_experiment.py search experiments/search_exp1.yaml
+        which settings are best, and whether they really are better than the defaults
   python run_experiment.py audit my/recordings.csv
         before a run: do videos, poses and labels fit together, and what is odd about them?
   python run_experiment.py compare runs/exp1 runs/exp2
@@ -60,6 +62,7 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
     from pipeline.training.first_look import first_look_of
 
     _require_no_misspelt_command(options.configs[0])
+    options.configs = _without_searches(options.configs)
     whole = [load_config(path, options.overrides) for path in options.configs]
     configs = [first_look_of(config) for config in whole] if options.quick else whole
     if options.output is not None and len(configs) > 1:
@@ -99,6 +102,16 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
     for name, reason in failed:
         print(f"\nError: the experiment {name} was not finished: {reason}", file=sys.stderr)
     return 2 if failed else 0
+
+
+def _without_searches(paths: Sequence[Path]) -> Sequence[Path]:
+    """The experiments among several YAMLs (`experiments/*.yaml`): a search is a command of its own."""
+    from pipeline.config.search import is_search
+
+    searches = [path for path in paths if len(paths) > 1 and is_search(path)]
+    for path in searches:
+        log.info("%s is a search and is left out. Type: python run_experiment.py search %s", path, path)
+    return [path for path in paths if path not in searches] or paths
 
 
 def _run(

@@ -54,6 +54,8 @@ else:
     AnyHead = Annotated[Union[tuple(HEADS.values())], Field(discriminator="name")]  # noqa: UP007
 
 _MOST_BATCH_PX = 2**27
+SEARCH = "search"
+"""Key of a YAML that is a search (`pipeline.config.search`), not an experiment."""
 
 
 class ExperimentConfig(BaseModel):
@@ -326,6 +328,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
     tree = migrate(read_yaml_mapping(path), str(path))
     for override in overrides:
         apply_override(tree, override, RENAMED)
+    if SEARCH in tree:
+        raise InputError(f"{path} is a search, as it has the key search. Type: python run_experiment.py search {path}")
     return parse_config(tree, str(path))
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,11 +104,11 @@ def run_stage_two(
     with progress_bars() as bars:
         display = _Display(bars, plan.n_fits)
         outcome.n_workers = executor.n_workers
-        run = _Runner(plan, sources, labels, executor, dict(bundle_metadata), display, outcome)
+        run = FitRunner(plan, sources, labels, executor, dict(bundle_metadata), display, outcome)
         crossed = run(plan.cross_fits())
         inner = plan.inner_fits(crossed)
         for (fold, _), (fit, result) in zip(inner, run([fit for _, fit in inner]), strict=True):
-            _collect_inner(fold, fit, result, outcome)
+            collect_inner(fold, fit, result, outcome)
         outcome.notes += short_training_notes(crossed, config.training.epochs)
         outcome.importance, why_not = feature_importance(plan, crossed)
         outcome.notes += why_not
@@ -134,17 +134,40 @@ def short_training_notes(crossed: Sequence[tuple[Fit, FitResult]], n_epochs: int
     return notes
 
 
+class FitDisplay(Protocol):
+    """Who is told how fits go on."""
+
+    def epoch(self, fit: Fit, row: Mapping[str, Any]) -> None:
+        """An epoch of a fit is done."""
+
+    def finished(self, fit: Fit, result: FitResult, resumed: bool) -> None:
+        """A fit is done."""
+
+
 @dataclass(frozen=True)
-class _Runner:
-    """Carries out fits, but for those that an earlier, interrupted run finished."""
+class FitRunner:
+    """Carries out fits, but for those that are finished: by an earlier, interrupted run, or by somebody else.
+
+    Attributes
+    ----------
+    plan, sources, labels, executor, bundle_metadata, display
+    outcome : StageTwo
+        Where results are put.
+    shared_path : Path or None
+        Folder of fits that several plans share, named by their fingerprints; None: beside the labels, by their keys.
+    fingerprints : dict
+        Of the fits that were asked for so far, by key.
+    """
 
     plan: FitPlan
     sources: Mapping[str, EmbeddingSource]
     labels: LabelFile
     executor: Executor
     bundle_metadata: dict[str, Any]
-    display: "_Display"
+    display: FitDisplay
     outcome: StageTwo
+    shared_path: Path | None = None
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, fits: Sequence[Fit]) -> list[tuple[Fit, FitResult]]:
         """Results of all fits, in their order; they are put into the outcome too."""
@@ -169,13 +192,16 @@ class _Runner:
         return ordered
 
     def _job(self, fit: Fit) -> Job:
+        fingerprint = self.fingerprints[fit.key] = fit_fingerprint(fit, self.sources, self.plan.labels)
         path = self.labels.path.with_name(f"{fit.key}.npz")
-        fingerprint = fit_fingerprint(fit, self.sources, self.plan.labels)
+        if self.shared_path is not None:
+            path = self.shared_path / f"{fingerprint}.npz"
         sources = tuple(self.sources[r] for r in fit.recordings)
         return Job(fit, path, fingerprint, sources, self.labels, self.bundle_metadata)
 
 
-def _collect_inner(fold: Fold, fit: Fit, result: FitResult, outcome: StageTwo) -> None:
+def collect_inner(fold: Fold, fit: Fit, result: FitResult, outcome: StageTwo) -> None:
+    """Put what an inner fit of a fold predicts into the outcome, for all recordings that the fold holds out."""
     for recording, probability in result.probabilities.items():
         for column, behavior in enumerate(fit.outputs):
             for held_out in fold.held_out:

@@ -1,5 +1,6 @@
 """What heads may learn from, for all recordings of a run: made once, written to a file that every fit's job names."""
 
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,14 +51,31 @@ class LabelFile:
     @classmethod
     def write(cls, path: Path, labels: Mapping[str, FrameLabels]) -> "LabelFile":
         """Write the labels of all recordings in one step."""
+        write_bytes(path, cls._content(labels))
+        return cls(path, sha256_of(path))
+
+    @classmethod
+    def keep(cls, folder: Path, labels: Mapping[str, FrameLabels]) -> "LabelFile":
+        """Write them under the name that their content gives, unless they are there already.
+
+        So several processes may need several of them at the same time.
+        """
+        content = cls._content(labels)
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = folder / f"labels_{sha256[:32]}.npz"
+        if not path.is_file() or sha256_of(path) != sha256:
+            write_bytes(path, content)
+        return cls(path, sha256)
+
+    @staticmethod
+    def _content(labels: Mapping[str, FrameLabels]) -> bytes:
         header = {recording: own.behaviors for recording, own in labels.items()}
         arrays: dict[str, Any] = {"header": np.frombuffer(json.dumps(header).encode("utf-8"), dtype=np.uint8)}
         for i, own in enumerate(labels.values()):
             arrays |= {f"active_{i}": own.active, f"trainable_{i}": own.trainable}
         stream = io.BytesIO()
         np.savez(stream, **arrays)
-        write_bytes(path, stream.getvalue())
-        return cls(path, sha256_of(path))
+        return stream.getvalue()
 
     def read(self, recordings: Iterable[str]) -> dict[str, FrameLabels]:
         """Labels of these recordings.

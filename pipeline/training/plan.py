@@ -123,7 +123,7 @@ class FitPlan:
         config: ExperimentConfig,
         recordings: Sequence[EmbeddedRecording],
         folds: Mapping[str, Sequence[Fold]],
-        head_path: Callable[[str], Path],
+        head_path: Callable[[str], Path | None],
     ) -> None:
         self._config = config
         self._head_path = head_path

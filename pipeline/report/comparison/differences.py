@@ -2,14 +2,7 @@
 
 Every pair of runs is compared on the recordings that both scored (`pairs`), in three scores:
 average precision of the probabilities, and frame F1 and bout F1 (IoU at least .5) after post-processing.
-The verdict is
-
-- `real` when the 95 % interval of the pooled difference leaves 0 out, the sign-flip p, corrected for
-  the number of comparisons (Holm 1979), is under .05, and pooled frames and the mean over individuals
-  have the same sign;
-- `too few individuals to tell` when no outcome could have got under .05: n individuals give p no
-  smaller than 2 / 2^n (.0625 for five), and the correction multiplies it;
-- `could be chance` otherwise; that is not a proof that the runs are equally good.
+The verdict is that of `pipeline.scoring.statistics.verdict`, corrected for the number of comparisons.
 
 The best run is picked by the numbers that are tested. Were it tested against the k - 1 others alone, at
 least one of them would differ "really" in 6 to 8 % of comparisons of three or four equally good runs; so
@@ -31,6 +24,7 @@ from pipeline.scoring.metrics import Counts, pooled_counts
 from pipeline.scoring.statistics.groups import holm
 from pipeline.scoring.statistics.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
 from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
+from pipeline.scoring.statistics.verdict import Corrected, find_verdict
 from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
 
 SCORES = (AVERAGE_PRECISION, FRAME_F1, BOUT_F1)
@@ -38,16 +32,7 @@ BOUT_IOU = 0.5
 
 OWN_BASELINE = "own baseline"
 
-REAL = "real"
-CHANCE = "could be chance"
-TOO_FEW = "too few individuals to tell"
-NO_VALUE = "n/a"
-ALPHA = 0.05
-
 NOTHING_SHARED = "no recording that both scored against the same labels"
-LARGE_P = "the interval leaves 0 out, but the corrected p is not under .05"
-WIDE_INTERVAL = "p is under .05, but the interval reaches 0"
-OPPOSITE = "all frames together and the mean over individuals point opposite ways"
 
 
 @dataclass(frozen=True)
@@ -187,15 +172,6 @@ def _by_individual(arrays: Sequence[BehaviorTimeline], pair: Pair, score: str) -
     return counts_by_weights(by_individual, lambda total: total.f1)
 
 
-@dataclass(frozen=True)
-class Corrected:
-    """What Holm's correction makes of one comparison; None where it has no p. See `Difference`."""
-
-    p_holm: float | None
-    p_smallest: float | None
-    n_comparisons: int
-
-
 def _correct(
     family: Sequence[frozenset[str]], tests: Mapping[frozenset[str], _Test]
 ) -> dict[frozenset[str], Corrected]:
@@ -234,35 +210,3 @@ def _difference(test: _Test, run: str, reference: str, corrected: Corrected, pla
         verdict=verdict,
         reason=reason,
     )
-
-
-def find_verdict(paired: PairedDifference, mean: float | None, corrected: Corrected) -> tuple[str, str]:
-    """The verdict, and its reason where the numbers alone do not tell.
-
-    Parameters
-    ----------
-    paired : PairedDifference
-    mean : float or None
-        Of the individuals' own differences.
-    corrected : Corrected
-    """
-    low, high = paired.interval.low, paired.interval.high
-    if paired.difference is None:
-        return NO_VALUE, paired.reason
-    if corrected.p_holm is None or corrected.p_smallest is None or low is None or high is None:
-        return TOO_FEW, paired.reason or paired.interval.reason
-    if corrected.p_smallest >= ALPHA:
-        return TOO_FEW, _too_few_words(paired.n_clusters_tested, corrected.p_smallest, corrected.n_comparisons)
-    excludes_zero, is_unlikely = low > 0 or high < 0, corrected.p_holm < ALPHA
-    if excludes_zero and is_unlikely:
-        same_way = mean is not None and mean * paired.difference > 0
-        return (REAL, "") if same_way else (CHANCE, OPPOSITE)
-    if excludes_zero:
-        return CHANCE, LARGE_P
-    return CHANCE, WIDE_INTERVAL if is_unlikely else ""
-
-
-def _too_few_words(n_individuals: int, p_smallest: float, n_comparisons: int) -> str:
-    over = f", corrected for {n_comparisons} comparisons," if n_comparisons > 1 else ""
-    least = "is always 1" if p_smallest >= 1 else f"cannot get under {p_smallest:.3f}"
-    return f"with {n_individuals} individuals p{over} {least}"

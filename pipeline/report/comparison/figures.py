@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from common.colors import BASELINE, GRID, INK, MUTED, behavior_colors
 from common.names import unsafe_name_reason
-from pipeline.report.comparison.differences import CHANCE, REAL, SCORES, TOO_FEW, Difference
+from pipeline.report.comparison.differences import SCORES, Difference
 from pipeline.report.comparison.runs import Comparison
 from pipeline.report.comparison.scores import BASELINE_AVERAGE_PRECISION, CHANCE_AVERAGE_PRECISION
 from pipeline.report.comparison.tables import score_row
@@ -28,6 +28,7 @@ from pipeline.report.figures.style import (
 )
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import SUBSET_WORDS
+from pipeline.scoring.statistics.verdict import CHANCE, REAL, TOO_FEW
 
 SCORE_TITLES = {AVERAGE_PRECISION: "Average precision", FRAME_F1: "Frame F1", BOUT_F1: "Bout F1 (IoU 0.5)"}
 _SCORE_CAPTION = (

@@ -8,7 +8,7 @@ from typing import Any
 from common.colors import behavior_colors
 from common.files import write_text
 from pipeline.report.class_tables import CLASS_SCORE_WORDS
-from pipeline.report.comparison.differences import ALPHA, SCORES
+from pipeline.report.comparison.differences import SCORES
 from pipeline.report.comparison.figures import SCORE_TITLES, draw_comparison
 from pipeline.report.comparison.runs import Comparison
 from pipeline.report.comparison.scores import BASELINE_AVERAGE_PRECISION, CHANCE_AVERAGE_PRECISION
@@ -23,6 +23,7 @@ from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.classes import ALL
 from pipeline.scoring.statistics.intervals import DEFAULT_RESAMPLES
 from pipeline.scoring.statistics.paired import MAX_CLUSTERS_FOR_EXACT_P, RANDOM_SIGN_FLIPS
+from pipeline.scoring.statistics.verdict import ALPHA
 
 _FILES = {
     "comparison.csv": "every score with its interval",

@@ -8,7 +8,7 @@ from common.files import write_text
 from common.tables import Row, write_table
 from common.wording import ratio, setting
 from pipeline.report.comparison import latex
-from pipeline.report.comparison.differences import CHANCE, OWN_BASELINE, SCORES, TOO_FEW, Difference
+from pipeline.report.comparison.differences import OWN_BASELINE, SCORES, Difference
 from pipeline.report.comparison.runs import KEY, Comparison
 from pipeline.report.comparison.scores import BASELINE_AVERAGE_PRECISION, CHANCE_AVERAGE_PRECISION, ScoreValue
 from pipeline.report.comparison.thesis import ThesisBlock
@@ -17,6 +17,7 @@ from pipeline.report.thesis import METRIC_WORDS
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.features import features_in_words
 from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, TEST
+from pipeline.scoring.statistics.verdict import CHANCE, TOO_FEW
 
 DIFFERENCE_COLUMNS = (
     "behavior", "subset", "score", "run", "reference", "difference", "low", "high", "p", "p_holm", "n_individuals",

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from common.suggestions import listing
 from common.wording import NOT_AVAILABLE, ratio
-from pipeline.report.comparison.differences import NO_VALUE, TOO_FEW, Difference
+from pipeline.report.comparison.differences import Difference
 from pipeline.report.comparison.runs import Comparison
 from pipeline.run_folder.evidence import AVERAGE_PRECISION
 from pipeline.run_folder.reading import SUBSET_WORDS
+from pipeline.scoring.statistics.verdict import NO_VALUE, TOO_FEW
 
 
 def p_text(p: float | None) -> str:

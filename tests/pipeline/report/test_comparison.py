@@ -10,19 +10,7 @@ from scipy.stats import permutation_test
 from sklearn.metrics import average_precision_score, f1_score
 
 from common.errors import InputError
-from pipeline.report.comparison.differences import (
-    CHANCE,
-    LARGE_P,
-    NO_VALUE,
-    NOTHING_SHARED,
-    OPPOSITE,
-    OWN_BASELINE,
-    REAL,
-    TOO_FEW,
-    WIDE_INTERVAL,
-    Corrected,
-    find_verdict,
-)
+from pipeline.report.comparison.differences import NOTHING_SHARED, OWN_BASELINE
 from pipeline.report.comparison.pairs import name_runs
 from pipeline.report.comparison.runs import Comparison, compare_runs, share_anything
 from pipeline.report.comparison.words import verdict_lines
@@ -35,6 +23,17 @@ from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.scores import score_rows
 from pipeline.scoring.statistics.intervals import Interval
 from pipeline.scoring.statistics.paired import PairedDifference
+from pipeline.scoring.statistics.verdict import (
+    CHANCE,
+    LARGE_P,
+    NO_VALUE,
+    OPPOSITE,
+    REAL,
+    TOO_FEW,
+    WIDE_INTERVAL,
+    Corrected,
+    find_verdict,
+)
 from pipeline.scoring.timeline import FULL, Timeline, postprocess_variants
 from pipeline.training.chosen_settings import fixed_variants
 

@@ -1,0 +1,228 @@
+"""A search from its YAML to its tables: the story, top to bottom.
+
+parts (who takes part in choosing) -> trials, each cross-validated inside its part -> best settings and defaults,
+trained on all of the part and scored on who was left out -> tables, and the best settings as a YAML ready to run.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from common.errors import InputError
+from common.wording import duration
+from pipeline.config.search import Search
+from pipeline.config.search_space import Settings, settings_words
+from pipeline.dataset.load import input_fingerprints
+from pipeline.run_folder.provenance import begin_evaluation, now
+from pipeline.run_folder.search.search_dir import SEARCH, SearchDir
+from pipeline.run_folder.search.trials import FAILED, PRUNED
+from pipeline.runtime.logs import log_file
+from pipeline.runtime.progress import Bar, progress_bars
+from pipeline.search.evaluation import Evaluation
+from pipeline.search.features import Features
+from pipeline.search.folder import prepare_folder
+from pipeline.search.outer import Chosen, score_outside
+from pipeline.search.parts import Part, is_needed, make_parts
+from pipeline.search.processes import FOLDER, OwnProcess
+from pipeline.search.results import Outcome, write_outcome, write_progress
+from pipeline.search.study import Claim, TrialQueue, open_storage, require_optuna
+from pipeline.training.embed import EmbeddedRecording
+from pipeline.training.executors import EXECUTORS
+from pipeline.training.executors.base import Executor
+
+log = logging.getLogger(__name__)
+
+EXECUTOR = "local"
+Taken = Callable[[Sequence[EmbeddedRecording]], list[EmbeddedRecording]]
+_POLL_S = 2.0
+# So many trials that fail before any is scored are no matter of settings.
+_MOST_FAILED = 3
+
+
+@dataclass
+class Work:
+    """What all trials of a search share.
+
+    Attributes
+    ----------
+    search : Search
+    folder : SearchDir
+    features : Features
+    bar : Bar
+        Of the fit in work.
+    """
+
+    search: Search
+    folder: SearchDir
+    features: Features
+    bar: Bar
+    _executor: Executor | None = field(default=None, init=False)
+
+    def executor(self) -> Executor:
+        """Who carries out fits; started when first asked for, and anew after `stop`."""
+        if self._executor is None:
+            config = self.search.experiment
+            n_together = 2 * len(config.task.heads(config.behavior_names())) * len(self.features.of(config))
+            self._executor = EXECUTORS[EXECUTOR](config.execution.workers, n_together).__enter__()
+        return self._executor
+
+    def stop(self) -> None:
+        """End what was started."""
+        if self._executor is not None:
+            self._executor.__exit__()
+            self._executor = None
+
+    def evaluation(self, chosen: Settings, part: Part) -> Evaluation:
+        """Settings to be judged by those of a part who choose."""
+        return self._evaluation(chosen, part.inside)
+
+    def evaluation_with_outer(self, chosen: Settings, part: Part) -> Evaluation:
+        """The same, and those whom the part holds out for a test."""
+        return self._evaluation(chosen, part.all)
+
+    def _evaluation(self, chosen: Settings, taken: Taken) -> Evaluation:
+        # Without any it is the YAML's own: the defaults.
+        config = self.search.space.experiment(chosen) if chosen else self.search.experiment
+        recordings = taken(self.features.of(config))
+        return Evaluation(
+            config, self.search.settings.score, recordings, self.executor(), self.folder.fits_path, self.bar
+        )
+
+
+def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Outcome:
+    """Carry out a search, or what is left of it; several processes may do so in one folder.
+
+    Raises
+    ------
+    InputError
+        If anything the user gave is wrong, or the folder holds something else.
+    """
+    require_optuna()
+    with _one_process(folder, overwrite) as process, log_file(folder.log_path, folder.seen_from):
+        features = Features(lambda item: is_needed(item, search.settings))
+        recordings = features.of(search.experiment)
+        parts = make_parts(search.experiment, search.settings, [r.checked for r in recordings])
+        started, facts = time.monotonic(), begin_evaluation()
+        facts |= {"kind": SEARCH, "inputs": input_fingerprints([r.checked for r in recordings])}
+        prepare_folder(folder, search, facts)
+        with progress_bars() as bars:
+            work = Work(search, folder, features, bars.add(""))
+            try:
+                outcome = _carry_out(work, parts, process)
+            finally:
+                work.stop()
+        facts |= {"finished": now(), "stages": [{"stage": SEARCH, "seconds": round(time.monotonic() - started, 2)}]}
+        folder.write_provenance(facts)
+    return outcome
+
+
+@contextmanager
+def _one_process(folder: SearchDir, overwrite: bool) -> Iterator[OwnProcess]:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with OwnProcess(folder.path) as process:
+        if overwrite:
+            _clear(folder, process)
+        yield process
+
+
+def _clear(folder: SearchDir, process: OwnProcess) -> None:
+    """Forget an earlier search; its fits stay, as they are known by what they were made from."""
+    if process.others_live():
+        raise InputError(f"Another process is working on {folder.path} at this moment; end it before --overwrite.")
+    if folder.read_provenance().get("kind") != SEARCH:
+        return
+    for path in folder.path.iterdir():
+        if path not in (folder.fits_path, folder.log_path) and path.name != FOLDER:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _carry_out(work: Work, parts: Sequence[Part], process: OwnProcess) -> Outcome:
+    storage, lock_path = open_storage(work.folder.study_path), work.folder.path / FOLDER / "ask"
+    name = work.search.experiment.name
+    names = {part: f"{name}, {part.name}" if part.name else name for part in parts}
+    queues = {part: TrialQueue(storage, names[part], work.search, process, lock_path) for part in parts}
+    _run_trials(work, queues)
+    outcome = write_progress(work.search, work.folder, queues)
+    found: list[Chosen] = []
+    for part in parts:
+        best = outcome.best_of(part)
+        if best is None:
+            raise InputError(
+                f"No trial of {names[part]} came to its end. The first of them: {outcome.first_reason()} Change "
+                "search.space, then start again with --overwrite."
+            )
+        log.info("Best of %s: %s", names[part], settings_words(best.settings))
+        if part.held_out:
+            found.append(score_outside(work.evaluation_with_outer, part, best.settings))
+    write_outcome(work.search, work.folder, outcome, found)
+    return outcome
+
+
+def _run_trials(work: Work, queues: dict[Part, TrialQueue]) -> None:
+    """Carry out trials until all are finished, by whomever."""
+    is_waiting, seconds = False, list[float]()
+    while not all(queue.is_finished() for queue in queues.values()):
+        claimed = next(((p, q, c) for p, q in queues.items() if (c := q.claim()) is not None), None)
+        if claimed is None:
+            if not is_waiting:
+                log.info("The last trials are in work elsewhere; waiting for them.")
+            is_waiting = True
+            time.sleep(_POLL_S)
+            continue
+        part, queue, claim = claimed
+        started = time.monotonic()
+        _run_trial(work, part, queue, claim)
+        seconds.append(time.monotonic() - started)
+        outcome = write_progress(work.search, work.folder, queues)
+        _tell(work.search, part, queue, claim, outcome, seconds)
+        failed = outcome.failures_of(part)
+        if len(failed) >= _MOST_FAILED and len(failed) == len(outcome.trials_of(part)):
+            raise InputError(f"The first {len(failed)} trials failed, so the search ends here. {failed[0].why}")
+
+
+def _run_trial(work: Work, part: Part, queue: TrialQueue, claim: Claim) -> None:
+    """Cross-validate one setting and put down what came of it."""
+    try:
+        evaluation = work.evaluation(dict(claim.chosen), part)
+        seconds = 0.0
+        for number, done in enumerate(evaluation.folds()):
+            seconds += done.seconds
+            why = queue.report(claim, number, done, evaluation.n_folds)
+            if why is not None:
+                queue.give_up(claim, PRUNED, why)
+                return
+        settled = evaluation.settle()
+        queue.settle(claim, settled)
+        score = evaluation.value()
+    except InputError as error:
+        # Workers may still be at its other fits.
+        work.stop()
+        queue.give_up(claim, FAILED, str(error))
+        return
+    if score is None:
+        queue.give_up(claim, FAILED, "its score is not defined on these recordings")
+    else:
+        queue.complete(claim, score, seconds + settled.seconds)
+
+
+def _tell(
+    search: Search, part: Part, queue: TrialQueue, claim: Claim, outcome: Outcome, seconds: Sequence[float]
+) -> None:
+    """One line a trial: what it was, how good, what is the best so far, how long the rest will take."""
+    trials = outcome.trials_of(part)
+    trial = next(one for one in trials if one.trial == claim.number)
+    best = outcome.best_of(part)
+    n_left = queue.n_trials - len(trials)
+    score = "no score" if trial.score is None else f"{search.settings.score} {trial.score:.3f}"
+    state = score if not trial.why else f"{trial.state} ({trial.why}), {score}"
+    so_far = "" if best is None or best.score is None else f"; best so far {best.score:.3f} (trial {best.trial})"
+    left = f"; about {duration(sum(seconds) / len(seconds) * n_left)} left" if n_left else ""
+    where = f"{part.name}, " if part.name else ""
+    log.info(
+        "%strial %d (%d of %d; %s): %s; %s%s%s",
+        where, claim.number, len(trials), queue.n_trials, settings_words(claim.chosen), state, duration(seconds[-1]),
+        so_far, left,
+    )  # fmt: skip
