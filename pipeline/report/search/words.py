@@ -105,7 +105,7 @@ def optimism_words(results: SearchResults) -> str:
     left = best["optimism"] - defaults["optimism"]
     return (
         f"{said} Of the defaults, which nobody chose here, inner minus outer is {change(defaults['optimism'])}: that "
-        f"comes from the recordings. {change(left)} is left for choosing."
+        f"comes from the recordings and from learning on more of them. {change(left)} is left for choosing."
     )
 
 
