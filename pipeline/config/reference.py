@@ -18,6 +18,8 @@ from features.sources import SOURCES
 from models.heads import HEADS
 from models.tasks import TASKS
 from pipeline.config.schema import ExperimentConfig
+from pipeline.config.search import SearchConfig
+from pipeline.config.search_space import Range
 
 REFERENCE_PATH = Path(__file__).resolve().parents[2] / "experiments" / "README.md"
 
@@ -33,6 +35,7 @@ One YAML file is one experiment: `python run_experiment.py experiments/exp1.yaml
 | `exp4.yaml` | InceptionResNetV2 | TCN, 256 filters | thesis, experiment 4 |
 | `exp5.yaml` | ResNet101 | LSTM, 3 layers, 64 units | ours |
 | `motion.yaml` | `compact`, and the same of three moments | LSTM, 3 layers, 64 units | ours; `init` proposes it |
+| `search_exp1.yaml` to `search_exp4.yaml` | as above | searches among the settings that the thesis tried | thesis |
 | `exclusive.yaml` | `compact` | one LSTM, 2 layers, 32 units, over exclusive classes | ours |
 
 The thesis is X. de Juan, *Automated Mouse Behavior Recognition using LSTM and TCN Networks*, Universitat de Barcelona
@@ -44,6 +47,9 @@ Paths are relative to the folder in which the command is run. Unknown keys are r
 change no result: a finished run is the same run with others. Older names (`workers`, `cache_dir` and `output_dir` by
 themselves, `backbone.name: precomputed`) and the config.yaml of older runs are understood; its key `schema` numbers the
 form in which it is written.
+
+A search (`python run_experiment.py search experiments/search_exp1.yaml`) is an experiment with the key `search`: what
+is tried, how, and by what it is judged.
 
 This page is made from the code by `python -m pipeline.config.reference`.
 """
@@ -62,6 +68,8 @@ def reference() -> str:
         for name, source in SOURCES.items()
     ]
     parts += [_table(f"`head` with `name: {name}`", model, "head.") for name, model in HEADS.items()]
+    parts += [_table("`search` (of a search)", SearchConfig, "search.")]
+    parts += [_table("A range in `search.space`", Range)]
     return "\n".join(parts)
 
 

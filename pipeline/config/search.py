@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from common.errors import InputError
+from common.suggestions import listing
 from common.yaml_text import dump_yaml
 from pipeline.config.complaints import complaints
 from pipeline.config.migrations import RENAMED, migrate
@@ -67,6 +68,22 @@ class SearchConfig(BaseModel):
         "4, ...), or never. With `seconds` as second objective never.",
     )
 
+    @field_validator("space", mode="before")
+    @classmethod
+    def _values_are_lists_or_ranges(cls, given: Any) -> Any:
+        return {key: _values(key, value) for key, value in given.items()} if isinstance(given, dict) else given
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _objective_is_known(cls, given: Any) -> Any:
+        first = given[0] if isinstance(given, list | tuple) and given and [*given[1:]] == [SECONDS] else given
+        if not isinstance(first, str) or first not in OBJECTIVES:
+            raise ValueError(
+                f"should be one of {listing(OBJECTIVES)}, or one of them and the seconds of training: "
+                "[average_precision, seconds]"
+            )
+        return given
+
     @model_validator(mode="after")
     def _number_of_trials_is_known(self) -> "SearchConfig":
         if self.method != GRID and self.trials is None:
@@ -87,6 +104,18 @@ class SearchConfig(BaseModel):
     def prunes(self) -> str:
         """By which rule trials are given up."""
         return NONE if self.is_timed else self.pruning
+
+
+def _values(key: str, given: Any) -> list[Any] | Range:
+    if isinstance(given, list | Range) and given != []:
+        return given
+    if not isinstance(given, dict):
+        raise ValueError(f"{key} should be a list of choices, or a range: {{low: 1, high: 8}}; found {given!r:.80}")
+    try:
+        return Range.model_validate(given)
+    except ValidationError as error:
+        fields = [(name, "", field) for name, field in Range.model_fields.items()]
+        raise ValueError(f"{key}: {'; '.join(complaints(error, given, fields))}") from None
 
 
 @dataclass(frozen=True)

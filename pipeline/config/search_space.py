@@ -208,7 +208,9 @@ class Space:
 
 def settings_words(chosen: Settings) -> str:
     """Settings in a row, for logs and errors."""
-    return ", ".join(f"{key} {value}" for key, value in chosen.items())
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in chosen.items()
+    )
 
 
 def open_space(given: Mapping[str, list[Any] | Range], tree: Mapping[str, Any], score: str, source: str) -> Space:

@@ -15,7 +15,7 @@ from pipeline.run_folder.search.trials import COMPLETE, Trial, setting_text
 from pipeline.search.study import distribution_of
 
 MIN_TRIALS = 8
-_N_TREES = 24
+_N_TREES = 16
 _N_RESAMPLES = 60
 _LEVEL = 0.95
 

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _N_RANDOM, _N_KEPT = 6, 4
 _FIRST_PRUNED_AFTER = 2
 _PROCESS, _FOLD, _SETTLED, _WHY, _SECONDS = "process", "fold ", "settled", "why", "seconds"
+_GIVEN_UP = "given up"
 
 WHY_PRUNED = {
     MEDIAN: "below the median of the complete trials after {} of {} folds",
@@ -46,19 +47,20 @@ WHY_PRUNED = {
 def require_optuna() -> None:
     """Raise where it isn't installed."""
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError:
         raise InputError(
             "A search needs the package optuna, which is not installed. Type: python -m pip install -r requirements.txt"
         ) from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def open_storage(path: Path) -> "JournalStorage":
     """The journal of all studies of a search; a last line that a killed process did not finish is cut off."""
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _held(path):
         if path.is_file():
             content = path.read_bytes()
@@ -186,7 +188,10 @@ class TrialQueue:
         went_on = any(later > step for later in claim.known_steps)
         if rule == NONE or step >= n_folds or went_on or done.score is None:
             return None
-        return WHY_PRUNED[rule].format(step, n_folds) if claim.trial.should_prune() else None
+        # A rule may leave marks of its own: it is asked once.
+        if _GIVEN_UP not in claim.trial.user_attrs and claim.trial.should_prune():
+            claim.trial.set_user_attr(_GIVEN_UP, WHY_PRUNED[rule].format(step, n_folds))
+        return claim.trial.user_attrs.get(_GIVEN_UP)
 
     def settle(self, claim: Claim, done: Done) -> None:
         """Put down what settings were chosen from."""

@@ -11,9 +11,10 @@ from common.errors import InputError
 from pipeline.config.execution import ExecutionConfig
 from pipeline.config.reference import REFERENCE_PATH, reference
 from pipeline.config.schema import dump_config, load_config, parse_config, walk_fields
+from pipeline.config.search import is_search
 
 EXPERIMENTS = REFERENCE_PATH.parent
-SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))
+SHIPPED = [path for path in sorted(EXPERIMENTS.glob("*.yaml")) if not is_search(path)]
 MINIMAL = "name: t\nbehaviors: {a: a}\nbackbone: {name: resnet50v2}\nhead: {name: lstm}\n"
 
 
