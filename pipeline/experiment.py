@@ -23,15 +23,14 @@ from pipeline.runtime.logs import log_file
 from pipeline.training.chosen_settings import make_choices
 from pipeline.training.cross_validation import run_stage_two
 from pipeline.training.embed import run_stage_one
-from pipeline.training.executors import EXECUTORS
+from pipeline.training.executors import open_executor
+from pipeline.training.executors.embed_job import embed_ahead, needs_of
 from pipeline.training.first_look import cost_of, settings_hash
 from pipeline.training.plan import plan_folds
 from pipeline.training.timelines import make_timelines, scorable
 
 log = logging.getLogger(__name__)
 
-# The one executor that a configuration can ask for so far.
-EXECUTOR = "local"
 _MOST_DOUBTS = 3
 
 
@@ -76,21 +75,22 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
     folds = plan_folds(config, recordings)
     record.stage_done("check inputs", n_frames, inputs=input_fingerprints(recordings))
 
-    stage_one = run_stage_one(config, recordings, only_cached=stage == "heads")
-    # Videos may have been decoded only now.
-    recordings = [item.checked for item in stage_one.recordings]
-    folds, inputs = plan_folds(config, recordings), input_fingerprints(recordings)
-    features = describe_features(stage_one)
-    record.stage_done("features", stage_one.n_frames_computed, features=features, inputs=inputs)
-    if stage == "features":
-        log.info("Stage one is done; the embeddings lie in %s.", config.execution.cache_dir)
-        return False
-
-    metadata = bundle_metadata(config, features)
     # As many workers as the experiment itself would have, since its cost is told by them.
     most = folds if whole is None else plan_folds(whole, recordings)
     n_together = sum(map(len, most.values())) or len(most)
-    with EXECUTORS[EXECUTOR](config.execution.workers, n_together) as executor:
+    with open_executor(config.execution, n_together, needs_of(config, recordings, run.path)) as executor:
+        n_ahead = 0 if stage == "heads" else embed_ahead(config, recordings, executor)
+        stage_one = run_stage_one(config, recordings, only_cached=stage == "heads")
+        # Videos may have been decoded only now.
+        recordings = [item.checked for item in stage_one.recordings]
+        folds, inputs = plan_folds(config, recordings), input_fingerprints(recordings)
+        features = describe_features(stage_one)
+        record.stage_done("features", n_ahead + stage_one.n_frames_computed, features=features, inputs=inputs)
+        if stage == "features":
+            log.info("Stage one is done; the embeddings lie in %s.", config.execution.cache_dir)
+            return False
+
+        metadata = bundle_metadata(config, features)
         # First, so that an experiment that can't be trained says so before its first look is waited for.
         cost = {} if whole is None else cost_of(whole, stage_one.recordings, executor, run.fits_path)
         stage_two = run_stage_two(config, stage_one.recordings, folds, executor, run.fits_path, run.head_path, metadata)

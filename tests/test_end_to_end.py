@@ -202,10 +202,10 @@ def test_a_finished_fold_is_not_trained_again_and_a_damaged_one_is(finished, tmp
     content[len(content) // 2] ^= 0xFF
     damaged.write_bytes(content)
     trained = []
-    from pipeline.training.executors import base
+    from pipeline.training.executors import fit_job
 
-    perform = base.perform_fit
-    monkeypatch.setattr(base, "perform_fit", lambda fit, *rest: (trained.append(fit.key), perform(fit, *rest))[1])
+    perform = fit_job.perform_fit
+    monkeypatch.setattr(fit_job, "perform_fit", lambda fit, *rest: (trained.append(fit.key), perform(fit, *rest))[1])
     assert main([str(config), "--output", str(begun)]) == 0
     assert {key for key in trained if "final" not in key} == {"grooming.head.fold01"}
     assert (begun / "scores.csv").read_bytes() == (run / "scores.csv").read_bytes()

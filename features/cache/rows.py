@@ -16,6 +16,7 @@ from filelock import BaseFileLock, Timeout
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.locks import CreatedLock
 from features.cache.parts import PartFolder, parts_folder, remove_parts
 from features.cache.store import FeatureCache, cache_path, fingerprint, lock_of, read_cache, write_cache, writing_to
 from features.sources.base import FeatureRows
@@ -30,6 +31,11 @@ COMMIT_ROWS = 256
 def find_rows(rows: FeatureRows, cache_dir: Path) -> FeatureCache | None:
     """Take rows from the cache; None where they are not in it, whole and made by this very recipe."""
     return read_cache(_path_of(rows, cache_dir), fingerprint(rows.recipe))
+
+
+def has_rows(rows: FeatureRows, cache_dir: Path) -> bool:
+    """Whether there is a file of these rows in the cache, which need not be whole."""
+    return _path_of(rows, cache_dir).is_file()
 
 
 def _path_of(rows: FeatureRows, cache_dir: Path) -> Path:
@@ -180,7 +186,7 @@ def _turns(missing: Sequence[FeatureRows], cache_dir: Path) -> Iterator[None]:
         yield
 
 
-def _take_turn(path: Path, recording: str) -> BaseFileLock:
+def _take_turn(path: Path, recording: str) -> BaseFileLock | CreatedLock:
     """Take the cache's lock; when another process has it, say so and wait for its result."""
     lock = lock_of(path)
     try:

@@ -26,10 +26,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.locks import CreatedLock, lock_at
 from features.cache.parts import PARTS_SUFFIX, PartFolder, count_parts, remove_parts
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ CACHE_VERSION = 1
 """Part of every fingerprint: raised when the code makes other embeddings of the same recipe."""
 
 CHUNK_BYTES = 128 * 1024
+# Files are opened without HDF5's own locks, which some network folders refuse: who writes holds `lock_of`.
 UNFINISHED_SUFFIX = ".unfinished"
 _DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
 """What h5py raises for files that are not whole."""
@@ -61,7 +63,7 @@ class FeatureCache:
     @property
     def embeddings(self) -> NDArray[np.float32]:
         """Shape (n_analysed, n_features), float32; read from the file each time, so keep the result."""
-        with h5py.File(self.path, "r") as file:
+        with h5py.File(self.path, "r", locking=False) as file:
             return np.asarray(file["embeddings"][:], dtype=np.float32)
 
 
@@ -92,11 +94,11 @@ def cache_path(cache_dir: Path, recording: str, recipe_fingerprint: str) -> Path
     return cache_dir / f"{safe}__{recipe_fingerprint[:12]}.h5"
 
 
-def lock_of(path: Path) -> FileLock:
-    """The lock that whoever writes this cache holds; the system frees it when a process dies."""
+def lock_of(path: Path) -> BaseFileLock | CreatedLock:
+    """The lock that whoever writes this cache holds; it is free again when a process dies."""
     folder = path.parent / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{path.stem}.lock")
+    return lock_at(folder / f"{path.stem}.lock")
 
 
 def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
@@ -108,7 +110,7 @@ def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
     if not path.is_file():
         return None
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             found = str(file.attrs["fingerprint"])
             if found != expected_fingerprint:
                 log.warning("%s was made by another recipe and is not used.", path)
@@ -141,7 +143,7 @@ class CachedRows:
 
     def _read(self, what: Callable[[h5py.Dataset], Any]) -> Any:
         try:
-            with h5py.File(self._path, "r") as file:
+            with h5py.File(self._path, "r", locking=False) as file:
                 if not bool(file.attrs["complete"]) or str(file.attrs["fingerprint"]) != self._fingerprint:
                     raise ValueError("it was made by another recipe")
                 return what(file["embeddings"])
@@ -199,7 +201,7 @@ def write_cache(
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     n_analysed = len(frames)
     rows = max(1, min(n_analysed, CHUNK_BYTES // (4 * n_features)))
-    with h5py.File(unfinished, "w", libver=("v110", "v110")) as file:
+    with h5py.File(unfinished, "w", libver=("v110", "v110"), locking=False) as file:
         file.create_dataset("frames", data=frames, fletcher32=True, chunks=True)
         file.create_dataset("observed", data=observed, fletcher32=True, chunks=True)
         shape = (n_analysed, n_features)
@@ -277,7 +279,7 @@ def _row(path: Path) -> CacheRow:
             n_frames = min(count_parts(path) * int(told["chunk_frames"]), int(told["n_analysed"]))
             n_features = int(told["n_features"])
         else:
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 told, (n_frames, n_features) = dict(file.attrs), file["embeddings"].shape
             state = "complete" if bool(told["complete"]) else "damaged"
         recipe = json.loads(str(told["recipe"]))

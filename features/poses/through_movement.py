@@ -79,7 +79,7 @@ def _source(path: Path) -> str | None:
     """Which program wrote the file, in `movement`'s words."""
     try:
         if h5py.is_hdf5(path):
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 if "nwb_version" in file.attrs:
                     return "NWB"
                 if all(name in file for name in ("metadata", "frames", "instances", "points")):

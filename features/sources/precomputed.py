@@ -211,7 +211,7 @@ def _read_array(path: Path, key: str | None) -> NDArray[np.generic]:
     """Read one array; nothing in the file is unpickled."""
     try:
         if path.suffix.lower() in (".h5", ".hdf5"):
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 names: list[str] = []
                 file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
                 return read_array(file[_choose(path, names, key)])

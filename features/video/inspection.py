@@ -16,11 +16,11 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from common.files import replace_bytes, sha256_of
+from common.locks import lock_at
 from features.video.files import UnreadableVideoError, check_video_file, container_named
 from features.video.pictures import Converter
 from features.video.quality import NOT_LOOKED_AT, QUALITY_VERSION, QualityMeter, VideoQuality, measure_times
@@ -344,7 +344,7 @@ def _remember(index_path: Path, key: dict[str, Any], video: VideoInfo) -> None:
     """Add one outcome to the index; several processes may do so at once."""
     try:
         index_path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(index_path.with_name(index_path.name + ".lock")):
+        with lock_at(index_path.with_name(index_path.name + ".lock")):
             entries = _read_index(index_path)
             entries[key["path"]] = key | _VIDEO.dump_python(video, by_alias=True, exclude={"path", "awaited"})
             replace_bytes(index_path, json.dumps(entries, ensure_ascii=False).encode("utf-8"))

@@ -1,6 +1,7 @@
 """What the command lines of several commands have in common."""
 
 import argparse
+import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -38,3 +39,21 @@ def require_recordings(run: str, names: Iterable[str], known: Collection[str]) -
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:
         raise InputError(f"{run} has no recording {unknown!r}.{did_you_mean(unknown, known)} It has: {listing(known)}.")
+
+
+def add_dask(parser: argparse.ArgumentParser) -> None:
+    """`--dask ADDRESS`; `dask_overrides` says what it means."""
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="have the work done by a Dask cluster: a scheduler's address, such as tcp://host:8786, or `local` "
+        "(processes of this machine)",
+    )
+
+
+def dask_overrides(options: argparse.Namespace) -> list[str]:
+    """`--dask` as settings, in the form of `--set`."""
+    if options.dask is None:
+        return []
+    address = "" if options.dask == "local" else options.dask
+    return ["execution.backend=dask", f"execution.scheduler={json.dumps(address)}", "execution.slurm=null"]

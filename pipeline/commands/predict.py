@@ -12,7 +12,7 @@ from rich.table import Table
 
 from common.errors import InputError
 from common.notes import Doubt
-from pipeline.commands.arguments import command_parser
+from pipeline.commands.arguments import add_dask, command_parser, dask_overrides
 from pipeline.dataset.load import notes_on
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.table import read_recordings
@@ -48,15 +48,22 @@ def run_predict_command(arguments: Sequence[str]) -> int:
     from pipeline.prediction.trained_run import open_trained_run
 
     trained = open_trained_run(options.run)
-    frames = None
+    frames = execution = None
+    config_path = RunDir(options.run).config_path
     if options.frames is not None:
-        frames = load_config(RunDir(options.run).config_path, [f"frames={options.frames}"]).frames
+        frames = load_config(config_path, [f"frames={options.frames}"]).frames
+    if options.dask is not None:
+        execution = load_config(config_path, dask_overrides(options)).execution
     bad_rows: list[tuple[str, str]] = []
     notes: list[str] = []
     recordings = _recordings(options, bad_rows, notes)
     output = options.output or options.run.resolve().with_name(f"{options.run.resolve().name}_predicted")
     outcome = predict_recordings(
-        trained, recordings, PredictOptions(output, options.overwrite, options.recordings, frames), bad_rows, notes
+        trained,
+        recordings,
+        PredictOptions(output, options.overwrite, options.recordings, frames, execution),
+        bad_rows,
+        notes,
     )
     doubts = [note for note in notes_on([item.checked for item in outcome.embedded]) if isinstance(note, Doubt)]
     _show(outcome.run.path, [item.id for item in outcome.embedded], outcome.failures, doubts)
@@ -86,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         '`frames:`, e.g. "{policy: trim_to_shortest, at_most_frames: 3}" (default: as in training, but nothing is '
         "shifted)",
     )
+    add_dask(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace predictions that lie in the folder already")
     return parser
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from common.errors import InputError
 from common.suggestions import did_you_mean
 from pipeline.commands import COMMANDS
-from pipeline.commands.arguments import add_overrides, command_parser
+from pipeline.commands.arguments import add_dask, add_overrides, command_parser, dask_overrides
 from pipeline.runtime.logs import set_level
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
 
     _require_no_misspelt_command(options.configs[0])
     options.configs = _without_searches(options.configs)
-    whole = [load_config(path, options.overrides) for path in options.configs]
+    overrides = [*options.overrides, *dask_overrides(options)]
+    whole = [load_config(path, overrides) for path in options.configs]
     configs = [first_look_of(config) for config in whole] if options.quick else whole
     if options.output is not None and len(configs) > 1:
         raise InputError(
@@ -161,6 +162,7 @@ def _experiment_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="a first look: small heads, two folds, into runs/<name>_quick, and how long the experiment would take",
     )
+    add_dask(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a run that lies in the folder already")
     parser.add_argument("--verbose", action="store_true", help="say more, for finding out what went wrong")
     return parser

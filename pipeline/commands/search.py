@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.wording import ratio
-from pipeline.commands.arguments import add_overrides, command_parser
+from pipeline.commands.arguments import add_dask, add_overrides, command_parser, dask_overrides
 
 if TYPE_CHECKING:
     from pipeline.config.search import Search
@@ -34,7 +34,7 @@ def run_search_command(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     from pipeline.config.search import load_search
 
-    search = load_search(options.config, options.overrides)
+    search = load_search(options.config, [*options.overrides, *dask_overrides(options)])
 
     from pipeline.run_folder.search.search_dir import SearchDir
     from pipeline.search.run import run_search
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("config", type=Path, metavar="SEARCH.yaml", help="an experiment with the key `search`")
     add_overrides(parser, "change one setting, e.g. --set search.trials=20 (may be given several times)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the search (default: runs/<name>)")
+    add_dask(parser)
     parser.add_argument("--overwrite", action="store_true", help="forget the trials of a search that lies there")
     return parser
 

@@ -17,6 +17,7 @@ from features.backbones import BACKBONES
 from features.sources import SOURCES
 from models.heads import HEADS
 from models.tasks import TASKS
+from pipeline.config.execution import ExecutionConfig
 from pipeline.config.schema import ExperimentConfig
 from pipeline.config.search import SearchConfig
 from pipeline.config.search_space import Range
@@ -60,6 +61,7 @@ def reference() -> str:
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
     for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo", "execution"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
+    parts.append(_table("`execution.slurm`", _keys_below(ExecutionConfig.model_fields["slurm"]), "execution.slurm."))
     parts += [_table(f"`task` with `name: {name}`", model, "task.") for name, model in TASKS.items()]
     parts.append(_table("`task.loss`", _keys_below(TASKS["binary"].model_fields["loss"]), "task.loss."))
     parts += [_table(f"`backbone` with `name: {name}`", model, "backbone.") for name, model in BACKBONES.items()]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from filelock import FileLock
 
 from common.errors import InputError
 from common.files import replacing, write_text
+from common.locks import lock_at
 from common.tables import write_lines, write_table
 from pipeline.config.demo import DemoConfig
 from pipeline.demo.behavior import LABELLED, label_frames
@@ -50,7 +50,7 @@ def make_demo(
     config = config or DemoConfig()
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{folder.name}.lock"):
+    with lock_at(folder.parent / f".{folder.name}.lock"):
         if _is_current(folder, config):
             return folder / TABLE_NAME
         _refuse_foreign(folder)

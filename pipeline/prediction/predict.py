@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.places import all_told, path_from
+from features.sources.joined import JoinedSource
 from models.inference import TrainedHead
 from models.threads import load_tensorflow
+from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
@@ -38,6 +40,8 @@ from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording, Embedder
+from pipeline.training.executors import open_executor
+from pipeline.training.executors.embed_job import embed_ahead, needs_of
 from pipeline.training.plan import HEAD, head_outputs
 from pipeline.training.timelines import make_timelines, scorable
 
@@ -50,15 +54,16 @@ _Done = TypeVar("_Done")
 class PredictOptions:
     """How new videos are predicted; none of it changes a probability.
 
-    `overwrite`: replace what lies in the folder `output`. `table`: the table of recordings that was given; None where
-    videos were named one by one. `frames`: what to do where a new video, its poses and labels are not of the same
-    frames; None = as in training, but nothing is shifted.
+    `execution`: who embeds; None = this process. `overwrite`: replace what lies in the folder `output`. `table`: the
+    table of recordings that was given; None where videos were named one by one. `frames`: what to do where a new video,
+    its poses and labels are not of the same frames; None = as in training, but nothing is shifted.
     """
 
     output: Path
     overwrite: bool = False
     table: Path | None = None
     frames: FramesSetting | None = None
+    execution: ExecutionConfig | None = None
 
 
 class Failure(NamedTuple):
@@ -138,6 +143,7 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     summarise(checked, config.behavior_names())
     record.stage_done("check inputs", sum(item.n_frames for item in checked))
     stage_two = StageTwo({HEAD: {}})
+    _embed_elsewhere(config, source, checked, run)
     embedder = Embedder(config, source, only_cached=False)
     outputs = head_outputs(config)
     _embed_and_predict(embedder, [(head, outputs[name]) for name, head in heads.items()], checked, stage_two, outcome)
@@ -168,6 +174,14 @@ def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: Pr
     record.stage_done("tables and report")
 
 
+def _embed_elsewhere(
+    config: ExperimentConfig, source: JoinedSource, checked: Sequence[CheckedRecording], run: RunDir
+) -> None:
+    """Have the workers of a cluster embed, where one was asked for; why one can't be embedded is said later."""
+    with open_executor(config.execution, len(checked), needs_of(config, checked, run.path)) as executor:
+        embed_ahead(config, checked, executor, source, passes_over_errors=True)
+
+
 def _as_scored(timeline: Timeline) -> Timeline:
     """Labels that are not scored against do not tell right from wrong."""
     return timeline if scorable([timeline]) else replace(timeline, true=None, scored=None)
@@ -182,6 +196,9 @@ def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> Expe
         "recordings": str(options.table or Path("recordings.csv")),
         "protocol": "nested",
     }
+    # Workers of the run may be none any more.
+    here = trained.config.execution.model_copy(update={"backend": "local", "scheduler": "", "slurm": None})
+    changes["execution"] = options.execution or here
     if options.frames is not None:
         changes["frames"] = options.frames
     elif trained.config.frames != "strict" and trained.config.frames.policy == "shift":

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from common.templates import fill_template
 from common.wording import FILTERS
+from pipeline.runtime.templates import fill_template
 
 _TEMPLATES_PATH = Path(__file__).parent / "templates"
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from common.colors import behavior_colors
 from common.errors import InputError
 from common.files import write_text
-from common.templates import fill_template
 from features.video.files import is_there
 from pipeline.films.browser_video import exact_rate
 from pipeline.review.corrections import boris_tree, corrections_folder, mend_corrections, saved_state
@@ -24,6 +23,7 @@ from pipeline.review.run_reading import Review
 from pipeline.review.scripts import FOLDER, INDEX_SCRIPTS, REVIEW_SCRIPTS, bundle
 from pipeline.review.videos import relative_url
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
+from pipeline.runtime.templates import fill_template
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.timeline import FULL
 

@@ -16,10 +16,11 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
 from common.errors import InputError
 from common.files import clear_remains, write_text
+from common.locks import CreatedLock, lock_at
 from common.places import all_told
 from pipeline.run_folder.manifest import PROMISE, Manifest
 
@@ -73,7 +74,7 @@ class RunDir:
         self.manifest = Manifest(path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         # A path such as `.` has no name of its own.
         self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-        self._lock = FileLock(str(self._whole_path.parent / f".{self._whole_path.name}.lock"))
+        self._lock: BaseFileLock | CreatedLock | None = None
         self._kept: Path | None = None
         self._is_new = False
 
@@ -190,6 +191,7 @@ class RunDir:
         self._require_no_other_files()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = lock_at(self._whole_path.parent / f".{self._whole_path.name}.lock")
             self._lock.acquire(timeout=0)
             self._is_new = not self.path.exists()
             self.path.mkdir(exist_ok=True)
@@ -218,7 +220,8 @@ class RunDir:
             if self._kept is not None and not self.is_finished() and not self.fits_path.exists():
                 self._put_back(self._kept)
         finally:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
 
     def discard_new(self) -> None:
         """Delete a folder that this claim made and in which nothing came of anything."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from features.engines import require_engine
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording, load_dataset, summarise
+from pipeline.search.workers import Workers
 from pipeline.training.embed import EmbeddedRecording, run_stage_one
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,11 @@ class Features:
     ----------
     is_needed : callable
         Which recordings take any part.
+    workers : Workers
     """
 
-    def __init__(self, is_needed: Callable[[CheckedRecording], bool]) -> None:
-        self._is_needed = is_needed
+    def __init__(self, is_needed: Callable[[CheckedRecording], bool], workers: Workers) -> None:
+        self._is_needed, self._workers = is_needed, workers
         self._found: dict[str, list[EmbeddedRecording]] = {}
 
     def of(self, config: ExperimentConfig) -> list[EmbeddedRecording]:
@@ -45,5 +47,6 @@ class Features:
             checked = [item for item in load_dataset(config, may_wait=True) if self._is_needed(item)]
             if not self._found:
                 summarise(checked, config.behavior_names())
+            self._workers.embed(config, checked)
             self._found[key] = run_stage_one(config, checked, only_cached=False).recordings
         return self._found[key]

@@ -23,7 +23,7 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.runtime.progress import progress_bars
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
-from pipeline.training.executors.base import Job
+from pipeline.training.executors.fit_job import FitJob
 from pipeline.training.fits import EmbeddingSource, Fit, FitResult, fit_fingerprint, read_fit
 from pipeline.training.folds import Fold
 from pipeline.training.frame_labels import LabelFile
@@ -180,7 +180,8 @@ class FitRunner:
                 results[job.fit.key] = stored
                 self.outcome.n_resumed += 1
                 self.display.finished(job.fit, stored, resumed=True)
-        for job in self.executor.run([job for job in jobs if job.fit.key not in results], self.display.epoch):
+        waiting = [job for job in jobs if job.fit.key not in results]
+        for job in self.executor.run(waiting, lambda job, row: self.display.epoch(job.fit, row)):
             result = read_fit(job.path, job.fingerprint)
             if result is None:
                 raise InputError(f"The stored fit {job.path} vanished or was damaged. Start the experiment again.")
@@ -191,13 +192,13 @@ class FitRunner:
             _collect(fit, result, self.outcome)
         return ordered
 
-    def _job(self, fit: Fit) -> Job:
+    def _job(self, fit: Fit) -> FitJob:
         fingerprint = self.fingerprints[fit.key] = fit_fingerprint(fit, self.sources, self.plan.labels)
         path = self.labels.path.with_name(f"{fit.key}.npz")
         if self.shared_path is not None:
             path = self.shared_path / f"{fingerprint}.npz"
         sources = tuple(self.sources[r] for r in fit.recordings)
-        return Job(fit, path, fingerprint, sources, self.labels, self.bundle_metadata)
+        return FitJob(fit, path, fingerprint, sources, self.labels, self.bundle_metadata)
 
 
 def collect_inner(fold: Fold, fit: Fit, result: FitResult, outcome: StageTwo) -> None:

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.notes import Doubt
 from features.cache.rows import cached_rows, find_rows
-from features.sources.base import FeatureRows, Given
+from features.sources.base import FeatureRows, Given, Progress
 from features.sources.joined import JoinedSource
 from features.video.files import UnreadableVideoError
+from features.video.inspection import is_remembered
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on
 from pipeline.dataset.reading import files_of
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.logs import only_errors
-from pipeline.runtime.progress import Bar, progress_bars
+from pipeline.runtime.progress import progress_bars
 from pipeline.training.fits import CacheFile, EmbeddingSource
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
         If weights cannot be had, features do not fit, or something is missing with `only_cached`.
     """
     # Whether weights can be had shows here, before anything slow begins.
-    given = [_given(config, item) for item in checked]
+    given = [given_of(config, item) for item in checked]
     source = config.feature_source().settled(given, config.execution.cache_dir)
     described = source.described()
     names = [tuple(one.get("names", ())) for one in described]
@@ -114,13 +115,21 @@ def _decoded(
     for number, item in enumerate(awaited, start=1):
         # What isn't as its packets promise is inspected when it is read again, which says what is wrong.
         with progress_bars() as bars, suppress(UnreadableVideoError):
-            embedder.embed(item, bars.add(f"Embedding {item.id} ({number} of {len(awaited)})"))
+            if not _is_known_by_now(item):
+                embedder.embed(item, bars.add(f"Embedding {item.id} ({number} of {len(awaited)})"))
         (known,) = _read_again(config, [item.recording], recordings)
         # That the poses may be another video's should not be said hours later.
         _tell(note for note in known.notes if isinstance(note, Doubt) and note not in item.notes)
     again, told = _read_again(config, recordings, recordings), {*notes_on(checked)}
     _tell(note for note in notes_on(again) if note not in told and not isinstance(note, Doubt))
     return again
+
+
+def _is_known_by_now(item: CheckedRecording) -> bool:
+    """Whether a worker has decoded the video meanwhile, so that it is remembered what came out."""
+    assert item.video is not None
+    awaited = item.video.awaited
+    return awaited is not None and is_remembered(item.video.path, awaited.index_path, awaited.key["fps_given"])
 
 
 def _read_again(
@@ -136,7 +145,8 @@ def _tell(notes: Iterable[str]) -> None:
         log.warning("%s", note)
 
 
-def _given(config: ExperimentConfig, item: CheckedRecording) -> Given:
+def given_of(config: ExperimentConfig, item: CheckedRecording) -> Given:
+    """What the rows of a recording are made of."""
     files = files_of(item.recording, Path(config.recordings).parent, item.fps)
     return Given(files, item.n_frames, item.video, item.centers, item.animals)
 
@@ -158,11 +168,11 @@ class Embedder:
         self._done: set[str] = set()
         self.n_frames_computed = 0
 
-    def embed(self, item: CheckedRecording, bar: Bar) -> EmbeddedRecording:
+    def embed(self, item: CheckedRecording, progress: Progress) -> EmbeddedRecording:
         """Embeddings of one recording, from the cache where they are."""
         started = time.monotonic()
-        rows = self._source.rows_of(*_given(self._config, item))
-        computed = _Counter(bar)
+        rows = self._source.rows_of(*given_of(self._config, item))
+        computed = _Counter(progress)
         if self._only_cached:
             self._require_cached(rows)
         caches = cached_rows(rows, self._config.execution.cache_dir, computed)
@@ -193,12 +203,12 @@ class Embedder:
 class _Counter:
     """Passes progress on and counts the frames that were really computed now."""
 
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._first: int | None = None
         self.n_new = 0
 
     def __call__(self, done: int, total: int) -> None:
         self._first = done if self._first is None else self._first
         self.n_new = done - self._first
-        self._bar.update(done, total)
+        self._progress(done, total)

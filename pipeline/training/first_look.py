@@ -17,7 +17,7 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
-from pipeline.training.executors.base import Job
+from pipeline.training.executors.fit_job import FitJob
 from pipeline.training.fits import EmbeddingSource, Fit, fit_fingerprint, read_fit
 from pipeline.training.frame_labels import LabelFile
 from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan, plan_folds
@@ -112,8 +112,8 @@ def _step_s(
 ) -> float:
     fingerprint = fit_fingerprint(fit, sources, plan.labels)
     path = labels.path.with_name(f"{fit.key}.npz")
-    job = Job(fit, path, fingerprint, tuple(sources[r] for r in fit.recordings), labels, {})
-    for _ in executor.run([job], lambda fit, row: None):
+    job = FitJob(fit, path, fingerprint, tuple(sources[r] for r in fit.recordings), labels, {})
+    for _ in executor.run([job], lambda job, row: None):
         pass
     result = read_fit(path, fingerprint)
     if result is None:

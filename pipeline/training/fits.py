@@ -13,7 +13,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,10 @@ class EmbeddingSource:
         """Names of all features; None where any has none."""
         has_names = all(len(cache.names) == cache.n_features for cache in self.caches)
         return tuple(name for cache in self.caches for name in cache.names) if has_names else None
+
+    def absolute(self) -> "EmbeddingSource":
+        """The same with paths that hold whatever the working directory is."""
+        return replace(self, caches=tuple(replace(cache, path=cache.path.absolute()) for cache in self.caches))
 
     def rows(self) -> Rows:
         """Open them, to be read by slices.

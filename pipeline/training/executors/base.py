@@ -1,50 +1,64 @@
 """What every executor is: it carries out jobs, anywhere, and each job leaves its result in a file."""
 
-import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self, TypeVar
 
-from models.rows import HELD_BYTES, Rows, held
-from models.scaler import Scaler
-from models.settings import TrainingConfig
-from models.training import learn_scaler
-from pipeline.training.fits import EmbeddingSource, Fit, OnEpoch, perform_fit, store_fit
-from pipeline.training.frame_labels import LabelFile
+from pipeline.config.execution import ExecutionConfig
 
-OnFitEpoch = Callable[[Fit, dict[str, Any]], None]
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class Job(ABC):
+    """A piece of work: it names files and settings, holds no arrays, and leaves a file that says what it was made from.
+
+    So it can be sent anywhere, and any executor takes up what another finished.
+    """
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """Tells it from others that are carried out together."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """What is done, for readers: it stands after "while"."""
+
+    @abstractmethod
+    def absolute(self) -> Self:
+        """The same with paths that hold whatever the working directory is."""
+
+    @abstractmethod
+    def carry_out(self, on_event: OnEvent | None = None) -> None:
+        """Do it in this process.
+
+        Parameters
+        ----------
+        on_event : callable, optional
+            Called with what is told on the way, fit for JSON.
+
+        Raises
+        ------
+        InputError
+            Something the user gave is wrong.
+        """
+
+
+AnyJob = TypeVar("AnyJob", bound=Job)
 
 
 @dataclass(frozen=True)
-class Job:
-    """A fit with the files that it is made from and the one that it leaves; it holds no arrays.
+class Needs:
+    """What whoever carries out jobs must be able to reach.
 
-    Attributes
-    ----------
-    fit : Fit
-    path : Path
-        Of the result, which says by `fingerprint` what it was made from.
-    fingerprint : str
-    sources : tuple of EmbeddingSource
-        Of all recordings that the fit needs.
-    labels : LabelFile
-    bundle_metadata : mapping
-        Written into the bundle beside the head, where the fit keeps one.
+    `reads`: files that are read. `writes`: folders that results go to.
     """
 
-    fit: Fit
-    path: Path
-    fingerprint: str
-    sources: tuple[EmbeddingSource, ...]
-    labels: LabelFile
-    bundle_metadata: Mapping[str, Any]
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What the bundle says of itself, and by `fit` of what it was made from."""
-        return {**self.bundle_metadata, "fit": self.fingerprint}
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
 
 class Executor(ABC):
@@ -52,83 +66,46 @@ class Executor(ABC):
 
     Parameters
     ----------
-    workers : int
-        Jobs at a time, as the user asked; 0: to be chosen.
+    execution : ExecutionConfig
+        As the user asked.
     n_jobs : int
         How many jobs will come together at most.
+    needs : Needs
+        What all jobs need.
+
+    Raises
+    ------
+    InputError
+        Who is to do the work can't be reached, or can't reach what it needs.
     """
 
     n_workers: int
+    embeds: ClassVar[bool] = False
+    """Whether recordings are embedded by its workers, too; else that is done in this process."""
 
     @abstractmethod
-    def __init__(self, workers: int, n_jobs: int) -> None: ...
+    def __init__(self, execution: ExecutionConfig, n_jobs: int, needs: Needs) -> None: ...
 
     @abstractmethod
-    def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
+    def run(self, jobs: Sequence[AnyJob], on_event: Callable[[AnyJob, dict[str, Any]], None]) -> Iterator[AnyJob]:
         """Carry out every job and yield each when its result is stored.
 
         Parameters
         ----------
         jobs : sequence of Job
-        on_epoch : callable
-            Called in this process with a fit and each row of its history, if the executor hears of it.
+        on_event : callable
+            Called in this process with a job and what it tells on the way (a fit: each row of its history), if the
+            executor hears of it.
 
         Raises
         ------
         InputError
-            Of a fit; jobs that are finished by then are kept.
+            Of a job; those that are finished by then are kept.
         """
 
-    def __enter__(self) -> "Executor":
+    def __enter__(self) -> Self:
         return self
 
     @abstractmethod
     def __exit__(self, *_: object) -> None:
         """End what was started."""
-
-
-@dataclass
-class BoundedRows:
-    """Embeddings of a job's recordings: held whole while they fit the budget, the others read by slices.
-
-    Attributes
-    ----------
-    sources : sequence of EmbeddingSource
-    budget_bytes : int
-    held_bytes : int
-        Never above the budget.
-    """
-
-    sources: Sequence[EmbeddingSource]
-    budget_bytes: int
-    held_bytes: int = 0
-    _opened: dict[str, Rows] = field(default_factory=dict)
-
-    def of(self, recording: str) -> Rows:
-        """Embeddings of one recording, shape (n_analysed, n_features)."""
-        if recording not in self._opened:
-            (source,) = (source for source in self.sources if source.recording == recording)
-            self._opened[recording], left = held(source.rows(), self.budget_bytes - self.held_bytes)
-            self.held_bytes = self.budget_bytes - left
-        return self._opened[recording]
-
-
-def carry_out(job: Job, on_epoch: OnEpoch | None = None, budget_bytes: int = HELD_BYTES) -> None:
-    """Do a job in this process; afterwards nothing of it is left in memory but what its features are scaled by."""
-    # Of features that are made fewer, it is the fewer that are held.
-    rows = BoundedRows(job.sources, 0 if job.fit.training.reduce_features else budget_bytes)
-    labels = job.labels.read({*job.fit.train, *job.fit.validation})
-    sources = {source.recording: source for source in job.sources}
-
-    def scaler(recordings: Sequence[str]) -> Scaler:
-        return _shared_scaler(tuple(sources[r] for r in recordings), job.fit.training)
-
-    store_fit(job.path, job.fingerprint, perform_fit(job.fit, rows.of, labels, job.metadata, on_epoch, scaler))
-
-
-@functools.lru_cache(maxsize=32)
-def _shared_scaler(sources: tuple[EmbeddingSource, ...], training: TrainingConfig) -> Scaler:
-    """What is learned from the features of these recordings: once for all heads of a fold, as it sees no labels."""
-    return learn_scaler(
-        [source.rows() for source in sources], training, sources[0].widths, [c.is_one_unit for c in sources[0].caches]
-    )

@@ -8,17 +8,18 @@ import ctypes.util
 import multiprocessing
 import os
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any
 
-from common.errors import InputError
+from common.errors import WorkerEndedError
 from common.processes import quiet_native_output, start_workers, stop_workers
 from models.threads import limit_threads, load_tensorflow
+from pipeline.config.execution import ExecutionConfig
 from pipeline.runtime.machine import usable_cores
-from pipeline.training.executors.base import Executor, Job, OnFitEpoch, carry_out
+from pipeline.training.executors.base import AnyJob, Executor, Job, Needs
 
 # Windows waits for no more processes at once.
 _MOST_WORKERS = 61
@@ -27,47 +28,68 @@ _MOST_WORKERS = 61
 class LocalExecutor(Executor):
     """Carries out jobs on this machine; with one worker in this process."""
 
-    def __init__(self, workers: int, n_jobs: int) -> None:
-        self.n_workers = _choose_n_workers(workers, n_jobs)
-        self._pool: ProcessPoolExecutor | None = None
-        self._events: Any = None
+    def __init__(self, execution: ExecutionConfig, n_jobs: int, needs: Needs) -> None:
+        self.n_workers = choose_n_workers(execution.workers, n_jobs)
+        self._processes = WorkerProcesses(self.n_workers, max(1, usable_cores() // self.n_workers))
 
     def __exit__(self, *_: object) -> None:
         """End the worker processes."""
-        if self._pool is not None:
-            stop_workers(self._pool)
+        self._processes.stop()
 
-    def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
+    def run(self, jobs: Sequence[AnyJob], on_event: Callable[[AnyJob, dict[str, Any]], None]) -> Iterator[AnyJob]:
         """See `Executor`."""
         if self.n_workers > 1:
-            yield from self._run_in_processes(jobs, on_epoch)
+            yield from self._processes.run(jobs, on_event)
             return
         load_tensorflow()
         for job in jobs:
-            carry_out(job, partial(on_epoch, job.fit))
+            job.carry_out(partial(on_event, job))
             yield job
 
-    def _run_in_processes(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
-        pool = self._pool = self._pool or self._start_pool()
-        fit_by_key = {job.fit.key: job.fit for job in jobs}
-        futures: dict[Future[None], Job] = {pool.submit(_run_in_worker, job): job for job in jobs}
+
+class WorkerProcesses:
+    """Processes that carry out jobs side by side, each on some cores; they are started with the first job."""
+
+    def __init__(self, n_workers: int, n_threads: int) -> None:
+        self._n_workers, self._n_threads = n_workers, n_threads
+        self._pool: ProcessPoolExecutor | None = None
+        self._events: Any = None
+
+    def run(self, jobs: Sequence[AnyJob], on_event: Callable[[AnyJob, dict[str, Any]], None]) -> Iterator[AnyJob]:
+        """See `Executor.run`.
+
+        Raises
+        ------
+        WorkerEndedError
+            The processes must be stopped then.
+        InputError
+            Of a job.
+        """
+        pool = self._pool = self._pool or self._start()
+        job_by_key = {job.key: job for job in jobs}
+        futures: dict[Future[None], AnyJob] = {pool.submit(_run_in_worker, job): job for job in jobs}
         pending = set(futures)
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             for key, row in _drain(self._events):
-                if key in fit_by_key:
-                    on_epoch(fit_by_key[key], row)
+                if key in job_by_key:
+                    on_event(job_by_key[key], row)
             for future in done:
                 _require_done(future, futures[future])
                 yield futures[future]
 
-    def _start_pool(self) -> ProcessPoolExecutor:
+    def stop(self) -> None:
+        """End the processes, whatever they are at; the next job starts new ones."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            stop_workers(pool)
+
+    def _start(self) -> ProcessPoolExecutor:
         self._events = multiprocessing.get_context("spawn").Queue()
-        n_threads = max(1, usable_cores() // self.n_workers)
-        return start_workers(self.n_workers, _start_worker, (self._events, n_threads))
+        return start_workers(self._n_workers, _start_worker, (self._events, self._n_threads))
 
 
-def _choose_n_workers(requested: int, n_jobs: int) -> int:
+def choose_n_workers(requested: int, n_jobs: int) -> int:
     """Processes to train in: as asked, else one per core, but one on a machine with an NVIDIA driver.
 
     A GPU is shared badly by several TensorFlow processes, each of which claims its whole memory.
@@ -82,8 +104,8 @@ def _require_done(future: "Future[None]", job: Job) -> None:
     try:
         future.result()
     except BrokenProcessPool:
-        raise InputError(
-            f"A worker process ended while training {job.fit.name} ({job.fit.fold_words}), most likely because the "
+        raise WorkerEndedError(
+            f"A worker process ended while {job.words}, most likely because the "
             "machine ran out of memory. Start again with --set workers=1 (finished folds are kept), and close other "
             "programs."
         ) from None
@@ -110,4 +132,4 @@ def _start_worker(events: Any, n_threads: int) -> None:
 
 
 def _run_in_worker(job: Job) -> None:
-    carry_out(job, lambda row: _events.put((job.fit.key, row)))
+    job.carry_out(lambda row: _events.put((job.key, row)))

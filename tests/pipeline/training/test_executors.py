@@ -1,9 +1,10 @@
 """Jobs name files and hold no arrays; what they hold while they run is bounded; any executor gives the same."""
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from features.cache.store import fingerprint, write_cache
 from models.heads.lstm import LstmConfig
 from models.settings import TrainingConfig
 from models.tasks import Binary
-from pipeline import experiment
 from pipeline.command_line import main
-from pipeline.training.executors import EXECUTORS, base
-from pipeline.training.executors.base import BoundedRows, Executor, Job, OnFitEpoch, carry_out
+from pipeline.config.execution import ExecutionConfig
+from pipeline.training.executors import EXECUTORS, fit_job
+from pipeline.training.executors.base import AnyJob, Executor, Needs
+from pipeline.training.executors.fit_job import BoundedRows, FitJob, carry_out
 from pipeline.training.fits import CacheFile, EmbeddingSource, Fit, read_fit
 from pipeline.training.frame_labels import FrameLabels, LabelFile
 from tests.lab import make_embedded_lab
@@ -39,7 +41,7 @@ def sources(tmp_path: Path) -> dict[str, tuple[EmbeddingSource, np.ndarray]]:
     return {name: make_source(tmp_path, name, seed) for seed, name in enumerate(("a", "b", "c", "final"))}
 
 
-def make_job(folder: Path, sources: dict[str, tuple[EmbeddingSource, np.ndarray]]) -> Job:
+def make_job(folder: Path, sources: dict[str, tuple[EmbeddingSource, np.ndarray]]) -> FitJob:
     labels = {
         name: FrameLabels(("g",), embeddings[:, :1] > 0.5, np.ones((N_FRAMES, 1), bool))
         for name, (_, embeddings) in sources.items()
@@ -51,7 +53,7 @@ def make_job(folder: Path, sources: dict[str, tuple[EmbeddingSource, np.ndarray]
         refit=True,
     )  # fmt: skip
     files = tuple(source for source, _ in sources.values())
-    return Job(fit, folder / "g.npz", "abc", files, LabelFile.write(folder / "labels.npz", labels), {})
+    return FitJob(fit, folder / "g.npz", "abc", files, LabelFile.write(folder / "labels.npz", labels), {})
 
 
 def test_slices_are_those_of_the_whole_and_never_more_than_the_budget_is_held(sources):
@@ -86,8 +88,8 @@ def test_heads_of_a_fold_share_what_features_are_scaled_by(sources, tmp_path: Pa
     job = make_job(tmp_path, sources)
     training = job.fit.training.model_copy(update={"reduce_features": 4})
     learned = []
-    learn = base.learn_scaler
-    monkeypatch.setattr(base, "learn_scaler", lambda *given: (learned.append(given), learn(*given))[1])
+    learn = fit_job.learn_scaler
+    monkeypatch.setattr(fit_job, "learn_scaler", lambda *given: (learned.append(given), learn(*given))[1])
     found = []
     for name in "gh":
         carry_out(replace(job, fit=replace(job.fit, name=name, training=training)))
@@ -122,12 +124,12 @@ def test_files_that_changed_meanwhile_are_not_learned_from(sources, tmp_path: Pa
 class Mailed(Executor):
     """Another executor as one file would add it: every job goes through bytes, the last one first."""
 
-    def __init__(self, workers: int, n_jobs: int) -> None:
+    def __init__(self, execution: ExecutionConfig, n_jobs: int, needs: Needs) -> None:
         self.n_workers = 7
 
-    def run(self, jobs: Sequence[Job], on_epoch: OnFitEpoch) -> Iterator[Job]:
+    def run(self, jobs: Sequence[AnyJob], on_event: Callable[[AnyJob, dict[str, Any]], None]) -> Iterator[AnyJob]:
         for job in reversed(jobs):
-            carry_out(pickle.loads(pickle.dumps(job)))  # noqa: S301
+            pickle.loads(pickle.dumps(job)).carry_out()  # noqa: S301
             yield job
 
     def __exit__(self, *_: object) -> None: ...
@@ -139,8 +141,7 @@ def test_results_come_out_the_same_whatever_the_executor(tmp_path: Path, monkeyp
     config = make_embedded_lab(tmp_path / "lab", n_train=3)
     arguments = [str(config), "--set", "baseline=none", "--set", "training.epochs=1"]
     assert main([*arguments, "--output", str(tmp_path / "local")]) == 0
-    monkeypatch.setitem(EXECUTORS, "mailed", Mailed)
-    monkeypatch.setattr(experiment, "EXECUTOR", "mailed")
+    monkeypatch.setitem(EXECUTORS, "local", Mailed)
     # What another executor finished is taken up, and what it left is finished by this one.
     (tmp_path / "mailed" / "fits").mkdir(parents=True)
     done = tmp_path / "mailed" / "fits" / "grooming.head.fold02.npz"
