@@ -19,6 +19,14 @@ class InputError(Exception):
         super().__init__(_paragraph(text))
 
 
+class LostWorkError(InputError):
+    """Work stopped for a reason that lies in no setting of it: the same command may go on where it stopped."""
+
+
+class WorkerEndedError(LostWorkError):
+    """A process ended while it was at a job, which perhaps takes too much memory."""
+
+
 def _paragraph(text: str) -> str:
     if len(text) > _LONGEST:
         # What to do stands at the end.

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from common.errors import InputError
+from common.errors import LostWorkError
 
 _ABANDONED_AFTER_S = 3600.0
 # As `replacing` and `models.bundle` name what is not finished.
@@ -83,13 +83,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     Raises
     ------
-    InputError
+    LostWorkError
         If the folder cannot be written or the disk is full; the old file is untouched.
     """
     try:
         replace_bytes(path, content)
     except OSError as error:
-        raise InputError(
+        raise LostWorkError(
             f"Cannot write {path}: {error.strerror or error}. Check that the folder may be written and that the disk "
             "is not full, or choose another place with --output; then start again, finished work is kept."
         ) from None

@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("search", _DESCRIPTION, _EXAMPLE)
     parser.add_argument("config", type=Path, metavar="SEARCH.yaml", help="an experiment with the key `search`")
     add_overrides(parser, "change one setting, e.g. --set search.trials=20 (may be given several times)")
-    add_dask(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the search (default: runs/<name>)")
+    add_dask(parser)
     parser.add_argument("--overwrite", action="store_true", help="forget the trials of a search that lies there")
     return parser
 

@@ -30,8 +30,7 @@ class Features:
     """
 
     def __init__(self, is_needed: Callable[[CheckedRecording], bool], workers: Workers) -> None:
-        self._is_needed = is_needed
-        self._workers = workers
+        self._is_needed, self._workers = is_needed, workers
         self._found: dict[str, list[EmbeddedRecording]] = {}
 
     def of(self, config: ExperimentConfig) -> list[EmbeddedRecording]:

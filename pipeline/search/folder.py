@@ -16,25 +16,9 @@ log = logging.getLogger(__name__)
 _EARLY = {"log.txt", "fits", *HUMAN_FOLDERS}
 
 
-def prepare_folder(folder: SearchDir, search: Search, facts: Mapping[str, Any]) -> None:
-    """Say in the folder what is searched for.
-
-    Raises
-    ------
-    InputError
-        If it holds something else, a search with other settings, or recordings have changed since.
-    """
-    _require_no_other_files(folder)
-    if folder.study_path.is_file():
-        _require_same(folder, search, facts["inputs"])
-        log.info("%s was begun before; it goes on with what is finished.", folder.path)
-    folder.manifest.remove()
-    folder.write_provenance(dict(facts))
-    write_text(folder.config_path, search.dump())
-
-
-def _require_no_other_files(folder: SearchDir) -> None:
-    if folder.read_provenance().get("kind") == SEARCH:
+def require_own_folder(folder: SearchDir) -> None:
+    """Raise `InputError` where a folder holds something else than a search."""
+    if not folder.path.is_dir() or folder.read_provenance().get("kind") == SEARCH:
         return
     others = [e.name for e in sorted(folder.path.iterdir()) if e.name not in _EARLY and not e.name.startswith(".")]
     if others:
@@ -44,7 +28,10 @@ def _require_no_other_files(folder: SearchDir) -> None:
         )
 
 
-def _require_same(folder: SearchDir, search: Search, inputs: Mapping[str, str]) -> None:
+def require_same_settings(folder: SearchDir, search: Search) -> None:
+    """Raise `InputError` where trials of other settings lie in the folder."""
+    if not folder.study_path.is_file():
+        return
     try:
         earlier = load_search(folder.config_path)
     except InputError as error:
@@ -58,6 +45,25 @@ def _require_same(folder: SearchDir, search: Search, inputs: Mapping[str, str]) 
             f"{folder.path} already holds a search with other settings (different: {listing(differing, 8)}). Choose "
             "another folder with --output or another `name:`, or add --overwrite to begin anew."
         )
+
+
+def prepare_folder(folder: SearchDir, search: Search, facts: Mapping[str, Any]) -> None:
+    """Say in the folder what is searched for, and with what.
+
+    Raises
+    ------
+    InputError
+        If recordings have changed since the search was begun.
+    """
+    if folder.study_path.is_file():
+        _require_same_inputs(folder, facts["inputs"])
+        log.info("%s was begun before; it goes on with what is finished.", folder.path)
+    folder.manifest.remove()
+    folder.write_provenance(dict(facts))
+    write_text(folder.config_path, search.dump())
+
+
+def _require_same_inputs(folder: SearchDir, inputs: Mapping[str, str]) -> None:
     then = folder.read_provenance().get("inputs", {})
     changed = sorted(name for name in {*then, *inputs} if then.get(name) != inputs.get(name))
     if changed:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from common.errors import InputError
+from common.errors import InputError, LostWorkError
 from common.wording import duration
 from pipeline.config.search import Search
 from pipeline.config.search_space import Settings, settings_words
@@ -23,7 +23,7 @@ from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.search.evaluation import Evaluation
 from pipeline.search.features import Features
-from pipeline.search.folder import prepare_folder
+from pipeline.search.folder import prepare_folder, require_own_folder, require_same_settings
 from pipeline.search.outer import Chosen, score_outside
 from pipeline.search.parts import Part, is_needed, make_parts
 from pipeline.search.processes import FOLDER, OwnProcess
@@ -48,16 +48,16 @@ class Work:
     ----------
     search : Search
     folder : SearchDir
-    workers : Workers
     features : Features
+    workers : Workers
     bar : Bar
         Of the fit in work.
     """
 
     search: Search
     folder: SearchDir
-    workers: Workers
     features: Features
+    workers: Workers
     bar: Bar
 
     def evaluation(self, chosen: Settings, part: Part) -> Evaluation:
@@ -72,8 +72,9 @@ class Work:
         # Without any it is the YAML's own: the defaults.
         config = self.search.space.experiment(chosen) if chosen else self.search.experiment
         recordings = taken(self.features.of(config))
-        executor = self.workers.executor(config, [r.checked for r in recordings])
-        return Evaluation(config, self.search.settings.score, recordings, executor, self.folder.fits_path, self.bar)
+        return Evaluation(
+            config, self.search.settings.score, recordings, self.workers.executor(), self.folder.fits_path, self.bar
+        )
 
 
 def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Outcome:
@@ -85,11 +86,7 @@ def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Ou
         If anything the user gave is wrong, or the folder holds something else.
     """
     require_optuna()
-    with (
-        _one_process(folder, overwrite) as process,
-        log_file(folder.log_path, folder.seen_from),
-        Workers(folder.path) as workers,
-    ):
+    with _one_process(folder, search, overwrite) as process, Workers(search.experiment, folder.path) as workers:
         features = Features(lambda item: is_needed(item, search.settings), workers)
         recordings = features.of(search.experiment)
         parts = make_parts(search.experiment, search.settings, [r.checked for r in recordings])
@@ -97,20 +94,29 @@ def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Ou
         facts |= {"kind": SEARCH, "inputs": input_fingerprints([r.checked for r in recordings])}
         prepare_folder(folder, search, facts)
         with progress_bars() as bars:
-            work = Work(search, folder, workers, features, bars.add(""))
-            outcome = _carry_out(work, parts, process)
+            outcome = _carry_out(Work(search, folder, features, workers, bars.add("")), parts, process)
         facts |= {"finished": now(), "stages": [{"stage": SEARCH, "seconds": round(time.monotonic() - started, 2)}]}
         folder.write_provenance(facts)
     return outcome
 
 
 @contextmanager
-def _one_process(folder: SearchDir, overwrite: bool) -> Iterator[OwnProcess]:
+def _one_process(folder: SearchDir, search: Search, overwrite: bool) -> Iterator[OwnProcess]:
+    """Be one of those who work in the folder; one that is new, and in which nothing came about, is deleted."""
+    require_own_folder(folder)
+    is_new = not folder.path.exists()
     folder.path.mkdir(parents=True, exist_ok=True)
-    with OwnProcess(folder.path) as process:
-        if overwrite:
-            _clear(folder, process)
-        yield process
+    try:
+        with OwnProcess(folder.path) as process:
+            if overwrite:
+                _clear(folder, process)
+            require_same_settings(folder, search)
+            with log_file(folder.log_path, folder.seen_from):
+                yield process
+    except InputError:
+        if is_new and all(path == folder.log_path for path in folder.path.iterdir()):
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 def _clear(folder: SearchDir, process: OwnProcess) -> None:
@@ -171,7 +177,7 @@ def _run_trials(work: Work, queues: dict[Part, TrialQueue]) -> None:
 def _run_trial(work: Work, part: Part, queue: TrialQueue, claim: Claim) -> None:
     """Cross-validate one setting and put down what came of it."""
     try:
-        evaluation = work.evaluation(dict(claim.chosen), part)
+        evaluation = work.evaluation(claim.chosen, part)
         seconds = 0.0
         for number, done in enumerate(evaluation.folds()):
             seconds += done.seconds
@@ -185,6 +191,8 @@ def _run_trial(work: Work, part: Part, queue: TrialQueue, claim: Claim) -> None:
     except InputError as error:
         # Workers may still be at its other fits.
         work.workers.stop()
+        if isinstance(error, LostWorkError) and not queue.is_lost_again(claim, error):
+            raise
         queue.give_up(claim, FAILED, str(error))
         return
     if score is None:

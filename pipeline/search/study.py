@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import InputError
+from common.errors import InputError, LostWorkError, WorkerEndedError
 from pipeline.config.search import BAYES, GRID, HALVING, MEDIAN, NONE, Search
 from pipeline.config.search_space import Dimension
 from pipeline.run_folder.search.trials import COMPLETE, FAILED, PRUNED, setting_text
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _N_RANDOM, _N_KEPT = 6, 4
 _FIRST_PRUNED_AFTER = 2
 _PROCESS, _FOLD, _SETTLED, _WHY, _SECONDS = "process", "fold ", "settled", "why", "seconds"
-_GIVEN_UP = "given up"
+_GIVEN_UP, _ENDED = "given up", "processes that ended"
 
 WHY_PRUNED = {
     MEDIAN: "below the median of the complete trials after {} of {} folds",
@@ -207,6 +207,14 @@ class TrialQueue:
         """End a trial without: `PRUNED` or `FAILED`."""
         claim.trial.set_user_attr(_WHY, why)
         self._tell(claim, {PRUNED: "PRUNED", FAILED: "FAIL"}[state], None)
+
+    def is_lost_again(self, claim: Claim, error: LostWorkError) -> bool:
+        """Whether a process ended at this trial for the second time, so that it is the trial's own doing."""
+        if not isinstance(error, WorkerEndedError):
+            return False
+        n_ended = int(claim.trial.user_attrs.get(_ENDED, 0)) + 1
+        claim.trial.set_user_attr(_ENDED, n_ended)
+        return n_ended > 1
 
     def _tell(self, claim: Claim, state: str, values: Sequence[float] | None) -> None:
         from optuna.samplers import RandomSampler

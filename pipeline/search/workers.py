@@ -1,4 +1,4 @@
-"""Who carries out the jobs of a search, for all of its trials."""
+"""Who carries out the fits of all trials: started once, and anew where something went wrong."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +6,16 @@ from pathlib import Path
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording
 from pipeline.training.executors import Executor, open_executor
+from pipeline.training.executors.base import Needs
 from pipeline.training.executors.embed_job import embed_ahead, needs_of
 
 
 class Workers:
-    """An executor that is opened when it is first asked for, and anew after `stop`; for a `with` block.
+    """The executor that the experiment asks for, for a `with` block; `folder` is that of the search."""
 
-    Parameters
-    ----------
-    folder : Path
-        Of the search, where results of jobs go to.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, config: ExperimentConfig, folder: Path) -> None:
+        self._config, self._folder = config, folder
+        self._n_jobs, self._needs = 1, Needs()
         self._executor: Executor | None = None
 
     def __enter__(self) -> "Workers":
@@ -28,20 +24,22 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def executor(self, config: ExperimentConfig, checked: Sequence[CheckedRecording]) -> Executor:
-        """Whoever the settings of an experiment on these recordings ask for; raises as `open_executor`."""
-        if self._executor is None:
-            n_together = 2 * len(config.task.heads(config.behavior_names())) * len(checked)
-            needs = needs_of(config, checked, self._folder)
-            self._executor = open_executor(config.execution, n_together, needs).__enter__()
-        return self._executor
-
     def embed(self, config: ExperimentConfig, checked: Sequence[CheckedRecording]) -> None:
-        """Have recordings embedded, where that is done by workers; raises as `embed_ahead`."""
-        embed_ahead(config, checked, self.executor(config, checked))
+        """Have them make the features of an experiment, where they are those who do; they are started first."""
+        if self._executor is None:
+            n_heads = len(config.task.heads(config.behavior_names()))
+            self._n_jobs = max(1, 2 * n_heads * len(checked))
+            self._needs = needs_of(config, checked, self._folder)
+        embed_ahead(config, checked, self.executor())
+
+    def executor(self) -> Executor:
+        """Whoever carries fits out."""
+        if self._executor is None:
+            self._executor = open_executor(self._config.execution, self._n_jobs, self._needs).__enter__()
+        return self._executor
 
     def stop(self) -> None:
         """End what was started."""
         if self._executor is not None:
-            self._executor.__exit__()
+            self._executor.__exit__(None, None, None)
             self._executor = None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
-from common.errors import InputError
+from common.errors import InputError, LostWorkError, WorkerEndedError
 from pipeline.config.execution import ExecutionConfig
 from pipeline.training.executors.base import AnyJob, Executor, Job, Needs
 from pipeline.training.executors.dask_clusters import GPU, open_cluster
@@ -116,15 +116,15 @@ class DaskExecutor(Executor):
             raise self._lost()
         error = future.exception()
         if isinstance(error, KilledWorker):
-            raise InputError(
+            raise WorkerEndedError(
                 f"Several workers ended while {job.words}, most likely because memory ran out, or because their time "
                 "was up. Give workers more of either (fewer on a machine; `memory` and `walltime` of SLURM's jobs), "
                 "and start again: finished work is kept."
             )
         raise error
 
-    def _lost(self) -> InputError:
-        return InputError(
+    def _lost(self) -> LostWorkError:
+        return LostWorkError(
             f"The connection to the Dask scheduler {self._address} was lost. Finished work is kept: see that the "
             "scheduler and its workers are running, and start the same command again; it goes on where it stopped."
         )

@@ -10,9 +10,9 @@ import multiprocessing
 import threading
 from typing import Any
 
-from common.errors import InputError
+from common.errors import LostWorkError, WorkerEndedError
 from pipeline.training.executors.base import Job
-from pipeline.training.executors.local import WorkerEndedError, WorkerProcesses
+from pipeline.training.executors.local import WorkerProcesses
 from pipeline.training.executors.reach import Wanted, look
 
 try:
@@ -82,13 +82,13 @@ def carry_out_here(job: Job, topic: str) -> None:
                 _do(processes, job, tell)
             except WorkerEndedError:
                 processes.stop()
-                raise InputError(
+                raise WorkerEndedError(
                     f"On the Dask worker {worker.address} a process ended twice while {job.words}, most likely because "
                     "memory ran out. Give workers more of it, or start fewer on a machine; then start the same command "
                     "again: finished work is kept."
                 ) from None
         except OSError as error:
-            raise InputError(
+            raise LostWorkError(
                 f"The Dask worker {worker.address} failed while {job.words}: {error.strerror or error} "
                 f"({error.filename or 'no file is named'})."
             ) from None

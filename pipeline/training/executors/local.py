@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any
 
-from common.errors import InputError
+from common.errors import WorkerEndedError
 from common.processes import quiet_native_output, start_workers, stop_workers
 from models.threads import limit_threads, load_tensorflow
 from pipeline.config.execution import ExecutionConfig
@@ -87,10 +87,6 @@ class WorkerProcesses:
     def _start(self) -> ProcessPoolExecutor:
         self._events = multiprocessing.get_context("spawn").Queue()
         return start_workers(self._n_workers, _start_worker, (self._events, self._n_threads))
-
-
-class WorkerEndedError(InputError):
-    """A process ended while it was at a job."""
 
 
 def choose_n_workers(requested: int, n_jobs: int) -> int:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ from pipeline.search.features import Features
 from pipeline.search.parts import Part, make_parts
 from pipeline.search.processes import OwnProcess
 from pipeline.search.run import run_search
+from pipeline.search.workers import Workers
+from pipeline.training.executors.fit_job import FitJob
 from tests.conftest import made_once, without_figures
 from tests.lab import make_embedded_lab
 
@@ -50,15 +53,13 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def cut_off_after(n_fits: int, patch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if the process were killed when so many fits are stored."""
-    from pipeline.training.executors import local
+    left, carry_out, facts = [n_fits], FitJob.carry_out, OwnProcess.__init__
 
-    left, carry_out, facts = [n_fits], local.carry_out, OwnProcess.__init__
-
-    def some(*args: object) -> None:
+    def some(job: FitJob, *args: Any) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise SystemExit
-        carry_out(*args)  # type: ignore[arg-type]
+        carry_out(job, *args)
 
     def gone(self: OwnProcess, folder: Path) -> None:
         facts(self, folder)
@@ -66,7 +67,7 @@ def cut_off_after(n_fits: int, patch: pytest.MonkeyPatch) -> Iterator[None]:
         self.facts["pid"] = 2**31 - 2
 
     with patch.context() as patched, pytest.raises(SystemExit):
-        patched.setattr(local, "carry_out", some)
+        patched.setattr(FitJob, "carry_out", some)
         patched.setattr(OwnProcess, "__init__", gone)
         yield
 
@@ -141,7 +142,8 @@ def test_outer_parts_take_no_part_in_choosing(searched: Path, tmp_path: Path):
 
 
 def parts_of(search: Search) -> list[Part]:
-    recordings = Features(lambda item: item.subset == "cross_validation").of(search.experiment)
+    with Workers(search.experiment, Path()) as workers:
+        recordings = Features(lambda item: item.subset == "cross_validation", workers).of(search.experiment)
     parts = make_parts(search.experiment, search.settings, [r.checked for r in recordings])
     for part in parts:
         assert not {r.id for r in part.inside(recordings)} & part.held_out
