@@ -181,10 +181,14 @@ def encoder_block_class() -> type:
             n_frames, width = hidden.shape[1:]
             n_heads = self.settings["n_heads"]
             shape = (-1, n_frames, n_heads, width // n_heads)
-            query, key, value = (keras.ops.reshape(f(hidden), shape) for f in (self.query, self.key, self.value))
+            query, key, value = (
+                keras.ops.transpose(keras.ops.reshape(dense(hidden), shape), (0, 2, 1, 3))
+                for dense in (self.query, self.key, self.value)
+            )
             if self.settings["positions"] == "rotary":
                 query, key = _turned(query), _turned(key)
             attended = _attention(query, key, value, real, self.settings["attention_frames"], self.by_distance)
+            attended = keras.ops.transpose(attended, (0, 2, 1, 3))
             return self.joined(keras.ops.reshape(attended, (-1, n_frames, width)))
 
         def compute_output_shape(self, hidden_shape: Any, mask_shape: Any = None) -> Any:
@@ -215,7 +219,7 @@ def _attention(query: Any, key: Any, value: Any, real: Any, attention_frames: in
 
     Parameters
     ----------
-    query, key, value : tensor, shape (batch, n_frames, n_heads, n_per_head)
+    query, key, value : tensor, shape (batch, n_heads, n_frames, n_per_head)
     real : tensor, shape (batch, n_frames), float32
         0 where padded: such frames are not looked at.
     attention_frames : int
@@ -225,60 +229,64 @@ def _attention(query: Any, key: Any, value: Any, real: Any, attention_frames: in
 
     Returns
     -------
-    tensor, shape (batch, n_frames, n_heads, n_per_head)
+    tensor, shape (batch, n_heads, n_frames, n_per_head)
         Meaningless where padded.
     """
     from keras import ops
 
-    n_frames, n_per_head = query.shape[1], query.shape[3]
+    n_frames, n_per_head = query.shape[2:]
     n_blocks, block, n_seen = _layout(n_frames, attention_frames)
     distance = np.arange(n_seen)[None] - (n_seen - block) // 2 - np.arange(block)[:, None]
     allowed = (np.abs(distance) <= attention_frames) | (attention_frames == 0)
     bias = ops.convert_to_tensor(np.where(allowed, 0, _NEVER).astype(np.float32))
     if by_distance is not None:
-        bias = bias + _bias(by_distance, distance)
-    unseen = _seen_by_blocks((1 - real) * _NEVER, n_blocks, block, n_seen, _NEVER)
-    scores = ops.einsum(
-        "bnqhd,bnkhd->bnhqk",
-        _blocks(query * n_per_head**-0.5, n_blocks, block),
-        _seen_by_blocks(key, n_blocks, block, n_seen),
-    )
-    weights = ops.softmax(scores + (unseen[:, :, None, None] + bias), axis=-1)
-    attended = ops.einsum("bnhqk,bnkhd->bnqhd", weights, _seen_by_blocks(value, n_blocks, block, n_seen))
-    return ops.reshape(attended, (-1, n_blocks * block, *query.shape[2:]))[:, :n_frames]
+        bias = bias + _bias(by_distance, distance)[:, None]
+    padded = (1 - real[:, None, :, None]) * _NEVER
+    unseen = ops.reshape(_seen_by_blocks(padded, n_blocks, block, n_seen, _NEVER), (-1, 1, n_blocks, 1, n_seen))
+    seen_key, seen_value = (_seen_by_blocks(each, n_blocks, block, n_seen) for each in (key, value))
+    own_query = _blocks(query * n_per_head**-0.5, n_blocks, block)
+    scores = ops.matmul(own_query, ops.swapaxes(seen_key, -1, -2))
+    attended = ops.matmul(ops.softmax(scores + (unseen + bias), axis=-1), seen_value)
+    attended = ops.reshape(attended, (-1, query.shape[1], n_blocks * block, n_per_head))
+    return attended[:, :, :n_frames] if n_blocks * block > n_frames else attended
 
 
-def _blocks(values: Any, n_blocks: int, block: int) -> Any:
-    """Frames (batch, n_frames, ...) in blocks (batch, n_blocks, block, ...), what lacks at the end 0."""
+def _blocks(values: Any, n_blocks: int, block: int, lacking: float = 0.0) -> Any:
+    """Frames (batch, n, n_frames, m) in blocks (batch, n, n_blocks, block, m); `lacking` at the end of the last one."""
     from keras import ops
 
-    n_frames, *rest = values.shape[1:]
+    _, n, n_frames, m = values.shape
     if n_blocks * block > n_frames:
-        values = ops.pad(values, [(0, 0), (0, n_blocks * block - n_frames), *[(0, 0)] * len(rest)])
-    return ops.reshape(values, (-1, n_blocks, block, *rest))
+        missing = n_blocks * block - n_frames
+        values = ops.pad(values, [(0, 0), (0, 0), (0, missing), (0, 0)], constant_values=lacking)
+    return ops.reshape(values, (-1, n, n_blocks, block, m))
 
 
-def _seen_by_blocks(values: Any, n_blocks: int, block: int, n_seen: int, beyond: float = 0.0) -> Any:
-    """What each block looks at (batch, n_blocks, n_seen, ...), `beyond` before and after the window."""
+def _seen_by_blocks(values: Any, n_blocks: int, block: int, n_seen: int, lacking: float = 0.0) -> Any:
+    """What each block looks at (batch, n, n_blocks, n_seen, m), `lacking` before and after the window."""
     from keras import ops
 
-    n_frames, *rest = values.shape[1:]
+    own = _blocks(values, n_blocks, block, lacking)
     if n_seen == block:
-        return ops.reshape(values, (-1, 1, n_frames, *rest))
-    width = [(0, 0), (block, (n_blocks + 1) * block - n_frames), *[(0, 0)] * len(rest)]
-    padded = ops.reshape(ops.pad(values, width, constant_values=beyond), (-1, n_blocks + 2, block, *rest))
-    return ops.concatenate([padded[:, i : n_blocks + i] for i in range(3)], axis=2)
+        return own
+    # Split and joined, as slices have slow gradients.
+    but_last, last = ops.split(own, [n_blocks - 1], axis=2)
+    _, but_first = ops.split(own, [1], axis=2)
+    nothing = ops.full_like(last, lacking)
+    before, after = ops.concatenate([nothing, but_last], axis=2), ops.concatenate([but_first, nothing], axis=2)
+    return ops.concatenate([before, own, after], axis=3)
 
 
 def _turned(values: Any) -> Any:
-    """Rotary positions: pairs of numbers (batch, n_frames, n_heads, n_per_head) turned by an angle per frame."""
+    """Rotary positions: pairs of numbers (batch, n_heads, n_frames, n_per_head) turned by an angle per frame."""
     from keras import ops
 
-    n_frames, half = values.shape[1], values.shape[3] // 2
+    n_frames, half = values.shape[2], values.shape[3] // 2
     angle = np.arange(n_frames)[:, None] * _ROTARY_BASE ** (-np.arange(half) / half)
-    cosine, sine = (f(angle)[:, None].astype(np.float32) for f in (np.cos, np.sin))
-    a, b = values[..., :half], values[..., half:]
-    return ops.concatenate([a * cosine - b * sine, b * cosine + a * sine], axis=-1)
+    cosine = np.concatenate([np.cos(angle), np.cos(angle)], axis=1).astype(np.float32)
+    sine = np.concatenate([-np.sin(angle), np.sin(angle)], axis=1).astype(np.float32)
+    first, second = ops.split(values, 2, axis=-1)
+    return values * cosine + ops.concatenate([second, first], axis=-1) * sine
 
 
 def _bias(by_distance: Any, distance: NDArray[np.int64]) -> Any:
