@@ -17,6 +17,9 @@ class Job(ABC):
     So it can be sent anywhere, and any executor takes up what another finished.
     """
 
+    uses_networks: ClassVar[bool] = True
+    """Whether TensorFlow is needed, which takes seconds to load."""
+
     @property
     @abstractmethod
     def key(self) -> str:

@@ -30,8 +30,10 @@ def require_dask(with_slurm: bool = False) -> None:
             "install -r requirements-cluster.txt, here and wherever workers run; or leave out --dask and set "
             "execution.backend: local."
         ) from None
-    # What it logs of workers and connections is said by us, in words; before any of it is made, which copies this.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # What it logs of workers and connections is said by us, in words; it gives many of its modules levels of their own.
+    for name in [*logging.root.manager.loggerDict]:
+        if name.partition(".")[0] in ("distributed", "dask_jobqueue"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def open_cluster(execution: ExecutionConfig, n_jobs: int) -> tuple[Any, Any]:

@@ -5,13 +5,14 @@ folds are trained side by side.
 """
 
 import ctypes.util
+import functools
 import multiprocessing
 import os
 import queue
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from typing import Any
 
 from common.errors import WorkerEndedError
@@ -23,6 +24,7 @@ from pipeline.training.executors.base import AnyJob, Executor, Job, Needs
 
 # Windows waits for no more processes at once.
 _MOST_WORKERS = 61
+_LAST_WORDS_S = 2.0
 
 
 class LocalExecutor(Executor):
@@ -41,9 +43,10 @@ class LocalExecutor(Executor):
         if self.n_workers > 1:
             yield from self._processes.run(jobs, on_event)
             return
-        load_tensorflow()
+        if any(job.uses_networks for job in jobs):
+            load_tensorflow()
         for job in jobs:
-            job.carry_out(partial(on_event, job))
+            job.carry_out(functools.partial(on_event, job))
             yield job
 
 
@@ -68,15 +71,32 @@ class WorkerProcesses:
         pool = self._pool = self._pool or self._start()
         job_by_key = {job.key: job for job in jobs}
         futures: dict[Future[None], AnyJob] = {pool.submit(_run_in_worker, job): job for job in jobs}
-        pending = set(futures)
+        pending, ended = set(futures), set[str]()
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            for key, row in _drain(self._events):
+            awaited = {futures[future].key for future in done if future.exception() is None}
+            for key, row in self._told(awaited, ended):
                 if key in job_by_key:
                     on_event(job_by_key[key], row)
             for future in done:
                 _require_done(future, futures[future])
                 yield futures[future]
+
+    def _told(self, awaited: set[str], ended: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what jobs told, of those that are done up to their end, which comes by another way than the result."""
+        deadline = time.monotonic() + _LAST_WORDS_S
+        while True:
+            is_late = awaited <= ended or time.monotonic() > deadline
+            try:
+                key, row = self._events.get(timeout=0.0 if is_late else 0.05)
+            except queue.Empty:
+                if is_late:
+                    return
+                continue
+            if row is None:
+                ended.add(key)
+            else:
+                yield key, row
 
     def stop(self) -> None:
         """End the processes, whatever they are at; the next job starts new ones."""
@@ -111,25 +131,25 @@ def _require_done(future: "Future[None]", job: Job) -> None:
         ) from None
 
 
-def _drain(events: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    while True:
-        try:
-            yield events.get_nowait()
-        except queue.Empty:
-            return
-
-
-# In a worker process: where it tells of its epochs.
+# In a worker process: where it tells of its epochs, and how many cores it may use.
 _events: Any = None
+_n_threads = 0
 
 
 def _start_worker(events: Any, n_threads: int) -> None:
-    global _events
-    _events = events
+    global _events, _n_threads
+    _events, _n_threads = events, n_threads
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@functools.cache
+def _load_networks() -> None:
     with quiet_native_output():
-        limit_threads(n_threads)
+        limit_threads(_n_threads)
 
 
 def _run_in_worker(job: Job) -> None:
+    if job.uses_networks:
+        _load_networks()
     job.carry_out(lambda row: _events.put((job.key, row)))
+    _events.put((job.key, None))
