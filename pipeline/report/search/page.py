@@ -10,6 +10,7 @@ from pipeline.report.comparison.words import p_text
 from pipeline.report.pages import render
 from pipeline.report.search.catalog import draw_search_figures
 from pipeline.report.search.reading import SearchResults, read_search
+from pipeline.report.search.scales import value_in_words
 from pipeline.report.search.words import (
     agreement_words,
     change,
@@ -116,11 +117,6 @@ def setting_in_words(trial: Trial | None, key: str) -> str:
     return value_in_words(trial.settings[key])
 
 
-def value_in_words(value: object) -> str:
-    """A setting with the digits that count."""
-    return f"{value:.4g}" if isinstance(value, float) else setting(value)
-
-
 def unsearched(results: SearchResults, key: str) -> object:
     """What the experiment says of a setting before any search; None where it says nothing."""
     part: object = results.config
@@ -135,7 +131,7 @@ def space_in_words(asked: object) -> str:
         scale = ", on a logarithmic scale" if asked.get("log") else ""
         step = f", in steps of {setting(asked['step'])}" if asked.get("step") else ""
         return f"{setting(asked['low'])} to {setting(asked['high'])}{scale}{step}"
-    return setting(asked)
+    return value_in_words(asked)
 
 
 def _sections(context: dict[str, Any]) -> dict[str, str]:

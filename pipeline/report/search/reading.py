@@ -1,13 +1,14 @@
 """Read a search's folder back: the page knows nothing that is not in these files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
 from common.tables import Row
 from pipeline.config.yaml_tree import read_yaml_mapping
+from pipeline.run_folder.evidence import AVERAGE_PRECISION
 from pipeline.run_folder.reading import section
 from pipeline.run_folder.search.search_dir import (
     DIFFERENCE,
@@ -19,15 +20,14 @@ from pipeline.run_folder.search.search_dir import (
     SearchDir,
     read_search_table,
 )
-from pipeline.run_folder.search.trials import Trial, best_trial, read_trials
+from pipeline.run_folder.search.trials import PRUNED, Trial, best_trial, read_trials
 from pipeline.scoring.postprocessing.decisions import EXCLUSIVE
 
 SECONDS = "seconds"
 _OBJECTIVE_WORDS = {
-    "average_precision": "average precision",
+    AVERAGE_PRECISION: "average precision",
     "bout_f1": "bout F1",
     "macro_f1": "macro F1",
-    "frame_f1": "frame F1",
     SECONDS: "seconds",
 }
 
@@ -42,7 +42,8 @@ class SearchResults:
     config, provenance : mapping
         Empty where the file is missing.
     trials : tuple of Trial
-        Those of the search on all training recordings.
+        Those of the search on all training recordings. Pruned ones have a score only where average precision, by
+        which they are pruned, is what was searched for.
     parts : mapping of str to tuple of Trial
         Those of the searches that left an outer part out, by its name.
     settings : tuple of str
@@ -83,9 +84,7 @@ class SearchResults:
     @property
     def objectives(self) -> tuple[str, ...]:
         """What was searched for, in words: a score, and seconds where they counted as well."""
-        asked = self.asked.get("objective", "average_precision")
-        names = asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
-        return tuple(_OBJECTIVE_WORDS.get(str(name), str(name).replace("_", " ")) for name in names)
+        return tuple(_OBJECTIVE_WORDS.get(name, name.replace("_", " ")) for name in _objectives(self.config))
 
     @property
     def score_words(self) -> str:
@@ -118,6 +117,12 @@ class SearchResults:
         return behavior or self.mean_words
 
 
+def _objectives(config: Mapping[str, Any]) -> list[str]:
+    """What was searched for, as the YAML calls it."""
+    asked = section(config, "search").get("objective", AVERAGE_PRECISION)
+    return [str(name) for name in asked] if isinstance(asked, Sequence) and not isinstance(asked, str) else [str(asked)]
+
+
 def read_search(folder: Path) -> SearchResults:
     """Read everything that the page needs.
 
@@ -130,10 +135,14 @@ def read_search(folder: Path) -> SearchResults:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}. Give the folder of a search, for example runs/search_exp1.")
     trials, settings = read_trials(search)
+    config = read_yaml_mapping(search.config_path) if search.config_path.exists() else {}
+    if AVERAGE_PRECISION not in _objectives(config):
+        # Trials are given up by average precision: it must not stand among other scores.
+        trials = [replace(trial, score=None) if trial.state == PRUNED else trial for trial in trials]
     names = dict.fromkeys(trial.search for trial in trials if trial.search != WHOLE)
     return SearchResults(
         path=folder,
-        config=read_yaml_mapping(search.config_path) if search.config_path.exists() else {},
+        config=config,
         provenance=search.read_provenance(),
         trials=tuple(trial for trial in trials if trial.search == WHOLE),
         parts={name: tuple(trial for trial in trials if trial.search == name) for name in names},

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from common.wording import setting
 from pipeline.report.search.reading import SearchResults
-from pipeline.run_folder.search.trials import is_number, setting_text
+from pipeline.run_folder.search.trials import is_number, setting_text, setting_value
 
 # Where the YAML does not say what a setting is: so many different numbers are no list of options any more.
 _MOST_OPTIONS = 6
 _LOG_FROM_RATIO = 30.0
+_MOST_TICKS = 12
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,9 @@ class Scale:
     key : str
         Dotted key of the setting.
     options : tuple of str
-        The options as text, from left to right; empty: an axis of numbers.
-    is_log : bool
+        The options as cells of a table have them, from left to right; empty: an axis of numbers.
+    is_log, is_whole : bool
+        Whether it is logarithmic; whether there are whole numbers only.
     low, high : float
         Ends of an axis of numbers.
     """
@@ -32,6 +35,7 @@ class Scale:
     key: str
     options: tuple[str, ...] = ()
     is_log: bool = False
+    is_whole: bool = False
     low: float = 0.0
     high: float = 1.0
 
@@ -51,13 +55,19 @@ class Scale:
     def ticks(self, n_ticks: int = 5) -> tuple[list[float], list[str]]:
         """Places and labels of the ticks."""
         if self.options:
-            return [float(i) for i in range(len(self.options))], list(self.options)
+            every = max(1, -(-len(self.options) // _MOST_TICKS))
+            shown = range(0, len(self.options), every)
+            return [float(i) for i in shown], [value_in_words(setting_value(self.options[i])) for i in shown]
         if self.is_log:
             values = [v for v in LogLocator(numticks=n_ticks + 2).tick_values(self.low, self.high) if self._holds(v)]
             if len(values) < 2:
                 values = [self.low, self.high] if self.high > self.low else [self.low]
         else:
-            values = [v for v in MaxNLocator(n_ticks).tick_values(self.low, self.high) if self._holds(v)]
+            values = [
+                v
+                for v in MaxNLocator(n_ticks, integer=self.is_whole).tick_values(self.low, self.high)
+                if self._holds(v)
+            ]
         return [self.place(v) for v in values], [f"{v:g}" for v in values]
 
     def _holds(self, value: float) -> bool:
@@ -80,14 +90,24 @@ def scale_of(results: SearchResults, key: str) -> Scale | None:
     numbers = [float(value) for value in values if is_number(value)]  # type: ignore[arg-type]
     if len(numbers) < len(values):
         return Scale(key, _options(_sorted(values)))
+    is_whole = all(isinstance(value, int) for value in values)
     if isinstance(asked, Mapping):
         ends = [float(asked[end]) for end in ("low", "high") if is_number(asked.get(end))]
         is_log = bool(asked.get("log")) and min(numbers + ends) > 0
-        return Scale(key, is_log=is_log, low=min(numbers + ends), high=max(numbers + ends))
+        return Scale(key, is_log=is_log, is_whole=is_whole, low=min(numbers + ends), high=max(numbers + ends))
     if len(set(numbers)) <= _MOST_OPTIONS:
         return Scale(key, _options(_sorted(values)))
     is_log = min(numbers) > 0 and max(numbers) / min(numbers) >= _LOG_FROM_RATIO
-    return Scale(key, is_log=is_log, low=min(numbers), high=max(numbers))
+    return Scale(key, is_log=is_log, is_whole=is_whole, low=min(numbers), high=max(numbers))
+
+
+def value_in_words(value: object) -> str:
+    """A setting as on the page: the digits that count, and truth values as the YAML has them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(map(value_in_words, value))
+    return f"{value:.4g}" if isinstance(value, float) else setting(value)
 
 
 def _options(values: Iterable[object]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -192,12 +193,15 @@ def _share(scale: Scale, value: float) -> float:
 
 
 def _draw_line(axes: Axes, heights: Sequence[float | None], color: Any, is_best: bool) -> None:
-    """A line from axis to axis, past those on which it has no place."""
+    """A line from axis to axis, dotted past those on which it has no place."""
     known = [(place, height) for place, height in enumerate(heights) if height is not None]
-    look: dict[str, Any] = (
-        {"linewidth": 2.4, "zorder": 4} if is_best else {"linewidth": 1.1, "alpha": 0.85, "zorder": 2}
-    )
-    axes.plot(*zip(*known, strict=True), color=color, **look)
+    look: dict[str, Any] = {"linewidth": 1.1, "alpha": 0.85, "zorder": 2}
+    if is_best:
+        look = {"linewidth": 2.4, "zorder": 4}
+    axes.plot(range(len(heights)), [np.nan if h is None else h for h in heights], color=color, **look)
+    for (left, low), (right, high) in pairwise(known):
+        if right - left > 1:
+            axes.plot([left, right], [low, high], linestyle=":", color=color, **look)
 
 
 def _draw_axis(axes: Axes, place: int, scale: Scale) -> None:

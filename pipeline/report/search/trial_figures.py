@@ -88,8 +88,9 @@ def draw_folds(results: SearchResults) -> Drawing | None:
     axes.set_ylabel("average precision so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
-    shown = set(states.values())
-    legend = [line("best", BEST_COLOR, linewidth=2.2)] if best is not None else []
+    drawn = {row["trial"] for row in rows}
+    shown = {states[trial] for trial in drawn}
+    legend = [line("best", BEST_COLOR, linewidth=2.2)] if best in drawn else []
     legend += [line("complete", TRIED, linewidth=1.0)] if COMPLETE in shown else []
     legend += [mark("o", "pruned here", BASELINE, markerfacecolor="white")] if PRUNED in shown else []
     legend += [mark("o", "failed after this", INK, markerfacecolor="white")] if FAILED in shown else []

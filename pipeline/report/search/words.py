@@ -97,14 +97,15 @@ def optimism_words(results: SearchResults) -> str:
     if best is None or best["optimism"] is None:
         return "The optimism is known when the outer scores are."
     if best["optimism"] > 0:
-        said = "The best of many trials looks better than it is: by so much."
+        said = "The best of many trials looks better than it is."
     else:
         said = "The best settings did no worse where nothing was chosen."
     if defaults is None or defaults["optimism"] is None:
         return said
+    left = best["optimism"] - defaults["optimism"]
     return (
-        f"{said} The defaults, which were not chosen here, differ by {change(defaults['optimism'])}: so much comes "
-        "from the recordings, not from choosing."
+        f"{said} Of the defaults, which nobody chose here, inner minus outer is {change(defaults['optimism'])}: that "
+        f"comes from the recordings and from learning on more of them. {change(left)} is left for choosing."
     )
 
 

@@ -99,12 +99,22 @@ def test_the_verdict_says_what_the_table_says(tmp_path, row, level, words):
 
 
 def test_words_beside_the_verdict(results, tmp_path):
-    assert "The defaults, which were not chosen here, differ by +0.0036" in optimism_words(results)
+    assert "is +0.0036: " in optimism_words(results)
+    assert "+0.0283 is left for choosing." in optimism_words(results)
     assert agreement_words(results).startswith("All agree on ")
     early = read_search(make_search(tmp_path / "early", n_trials=3, has_outer=False, why_no_importance="3 trials"))
     assert optimism_words(early) == "The optimism is known when the outer scores are."
     assert importance_reasons(early) == ["All settings: 3 trials."]
     assert agreement_words(early) == ""
+
+
+def test_a_pruned_score_does_not_stand_among_others(results, tmp_path):
+    asked = {"objective": ["bout_f1", "seconds"]}
+    other = read_search(make_search(tmp_path / "other", n_trials=4, search=asked))
+    assert other.objectives == ("bout F1", "seconds")
+    for found, is_known in ((results, True), (other, False)):
+        scores = [trial.score is not None for trial in found.trials if trial.state == PRUNED]
+        assert scores == [is_known] * len(scores) != []
 
 
 def test_settings_stand_on_axes_that_suit_them(results):
