@@ -1,7 +1,7 @@
 """A finished run as something to use: its settings, its heads, and the recipe that new videos must share."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from features.sources.cropping import CropConfig
 from features.sources.joined import JoinedSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
-from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.config.schema import ExperimentConfig, dump_config, load_config
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, evidence_of, score_value
 from pipeline.run_folder.features import source_facts
 from pipeline.run_folder.reading import Run, read_run
@@ -24,6 +24,7 @@ from pipeline.scoring.postprocessing.calibration import calibration_from_json
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.training.chosen_settings import Choice, fixed_variants, tuned_variants
 from pipeline.training.plan import head_outputs
+from pipeline.training.timelines import RunTimelines
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,32 @@ class TrainedRun:
     config: ExperimentConfig
     bundles: Mapping[str, Path]
     metadata: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.config.name
+
+    @property
+    def head_name(self) -> str:
+        """What tables call its heads."""
+        return self.config.head.name
+
+    def runs(self) -> dict[str, "TrainedRun"]:
+        """Itself, the only run that new videos are predicted by; members of an ensemble have names."""
+        return {"": self}
+
+    def joined(self, found: Sequence[RunTimelines]) -> RunTimelines:
+        """What its heads say, as there is nobody else."""
+        return found[0]
+
+    def dump_settings(self, config: ExperimentConfig, seen_from: Sequence[Path]) -> str:
+        """config.yaml of predictions by it."""
+        return dump_config(config, seen_from)
+
+    def facts(self) -> dict[str, Any]:
+        """What provenance.json of predictions says of it beside its name."""
+        return {}
 
     @property
     def recipe(self) -> Mapping[str, Any]:
@@ -106,7 +133,7 @@ class TrainedRun:
             )
 
 
-def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
+def measured_scores(path: Path) -> dict[str, dict[str, Any]]:
     """What the run says of its own heads, by behavior, pooled over each subset; {} where it scored nothing.
 
     Those of the first subset: `subset`, `n_individuals`, `average_precision` (of the bare threshold), `f1`, `bout_f1`
@@ -119,7 +146,7 @@ def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
     InputError
         If a table of the run cannot be read.
     """
-    run = read_run(trained.path, only=())
+    run = read_run(path, only=())
     if not run.subsets:
         return {}
     found = {}

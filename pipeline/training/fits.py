@@ -285,12 +285,23 @@ def read_fit(path: Path, fingerprint: str) -> FitResult | None:
     """A stored fit, or None where there is none, it is damaged, or it was made from something else."""
     if not path.exists():
         return None
+    found = open_fit(path)
+    if found is None:
+        log.warning("%s is damaged; it is trained again.", path)
+        return None
+    made_from, result = found
+    if made_from != fingerprint:
+        log.info("%s was made with other settings or labels; it is trained again.", path.name)
+        return None
+    return result
+
+
+def open_fit(path: Path) -> tuple[str, FitResult] | None:
+    """A stored fit and the fingerprint of what it was made from; None where the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             header = json.loads(stored["header"].tobytes().decode("utf-8"))
-            if header["fingerprint"] != fingerprint:
-                log.info("%s was made with other settings or labels; it is trained again.", path.name)
-                return None
+            fingerprint = header["fingerprint"]
             probabilities = {r: stored[f"probability_{i}"] for i, r in enumerate(header["recordings"])}
             # Fits of older code have none.
             shuffled = {
@@ -299,6 +310,5 @@ def read_fit(path: Path, fingerprint: str) -> FitResult | None:
             }
     # A flipped bit in a zip can also claim a password or an unknown way of packing (RuntimeError).
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error):
-        log.warning("%s is damaged; it is trained again.", path)
         return None
-    return FitResult(probabilities, header["history"], header["best_epoch"], header["note"], shuffled)
+    return fingerprint, FitResult(probabilities, header["history"], header["best_epoch"], header["note"], shuffled)
