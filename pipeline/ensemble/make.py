@@ -24,7 +24,7 @@ from pipeline.run_folder.frame_tables import read_annotators, read_centers
 from pipeline.run_folder.provenance import RunRecord, begin_evaluation
 from pipeline.run_folder.reading import CROSS_VALIDATION, TEST
 from pipeline.run_folder.results import write_results
-from pipeline.run_folder.run_dir import ENSEMBLE, HEADS, MEMBERS, RunDir
+from pipeline.run_folder.run_dir import ENSEMBLE, HEADS, RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import progress_bars
 from pipeline.scoring.ensembles import ensemble_rows, mean_timeline
@@ -202,7 +202,6 @@ def _checked(first: Member, name: str) -> CheckedRecording:
 
 def _keep_members(run: RunDir, members: Sequence[Member]) -> None:
     """Copy what prediction needs, so that the members may be moved or deleted."""
-    shutil.rmtree(run.path / MEMBERS, ignore_errors=True)
     for member in members:
         with replacing(run.member_path(member.name)) as folder:
             folder.mkdir()
