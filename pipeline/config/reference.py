@@ -52,7 +52,7 @@ This page is made from the code by `python -m pipeline.config.reference`.
 def reference() -> str:
     """The whole page, Markdown."""
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
-    for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo", "execution"):
+    for key in ("frames", "center", "crop", "training", "ensemble", "postprocess", "tuning", "demo", "execution"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
     parts += [_table(f"`task` with `name: {name}`", model, "task.") for name, model in TASKS.items()]
     parts.append(_table("`task.loss`", _keys_below(TASKS["binary"].model_fields["loss"]), "task.loss."))

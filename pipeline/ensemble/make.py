@@ -19,7 +19,7 @@ from pipeline.ensemble.choosing import MEAN, Weights, choose_all, require_choosa
 from pipeline.ensemble.members import Member, read_members
 from pipeline.films.film_strips import FilmedRecording, make_film_strips
 from pipeline.report.html import write_report
-from pipeline.run_folder.contents import ENSEMBLE_SCORES, ENSEMBLE_WEIGHTS
+from pipeline.run_folder.contents import ENSEMBLE_WEIGHTS
 from pipeline.run_folder.frame_tables import read_annotators, read_centers
 from pipeline.run_folder.provenance import RunRecord, begin_evaluation
 from pipeline.run_folder.reading import CROSS_VALIDATION, TEST
@@ -27,7 +27,7 @@ from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import ENSEMBLE, HEADS, RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import progress_bars
-from pipeline.scoring.ensembles import ensemble_rows, mean_timeline
+from pipeline.scoring.ensembles import mean_timeline
 from pipeline.scoring.timeline import FULL, Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.timelines import RunTimelines, scorable
@@ -105,11 +105,10 @@ def _carry_out(run: RunDir, members: Sequence[Member], kind: str) -> None:
     checked = [_checked(first, name) for name in first.rows]
     rows = [*first.rows.values()]
     config = first.config.model_copy(update={"name": run.path.name, "calibration": "none", "baseline": "none"})
-    everything = RunTimelines(timelines, [], [], {}, [])
+    everything = RunTimelines(timelines, [], [], {}, [], of_members, weights.final())
     notes = write_results(config, run, checked, everything, choices, [], rows=rows, head_name=ENSEMBLE)
     scored = scorable(timelines)
     ENSEMBLE_WEIGHTS.write(run, weights.rows())
-    ENSEMBLE_SCORES.write(run, ensemble_rows(scored, of_members, weights.final()))
     _keep_members(run, members)
     notes += _film_strips(run, members, checked, scored)
     record.stage_done("scores and tables", sum(item.n_frames for item in checked))

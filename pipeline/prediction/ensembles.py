@@ -63,7 +63,16 @@ class TrainedEnsemble:
         """What the members say together, of recordings that all of them could predict."""
         by_member = [{timeline.recording: timeline for timeline in one.head} for one in found]
         shared = [name for name in by_member[0] if all(name in of for of in by_member)]
-        return RunTimelines([self.mean_of([of[name] for of in by_member]) for name in shared], [], [], {}, [])
+        means = [self.mean_of([of[name] for of in by_member]) for name in shared]
+        members = {
+            name: [of[recording] for recording in shared] for name, of in zip(self.members, by_member, strict=True)
+        }
+        weights = {
+            (name, behavior): float(share)
+            for behavior, shares in self.weights.items()
+            for name, share in zip(self.members, shares, strict=True)
+        }
+        return RunTimelines(means, [], [], {}, [], members, weights)
 
     def dump_settings(self, config: ExperimentConfig, seen_from: Sequence[Path]) -> str:
         """config.yaml of predictions by it: its own, for other recordings."""

@@ -38,7 +38,7 @@ from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
-from pipeline.training.cross_validation import StageTwo
+from pipeline.training.cross_validation import StageTwo, with_member
 from pipeline.training.embed import EmbeddedRecording, Embedder
 from pipeline.training.plan import HEAD, head_outputs
 from pipeline.training.timelines import RunTimelines, make_timelines, scorable
@@ -46,8 +46,10 @@ from pipeline.training.timelines import RunTimelines, make_timelines, scorable
 log = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
-# The head, and the behaviors that it tells of.
-_HeadsOf = tuple[TrainedHead, tuple[str, ...]]
+# The head, or all members of an ensemble, and the behaviors that they tell of.
+_HeadsOf = tuple[Sequence[TrainedHead], tuple[str, ...]]
+# By behavior, probabilities of analysed frames.
+_Probabilities = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def _predict_by(
     """Read, embed and predict by the recipe and the heads of one run; `name` is that of a member, or ""."""
     config = _config_of_predictions(trained.config, trained.name, options)
     source = source_as_trained(trained)
-    heads = {head: trained.head(head) for head in trained.bundles}
+    heads = {head: trained.heads(head) for head in trained.bundles}
     checked = _load_all(config, recordings, learned_from, outcome)
     if not name or not outcome.embedded:
         summarise(checked, config.behavior_names())
@@ -311,20 +313,29 @@ def _embed_and_predict(
             videos.update(number, len(checked), f"Predicting {item.id}")
             done = _attempt(item.recording, outcome, partial(_predict, embedder, heads, item, frames))
             if done is not None:
-                embedded, stage_two.probabilities[HEAD][item.id] = done
+                embedded, stage_two.probabilities[HEAD][item.id], members = done
+                for member, found in members.items():
+                    stage_two.members.setdefault(member, {})[item.id] = found
                 outcome.embedded.append(embedded)
         videos.update(len(checked))
 
 
 def _predict(
     embedder: Embedder, heads: Sequence[_HeadsOf], item: CheckedRecording, bar: Bar
-) -> tuple[EmbeddedRecording, dict[str, NDArray[np.float32]]]:
+) -> tuple[EmbeddedRecording, _Probabilities, dict[int, _Probabilities]]:
+    """What the heads say, and by number what each of several members does; the latter is empty of single heads."""
     embedded = embedder.embed(item, bar)
     embeddings = embedded.source.load()
-    found: dict[str, NDArray[np.float32]] = {}
-    for head, outputs in heads:
-        found |= dict(zip(outputs, head.task.by_output(head.predict(embeddings)).T, strict=True))
-    return embedded, found
+    found: _Probabilities = {}
+    members: dict[int, _Probabilities] = {}
+    for several, outputs in heads:
+        for number, head in enumerate(several, start=1):
+            predicted = head.task.by_output(head.predict(embeddings)).T
+            for behavior, own in zip(outputs, predicted, strict=True):
+                if len(several) > 1:
+                    members.setdefault(number, {})[behavior] = own
+                found[behavior] = with_member(found.get(behavior), own, number)
+    return embedded, found, members
 
 
 def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) -> _Done | None:

@@ -37,8 +37,8 @@ class TrainedRun:
     """What is needed of a run to predict new videos.
 
     `config` is as the run was made: `recordings` still names the table that was trained on. `bundles`: folder of each
-    final head by its name (the behavior, where each has its own), in the order of the run; `metadata`: what each says
-    of itself.
+    final head by its name (the behavior, where each has its own), in the order of the run, of an ensemble that of the
+    first member; `metadata`: what each says of itself.
     """
 
     path: Path
@@ -78,15 +78,16 @@ class TrainedRun:
         recipe: Mapping[str, Any] = next(iter(self.metadata.values()))["recipe"]
         return {**recipe, "features": source_facts(recipe)}
 
-    def head(self, name: str) -> TrainedHead:
-        """Load one head, in Keras' safe mode.
+    def heads(self, name: str) -> list[TrainedHead]:
+        """Load one head, in Keras' safe mode; several where it is an ensemble.
 
         Raises
         ------
         InputError
             If the bundle is damaged or was made by versions that this one cannot read.
         """
-        return load_bundle(self.bundles[name])[0]
+        folders = RunDir(self.path).bundle_paths(name, self.config.ensemble.members)
+        return [load_bundle(folder)[0] for folder in folders]
 
     def choices(self) -> dict[str, Choice]:
         """Calibration and post-processing of each behavior; raises as `choice`."""
@@ -208,14 +209,17 @@ def open_trained_run(path: Path) -> TrainedRun:
     for read in (run.config_path, run.provenance_path):
         run.manifest.require(read)
     config = _with_cache(load_config(run.config_path), run)
-    bundles = {name: run.head_path(name) for name in head_outputs(config)}
-    missing = [name for name, folder in bundles.items() if not folder.is_dir()]
+    folders = {name: run.bundle_paths(name, config.ensemble.members) for name in head_outputs(config)}
+    bundles = {name: found[0] for name, found in folders.items()}
+    missing = [name for name, found in folders.items() if not all(folder.is_dir() for folder in found)]
     if missing or not run.read_provenance().get("finished"):
         what = f"has no head for {missing[0]!r} in {bundles[missing[0]]}" if missing else "did not come to its end"
         raise InputError(
             f"The run {path} {what}. Start the experiment again (it goes on where it stopped), then predict."
         )
-    trained = TrainedRun(path, config, bundles, {b: _metadata(run, folder) for b, folder in bundles.items()})
+    of_members = {name: [_metadata(run, folder) for folder in found] for name, found in folders.items()}
+    metadata = {name: first for name, (first, *_) in of_members.items()}
+    trained = TrainedRun(path, config, bundles, metadata)
     _require_whole_recipes(trained)
     sources = [source.model_dump(mode="json", include={"source", "crop"}) for source in config.filled_sources()]
     said = {**config.model_dump(mode="json", include={"center", "frame_step"}), "features": sources}

@@ -55,7 +55,19 @@ def ensemble_lines(run: Run) -> list[dict[str, Any]]:
 
 def ensemble_method(run: Run) -> Iterator[str]:
     """Yield how the probabilities of an ensemble came about, for the methods."""
-    facts = section(run.provenance, KIND)
+    facts, bag = section(run.provenance, KIND), section(run.config, KIND)
+    if (bag.get("members") or 1) > 1:
+        how = (
+            "each learns from as many individuals as there are, drawn with replacement from the training individuals "
+            "of its fold (bagging, Breiman 1996)"
+            if bag.get("by") == "individuals"
+            else "they differ in their seeds"
+        )
+        yield (
+            f"Ensemble: in the place of each head there are {bag['members']}, whose probabilities are averaged before "
+            f"anything is chosen from them; {how}. Every member of a fold saw the fold’s training recordings only. "
+            "Members’ scores are those of their own probabilities, calibrated and post-processed as the mean is."
+        )
     if facts:
         members = ", ".join(f"{one['name']} ({one['head']})" for one in facts.get("members") or [])
         how = (

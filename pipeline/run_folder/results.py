@@ -19,6 +19,7 @@ from pipeline.run_folder.contents import (
     CHOICES,
     CLASS_SCORES,
     CONFUSION,
+    ENSEMBLE_SCORES,
     GROUPS,
     IMPORTANCE,
     INTERVALS,
@@ -48,6 +49,7 @@ from pipeline.run_folder.summary import summary_rows
 from pipeline.scoring.agreement import agreement_rows
 from pipeline.scoring.bouts.scores import bout_rows
 from pipeline.scoring.classes import class_score_rows, confusion_rows
+from pipeline.scoring.ensembles import ensemble_rows
 from pipeline.scoring.postprocessing.decisions import EXCLUSIVE
 from pipeline.scoring.score_tables import calibration_rows, interval_rows, optimism_words, protocol_rows
 from pipeline.scoring.scores import score_rows
@@ -119,7 +121,7 @@ def write_results(
     ):
         for timeline in others:
             write_probabilities(run.predictions_path(timeline.recording, folder), timeline)
-    _complete_bundles(run, choices, head_outputs(config))
+    _complete_bundles(config, run, choices)
     statistics = write_statistics(run, timelines.head)
     _write_groups(run, statistics, checked)
     SUMMARY.write(run, summary_rows(checked, rows, statistics, timelines.head))
@@ -135,6 +137,8 @@ def write_results(
         class_rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
         write_class_scores(run, class_rows, scored)
     _write_protocols(run, timelines, behaviors)
+    if timelines.members and scorable(timelines.head):
+        ENSEMBLE_SCORES.write(run, ensemble_rows(scorable(timelines.head), timelines.members, timelines.weights))
     write_scores(run, scorable(timelines.head), behaviors, scorable(uncalibrated))
     return [*choices.notes, *_notes_on_calibration(choices), *_notes_on_ties(config, checked)]
 
@@ -188,18 +192,17 @@ def _write_inputs(run: RunDir, item: CheckedRecording) -> None:
             write_labels(run.annotator_labels_path(annotator or UNNAMED, item.id), labels)
 
 
-def _complete_bundles(run: RunDir, choices: Choices, heads: Mapping[str, Sequence[str]]) -> None:
+def _complete_bundles(config: ExperimentConfig, run: RunDir, choices: Choices) -> None:
     """A head is used on new videos with the settings that were chosen on all training recordings."""
-    for head, outputs in heads.items():
-        if run.head_path(head).is_dir():
-            choice = choices.final[outputs[0]]
-            update_metadata(
-                run.head_path(head),
-                {
-                    "postprocess": choice.variants[FULL].model_dump(mode="json"),
-                    "calibration": choice.calibration.to_json() if choice.calibration else None,
-                },
-            )
+    for head, outputs in head_outputs(config).items():
+        choice = choices.final[outputs[0]]
+        chosen = {
+            "postprocess": choice.variants[FULL].model_dump(mode="json"),
+            "calibration": choice.calibration.to_json() if choice.calibration else None,
+        }
+        for folder in run.bundle_paths(head, config.ensemble.members):
+            if folder.is_dir():
+                update_metadata(folder, chosen)
 
 
 def _write_groups(run: RunDir, statistics: Sequence[Row], checked: Sequence[CheckedRecording]) -> None:

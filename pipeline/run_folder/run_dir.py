@@ -113,6 +113,11 @@ class RunDir:
         """Bundle of the final head of a behavior."""
         return self.path / HEADS / behavior
 
+    def bundle_paths(self, head: str, n_members: int) -> list[Path]:
+        """Bundles of a final head: one, or those of all members of an ensemble."""
+        folder = self.head_path(head)
+        return [folder] if n_members == 1 else [folder / f"m{number}" for number in range(1, n_members + 1)]
+
     def is_finished(self) -> bool:
         """Whether the run came to its end: its manifest, written last, is there, and its report."""
         return self.has_all_results() and self.report_path.is_file()

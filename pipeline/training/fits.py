@@ -113,7 +113,7 @@ class Fit:
     key : str
         File name of the stored fit.
     train, validation, predict : tuple of str
-        Recording ids; `validation` is empty for a fit of `n_epochs` epochs.
+        Recording ids, in `train` some perhaps twice; `validation` is empty for a fit of `n_epochs` epochs.
     seed : int
     n_epochs : int or None
         Epochs of a fit without validation recordings.
@@ -123,6 +123,8 @@ class Fit:
         Where the trained head is kept; None for heads that are only scored.
     step_s : mapping of str to float
         Seconds from one analysed frame of each recording to the next; empty for heads that don't ask.
+    member : int
+        Which of several heads in the place of one, from 1; 0 = it is the only one.
     """
 
     name: str
@@ -141,6 +143,7 @@ class Fit:
     refit: bool = False
     bundle_path: Path | None = None
     step_s: Mapping[str, float] = field(default_factory=dict)
+    member: int = 0
 
     @property
     def recordings(self) -> tuple[str, ...]:
