@@ -14,13 +14,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("common", "features", "models", "pipeline")
 # From top to bottom; a room imports only what stands below it. Scoring is a leaf, and so are features and models.
 ROOMS = (
-    *("command_line", "commands", "experiment", "search", "prediction", "review", "report", "films", "exports"),
-    *("run_folder", "training", "audit", "starter", "dataset", "annotations", "demo", "config", "scoring", "runtime"),
+    *("command_line", "commands", "experiment", "search", "ensemble", "prediction", "review", "report", "films"),
+    *("exports", "run_folder", "training", "audit", "starter", "dataset", "annotations", "demo", "config", "scoring"),
+    "runtime",
 )
 ORDER = (*(f"pipeline.{room}" for room in ROOMS), "features", "models", "common")
 LEAVES = {"features", "models", "pipeline.scoring", "pipeline.runtime", "common"}
-MAY_CALL_THE_REPORT = {"pipeline.commands", "pipeline.experiment", "pipeline.prediction", "pipeline.report"}
-MAX_ROOMS, MAX_FLOORS, MAX_MODULES, MAX_LINES = 26, 12, 16, 410
+CALLERS = ("commands", "ensemble", "experiment", "prediction", "report")
+MAY_CALL_THE_REPORT = {f"pipeline.{room}" for room in CALLERS}
+MAX_ROOMS, MAX_FLOORS, MAX_MODULES, MAX_LINES = 26, 13, 16, 410
 HEAVY = {"tensorflow", "keras", "tcn", "openvino"}
 MAY_BE_HEAVY = ("features/backbones/", "features/engines/", "features/sources/", "models/")
 

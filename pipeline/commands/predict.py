@@ -44,12 +44,13 @@ def run_predict_command(arguments: Sequence[str]) -> int:
     """Carry out the command; returns the exit code: 0, or 2 when some recordings could not be predicted."""
     options = _parser().parse_intermixed_args(arguments)
     from pipeline.config.schema import load_config
+    from pipeline.prediction.ensembles import open_trained
     from pipeline.prediction.predict import PredictOptions, predict_recordings
-    from pipeline.prediction.trained_run import open_trained_run
 
-    trained = open_trained_run(options.run)
+    trained = open_trained(options.run)
     frames = execution = None
-    config_path = RunDir(options.run).config_path
+    (one, *_) = trained.runs().values()
+    config_path = RunDir(one.path).config_path
     if options.frames is not None:
         frames = load_config(config_path, [f"frames={options.frames}"]).frames
     if options.dask is not None:

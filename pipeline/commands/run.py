@@ -36,6 +36,8 @@ _EXAMPLES = """examples:
         before a run: do videos, poses and labels fit together, and what is odd about them?
   python run_experiment.py compare runs/exp1 runs/exp2
         which is better, per behavior, and whether the difference is real
+  python run_experiment.py ensemble runs/exp1 runs/exp2 runs/exp3 --output runs/all
+        the mean of several runs as a run of its own, and what it adds over the best of them
   python run_experiment.py evaluate predictions.csv --behavior grooming=human,model --fps 25 --output runs/other
         score any program's probabilities against labels
   python run_experiment.py predict runs/exp1 "new videos"

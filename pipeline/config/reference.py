@@ -59,7 +59,7 @@ This page is made from the code by `python -m pipeline.config.reference`.
 def reference() -> str:
     """The whole page, Markdown."""
     parts = [_INTRODUCTION, _table("All keys", ExperimentConfig)]
-    for key in ("frames", "center", "crop", "training", "postprocess", "tuning", "demo", "execution"):
+    for key in ("frames", "center", "crop", "training", "ensemble", "postprocess", "tuning", "demo", "execution"):
         parts.append(_table(f"`{key}`", _keys_below(ExperimentConfig.model_fields[key]), f"{key}."))
     parts.append(_table("`execution.slurm`", _keys_below(ExecutionConfig.model_fields["slurm"]), "execution.slurm."))
     parts += [_table(f"`task` with `name: {name}`", model, "task.") for name, model in TASKS.items()]

@@ -33,6 +33,7 @@ from models.training import TrainingConfig
 from pipeline.config.baselines import BASELINE_WORDS, BaselineSetting
 from pipeline.config.complaints import complaints
 from pipeline.config.demo import DemoConfig
+from pipeline.config.ensemble import EnsembleConfig
 from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.migrations import RENAMED, SCHEMA, migrate
@@ -140,6 +141,9 @@ class ExperimentConfig(BaseModel):
     batch_frames: int = Field(32, ge=1, le=1024, description="Crops per call of the backbone.")
     head: AnyHead = Field(description="The network that turns a sequence of embeddings into probabilities.")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How a head is trained.")
+    ensemble: EnsembleConfig = Field(
+        default_factory=lambda: EnsembleConfig(), description="Several heads in the place of each."
+    )
     baseline: BaselineSetting = Field("logistic", description=BASELINE_WORDS)
     cross_validation: Literal["leave_one_video_out", "none"] | Annotated[int, Field(ge=2, le=1000)] = Field(
         "leave_one_video_out",
@@ -300,6 +304,9 @@ class ExperimentConfig(BaseModel):
         The table is known by its name here, wherever it lies, and by what it says (`input_fingerprints`).
         """
         tree = self.model_dump(mode="json", exclude={"name", "description", "execution"})
+        if self.ensemble.is_one_head:
+            # As before there were any.
+            del tree["ensemble"]
         return all_told(tree) | {"recordings": Path(self.recordings).name}
 
     def chooses_settings(self) -> bool:

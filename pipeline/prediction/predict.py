@@ -21,12 +21,13 @@ from models.inference import TrainedHead
 from models.threads import load_tensorflow
 from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
-from pipeline.config.schema import ExperimentConfig, dump_config
+from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
 from pipeline.dataset.reading import ReadingSettings, inspect_ahead
 from pipeline.dataset.recording import Recording
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
+from pipeline.prediction.ensembles import TrainedEnsemble
 from pipeline.prediction.learned_from import LearnedFrom, read_learned_from
 from pipeline.prediction.trained_run import TrainedRun, described_now, measured_scores, source_as_trained
 from pipeline.report.html import write_report
@@ -38,16 +39,20 @@ from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
-from pipeline.training.cross_validation import StageTwo
+from pipeline.training.cross_validation import StageTwo, with_member
 from pipeline.training.embed import EmbeddedRecording, Embedder
 from pipeline.training.executors import open_executor
 from pipeline.training.executors.embed_job import embed_ahead, needs_of
 from pipeline.training.plan import HEAD, head_outputs
-from pipeline.training.timelines import make_timelines, scorable
+from pipeline.training.timelines import RunTimelines, make_timelines, scorable
 
 log = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
+# The head, or all members of an ensemble, and the behaviors that they tell of.
+_HeadsOf = tuple[Sequence[TrainedHead], tuple[str, ...]]
+# By behavior, probabilities of analysed frames.
+_Probabilities = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -85,13 +90,13 @@ class Outcome:
 
 
 def predict_recordings(
-    trained: TrainedRun,
+    trained: TrainedRun | TrainedEnsemble,
     recordings: Sequence[Recording],
     options: PredictOptions,
     bad_rows: Sequence[tuple[str, str]] = (),
     notes: Sequence[str] = (),
 ) -> Outcome:
-    """Predict recordings by the final heads of a run.
+    """Predict recordings by the final heads of a run, or of all members of an ensemble.
 
     Their split does not matter, but for `test`: those that have labels and that the heads did not learn from are
     scored. `bad_rows`: ids and errors of recordings that the table could not give, which are reported with the rest.
@@ -131,43 +136,35 @@ def _require_replaceable(run: RunDir, options: PredictOptions) -> None:
         )
 
 
-def _carry_out(trained: TrainedRun, recordings: Sequence[Recording], options: PredictOptions, outcome: Outcome) -> None:
+def _carry_out(
+    trained: TrainedRun | TrainedEnsemble,
+    recordings: Sequence[Recording],
+    options: PredictOptions,
+    outcome: Outcome,
+) -> None:
     run = outcome.run
-    config = _config_of_predictions(trained, options)
-    record = RunRecord(run, dump_config(config, run.seen_from), _begin_provenance(trained, run))
+    config = _config_of_predictions(trained.config, trained.name, options)
+    text = trained.dump_settings(config, run.seen_from)
+    record = RunRecord(run, text, _begin_provenance(trained, run))
     learned_from = read_learned_from(trained.path)
-    source = source_as_trained(trained)
     load_tensorflow()
-    heads = {name: trained.head(name) for name in trained.bundles}
-    checked = _load_all(config, recordings, learned_from, outcome)
-    summarise(checked, config.behavior_names())
-    record.stage_done("check inputs", sum(item.n_frames for item in checked))
-    stage_two = StageTwo({HEAD: {}})
-    _embed_elsewhere(config, source, checked, run)
-    embedder = Embedder(config, source, only_cached=False)
-    outputs = head_outputs(config)
-    _embed_and_predict(embedder, [(head, outputs[name]) for name, head in heads.items()], checked, stage_two, outcome)
-    features = described_now(trained, source)
-    record.stage_done("features and heads", sum(item.checked.n_frames for item in outcome.embedded), features=features)
-    if outcome.embedded or len(outcome.failures) > 1:
-        FAILURES.write(run, (all_told(failure._asdict(), run.seen_from) for failure in outcome.failures))
-    if not outcome.embedded:
-        first, *others = outcome.failures
-        if not others:
-            raise InputError(first.reason)
-        raise InputError(
-            f"None of {len(outcome.failures)} recordings could be predicted. The first, {first.recording}: "
-            f"{first.reason} The others are in {FAILURES.path(outcome.run)}."
-        )
-    choices = Choices(final=trained.choices())
-    timelines = make_timelines(config, outcome.embedded, stage_two, choices)
+    by_member: list[_ByOneRun] = []
+    for name, member in trained.runs().items():
+        # What one member can't predict is not predicted at all.
+        left = recordings if not by_member else [item.checked.recording for item in by_member[-1].embedded]
+        by_member.append(_predict_by(member, left, options, learned_from, outcome, record, name))
+        _require_any(outcome, by_member[-1])
+    outcome.embedded = [item for item in by_member[0].embedded if item.id in {r.id for r in by_member[-1].embedded}]
     checked = [item.checked for item in outcome.embedded]
-    notes = write_results(config, run, checked, timelines, choices, stage_two.history)
+    timelines = trained.joined([one.timelines for one in by_member])
+    choices = Choices(final=trained.choices())
+    notes = write_results(config, run, checked, timelines, choices, [], head_name=trained.head_name)
     as_scored = [*map(_as_scored, timelines.head)]
     notes += cut_film_strips(run, checked, as_scored, config.crop.size_px)
-    notes += cut_network_views(run, checked, as_scored, source.views(), config.frame_step)
+    if len(by_member) == 1:
+        notes += cut_network_views(run, checked, as_scored, by_member[0].source.views(), config.frame_step)
     record.finish(
-        [*trained.version_notes(), *notes_on(checked), *outcome.notes, *notes],
+        [*trained.version_notes(), *notes_on(checked), *dict.fromkeys(outcome.notes), *notes],
         uncalibrated=choices.uncalibrated(),
     )
     write_report(run.path, is_being_written=True)
@@ -182,44 +179,102 @@ def _embed_elsewhere(
         embed_ahead(config, checked, executor, source, passes_over_errors=True)
 
 
+class _ByOneRun(NamedTuple):
+    """What the heads of one run make of the recordings that it could read."""
+
+    embedded: list[EmbeddedRecording]
+    timelines: RunTimelines
+    source: JoinedSource
+
+
+def _predict_by(
+    trained: TrainedRun,
+    recordings: Sequence[Recording],
+    options: PredictOptions,
+    learned_from: LearnedFrom,
+    outcome: Outcome,
+    record: RunRecord,
+    name: str,
+) -> _ByOneRun:
+    """Read, embed and predict by the recipe and the heads of one run; `name` is that of a member, or ""."""
+    config = _config_of_predictions(trained.config, trained.name, options)
+    source = source_as_trained(trained)
+    heads = {head: trained.heads(head) for head in trained.bundles}
+    checked = _load_all(config, recordings, learned_from, outcome)
+    if not name or not outcome.embedded:
+        summarise(checked, config.behavior_names())
+    of_whom = f" ({name})" if name else ""
+    record.stage_done(f"check inputs{of_whom}", sum(item.n_frames for item in checked))
+    stage_two = StageTwo({HEAD: {}})
+    _embed_elsewhere(config, source, checked, outcome.run)
+    embedder = Embedder(config, source, only_cached=False)
+    outputs = head_outputs(config)
+    outcome.embedded = []
+    by_name = [(found, outputs[head]) for head, found in heads.items()]
+    _embed_and_predict(embedder, by_name, checked, stage_two, outcome)
+    embedded = outcome.embedded
+    facts = {} if name else {"features": described_now(trained, source)}
+    record.stage_done(f"features and heads{of_whom}", sum(item.checked.n_frames for item in embedded), **facts)
+    timelines = make_timelines(config, embedded, stage_two, Choices(final=trained.choices()))
+    return _ByOneRun(embedded, timelines, source)
+
+
+def _require_any(outcome: Outcome, found: _ByOneRun) -> None:
+    """Write down what failed; raise where nothing is left."""
+    run = outcome.run
+    if found.embedded or len(outcome.failures) > 1:
+        FAILURES.write(run, (all_told(failure._asdict(), run.seen_from) for failure in outcome.failures))
+    if found.embedded:
+        return
+    first, *others = outcome.failures
+    if not others:
+        raise InputError(first.reason)
+    raise InputError(
+        f"None of {len(outcome.failures)} recordings could be predicted. The first, {first.recording}: "
+        f"{first.reason} The others are in {FAILURES.path(outcome.run)}."
+    )
+
+
 def _as_scored(timeline: Timeline) -> Timeline:
     """Labels that are not scored against do not tell right from wrong."""
     return timeline if scorable([timeline]) else replace(timeline, true=None, scored=None)
 
 
-def _config_of_predictions(trained: TrainedRun, options: PredictOptions) -> ExperimentConfig:
+def _config_of_predictions(config: ExperimentConfig, trained_name: str, options: PredictOptions) -> ExperimentConfig:
     """The run's settings, for other recordings."""
     changes: dict[str, Any] = {
         "name": options.output.name,
-        "description": f"New videos, predicted by the heads of {trained.config.name}",
+        "description": f"New videos, predicted by the heads of {trained_name}",
         # Embeddings computed elsewhere are found beside the table of recordings.
         "recordings": str(options.table or Path("recordings.csv")),
         "protocol": "nested",
     }
     # Workers of the run may be none any more.
-    here = trained.config.execution.model_copy(update={"backend": "local", "scheduler": "", "slurm": None})
+    here = config.execution.model_copy(update={"backend": "local", "scheduler": "", "slurm": None})
     changes["execution"] = options.execution or here
     if options.frames is not None:
         changes["frames"] = options.frames
-    elif trained.config.frames != "strict" and trained.config.frames.policy == "shift":
+    elif config.frames != "strict" and config.frames.policy == "shift":
         # By how much the files of the training were off says nothing about new ones.
         changes["frames"] = "strict"
-    return trained.config.model_copy(update=changes)
+    return config.model_copy(update=changes)
 
 
-def _begin_provenance(trained: TrainedRun, run: RunDir) -> dict[str, Any]:
-    first = next(iter(trained.metadata.values()))
+def _begin_provenance(trained: TrainedRun | TrainedEnsemble, run: RunDir) -> dict[str, Any]:
+    (one, *others) = trained.runs().values()
+    first = next(iter(one.metadata.values()))
     return begin_evaluation() | {
         "kind": PREDICTION,
         "seed": trained.config.seed,
-        "features": list(trained.recipe["features"]),
+        **({} if others else {"features": list(one.recipe["features"])}),
+        **trained.facts(),
         "trained_run": {
             "path": path_from(run.path, trained.path),
-            "name": trained.config.name,
+            "name": trained.name,
             "finished": RunDir(trained.path).read_provenance().get("finished"),
             "rearview_version": first.get("rearview_version"),
             "packages": first.get("packages", {}),
-            "scores": measured_scores(trained),
+            "scores": measured_scores(trained.path),
         },
     }
 
@@ -262,7 +317,7 @@ def _load(
 
 def _embed_and_predict(
     embedder: Embedder,
-    heads: Sequence[tuple[TrainedHead, tuple[str, ...]]],
+    heads: Sequence[_HeadsOf],
     checked: Sequence[CheckedRecording],
     stage_two: StageTwo,
     outcome: Outcome,
@@ -274,20 +329,29 @@ def _embed_and_predict(
             videos.update(number, len(checked), f"Predicting {item.id}")
             done = _attempt(item.recording, outcome, partial(_predict, embedder, heads, item, frames))
             if done is not None:
-                embedded, stage_two.probabilities[HEAD][item.id] = done
+                embedded, stage_two.probabilities[HEAD][item.id], members = done
+                for member, found in members.items():
+                    stage_two.members.setdefault(member, {})[item.id] = found
                 outcome.embedded.append(embedded)
         videos.update(len(checked))
 
 
 def _predict(
-    embedder: Embedder, heads: Sequence[tuple[TrainedHead, tuple[str, ...]]], item: CheckedRecording, bar: Bar
-) -> tuple[EmbeddedRecording, dict[str, NDArray[np.float32]]]:
+    embedder: Embedder, heads: Sequence[_HeadsOf], item: CheckedRecording, bar: Bar
+) -> tuple[EmbeddedRecording, _Probabilities, dict[int, _Probabilities]]:
+    """What the heads say, and by number what each of several members does; the latter is empty of single heads."""
     embedded = embedder.embed(item, bar)
     embeddings = embedded.source.load()
-    found: dict[str, NDArray[np.float32]] = {}
-    for head, outputs in heads:
-        found |= dict(zip(outputs, head.task.by_output(head.predict(embeddings)).T, strict=True))
-    return embedded, found
+    found: _Probabilities = {}
+    members: dict[int, _Probabilities] = {}
+    for several, outputs in heads:
+        for number, head in enumerate(several, start=1):
+            predicted = head.task.by_output(head.predict(embeddings)).T
+            for behavior, own in zip(outputs, predicted, strict=True):
+                if len(several) > 1:
+                    members.setdefault(number, {})[behavior] = own
+                found[behavior] = with_member(found.get(behavior), own, number)
+    return embedded, found, members
 
 
 def _attempt(recording: Recording, outcome: Outcome, work: Callable[[], _Done]) -> _Done | None:

@@ -1,7 +1,7 @@
 """A finished run as something to use: its settings, its heads, and the recipe that new videos must share."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from features.sources.cropping import CropConfig
 from features.sources.joined import JoinedSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead
-from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.config.schema import ExperimentConfig, dump_config, load_config
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, evidence_of, score_value
 from pipeline.run_folder.features import source_facts
 from pipeline.run_folder.reading import Run, read_run
@@ -24,6 +24,7 @@ from pipeline.scoring.postprocessing.calibration import calibration_from_json
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.training.chosen_settings import Choice, fixed_variants, tuned_variants
 from pipeline.training.plan import head_outputs
+from pipeline.training.timelines import RunTimelines
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,8 @@ class TrainedRun:
     """What is needed of a run to predict new videos.
 
     `config` is as the run was made: `recordings` still names the table that was trained on. `bundles`: folder of each
-    final head by its name (the behavior, where each has its own), in the order of the run; `metadata`: what each says
-    of itself.
+    final head by its name (the behavior, where each has its own), in the order of the run, of an ensemble that of the
+    first member; `metadata`: what each says of itself.
     """
 
     path: Path
@@ -46,20 +47,47 @@ class TrainedRun:
     metadata: Mapping[str, Mapping[str, Any]]
 
     @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.config.name
+
+    @property
+    def head_name(self) -> str:
+        """What tables call its heads."""
+        return self.config.head.name
+
+    def runs(self) -> dict[str, "TrainedRun"]:
+        """Itself, the only run that new videos are predicted by; members of an ensemble have names."""
+        return {"": self}
+
+    def joined(self, found: Sequence[RunTimelines]) -> RunTimelines:
+        """What its heads say, as there is nobody else."""
+        return found[0]
+
+    def dump_settings(self, config: ExperimentConfig, seen_from: Sequence[Path]) -> str:
+        """config.yaml of predictions by it."""
+        return dump_config(config, seen_from)
+
+    def facts(self) -> dict[str, Any]:
+        """What provenance.json of predictions says of it beside its name."""
+        return {}
+
+    @property
     def recipe(self) -> Mapping[str, Any]:
         """By what the embeddings were made that the heads learned from."""
         recipe: Mapping[str, Any] = next(iter(self.metadata.values()))["recipe"]
         return {**recipe, "features": source_facts(recipe)}
 
-    def head(self, name: str) -> TrainedHead:
-        """Load one head, in Keras' safe mode.
+    def heads(self, name: str) -> list[TrainedHead]:
+        """Load one head, in Keras' safe mode; several where it is an ensemble.
 
         Raises
         ------
         InputError
             If the bundle is damaged or was made by versions that this one cannot read.
         """
-        return load_bundle(self.bundles[name])[0]
+        folders = RunDir(self.path).bundle_paths(name, self.config.ensemble.members)
+        return [load_bundle(folder)[0] for folder in folders]
 
     def choices(self) -> dict[str, Choice]:
         """Calibration and post-processing of each behavior; raises as `choice`."""
@@ -106,7 +134,7 @@ class TrainedRun:
             )
 
 
-def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
+def measured_scores(path: Path) -> dict[str, dict[str, Any]]:
     """What the run says of its own heads, by behavior, pooled over each subset; {} where it scored nothing.
 
     Those of the first subset: `subset`, `n_individuals`, `average_precision` (of the bare threshold), `f1`, `bout_f1`
@@ -119,7 +147,7 @@ def measured_scores(trained: TrainedRun) -> dict[str, dict[str, Any]]:
     InputError
         If a table of the run cannot be read.
     """
-    run = read_run(trained.path, only=())
+    run = read_run(path, only=())
     if not run.subsets:
         return {}
     found = {}
@@ -181,14 +209,17 @@ def open_trained_run(path: Path) -> TrainedRun:
     for read in (run.config_path, run.provenance_path):
         run.manifest.require(read)
     config = _with_cache(load_config(run.config_path), run)
-    bundles = {name: run.head_path(name) for name in head_outputs(config)}
-    missing = [name for name, folder in bundles.items() if not folder.is_dir()]
+    folders = {name: run.bundle_paths(name, config.ensemble.members) for name in head_outputs(config)}
+    bundles = {name: found[0] for name, found in folders.items()}
+    missing = [name for name, found in folders.items() if not all(folder.is_dir() for folder in found)]
     if missing or not run.read_provenance().get("finished"):
         what = f"has no head for {missing[0]!r} in {bundles[missing[0]]}" if missing else "did not come to its end"
         raise InputError(
             f"The run {path} {what}. Start the experiment again (it goes on where it stopped), then predict."
         )
-    trained = TrainedRun(path, config, bundles, {b: _metadata(run, folder) for b, folder in bundles.items()})
+    of_members = {name: [_metadata(run, folder) for folder in found] for name, found in folders.items()}
+    metadata = {name: first for name, (first, *_) in of_members.items()}
+    trained = TrainedRun(path, config, bundles, metadata)
     _require_whole_recipes(trained)
     sources = [source.model_dump(mode="json", include={"source", "crop"}) for source in config.filled_sources()]
     said = {**config.model_dump(mode="json", include={"center", "frame_step"}), "features": sources}

@@ -24,6 +24,7 @@ from pipeline.report.detail_tables import (
     statistics_agreement_lines,
     statistics_lines,
 )
+from pipeline.report.ensemble import ensemble_lines
 from pipeline.report.figures.catalog import draw_figures
 from pipeline.report.figures.rasters import raster_name
 from pipeline.report.figures.scores import VARIANT_WORDS
@@ -52,6 +53,7 @@ _SECTIONS = {
     "classes": "Classes",
     "audit": "Data",
     "scores": "Frame scores",
+    "ensemble": "What the ensemble adds",
     "baselines": "Baselines",
     "bouts": "Bouts",
     "postprocessing": "Post-processing",
@@ -124,6 +126,7 @@ def _context(run: Run) -> dict[str, Any]:
         "baseline_lines": baseline_lines(run),
         "baseline_words": baseline_words(run),
         "leaks": leaks(run),
+        "ensemble_lines": ensemble_lines(run),
         "pooled": pooled,
         "recording_lines": {name: score_lines(run, name, pooled=False) for name in run.behaviors},
         "class_lines": class_lines(run),
@@ -185,6 +188,7 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "classes": tables.class_scores,
         "scores": run.subsets,
         "baselines": len(run.baseline_names) > 1 or context["leaks"] or tables.importance,
+        "ensemble": tables.ensemble,
         "bouts": tables.bout_scores,
         "postprocessing": context["choices"] or "variants" in figures,
         "curves": "precision_recall" in figures,

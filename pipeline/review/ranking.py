@@ -6,6 +6,9 @@ Chance that a frame is wrong
     active is wrong with chance 1 - q, another one with chance q. Of exclusive classes t is, in each frame, the middle
     between p and the most probable other class: there the two would change places. So a frame whose call was changed by
     post-processing (a filled gap, a dropped bout) has a chance above one half.
+    Where several models were averaged, the chance grows by how far they lie apart: of a member drawn from a normal
+    distribution about the mean, with their standard deviation, the share d is on the other side of the threshold, and
+    a chance c becomes c + (1 - c) d.
 Doubt
     Of a doubtful stretch: the mean of these chances. Of a disagreement: 1, for one of the two is wrong. Where a
     human scored the whole stretch and agrees with the model, a doubt counts for a quarter.
@@ -22,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.review.disagreements import Place, disagreements
-from pipeline.review.reasons import Threshold, doubt_reason, part_of, short_reason
+from pipeline.review.reasons import Threshold, doubt_reason, part_of, short_reason, spread_reason
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig, close_gaps
 from pipeline.scoring.timeline import FULL, BehaviorTimeline, Timeline
@@ -39,6 +42,9 @@ MOST_PLACES = 300
 _MIN_SCORE = 0.01
 _CONFUSED_SHARE = 0.5
 
+# Of the members of an ensemble, shape (n_frames,); None of a single model.
+Spread = NDArray[np.floating] | None
+
 
 def chance_wrong(probability: ArrayLike, predicted: ArrayLike, threshold: Threshold) -> NDArray[np.float64]:
     """Chance in [0, 1] that each frame's call is wrong, as told at the top of this file, shape (n_frames,).
@@ -51,6 +57,18 @@ def chance_wrong(probability: ArrayLike, predicted: ArrayLike, threshold: Thresh
     above = 1 - (1 - p) / np.maximum(2 * (1 - threshold), 1e-9)
     q = np.clip(np.where(p < threshold, below, above), 0.0, 1.0)
     return np.where(np.asarray(predicted, dtype=bool), 1 - q, q)
+
+
+def chance_with_spread(
+    wrong: NDArray[np.float64], probability: ArrayLike, threshold: Threshold, spread: ArrayLike
+) -> NDArray[np.float64]:
+    """The same where members of an ensemble lie apart by a standard deviation of `spread`, shape (n_frames,) each."""
+    from scipy.special import ndtr
+
+    apart = np.nan_to_num(np.asarray(spread, dtype=np.float64))
+    distance = np.abs(np.asarray(probability, dtype=np.float64) - threshold)
+    other_side = np.where(apart > 0, ndtr(-distance / np.maximum(apart, 1e-9)), 0.0)
+    return np.asarray(wrong + (1 - wrong) * other_side)
 
 
 def rank(timeline: Timeline) -> list[Place]:
@@ -69,7 +87,12 @@ def rank(timeline: Timeline) -> list[Place]:
     found = [
         _with_confusion(place._replace(behavior=behavior), timeline)
         for column, (behavior, settings) in enumerate(zip(timeline.behaviors, timeline.settings, strict=True))
-        for place in _places(timeline.behavior(column), settings[FULL], _threshold(timeline, column))
+        for place in _places(
+            timeline.behavior(column),
+            settings[FULL],
+            _threshold(timeline, column),
+            None if timeline.spread is None else timeline.spread[:, column],
+        )
         if place.score >= _MIN_SCORE
     ]
     return sorted(found, key=lambda p: (-round(p.score, 6), p.start_frame, p.behavior, p.kind))[:MOST_PLACES]
@@ -118,13 +141,13 @@ def _with_confusion(place: Place, timeline: Timeline) -> Place:
     return place
 
 
-def _places(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Threshold) -> list[Place]:
+def _places(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Threshold, spread: Spread) -> list[Place]:
     """Disagreements, and doubts where there is no disagreement."""
     places = disagreements(line, settings, threshold)
     judged, disputed = line.used_frames(), np.zeros(len(line.true), dtype=bool)
     for place in places:
         disputed[place.start_frame : place.stop_frame] = True
-    for place in _doubts(line, settings, threshold):
+    for place in _doubts(line, settings, threshold, spread):
         stretch = slice(place.start_frame, place.stop_frame)
         if judged[stretch].all():
             words = f"{place.reason} The human agrees with the model."
@@ -134,10 +157,12 @@ def _places(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Thre
     return places
 
 
-def _doubts(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Threshold) -> list[Place]:
+def _doubts(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Threshold, spread: Spread) -> list[Place]:
     """Doubtful stretches, and bouts that are only just long enough."""
     fps, min_bout_s, known = line.fps, settings.min_bout_s, line.model.scored
     wrong = chance_wrong(line.probability, line.predicted, threshold)
+    if spread is not None:
+        wrong = chance_with_spread(wrong, line.probability, threshold, spread)
     doubtful = np.nan_to_num(wrong, nan=0.0) >= DOUBTFUL
     for start, stop in runs_of_true(known):
         doubtful[start:stop] = close_gaps(doubtful[start:stop], int(MAX_PAUSE_S * fps + 1e-6))
@@ -152,6 +177,8 @@ def _doubts(line: BehaviorTimeline, settings: PostprocessConfig, threshold: Thre
             start, stop = _whole_bouts(start, stop, bouts)
         values = np.asarray(line.probability[start:stop], dtype=np.float64)
         reason = doubt_reason(kind, values, part_of(threshold, start, stop), fps)
+        if spread is not None:
+            reason += spread_reason(spread[start:stop])
         found.append(Place(kind, start, stop, (stop - start) / fps, 1, reason, float(wrong[start:stop].mean())))
     for start, stop in bouts:
         shortness = 2 - (stop - start) / (min_bout_s * fps) if min_bout_s > 0 else 0.0

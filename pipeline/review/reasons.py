@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from pipeline.scoring.bouts.bouts import runs_of_true
 
+DISAGREE = 0.15
+"""Members of an ensemble disagree where the standard deviation of their probabilities is at least this."""
+
 Threshold = float | NDArray[np.float64]
 """Of a behavior; of exclusive classes that of each frame, in the middle between the class and the strongest other."""
 
@@ -72,6 +75,12 @@ def doubt_reason(kind: str, probability: NDArray[np.float64], threshold: Thresho
     if kind == "edge":
         return f"Where the bout begins or ends is unclear for {length}.{flickers}"
     return f"The model is unsure for {length}: mean probability {probability.mean():.2f} ({limit}).{flickers}"
+
+
+def spread_reason(spread: NDArray[np.floating]) -> str:
+    """A stretch in which the members of an ensemble disagree, shape (n_frames,); "" where they don't."""
+    mean = float(np.nan_to_num(spread).mean())
+    return f" The members disagree: their probabilities spread by {mean:.2f}." if mean >= DISAGREE else ""
 
 
 def _span(n_frames: int, fps: float) -> str:

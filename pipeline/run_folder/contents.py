@@ -16,8 +16,10 @@ from pipeline.run_folder.run_dir import (
     FIGURES,
     HEADS,
     LABELS,
+    MEMBERS,
     PREDICTIONS,
     PROTOCOL_PREDICTIONS,
+    SPREAD,
     STRIP_PICTURES,
     UNCALIBRATED_PREDICTIONS,
     VIEW_PICTURES,
@@ -178,6 +180,14 @@ PROTOCOL = Table(
     (whole, "n_individuals"),
     (text, "reason"),
 )
+ENSEMBLE_SCORES = Table(
+    "ensemble.csv",
+    (text, "behavior subset score role member"),
+    (number, "weight value difference low high level p"),
+    (whole, "n_individuals"),
+    (text, "reason"),
+)
+ENSEMBLE_WEIGHTS = Table("ensemble_weights.csv", (text, "behavior recording member"), (number, "weight"))
 RECORDING_STATISTICS = Table(
     "statistics.csv", (text, "recording subset behavior source"), (number, "known_s"), *_STATISTICS
 )
@@ -273,12 +283,13 @@ NETWORK_VIEWS = Table(
 # scores has all that they came from.
 RESULT_TABLES = (
     SCORES, CLASS_SCORES, CONFUSION, BASELINE_SCORES, RANDOM_FRAME_SCORES, IMPORTANCE, PROTOCOL_SCORES, PROTOCOL,
-    BOUT_SCORES, INTERVALS, CALIBRATION, RECORDING_STATISTICS, STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT,
+    ENSEMBLE_SCORES, ENSEMBLE_WEIGHTS, BOUT_SCORES, INTERVALS, CALIBRATION, RECORDING_STATISTICS,
+    STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT,
     SUMMARY, TRAINING, CHOICES, RECORDINGS, FILM_STRIPS, NETWORK_VIEWS,
 )  # fmt: skip
 RESULT_FOLDERS = (
-    PREDICTIONS, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
-    ANNOTATORS, STRIP_PICTURES, VIEW_PICTURES, FIGURES,
+    PREDICTIONS, SPREAD, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
+    ANNOTATORS, STRIP_PICTURES, VIEW_PICTURES, FIGURES, MEMBERS,
 )  # fmt: skip
 
 FILES_IN_WORDS = {
@@ -302,6 +313,8 @@ FILES_IN_WORDS = {
     GROUPS.file: "comparison of groups",
     PROTOCOL.file: "by how much the published protocol flatters",
     PROTOCOL_SCORES.file: "scores by the published protocol",
+    ENSEMBLE_SCORES.file: "the ensemble beside each of its members",
+    ENSEMBLE_WEIGHTS.file: "how much each member counts, by behavior and recording",
     FILM_STRIPS.file: "the bouts shown as film strips",
     NETWORK_VIEWS.file: "the frames shown as the networks see them",
     RECORDINGS.file: "the recordings",
@@ -311,6 +324,8 @@ FILES_IN_WORDS = {
 }
 FOLDERS_IN_WORDS = {
     PREDICTIONS: "probabilities and post-processed behavior, frame by frame",
+    SPREAD: "standard deviation of the members’ probabilities, frame by frame",
+    MEMBERS: "what is kept of each member: its settings and heads",
     BOUTS: "predicted bouts",
     CENTERS: "where the animal was, frame by frame",
     LABELS: "human labels, frame by frame",

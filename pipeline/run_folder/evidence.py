@@ -7,10 +7,10 @@ from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.run_folder.verdict import Bouts, Estimate, Evidence
 from pipeline.scoring.agreement import MODEL_HUMAN, human_ceiling
 from pipeline.scoring.scores import FULL, POOLED, RAW
+from pipeline.scoring.statistics.by_individual import AVERAGE_PRECISION as AVERAGE_PRECISION
+from pipeline.scoring.statistics.by_individual import BOUT_F1 as BOUT_F1
+from pipeline.scoring.statistics.by_individual import FRAME_F1 as FRAME_F1
 
-AVERAGE_PRECISION = "average_precision"
-FRAME_F1 = "f1"
-BOUT_F1 = "bout_f1_iou50"
 # Scores that a verdict rests on, and after which post-processing: that of probabilities needs none.
 VARIANT_OF = {AVERAGE_PRECISION: RAW, FRAME_F1: FULL, BOUT_F1: FULL}
 

@@ -1,5 +1,6 @@
 """Tables with a row per frame (or bout) in a run's folder, one file per recording: written and read."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,21 @@ def write_probabilities(path: Path, timeline: Timeline) -> None:
     write_table(path, _probability_columns(timeline.behaviors), _probability_rows(timeline))
 
 
+def write_spread(path: Path, timeline: Timeline) -> None:
+    """Write how far the members of an ensemble lie apart, of every frame."""
+    assert timeline.spread is not None
+    columns = ("frame", "time_s", *_spread_columns(timeline.behaviors))
+    rows = (
+        dict(zip(columns, (frame, frame / timeline.fps, *values), strict=True))
+        for frame, values in enumerate(timeline.spread)
+    )
+    write_table(path, columns, rows)
+
+
+def _spread_columns(behaviors: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{behavior}_spread" for behavior in behaviors)
+
+
 def baseline_folder(name: str) -> str:
     """Folder of a baseline's probabilities; those of the first that there was lie where they always did."""
     return BASELINE_PREDICTIONS if name == LOGISTIC else f"{BASELINE_PREDICTIONS}/{name}"
@@ -105,22 +121,49 @@ def read_timeline(
     table = read_optional(run, path, _read_numbers)
     if table is None:
         return None
-    labels_path = run.labels_path(row.recording)
-    labels_table = read_optional(run, labels_path, _read_numbers)
-    labels = None if labels_table is None else _columns(labels_table, behaviors, row, labels_path)
+    labels = read_labels(run, row, behaviors)
+    spread_path = run.spread_path(row.recording)
+    spread = read_optional(run, spread_path, _read_numbers)
     return Timeline(
         recording=row.recording,
         fps=row.fps,
         behaviors=behaviors,
         probability=_columns(table, _probability_columns(behaviors)[2:], row, path).astype(np.float32),
         predicted={FULL: _columns(table, behaviors, row, path) == 1},
-        true=None if labels is None else labels == 1,
-        scored=None if labels is None else ~np.isnan(labels),
+        true=None if labels is None else labels.active,
+        scored=None if labels is None else labels.scored,
         subset=row.subset,
         individual=row.individual,
         task=task,
         background=background,
+        spread=None
+        if spread is None
+        else _columns(spread, _spread_columns(behaviors), row, spread_path).astype(np.float32),
     )
+
+
+def read_labels(run: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) -> LabelTrack | None:
+    """Human labels of a recording; None where nobody annotated it. Raises as `read_timeline`."""
+    return _read_label_file(run, row, behaviors, run.labels_path(row.recording))
+
+
+def _read_label_file(run: RunDir, row: RecordingRow, behaviors: tuple[str, ...], path: Path) -> LabelTrack | None:
+    table = read_optional(run, path, _read_numbers)
+    if table is None:
+        return None
+    labels = _columns(table, behaviors, row, path)
+    return LabelTrack(behaviors, labels == 1, ~np.isnan(labels))
+
+
+def read_annotators(run: RunDir, row: RecordingRow, behaviors: tuple[str, ...]) -> dict[str, LabelTrack]:
+    """Labels of everybody who annotated a recording, where several did; raises as `read_timeline`."""
+    found = {}
+    folder = run.annotator_labels_path("", "").parent
+    for path in sorted(folder.glob(f"*/{glob.escape(row.recording)}.csv")) if folder.is_dir() else ():
+        labels = _read_label_file(run, row, behaviors, path)
+        if labels is not None:
+            found[path.parent.name] = labels
+    return found
 
 
 def read_baseline(

@@ -19,6 +19,7 @@ from pipeline.run_folder.contents import (
     CHOICES,
     CLASS_SCORES,
     CONFUSION,
+    ENSEMBLE_SCORES,
     GROUPS,
     IMPORTANCE,
     INTERVALS,
@@ -40,13 +41,15 @@ from pipeline.run_folder.frame_tables import (
     write_labels,
     write_predictions,
     write_probabilities,
+    write_spread,
 )
-from pipeline.run_folder.recordings import recording_row, write_recordings
+from pipeline.run_folder.recordings import RecordingRow, recording_row, write_recordings
 from pipeline.run_folder.run_dir import PROTOCOL_PREDICTIONS, UNCALIBRATED_PREDICTIONS, RunDir
 from pipeline.run_folder.summary import summary_rows
 from pipeline.scoring.agreement import agreement_rows
 from pipeline.scoring.bouts.scores import bout_rows
 from pipeline.scoring.classes import class_score_rows, confusion_rows
+from pipeline.scoring.ensembles import ensemble_rows
 from pipeline.scoring.postprocessing.decisions import EXCLUSIVE
 from pipeline.scoring.score_tables import calibration_rows, interval_rows, optimism_words, protocol_rows
 from pipeline.scoring.scores import score_rows
@@ -70,6 +73,8 @@ def write_results(
     choices: Choices,
     history: Sequence[Mapping[str, Any]],
     importance: Sequence[Row] = (),
+    rows: Sequence[RecordingRow] = (),
+    head_name: str = "",
 ) -> list[str]:
     """Write all tables of a run, scores last, so that a folder with scores has all that they came from.
 
@@ -85,6 +90,10 @@ def write_results(
         Rows of training.csv.
     importance : sequence of dict
         Rows of importance.csv.
+    rows : sequence of RecordingRow
+        Those of recordings.csv, where they were read from another run.
+    head_name : str
+        What tables call what is scored; the configured head's name unless given.
 
     Returns
     -------
@@ -92,8 +101,9 @@ def write_results(
         Notes for the report: what could not be chosen or computed.
     """
     behaviors = config.behavior_names()
+    rows, head_name = rows or [*map(recording_row, checked)], head_name or config.head.name
     clear_results(run)
-    write_recordings(run, map(recording_row, checked))
+    write_recordings(run, rows)
     TRAINING.write(run, history)
     CHOICES.write(run, choice_rows(choices, behaviors, [item.id for item in checked]))
     for item in checked:
@@ -101,6 +111,8 @@ def write_results(
     for timeline in timelines.head:
         if timeline.is_predicted:
             write_predictions(run, timeline)
+        if timeline.spread is not None:
+            write_spread(run.spread_path(timeline.recording), timeline)
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
     for folder, others in (
         (UNCALIBRATED_PREDICTIONS, uncalibrated),
@@ -109,22 +121,24 @@ def write_results(
     ):
         for timeline in others:
             write_probabilities(run.predictions_path(timeline.recording, folder), timeline)
-    _complete_bundles(run, choices, head_outputs(config))
+    _complete_bundles(config, run, choices)
     statistics = write_statistics(run, timelines.head)
     _write_groups(run, statistics, checked)
-    SUMMARY.write(run, summary_rows(checked, statistics, timelines.head))
+    SUMMARY.write(run, summary_rows(checked, rows, statistics, timelines.head))
     _write_agreement(config, run, checked, timelines.head)
     _write_baselines(run, timelines, behaviors)
     if importance:
         IMPORTANCE.write(run, importance)
     if config.task.name == EXCLUSIVE:
         scored = scorable(timelines.head)
-        rows = class_score_rows(scored, config.head.name)
+        class_rows = class_score_rows(scored, head_name)
         for name, found in timelines.baselines.items():
-            rows += class_score_rows(scorable(found), name, (RAW,))
-        rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
-        write_class_scores(run, rows, scored)
+            class_rows += class_score_rows(scorable(found), name, (RAW,))
+        class_rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
+        write_class_scores(run, class_rows, scored)
     _write_protocols(run, timelines, behaviors)
+    if timelines.members and scorable(timelines.head):
+        ENSEMBLE_SCORES.write(run, ensemble_rows(scorable(timelines.head), timelines.members, timelines.weights))
     write_scores(run, scorable(timelines.head), behaviors, scorable(uncalibrated))
     return [*choices.notes, *_notes_on_calibration(choices), *_notes_on_ties(config, checked)]
 
@@ -178,18 +192,17 @@ def _write_inputs(run: RunDir, item: CheckedRecording) -> None:
             write_labels(run.annotator_labels_path(annotator or UNNAMED, item.id), labels)
 
 
-def _complete_bundles(run: RunDir, choices: Choices, heads: Mapping[str, Sequence[str]]) -> None:
+def _complete_bundles(config: ExperimentConfig, run: RunDir, choices: Choices) -> None:
     """A head is used on new videos with the settings that were chosen on all training recordings."""
-    for head, outputs in heads.items():
-        if run.head_path(head).is_dir():
-            choice = choices.final[outputs[0]]
-            update_metadata(
-                run.head_path(head),
-                {
-                    "postprocess": choice.variants[FULL].model_dump(mode="json"),
-                    "calibration": choice.calibration.to_json() if choice.calibration else None,
-                },
-            )
+    for head, outputs in head_outputs(config).items():
+        choice = choices.final[outputs[0]]
+        chosen = {
+            "postprocess": choice.variants[FULL].model_dump(mode="json"),
+            "calibration": choice.calibration.to_json() if choice.calibration else None,
+        }
+        for folder in run.bundle_paths(head, config.ensemble.members):
+            if folder.is_dir():
+                update_metadata(folder, chosen)
 
 
 def _write_groups(run: RunDir, statistics: Sequence[Row], checked: Sequence[CheckedRecording]) -> None:

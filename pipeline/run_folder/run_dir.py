@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # What provenance.json calls a folder of predictions by heads that were trained elsewhere.
 PREDICTION = "prediction"
+# And one whose probabilities are the mean of several runs'.
+ENSEMBLE = "ensemble"
 # What a human made in a run's folder: it outlives the run.
 CORRECTIONS, EXPORTS = "corrections", "exports"
 HUMAN_FOLDERS = (CORRECTIONS, EXPORTS)
@@ -49,6 +51,8 @@ ANNOTATORS = "annotators"
 BOUTS = "bouts"
 CENTERS = "centers"
 HEADS = "heads"
+SPREAD = "spread"
+MEMBERS = "members"
 STRIP_PICTURES = "film_strips"
 VIEW_PICTURES = "network_views"
 FIGURES = "figures"
@@ -90,6 +94,14 @@ class RunDir:
         """Probabilities of a recording, frame by frame; in `PREDICTIONS` cleaned labels as well."""
         return self.path / folder / f"{recording}.csv"
 
+    def spread_path(self, recording: str) -> Path:
+        """How far the members of an ensemble lie apart in a recording, frame by frame."""
+        return self.path / SPREAD / f"{recording}.csv"
+
+    def member_path(self, name: str) -> Path:
+        """What an ensemble keeps of one of its runs, to predict by it."""
+        return self.path / MEMBERS / name
+
     def bouts_path(self, recording: str) -> Path:
         """Predicted bouts of a recording."""
         return self.path / BOUTS / f"{recording}.csv"
@@ -101,6 +113,11 @@ class RunDir:
     def head_path(self, behavior: str) -> Path:
         """Bundle of the final head of a behavior."""
         return self.path / HEADS / behavior
+
+    def bundle_paths(self, head: str, n_members: int) -> list[Path]:
+        """Bundles of a final head: one, or those of all members of an ensemble."""
+        folder = self.head_path(head)
+        return [folder] if n_members == 1 else [folder / f"m{number}" for number in range(1, n_members + 1)]
 
     def is_finished(self) -> bool:
         """Whether the run came to its end: its manifest, written last, is there, and its report."""
@@ -144,6 +161,10 @@ class RunDir:
     def is_prediction(self) -> bool:
         """Whether it holds predictions of new videos by another run's heads."""
         return self.read_provenance().get("kind") == PREDICTION
+
+    def is_ensemble(self) -> bool:
+        """Whether its probabilities are the mean of several runs'."""
+        return self.read_provenance().get("kind") == ENSEMBLE
 
     def read_provenance(self) -> dict[str, Any]:
         """The provenance, or an empty mapping where there is none or it is unreadable."""

@@ -12,6 +12,7 @@ from pipeline.run_folder.contents import (
     CHOICES,
     CLASS_SCORES,
     CONFUSION,
+    ENSEMBLE_SCORES,
     FAILURES,
     GROUPS,
     IMPORTANCE,
@@ -71,6 +72,7 @@ class Tables:
     protocol: tuple[Row, ...] = ()
     random_frame_scores: tuple[Row, ...] = ()
     importance: tuple[Row, ...] = ()
+    ensemble: tuple[Row, ...] = ()
     summary: tuple[Row, ...] = ()
     failures: tuple[Row, ...] = ()
 
@@ -111,6 +113,7 @@ _TABLES: dict[str, Table] = {
     "protocol": PROTOCOL,
     "random_frame_scores": RANDOM_FRAME_SCORES,
     "importance": IMPORTANCE,
+    "ensemble": ENSEMBLE_SCORES,
     "summary": SUMMARY,
     "failures": FAILURES,
 }

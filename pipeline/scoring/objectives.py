@@ -11,16 +11,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.bouts.scores import pooled_bout_counts
 from pipeline.scoring.classes import confusion, macro_f1
-from pipeline.scoring.metrics import Counts, pooled_counts
-from pipeline.scoring.statistics.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
-from pipeline.scoring.timeline import FULL, Timeline, joined_frames
+from pipeline.scoring.statistics import by_individual
+from pipeline.scoring.statistics.intervals import WeightedStatistic, gather_clusters
+from pipeline.scoring.timeline import FULL, Timeline
 
 T = TypeVar("T")
 
 AVERAGE_PRECISION, BOUT_F1, MACRO_F1 = "average_precision", "bout_f1", "macro_f1"
-BOUT_IOU = 0.5
 
 ByBehavior = Callable[[Sequence[Timeline], int], WeightedStatistic]
 """Of timelines and a column, the pooled score as a function of how often each individual counts."""
@@ -84,23 +82,12 @@ def _by_individual(timelines: Sequence[Timeline], parts: Sequence[T]) -> list[li
     return gather_clusters([timeline.individual for timeline in timelines], parts)
 
 
-def _average_precision(timelines: Sequence[Timeline], column: int) -> WeightedStatistic:
-    clusters = _by_individual(timelines, [timeline.behavior(column) for timeline in timelines])
-    return ClusterRanking([joined_frames(members) for members in clusters]).average_precision
+def _of_behavior(score: str) -> ByBehavior:
+    def pooled(timelines: Sequence[Timeline], column: int) -> WeightedStatistic:
+        parts = [timeline.behavior(column, FULL) for timeline in timelines]
+        return by_individual.score_by_individual(parts, [timeline.individual for timeline in timelines], score)
 
-
-def _f1(timelines: Sequence[Timeline], counts: Sequence[Counts]) -> WeightedStatistic:
-    by_individual = [sum(parts, Counts()) for parts in _by_individual(timelines, counts)]
-    return counts_by_weights(by_individual, lambda total: total.f1)
-
-
-def _frame_f1(timelines: Sequence[Timeline], column: int) -> WeightedStatistic:
-    return _f1(timelines, [pooled_counts([timeline.behavior(column, FULL)]) for timeline in timelines])
-
-
-def _bout_f1(timelines: Sequence[Timeline], column: int) -> WeightedStatistic:
-    counts = [pooled_bout_counts([t.behavior(column, FULL)]).predicted_to_true(BOUT_IOU) for t in timelines]
-    return _f1(timelines, counts)
+    return pooled
 
 
 def _macro_f1(timelines: Sequence[Timeline]) -> WeightedStatistic:
@@ -115,8 +102,10 @@ def _macro_f1(timelines: Sequence[Timeline]) -> WeightedStatistic:
 
 
 OBJECTIVES: Mapping[str, Objective] = {
-    AVERAGE_PRECISION: Objective(_average_precision, "average precision", needs_decisions=False),
-    BOUT_F1: Objective(_bout_f1, "bout F1"),
-    MACRO_F1: Objective(_frame_f1, "macro F1", of_classes=_macro_f1),
+    AVERAGE_PRECISION: Objective(
+        _of_behavior(by_individual.AVERAGE_PRECISION), "average precision", needs_decisions=False
+    ),
+    BOUT_F1: Objective(_of_behavior(by_individual.BOUT_F1), "bout F1"),
+    MACRO_F1: Objective(_of_behavior(by_individual.FRAME_F1), "macro F1", of_classes=_macro_f1),
 }
 """By the word that stands in the YAML."""

@@ -88,6 +88,8 @@ class Timeline:
         One of `DECISIONS`. With `exclusive` at most one behavior is true, and at most one predicted, in a frame.
     background : str
         What exclusive classes call frames without any of the behaviors; "" where there are none such.
+    spread : ndarray of float, shape (n_frames, n_behaviors), or None
+        Standard deviation of the members of an ensemble about `probability`; None of a single model.
     """
 
     recording: str
@@ -102,12 +104,15 @@ class Timeline:
     individual: str = ""
     task: str = BINARY
     background: str = ""
+    spread: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together: nothing is cut to fit."""
         arrays = {"probability": self.probability, **self.predicted}
         if self.true is not None and self.scored is not None:
             arrays |= {"true": self.true, "scored": self.scored}
+        if self.spread is not None:
+            arrays["spread"] = self.spread
         shapes = {name: np.shape(array) for name, array in arrays.items()}
         if (self.true is None) != (self.scored is None) or len({*shapes.values()}) > 1:
             raise ValueError(f"Expected arrays of one shape for {self.recording}, labels in pairs. Received: {shapes}")

@@ -104,7 +104,9 @@ def make_choices(config: ExperimentConfig, recordings: Sequence[EmbeddedRecordin
             crossed = {r.id: stage_two.probabilities[HEAD][r.id] for r in train}
             for name in (None, *crossed):
                 found = crossed if name is None else stage_two.inner_of(outputs, name)
-                choice = _choose(config, outputs, [(r, found[r.id]) for r in train if r.id in found])
+                choice = choose(
+                    config, outputs, [_unprocessed(r, found[r.id], outputs) for r in train if r.id in found]
+                )
                 for behavior in outputs:
                     if name is None:
                         choices.final[behavior] = choice
@@ -117,16 +119,12 @@ def make_choices(config: ExperimentConfig, recordings: Sequence[EmbeddedRecordin
     return choices
 
 
-def _choose(
-    config: ExperimentConfig, outputs: Sequence[str], predicted: Sequence[tuple[EmbeddedRecording, Predicted]]
-) -> Choice:
-    """Choose for the behaviors of one head, from predicted recordings, all their frames."""
-    chosen_on = tuple(recording.id for recording, _ in predicted)
+def choose(config: ExperimentConfig, outputs: Sequence[str], timelines: Sequence[Timeline]) -> Choice:
+    """Choose for the behaviors of one head (`outputs`) from labelled recordings, before any post-processing."""
+    chosen_on = tuple(timeline.recording for timeline in timelines)
     if config.task.name == EXCLUSIVE:
-        timelines = [_unprocessed(recording, probability, outputs) for recording, probability in predicted]
         return _tuned(config, tune_classes(timelines, config.tuning), None, chosen_on)
-    (behavior,) = outputs
-    lines = [line_of(recording, probability[behavior], behavior) for recording, probability in predicted]
+    lines = [timeline.behavior(timeline.behaviors.index(outputs[0])) for timeline in timelines]
     calibration = fit_calibration(config.calibration, lines)
     if calibration is not None:
         lines = [line._replace(probability=calibration.apply(line.probability)) for line in lines]
@@ -142,22 +140,18 @@ def _tuned(
 
 
 def _unprocessed(recording: EmbeddedRecording, probability: Predicted, behaviors: Sequence[str]) -> Timeline:
-    """A recording that a head over several behaviors predicted, before any post-processing is chosen."""
+    """A recording that a head predicted, its behaviors alone, before any post-processing is chosen."""
     item = recording.checked
     assert item.labels is not None
     values = [expand_to_all_frames(probability[b], recording.frames, item.n_frames) for b in behaviors]
-    labels = item.labels.active, item.labels.scored
+    columns = [item.labels.behaviors.index(b) for b in behaviors]
+    labels = item.labels.active[:, columns], item.labels.scored[:, columns]
     return Timeline(item.id, item.fps, tuple(behaviors), np.stack(values, axis=1), {}, *labels)
 
 
 def line_of(recording: EmbeddedRecording, probability: NDArray[np.float32], behavior: str) -> BehaviorTimeline:
     """One behavior of a recording that a head predicted, before any post-processing is chosen."""
-    item = recording.checked
-    assert item.labels is not None
-    column = item.labels.behaviors.index(behavior)
-    every_frame = expand_to_all_frames(probability, recording.frames, item.n_frames)
-    true, scored = item.labels.active[:, column], item.labels.scored[:, column]
-    return BehaviorTimeline(true, np.zeros_like(true), every_frame, scored, item.fps, item.id)
+    return _unprocessed(recording, {behavior: probability}, (behavior,)).behavior(0)
 
 
 def choice_rows(choices: Choices, behaviors: Sequence[str], recordings: Sequence[str]) -> list[dict[str, object]]:

@@ -50,6 +50,9 @@ class StageTwo:
     inner : dict
         By (behavior, held-out recording), the probabilities of the other training recordings by heads that
         saw neither those nor the held-out one; empty where no settings are chosen from them.
+    members : dict
+        By member of an ensemble, recording and behavior, what each says of what `probabilities` has of the head as
+        their mean; empty of single heads.
     history : list of dict
         Rows of training.csv.
     importance : list of dict
@@ -61,6 +64,7 @@ class StageTwo:
 
     probabilities: Probabilities
     inner: dict[tuple[str, str], dict[str, NDArray[np.float32]]] = field(default_factory=dict)
+    members: dict[int, dict[str, dict[str, NDArray[np.float32]]]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     importance: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -122,11 +126,12 @@ def short_training_notes(crossed: Sequence[tuple[Fit, FitResult]], n_epochs: int
     """Heads that were still getting better when the last epoch ended, in half of the folds or more."""
     notes = []
     for name in dict.fromkeys(fit.name for fit, _ in crossed):
-        best = [result.best_epoch for fit, result in crossed if (fit.name, fit.kind) == (name, HEAD)]
+        own = [(fit, result) for fit, result in crossed if (fit.name, fit.kind) == (name, HEAD)]
+        best, what = [result.best_epoch for _, result in own], "heads" if any(fit.member for fit, _ in own) else "folds"
         n_last = sum(epoch >= n_epochs for epoch in best)
         if n_last and 2 * n_last >= len(best):
             notes.append(
-                f"{name}: in {n_last} of {len(best)} folds the last of {n_epochs} epochs was the best one, so that "
+                f"{name}: in {n_last} of {len(best)} {what} the last of {n_epochs} epochs was the best one, so that "
                 "more training may help. Raise training.epochs."
             )
     for note in notes:
@@ -206,15 +211,20 @@ def collect_inner(fold: Fold, fit: Fit, result: FitResult, outcome: StageTwo) ->
     for recording, probability in result.probabilities.items():
         for column, behavior in enumerate(fit.outputs):
             for held_out in fold.held_out:
-                outcome.inner.setdefault((behavior, held_out), {})[recording] = probability[:, column]
+                of_fold = outcome.inner.setdefault((behavior, held_out), {})
+                of_fold[recording] = with_member(of_fold.get(recording), probability[:, column], fit.member)
 
 
 def _collect(fit: Fit, result: FitResult, outcome: StageTwo) -> None:
     if fit.kind == INNER:
         return
     for recording, probability in result.probabilities.items():
+        found = outcome.probabilities[fit.kind][recording]
         for column, behavior in enumerate(fit.outputs):
-            outcome.probabilities[fit.kind][recording][behavior] = probability[:, column]
+            own = probability[:, column]
+            found[behavior] = with_member(found.get(behavior), own, fit.member)
+            if fit.member and fit.kind == HEAD:
+                outcome.members.setdefault(fit.member, {}).setdefault(recording, {})[behavior] = own
     if result.note:
         outcome.notes.append(f"{fit.name}, {fit.fold_words}: {result.note}")
     for row in result.history:
@@ -225,10 +235,17 @@ def _collect(fit: Fit, result: FitResult, outcome: StageTwo) -> None:
         )
 
 
+def with_member(mean: NDArray[np.float32] | None, own: NDArray[np.float32], member: int) -> NDArray[np.float32]:
+    """The mean of the members up to this one, in their order; of a single head (0) what it says."""
+    if mean is None or member <= 1:
+        return own
+    return (mean + (own.astype(np.float64) - mean) / member).astype(np.float32)
+
+
 def _head_words(fit: Fit) -> str:
-    """The head's name, marked where it belongs to another protocol or inside a fold."""
+    """The head's name, marked where it belongs to another protocol, inside a fold or to an ensemble."""
     marks = {THESIS: " (thesis protocol)", INNER: " (for settings)"}
-    return fit.head.name + marks.get(fit.kind, "")
+    return fit.head.name + marks.get(fit.kind, "") + (f", member {fit.member}" if fit.member else "")
 
 
 class _Display:

@@ -13,6 +13,7 @@ from typing import Any
 
 from common.errors import InputError
 from models.heads.lstm import LstmConfig
+from pipeline.config.ensemble import EnsembleConfig
 from pipeline.config.schema import ExperimentConfig
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.training.embed import EmbeddedRecording
@@ -47,6 +48,7 @@ def first_look_of(config: ExperimentConfig) -> ExperimentConfig:
         "postprocess": PostprocessConfig() if config.postprocess == "tune" else config.postprocess,
         "calibration": "none",
         "baseline": "logistic",
+        "ensemble": EnsembleConfig(),
     }
     return config.model_copy(update=changes)
 

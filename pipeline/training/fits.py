@@ -117,7 +117,7 @@ class Fit:
     key : str
         File name of the stored fit.
     train, validation, predict : tuple of str
-        Recording ids; `validation` is empty for a fit of `n_epochs` epochs.
+        Recording ids, in `train` some perhaps twice; `validation` is empty for a fit of `n_epochs` epochs.
     seed : int
     n_epochs : int or None
         Epochs of a fit without validation recordings.
@@ -127,6 +127,8 @@ class Fit:
         Where the trained head is kept; None for heads that are only scored.
     step_s : mapping of str to float
         Seconds from one analysed frame of each recording to the next; empty for heads that don't ask.
+    member : int
+        Which of several heads in the place of one, from 1; 0 = it is the only one.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Fit:
     refit: bool = False
     bundle_path: Path | None = None
     step_s: Mapping[str, float] = field(default_factory=dict)
+    member: int = 0
 
     @property
     def recordings(self) -> tuple[str, ...]:
@@ -289,12 +292,23 @@ def read_fit(path: Path, fingerprint: str) -> FitResult | None:
     """A stored fit, or None where there is none, it is damaged, or it was made from something else."""
     if not path.exists():
         return None
+    found = open_fit(path)
+    if found is None:
+        log.warning("%s is damaged; it is trained again.", path)
+        return None
+    made_from, result = found
+    if made_from != fingerprint:
+        log.info("%s was made with other settings or labels; it is trained again.", path.name)
+        return None
+    return result
+
+
+def open_fit(path: Path) -> tuple[str, FitResult] | None:
+    """A stored fit and the fingerprint of what it was made from; None where the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             header = json.loads(stored["header"].tobytes().decode("utf-8"))
-            if header["fingerprint"] != fingerprint:
-                log.info("%s was made with other settings or labels; it is trained again.", path.name)
-                return None
+            fingerprint = header["fingerprint"]
             probabilities = {r: stored[f"probability_{i}"] for i, r in enumerate(header["recordings"])}
             # Fits of older code have none.
             shuffled = {
@@ -303,6 +317,5 @@ def read_fit(path: Path, fingerprint: str) -> FitResult | None:
             }
     # A flipped bit in a zip can also claim a password or an unknown way of packing (RuntimeError).
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error):
-        log.warning("%s is damaged; it is trained again.", path)
         return None
-    return FitResult(probabilities, header["history"], header["best_epoch"], header["note"], shuffled)
+    return fingerprint, FitResult(probabilities, header["history"], header["best_epoch"], header["note"], shuffled)

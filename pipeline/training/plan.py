@@ -12,8 +12,9 @@ scores is never used for anything but to show how much such a split flatters.
 """
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from models.heads.boosting import BoostingConfig, RandomFramesConfig
 from pipeline.config.baselines import baselines_in
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
+from pipeline.training.bagging import members_of
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.fits import Fit, FitResult, derive_seed
 from pipeline.training.folds import Fold, choose_validation, group_by_individual, inner_groups, make_folds, sum_of
@@ -169,7 +171,9 @@ class FitPlan:
     def n_fits(self) -> int:
         """How many there are of all kinds."""
         n_inner = sum(len(self._inner_parts(name, fold)) for name, _, fold in self._folds)
-        return len(self.cross_fits()) + len(self.thesis_fits()) + n_inner + len(self._heads) * len(self._outputs)
+        n_members, n_baselines = self._config.ensemble.members, len(self._heads) - 1
+        n_final = (n_members + n_baselines) * len(self._outputs)
+        return len(self.cross_fits()) + len(self.thesis_fits()) + n_members * n_inner + n_final
 
     def cross_fits(self) -> list[Fit]:
         """One fit per fold, head and kind, and what else inner fits must know before they begin."""
@@ -181,18 +185,18 @@ class FitPlan:
             if name == head
         ]
         fits += [fit for name, n, fold in self._folds for fit in self._epoch_fits(name, n, fold)]
-        return fits + self._random_frame_fits()
+        return [*self._members(fits), *self._random_frame_fits()]
 
     def thesis_fits(self) -> list[Fit]:
         """The same folds in the thesis' protocol: early stopping looks at the held-out recordings."""
         if self._config.protocol != "compare":
             return []
-        return [
+        return self._members(
             self._fit(
                 name, THESIS, fold.name, f"fold{n:02d}", (*fold.train, *fold.validation), fold.held_out, fold.held_out
             )
             for name, n, fold in self._folds
-        ]
+        )
 
     def inner_fits(self, crossed: Sequence[tuple[Fit, FitResult]]) -> list[tuple[Fold, Fit]]:
         """Fits inside the folds, each with its fold, for as many epochs as results of `cross_fits` say."""
@@ -203,9 +207,12 @@ class FitPlan:
             for n, group, rest in self._inner_parts(name, fold):
                 tag = f"fold{number:02d}"
                 is_unseen = not set(group) & set(fold.validation)
-                n_epochs = best_epochs[f"{name}.{HEAD}.{tag}" if is_unseen else next(judged).key]
-                fit = self._fit(name, INNER, f"{fold.name}, inner {n}", f"{tag}.{n}", rest, (), group, n_epochs)
-                fits.append((fold, fit))
+                told_by = f"{name}.{HEAD}.{tag}" if is_unseen else next(judged).key
+                fit = self._fit(name, INNER, f"{fold.name}, inner {n}", f"{tag}.{n}", rest, (), group)
+                for member in self._members([fit]):
+                    # Each member has learned for how long by itself.
+                    suffix = f".m{member.member}" if member.member else ""
+                    fits.append((fold, replace(member, n_epochs=best_epochs[told_by + suffix])))
         return fits
 
     def final_fits(self, crossed: Sequence[tuple[Fit, FitResult]]) -> list[Fit]:
@@ -216,7 +223,21 @@ class FitPlan:
                 best = [result.best_epoch for fit, result in crossed if (fit.name, fit.kind) == (name, kind)]
                 n_epochs = max(1, statistics.median_low(best)) if best else self._config.training.epochs
                 fits.append(self._fit(name, kind, None, FINAL, tuple(self._individuals), (), self._others, n_epochs))
-        return fits
+        return self._members(fits)
+
+    def _members(self, fits: Iterable[Fit]) -> list[Fit]:
+        """The same with several heads in the place of each, where there is an ensemble; baselines stay as they are."""
+        ensemble, found = self._config.ensemble, []
+        for fit in fits:
+            lacking = partial(self._lacking, fit.name)
+            is_own = fit.kind in _OF_THE_HEAD
+            found += members_of(fit, ensemble, self._individuals, lacking) if is_own else [fit]
+        return found
+
+    def _lacking(self, name: str, recordings: Sequence[str]) -> str:
+        task, own = self._config.task, [self.labels[r].of(self._outputs[name]) for r in recordings]
+        target = np.concatenate([task.target(one.active) for one in own])
+        return task.lacking(target, np.concatenate([one.scored for one in own]))
 
     def _random_frame_fits(self) -> list[Fit]:
         """Beside boosting in folds, the same on frames that are split at random."""

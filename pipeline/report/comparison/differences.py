@@ -17,18 +17,14 @@ from itertools import combinations
 import numpy as np
 
 from pipeline.report.comparison.pairs import Pair, pair_runs, pair_with_baseline, rivals_in
-from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.reading import Run
-from pipeline.scoring.bouts.scores import pooled_bout_counts
-from pipeline.scoring.metrics import Counts, pooled_counts
+from pipeline.scoring.statistics.by_individual import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, score_by_individual
 from pipeline.scoring.statistics.groups import holm
-from pipeline.scoring.statistics.intervals import ClusterRanking, WeightedStatistic, counts_by_weights, gather_clusters
+from pipeline.scoring.statistics.intervals import gather_clusters
 from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
 from pipeline.scoring.statistics.verdict import Corrected, find_verdict
-from pipeline.scoring.timeline import BehaviorTimeline, joined_frames
 
 SCORES = (AVERAGE_PRECISION, FRAME_F1, BOUT_F1)
-BOUT_IOU = 0.5
 
 OWN_BASELINE = "own baseline"
 
@@ -151,25 +147,13 @@ def baseline_differences(runs: Mapping[str, Run], behavior: str, subset: str) ->
 
 
 def _compare(first: str, second: str, pair: Pair, score: str, **options: int) -> _Test:
-    a, b = (_by_individual(arrays, pair, score) for arrays in (pair.first, pair.second))
+    a, b = (score_by_individual(arrays, pair.individuals, score) for arrays in (pair.first, pair.second))
     n_individuals = len(gather_clusters(pair.individuals, pair.recordings))
     paired = paired_weighted_difference(a, b, n_individuals, **options)
     each = np.eye(n_individuals, dtype=np.int64)
     own = a(each) - b(each) if n_individuals else np.zeros(0)
     known = own[~np.isnan(own)]
     return _Test(first, second, pair, paired, float(known.mean()) if known.size else None)
-
-
-def _by_individual(arrays: Sequence[BehaviorTimeline], pair: Pair, score: str) -> WeightedStatistic:
-    """A pooled score as a function of how often each individual counts."""
-    if score == AVERAGE_PRECISION:
-        return ClusterRanking(list(map(joined_frames, gather_clusters(pair.individuals, arrays)))).average_precision
-    if score == FRAME_F1:
-        counts = [pooled_counts([part]) for part in arrays]
-    else:
-        counts = [pooled_bout_counts([part]).predicted_to_true(BOUT_IOU) for part in arrays]
-    by_individual = [sum(parts, Counts()) for parts in gather_clusters(pair.individuals, counts)]
-    return counts_by_weights(by_individual, lambda total: total.f1)
 
 
 def _correct(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.processes import start_workers, stop_workers
+from pipeline.report.ensemble import draw_ensemble
 from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall
@@ -45,6 +46,13 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
         "chain. Above: F1 of frames and of bouts, pooled, with 95 % intervals where there are individuals enough. "
         "Below: predicted bouts per human bout; 1 is right. A line that falls from raw to closed only shows that "
         "closing did harm.",
+    ),
+    "ensemble": (
+        draw_ensemble,
+        "What the ensemble adds",
+        "Score of the ensemble minus that of its best member (colored) and minus the mean of its members’ scores "
+        "(gray), with 95 % intervals over individuals where there are enough. Where a line crosses 0, the difference "
+        "may be chance.",
     ),
     "class_balance": (
         draw_class_balance,

@@ -14,11 +14,12 @@ FINAL_FOLD = "final"
 
 
 def draw_training(run: Run) -> Drawing | None:
-    """Loss and validation average precision over epochs: a row per behavior, a line per fold.
+    """Loss and validation average precision over epochs: a row per behavior, a line per fold (and member).
 
     Heads of another protocol, of the baseline or of inner folds bear another name and are left out.
     """
-    rows = [row for row in run.training if row.head == run.head_name]
+    own = f"{run.head_name}, member "
+    rows = [row for row in run.training if row.head == run.head_name or row.head.startswith(own)]
     behaviors = [name for name in run.behaviors if any(row.behavior == name for row in rows)]
     if not behaviors:
         return None
@@ -28,7 +29,7 @@ def draw_training(run: Run) -> Drawing | None:
         loss_axes = figure.add_subplot(len(behaviors), 2, 2 * i + 1)
         score_axes = figure.add_subplot(len(behaviors), 2, 2 * i + 2)
         mine = [row for row in rows if row.behavior == behavior]
-        for fold, epochs in groupby(mine, key=lambda row: row.fold):
+        for (fold, _), epochs in groupby(mine, key=lambda row: (row.fold, row.head)):
             _draw_fold(loss_axes, score_axes, list(epochs), fold, colors[behavior])
         for axes, label in ((loss_axes, "training loss"), (score_axes, "validation AP")):
             axes.set_ylabel(label)

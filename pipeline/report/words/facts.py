@@ -42,6 +42,7 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
     titles = {
         "head": "Head",
         "training": "Training",
+        "ensemble": "Ensemble",
         "backbone": "Backbone (as asked for)",
         "crop": "Crop",
         "center": "Center",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from common.suggestions import listing
 from common.wording import setting
+from pipeline.report.ensemble import ensemble_method
 from pipeline.run_folder.features import used_features
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run, section
 from pipeline.run_folder.tables import FINAL
@@ -18,7 +19,7 @@ _OBJECTIVES = {"mean": "the mean of frame F1 and bout F1 at IoU 0.5", "frame_f1"
 
 def method_words(run: Run) -> list[str]:
     """Paragraphs on features, splits, protocol, post-processing, calibration, scores and intervals."""
-    how = [*_features(run), *_task(run), *_splits(run), *_postprocessing(run)]
+    how = [*_features(run), *ensemble_method(run), *_task(run), *_splits(run), *_postprocessing(run)]
     if not run.subsets:
         return how
     return [

@@ -340,7 +340,7 @@ def test_no_damage_of_a_run_is_used(lab, tmp_path):
         for damaged in (whole[:position] + other + whole[position + 1 :], whole[:position]):
             path.write_bytes(damaged)
             with pytest.raises(InputError, match=path.name):
-                measured_scores(open_trained_run(run))
+                measured_scores(open_trained_run(run).path)
                 pytest.fail(f"{path} was used, though byte {position} is another")
         path.write_bytes(whole)
 

@@ -175,7 +175,17 @@ def test_every_figure_can_do_without_the_newer_tables(run):
     with figure_style():
         drawn = {name for name, (draw, _, _) in FIGURES.items() if draw(bare) is not None}
         assert draw_raster(bare, bare.recordings[0]) is not None
-    missing = {"agreement", "calibration", "found", "groups", "importance", "statistics", "time_bins", "variants"}
+    missing = {
+        "agreement",
+        "calibration",
+        "ensemble",
+        "found",
+        "groups",
+        "importance",
+        "statistics",
+        "time_bins",
+        "variants",
+    }
     assert set(FIGURES) - drawn == missing
 
 

@@ -3,13 +3,12 @@
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from common.wording import ratio
-from pipeline.prediction.trained_run import TrainedRun, measured_scores
+from pipeline.prediction.trained_run import measured_scores
 from pipeline.report.html import write_report
 from pipeline.run_folder.reading import Run, read_run
 from tests.pipeline.report.report_runs import make_run
@@ -24,7 +23,7 @@ def trained(tmp_path_factory) -> Run:
 
 
 def measured(run: Run) -> dict[str, dict[str, Any]]:
-    return measured_scores(cast(TrainedRun, SimpleNamespace(path=run.path)))
+    return measured_scores(run.path)
 
 
 def page_of(folder: Path, scores: dict[str, dict[str, Any]]) -> str:

@@ -161,7 +161,8 @@ def test_a_refit_learns_from_the_validation_recording_too():
 def test_training_that_ended_too_early_is_noted():
     def crossed(*best_epochs: int, name: str = "grooming", kind: str = HEAD) -> list[tuple[Fit, FitResult]]:
         return [
-            (cast(Fit, SimpleNamespace(name=name, kind=kind)), FitResult({}, [], epoch, "")) for epoch in best_epochs
+            (cast(Fit, SimpleNamespace(name=name, kind=kind, member=0)), FitResult({}, [], epoch, ""))
+            for epoch in best_epochs
         ]
 
     (note,) = short_training_notes([*crossed(10, 3, 10), *crossed(10, 10, kind=baseline_kind("logistic"))], 10)
