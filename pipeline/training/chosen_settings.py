@@ -126,7 +126,7 @@ def _choose(
         timelines = [_unprocessed(recording, probability, outputs) for recording, probability in predicted]
         return _tuned(config, tune_classes(timelines, config.tuning), None, chosen_on)
     (behavior,) = outputs
-    lines = [line_of(recording, probability[behavior], behavior) for recording, probability in predicted]
+    lines = [_line(recording, probability[behavior], behavior) for recording, probability in predicted]
     calibration = fit_calibration(config.calibration, lines)
     if calibration is not None:
         lines = [line._replace(probability=calibration.apply(line.probability)) for line in lines]
@@ -150,7 +150,7 @@ def _unprocessed(recording: EmbeddedRecording, probability: Predicted, behaviors
     return Timeline(item.id, item.fps, tuple(behaviors), np.stack(values, axis=1), {}, *labels)
 
 
-def line_of(recording: EmbeddedRecording, probability: NDArray[np.float32], behavior: str) -> BehaviorTimeline:
+def _line(recording: EmbeddedRecording, probability: NDArray[np.float32], behavior: str) -> BehaviorTimeline:
     """One behavior of a recording that a head predicted, before any post-processing is chosen."""
     item = recording.checked
     assert item.labels is not None
