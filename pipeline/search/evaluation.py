@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.baselines import NONE
 from pipeline.config.schema import ExperimentConfig
@@ -19,8 +20,8 @@ from pipeline.runtime.progress import Bar
 from pipeline.scoring.metrics import average_precision
 from pipeline.scoring.objectives import OBJECTIVES
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.scoring.timeline import Timeline, joined_frames
-from pipeline.training.chosen_settings import line_of, make_choices
+from pipeline.scoring.timeline import Timeline, expand_to_all_frames
+from pipeline.training.chosen_settings import make_choices
 from pipeline.training.cross_validation import FitRunner, StageTwo, collect_inner
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
@@ -167,10 +168,23 @@ class Evaluation:
         for head, outputs in self._config.task.heads(self._config.behavior_names()).items():
             held_out = [r for fold in self._folds[head][: number + 1] for r in fold.held_out]
             for behavior in outputs:
-                lines = [line_of(by_id[r], probabilities[r][behavior], behavior) for r in held_out]
-                score = average_precision(*joined_frames(lines))
+                frames = [_scored_frames(by_id[r], probabilities[r][behavior], behavior) for r in held_out]
+                true, probability = (np.concatenate(arrays) for arrays in zip(*frames, strict=True))
+                score = average_precision(true, probability)
                 found += [] if score is None else [score]
         return float(np.mean(found)) if found else None
+
+
+def _scored_frames(
+    recording: EmbeddedRecording, analysed: NDArray[np.float32], behavior: str
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Truth and probability, shape (n_scored_frames,) each, of the frames that a human scored."""
+    labels = recording.checked.labels
+    assert labels is not None
+    column = labels.behaviors.index(behavior)
+    scored = labels.scored[:, column]
+    every_frame = expand_to_all_frames(analysed, recording.frames, recording.checked.n_frames)
+    return labels.active[scored, column], every_frame[scored]
 
 
 def _split(

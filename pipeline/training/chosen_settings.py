@@ -20,7 +20,7 @@ from pipeline.scoring.postprocessing.decisions import EXCLUSIVE
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.postprocessing.tuning import TuningResult, tune_postprocess
 from pipeline.scoring.postprocessing.tuning_classes import tune_classes
-from pipeline.scoring.timeline import CLOSED, FULL, RAW, BehaviorTimeline, Timeline, Variants, expand_to_all_frames
+from pipeline.scoring.timeline import CLOSED, FULL, RAW, Timeline, Variants, expand_to_all_frames
 from pipeline.training.cross_validation import StageTwo
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.plan import FINAL, HEAD, head_outputs
@@ -147,11 +147,6 @@ def _unprocessed(recording: EmbeddedRecording, probability: Predicted, behaviors
     columns = [item.labels.behaviors.index(b) for b in behaviors]
     labels = item.labels.active[:, columns], item.labels.scored[:, columns]
     return Timeline(item.id, item.fps, tuple(behaviors), np.stack(values, axis=1), {}, *labels)
-
-
-def line_of(recording: EmbeddedRecording, probability: NDArray[np.float32], behavior: str) -> BehaviorTimeline:
-    """One behavior of a recording that a head predicted, before any post-processing is chosen."""
-    return _unprocessed(recording, {behavior: probability}, (behavior,)).behavior(0)
 
 
 def choice_rows(choices: Choices, behaviors: Sequence[str], recordings: Sequence[str]) -> list[dict[str, object]]:
