@@ -120,4 +120,5 @@ def of_schema_1(text: str) -> str:
     if "source: precomputed" in listed:
         own = listed.partition("source: precomputed\n")[2]
         head = head.replace("backbone:\n", f"backbone:\n  name: precomputed\n{own}", 1)
-    return head + "\n".join(line.strip() for line in execution.splitlines()) + "\n"
+    early = ("workers:", "cache_dir:", "output_dir:")
+    return head + "".join(f"{line.strip()}\n" for line in execution.splitlines() if line.strip().startswith(early))

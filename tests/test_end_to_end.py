@@ -168,16 +168,6 @@ def test_same_seed_same_scores_another_seed_others(finished, tmp_path: Path):
     ).read_bytes()
 
 
-@pytest.mark.usefixtures("no_figures")
-def test_worker_processes_give_what_one_process_gives(finished, tmp_path: Path):
-    config, run = finished
-    arguments = ["--set", "workers=2", "--set", "baseline=none"]
-    assert main([str(config), "--output", str(tmp_path / "two"), *arguments]) == 0
-    ours = [float(row["average_precision"]) for row in rows_of(tmp_path / "two" / "scores.csv")]
-    theirs = [float(row["average_precision"]) for row in rows_of(run / "scores.csv")]
-    assert ours == pytest.approx(theirs, abs=1e-3)
-
-
 def test_the_report_can_be_written_again(finished, tmp_path: Path):
     config, run = finished
     copy = tmp_path / "copy"

@@ -137,7 +137,8 @@ def test_model_takes_bytes_and_gives_as_many_features_as_it_says_by_each_engine(
     assert embeddings.shape == (2, config.n_features)
     assert np.isfinite(embeddings).all()
     assert not np.array_equal(embeddings[0], embeddings[1])
-    if not openvino.openvino_obstacle("float32"):
+    # Conversion knows no network by name, and the largest take a minute of it.
+    if name not in ("inception_resnet_v2", "resnet101") and not openvino.openvino_obstacle("float32"):
         # A precision that nobody asked for would show: bfloat16 differs by 1e-2.
         monkeypatch.setattr(openvino, "build_model", lambda *of: model)
         monkeypatch.setattr(openvino, "_converted", lambda _, *of: openvino.convert_network(*of[:2]))

@@ -173,7 +173,7 @@ def rewrite_header(saved: Path, **changes: Any) -> None:
 
 
 def test_a_bundle_of_another_time_is_told(saved: Path) -> None:
-    rewrite_header(saved, head={"name": "transformer"})
+    rewrite_header(saved, head={"name": "of_another_time"})
     with pytest.raises(InputError, match=r"cannot be read.*written with python"):
         load_bundle(saved)
     rewrite_header(saved, format_version=99)

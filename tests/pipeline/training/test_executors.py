@@ -122,7 +122,7 @@ def test_files_that_changed_meanwhile_are_not_learned_from(sources, tmp_path: Pa
 
 
 class Mailed(Executor):
-    """Another executor as one file would add it: every job goes through bytes, the last one first."""
+    """Another executor as one file would add it: every job goes through bytes, in this process, the last one first."""
 
     def __init__(self, execution: ExecutionConfig, n_jobs: int, needs: Needs) -> None:
         self.n_workers = 7
@@ -140,7 +140,7 @@ class Mailed(Executor):
 def test_results_come_out_the_same_whatever_the_executor(tmp_path: Path, monkeypatch):
     config = make_embedded_lab(tmp_path / "lab", n_train=3)
     arguments = [str(config), "--set", "baseline=none", "--set", "training.epochs=1"]
-    assert main([*arguments, "--output", str(tmp_path / "local")]) == 0
+    assert main([*arguments, "--set", "workers=2", "--output", str(tmp_path / "local")]) == 0
     monkeypatch.setitem(EXECUTORS, "local", Mailed)
     # What another executor finished is taken up, and what it left is finished by this one.
     (tmp_path / "mailed" / "fits").mkdir(parents=True)
