@@ -21,8 +21,8 @@ from pipeline.run_folder.results import write_results
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.logs import log_file
 from pipeline.training.chosen_settings import make_choices
-from pipeline.training.cross_validation import run_stage_two
-from pipeline.training.embed import run_stage_one
+from pipeline.training.cross_validation import StageTwo, run_stage_two
+from pipeline.training.embed import StageOne, run_stage_one
 from pipeline.training.executors import open_executor
 from pipeline.training.executors.embed_job import embed_ahead, needs_of
 from pipeline.training.first_look import cost_of, settings_hash
@@ -96,14 +96,27 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
         stage_two = run_stage_two(config, stage_one.recordings, folds, executor, run.fits_path, run.head_path, metadata)
     record.stage_done("heads", n_frames, **({"first_look": cost} if cost else {}))
 
+    _write_all(config, run, stage_one, stage_two, record)
+    log.info("Finished. Report: %s", run.report_path)
+    if cost:
+        log.info("%s", cost_words(cost))
+    return True
+
+
+def _write_all(
+    config: ExperimentConfig, run: RunDir, stage_one: StageOne, stage_two: StageTwo, record: RunRecord
+) -> None:
+    """From probabilities to the report."""
     choices = make_choices(config, stage_one.recordings, stage_two)
     record.stage_done("post-processing")
 
+    recordings = [item.checked for item in stage_one.recordings]
     timelines = make_timelines(config, stage_one.recordings, stage_two, choices)
     result_notes = write_results(config, run, recordings, timelines, choices, stage_two.history, stage_two.importance)
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
     views = config.feature_source().as_used(stage_one.described).views()
     result_notes += cut_network_views(run, recordings, timelines.head, views, config.frame_step)
+    n_frames = sum(item.n_frames for item in recordings)
     record.stage_done("scores and tables", n_frames, uncalibrated=choices.uncalibrated())
 
     notes = [*model_labels(recordings), *notes_on(recordings), *stage_two.notes, *result_notes]
@@ -111,10 +124,6 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
     write_report(run.path, is_being_written=True)
     record.stage_done("report")
     _tell_doubts(notes)
-    log.info("Finished. Report: %s", run.report_path)
-    if cost:
-        log.info("%s", cost_words(cost))
-    return True
 
 
 def _tell_doubts(notes: Sequence[str]) -> None:
