@@ -114,13 +114,13 @@ def write_outcome(search: Search, folder: SearchDir, outcome: Outcome, found: Se
     whole = Part(WHOLE, frozenset())
     outcome.outer = outer_rows(found, score, behaviors)
     outcome.difference = difference_rows(found, score, behaviors)
-    outcome.importance = importance_rows(search.space, outcome.trials_of(whole), search.experiment.seed)
     OUTER.write(folder, outcome.outer)
     DIFFERENCE.write(folder, outcome.difference)
-    SETTING_IMPORTANCE.write(folder, outcome.importance)
     best = outcome.best_of(whole)
     assert best is not None
     write_text(folder.best_path, best_yaml(search, best, outcome.outer))
+    outcome.importance = importance_rows(search.space, outcome.trials_of(whole), search.experiment.seed)
+    SETTING_IMPORTANCE.write(folder, outcome.importance)
 
 
 def best_yaml(search: Search, best: Trial, outer: Sequence[Row]) -> str:

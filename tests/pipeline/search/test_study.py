@@ -155,3 +155,17 @@ def test_the_setting_that_matters_is_told_from_one_that_does_not(tmp_path: Path,
     assert importance_rows(search.space, trials[:5], 0)[0]["why"] == "5 complete trials; at least 8 are needed"
     same = [Trial("", t.trial, COMPLETE, score=0.5, settings=t.settings) for t in trials]
     assert importance_rows(search.space, same, 0)[0]["importance"] is None
+
+
+def test_trials_that_no_setting_tells_apart_have_no_importance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipeline.search.importance._N_RESAMPLES", 8)
+    search = search_of(tmp_path, "{method: grid, space: {head.units: [1, 2], head.layers: [1, 2]}}")
+    # Every resample without the last trial has one value of a setting, and different scores.
+    units = [1, 1, 1, 1, 1, 1, 1, 2]
+    settings = [{"head.units": n, "head.layers": 1} for n in units]
+    trials = [Trial("", n, COMPLETE, score=n / 10, settings=own) for n, own in enumerate(settings)]
+    found = importance_rows(search.space, trials, 0)[0]
+    assert found["importance"] == pytest.approx(1) and found["high"] == pytest.approx(1), found
+    monkeypatch.setattr("pipeline.search.importance._shares", lambda *_: None)
+    found = importance_rows(search.space, trials, 0)[0]
+    assert found["importance"] is None and found["why"] == "none of the settings tells good trials from bad ones"
