@@ -23,7 +23,13 @@ from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.search.evaluation import Evaluation
 from pipeline.search.features import Features
-from pipeline.search.folder import prepare_folder, require_own_folder, require_same_settings
+from pipeline.search.folder import (
+    forget_earlier,
+    prepare_folder,
+    require_alone,
+    require_own_folder,
+    require_same_settings,
+)
 from pipeline.search.outer import Chosen, score_outside
 from pipeline.search.parts import Part, is_needed, make_parts
 from pipeline.search.processes import FOLDER, OwnProcess
@@ -90,6 +96,9 @@ def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Ou
         features = Features(lambda item: is_needed(item, search.settings), workers)
         recordings = features.of(search.experiment)
         parts = make_parts(search.experiment, search.settings, [r.checked for r in recordings])
+        if overwrite:
+            # Not before all that was given is known to be right.
+            forget_earlier(folder, process)
         started, facts = time.monotonic(), begin_evaluation()
         facts |= {"kind": SEARCH, "inputs": input_fingerprints([r.checked for r in recordings])}
         prepare_folder(folder, search, facts)
@@ -109,8 +118,9 @@ def _one_process(folder: SearchDir, search: Search, overwrite: bool) -> Iterator
     try:
         with OwnProcess(folder.path) as process:
             if overwrite:
-                _clear(folder, process)
-            require_same_settings(folder, search)
+                require_alone(folder, process)
+            else:
+                require_same_settings(folder, search)
             with log_file(folder.log_path, folder.seen_from):
                 yield process
     except InputError:
@@ -119,22 +129,10 @@ def _one_process(folder: SearchDir, search: Search, overwrite: bool) -> Iterator
         raise
 
 
-def _clear(folder: SearchDir, process: OwnProcess) -> None:
-    """Forget an earlier search; its fits stay, as they are known by what they were made from."""
-    if process.others_live():
-        raise InputError(f"Another process is working on {folder.path} at this moment; end it before --overwrite.")
-    if folder.read_provenance().get("kind") != SEARCH:
-        return
-    for path in folder.path.iterdir():
-        if path not in (folder.fits_path, folder.log_path) and path.name != FOLDER:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def _carry_out(work: Work, parts: Sequence[Part], process: OwnProcess) -> Outcome:
-    storage, lock_path = open_storage(work.folder.study_path), work.folder.path / FOLDER / "ask"
     name = work.search.experiment.name
     names = {part: f"{name}, {part.name}" if part.name else name for part in parts}
-    queues = {part: TrialQueue(storage, names[part], work.search, process, lock_path) for part in parts}
+    queues = open_queues(work.search, work.folder, parts, process)
     _run_trials(work, queues)
     outcome = write_progress(work.search, work.folder, queues)
     found: list[Chosen] = []
@@ -150,6 +148,14 @@ def _carry_out(work: Work, parts: Sequence[Part], process: OwnProcess) -> Outcom
             found.append(score_outside(work.evaluation_with_outer, part, best.settings))
     write_outcome(work.search, work.folder, outcome, found)
     return outcome
+
+
+def open_queues(
+    search: Search, folder: SearchDir, parts: Sequence[Part], process: OwnProcess
+) -> dict[Part, TrialQueue]:
+    """The trials of each part. They are the same whatever the search is called, as the name decides nothing."""
+    storage, lock_path = open_storage(folder.study_path), folder.path / FOLDER / "ask"
+    return {part: TrialQueue(storage, part.name or SEARCH, search, process, lock_path) for part in parts}
 
 
 def _run_trials(work: Work, queues: dict[Part, TrialQueue]) -> None:
