@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,8 +88,32 @@ def prepare_folder(folder: SearchDir, search: Search, facts: Mapping[str, Any]) 
         _require_same_inputs(folder, facts["inputs"])
         log.info("%s was begun before; it goes on with what is finished.", folder.path)
     folder.manifest.remove()
-    folder.write_provenance(dict(facts))
+    stages = folder.read_provenance().get("stages", []) if folder.study_path.is_file() else []
+    folder.write_provenance({**facts, "stages": stages})
     write_text(folder.config_path, search.dump())
+
+
+class TimeSpent:
+    """How long this process is at work, in provenance.json beside those before it and with it.
+
+    Parameters
+    ----------
+    folder : SearchDir
+    process : OwnProcess
+    facts : mapping
+        What provenance.json says besides.
+    """
+
+    def __init__(self, folder: SearchDir, process: OwnProcess, facts: Mapping[str, Any]) -> None:
+        self._folder, self._token, self._facts = folder, process.facts["token"], facts
+        self._since = time.monotonic()
+
+    def note(self, **facts: Any) -> None:
+        """Put down the seconds until now, with `facts` that became known."""
+        others = [s for s in self._folder.read_provenance().get("stages", []) if s.get("process") != self._token]
+        seconds = round(time.monotonic() - self._since, 2)
+        stages = [*others, {"stage": SEARCH, "seconds": seconds, "process": self._token}]
+        self._folder.write_provenance({**self._facts, "stages": stages, **facts})
 
 
 def _require_same_inputs(folder: SearchDir, inputs: Mapping[str, str]) -> None:

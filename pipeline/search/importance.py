@@ -5,6 +5,7 @@ Hyperparameter Importance). Trials are drawn again with replacement for the inte
 shows that.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,9 +15,11 @@ from pipeline.config.search_space import Space
 from pipeline.run_folder.search.trials import COMPLETE, Trial, setting_text
 from pipeline.search.study import distribution_of
 
+log = logging.getLogger(__name__)
+
 MIN_TRIALS = 8
 _N_TREES = 16
-_N_RESAMPLES = 60
+_N_RESAMPLES = 30
 _LEVEL = 0.95
 
 
@@ -67,6 +70,7 @@ def _estimates(
     """Shares of the trials, then those of the resamples that have any; None, and none, where they have no shares."""
     if not keys:
         return None, []
+    log.info("Importance of the settings: computed from %d trials and %d resamples of them.", len(trials), _N_RESAMPLES)
     found = _shares(space, trials, scores, keys, seed)
     if found is None:
         return None, []

@@ -60,9 +60,10 @@ class Outcome:
         """The best of one search."""
         return best_trial(self.trials_of(part))
 
-    def first_reason(self) -> str:
-        """Why the first trial without a score has none."""
-        return next((trial.why for trial in self.trials if trial.why), "")
+    def first_reason(self, part: Part) -> str:
+        """Why the first trial of one search that failed did; where none failed, why the first was given up."""
+        tried = self.failures_of(part) or self.trials_of(part)
+        return next((trial.why for trial in tried if trial.why), "")
 
 
 def write_progress(search: Search, folder: SearchDir, queues: Mapping[Part, TrialQueue]) -> Outcome:

@@ -18,12 +18,13 @@ from pipeline.config.search_space import Settings, settings_words
 from pipeline.dataset.load import input_fingerprints
 from pipeline.run_folder.provenance import begin_evaluation, now
 from pipeline.run_folder.search.search_dir import SEARCH, SearchDir
-from pipeline.run_folder.search.trials import FAILED, PRUNED
+from pipeline.run_folder.search.trials import FAILED, PRUNED, Trial
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.search.evaluation import Evaluation
 from pipeline.search.features import Features
 from pipeline.search.folder import (
+    TimeSpent,
     forget_earlier,
     prepare_folder,
     require_alone,
@@ -58,6 +59,9 @@ class Work:
     workers : Workers
     bar : Bar
         Of the fit in work.
+    spent : TimeSpent
+    on_trials : callable
+        Called once when all trials are finished, before the best settings are scored outside.
     """
 
     search: Search
@@ -65,6 +69,8 @@ class Work:
     features: Features
     workers: Workers
     bar: Bar
+    spent: TimeSpent
+    on_trials: Callable[[], object]
 
     def evaluation(self, chosen: Settings, part: Part) -> Evaluation:
         """Settings to be judged by those of a part who choose."""
@@ -83,8 +89,12 @@ class Work:
         )
 
 
-def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Outcome:
+def run_search(
+    search: Search, folder: SearchDir, overwrite: bool = False, on_trials: Callable[[], object] = lambda: None
+) -> Outcome:
     """Carry out a search, or what is left of it; several processes may do so in one folder.
+
+    `on_trials` as of `Work`.
 
     Raises
     ------
@@ -99,13 +109,14 @@ def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Ou
         if overwrite:
             # Not before all that was given is known to be right.
             forget_earlier(folder, process)
-        started, facts = time.monotonic(), begin_evaluation()
-        facts |= {"kind": SEARCH, "inputs": input_fingerprints([r.checked for r in recordings])}
+        facts = begin_evaluation() | {"kind": SEARCH, "inputs": input_fingerprints([r.checked for r in recordings])}
         prepare_folder(folder, search, facts)
+        spent = TimeSpent(folder, process, facts)
         with progress_bars() as bars:
-            outcome = _carry_out(Work(search, folder, features, workers, bars.add("")), parts, process)
-        facts |= {"finished": now(), "stages": [{"stage": SEARCH, "seconds": round(time.monotonic() - started, 2)}]}
-        folder.write_provenance(facts)
+            outcome = _carry_out(
+                Work(search, folder, features, workers, bars.add(""), spent, on_trials), parts, process
+            )
+        spent.note(finished=now())
     return outcome
 
 
@@ -114,7 +125,6 @@ def _one_process(folder: SearchDir, search: Search, overwrite: bool) -> Iterator
     """Be one of those who work in the folder; one that is new, and in which nothing came about, is deleted."""
     require_own_folder(folder)
     is_new = not folder.path.exists()
-    folder.path.mkdir(parents=True, exist_ok=True)
     try:
         with OwnProcess(folder.path) as process:
             if overwrite:
@@ -124,7 +134,7 @@ def _one_process(folder: SearchDir, search: Search, overwrite: bool) -> Iterator
             with log_file(folder.log_path, folder.seen_from):
                 yield process
     except InputError:
-        if is_new and all(path == folder.log_path for path in folder.path.iterdir()):
+        if is_new and folder.path.is_dir() and all(path == folder.log_path for path in folder.path.iterdir()):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise
 
@@ -135,17 +145,22 @@ def _carry_out(work: Work, parts: Sequence[Part], process: OwnProcess) -> Outcom
     queues = open_queues(work.search, work.folder, parts, process)
     _run_trials(work, queues)
     outcome = write_progress(work.search, work.folder, queues)
-    found: list[Chosen] = []
+    best_of: dict[Part, Trial] = {}
     for part in parts:
         best = outcome.best_of(part)
         if best is None:
             raise InputError(
-                f"No trial of {names[part]} came to its end. The first of them: {outcome.first_reason()} Change "
+                f"No trial of {names[part]} came to its end. The first of them: {outcome.first_reason(part)} Change "
                 "search.space, then start again with --overwrite."
             )
+        best_of[part] = best
+    work.on_trials()
+    found: list[Chosen] = []
+    for part, best in best_of.items():
         log.info("Best of %s: %s", names[part], settings_words(best.settings))
         if part.held_out:
             found.append(score_outside(work.evaluation_with_outer, part, best.settings))
+            work.spent.note()
     write_outcome(work.search, work.folder, outcome, found)
     return outcome
 
@@ -174,6 +189,7 @@ def _run_trials(work: Work, queues: dict[Part, TrialQueue]) -> None:
         _run_trial(work, part, queue, claim)
         seconds.append(time.monotonic() - started)
         outcome = write_progress(work.search, work.folder, queues)
+        work.spent.note()
         _tell(work.search, part, queue, claim, outcome, seconds)
         failed = outcome.failures_of(part)
         if len(failed) >= _MOST_FAILED and len(failed) == len(outcome.trials_of(part)):

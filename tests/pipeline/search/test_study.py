@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import InputError
 from pipeline.config.search import Search, load_search
 from pipeline.run_folder.search.trials import COMPLETE, PRUNED, Trial
 from pipeline.search.evaluation import Done
@@ -115,6 +116,20 @@ def test_a_line_that_was_not_finished_is_no_part_of_the_journal(tmp_path: Path):
         file.write(b'{"op_code":4,"wor')
     again = Life(tmp_path, search_of(tmp_path, f"{{method: random, trials: 4, space: {SPACE}, pruning: none}}"))
     assert told(again.queue)[:3] == whole and again.n_done == 1
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_damaged_journal_is_named(tmp_path: Path, place: int):
+    path = tmp_path / "study.journal"
+    search = search_of(tmp_path, "{method: grid, space: {head.units: [1, 2]}, pruning: none}")
+    with OwnProcess(tmp_path) as process:
+        TrialQueue(open_storage(path), "t", search, process, tmp_path / "ask").claim()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[place] = b"{\xff" + lines[place]
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(InputError, match=r"study.journal is damaged .*Restore the file"):
+        open_storage(path)
+    assert path.read_bytes() == b"".join(lines)
 
 
 def test_two_at_once_do_no_point_of_a_grid_twice(tmp_path: Path):
