@@ -41,11 +41,14 @@ def run_search_command(arguments: Sequence[str]) -> int:
 
     folder = SearchDir(options.output or search.experiment.execution.output_dir / search.experiment.name)
     folder.see_from(options.config.parent, Path(search.experiment.recordings).parent)
-    outcome = run_search(search, folder, options.overwrite)
 
-    from pipeline.report.search.page import write_search_page
+    def write_page() -> None:
+        from pipeline.report.search.page import write_search_page
 
-    write_search_page(folder.path)
+        write_search_page(folder.path)
+
+    outcome = run_search(search, folder, options.overwrite, write_page)
+    write_page()
     folder.manifest.write()
     _print(search, outcome)
     print(f"Best settings: {folder.best_path}\nReport: {folder.report_path}")

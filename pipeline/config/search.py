@@ -63,9 +63,10 @@ class SearchConfig(BaseModel):
     outer_folds: int = Field(3, ge=2, le=50, description="Parts with `outer: folds`.")
     pruning: Literal["median", "halving", "none"] = Field(
         "median",
-        description="Give a trial up after some folds of its cross-validation: `median` (its average precision so far "
-        "is below the median of complete trials at the same fold), `halving` (not among the better half at folds 1, 2, "
-        "4, ...), or never. With `seconds` as second objective never.",
+        description="Give a trial up after some folds of its cross-validation: `median` (the best average "
+        "precision that it had after any of its folds so far is below the median of the complete trials after as many "
+        "folds; asked from the second fold on, once 4 trials are complete), `halving` (not among the better half at "
+        "folds 1, 2, 4, ...), or never. With `seconds` as second objective never.",
     )
 
     @field_validator("space", mode="before")

@@ -5,6 +5,7 @@ Hyperparameter Importance). Trials are drawn again with replacement for the inte
 shows that.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,9 +15,11 @@ from pipeline.config.search_space import Space
 from pipeline.run_folder.search.trials import COMPLETE, Trial, setting_text
 from pipeline.search.study import distribution_of
 
+log = logging.getLogger(__name__)
+
 MIN_TRIALS = 8
 _N_TREES = 16
-_N_RESAMPLES = 60
+_N_RESAMPLES = 30
 _LEVEL = 0.95
 
 
@@ -44,19 +47,40 @@ def importance_rows(space: Space, trials: Sequence[Trial], seed: int) -> list[Ro
         for row in usable:
             row["why"] = "all complete trials have the same score"
         return rows
-    keys = [row["setting"] for row in usable]
-    found = _shares(space, complete, scores, keys, seed)
+    found, drawn = _estimates(space, complete, scores, [row["setting"] for row in usable], seed)
+    for row in usable:
+        if found is None:
+            row["why"] = "none of the settings tells good trials from bad ones"
+            continue
+        row["importance"] = found[row["setting"]]
+        if 2 * len(drawn) < _N_RESAMPLES:
+            row["why"] = "too few trials differ for an interval"
+            continue
+        shares = [one[row["setting"]] for one in drawn]
+        row["low"], row["high"] = map(float, np.quantile(shares, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]))
+    return rows
+
+
+_Shares = Mapping[str, float]
+
+
+def _estimates(
+    space: Space, trials: Sequence[Trial], scores: np.ndarray, keys: Sequence[str], seed: int
+) -> tuple[_Shares | None, list[_Shares]]:
+    """Shares of the trials, then those of the resamples that have any; None, and none, where they have no shares."""
+    if not keys:
+        return None, []
+    log.info("Importance of the settings: computed from %d trials and %d resamples of them.", len(trials), _N_RESAMPLES)
+    found = _shares(space, trials, scores, keys, seed)
+    if found is None:
+        return None, []
     rng = np.random.default_rng(seed)
     drawn = []
     for i in range(_N_RESAMPLES):
-        order = rng.integers(len(complete), size=len(complete))
-        if np.ptp(scores[order]):
-            drawn.append(_shares(space, [complete[j] for j in order], scores[order], keys, seed + i))
-    tail = (1 - _LEVEL) / 2
-    for row in usable:
-        low, high = np.quantile([shares[row["setting"]] for shares in drawn], [tail, 1 - tail])
-        row |= {"importance": found[row["setting"]], "low": float(low), "high": float(high)}
-    return rows
+        order = rng.integers(len(trials), size=len(trials))
+        shares = _shares(space, [trials[j] for j in order], scores[order], keys, seed + i)
+        drawn += [] if shares is None else [shares]
+    return found, drawn
 
 
 def _row(key: str, n_trials: int) -> Row:
@@ -65,8 +89,8 @@ def _row(key: str, n_trials: int) -> Row:
 
 def _shares(
     space: Space, trials: Sequence[Trial], scores: np.ndarray, keys: Sequence[str], seed: int
-) -> Mapping[str, float]:
-    """By key, the share of the variance of the scores that it explains by itself."""
+) -> _Shares | None:
+    """By key, the share of the variance of the scores that it explains by itself; None where no key splits them."""
     import optuna
     from optuna.importance import FanovaImportanceEvaluator
 
@@ -75,7 +99,11 @@ def _shares(
     for trial, score in zip(trials, scores, strict=True):
         params = {key: _as_given(trial.settings[key]) for key in of}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=of, value=float(score)))
-    found = FanovaImportanceEvaluator(n_trees=_N_TREES, seed=seed).evaluate(study)
+    try:
+        found = FanovaImportanceEvaluator(n_trees=_N_TREES, seed=seed).evaluate(study)
+    except RuntimeError:
+        # Optuna's way of saying that no tree has any variance.
+        return None
     return {key: float(found.get(key, 0.0)) for key in keys}
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from common.errors import InputError
+
 _BEAT_S = 15.0
 # A busy network folder shows others' files late.
 _DEAD_AFTER_S = 180.0
@@ -27,7 +29,7 @@ class OwnProcess:
     Parameters
     ----------
     folder : Path
-        Of the search.
+        Of the search; it is made when missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,8 +44,14 @@ class OwnProcess:
         }
 
     def __enter__(self) -> "OwnProcess":
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._path(self.facts).write_text(json.dumps(self.facts), encoding="utf-8")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._path(self.facts).write_text(json.dumps(self.facts), encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"The search's folder {self._folder.parent} cannot be made or written: {error.strerror or error}. "
+                "Choose a folder that you may write with --output or `output_dir:`."
+            ) from None
         for path in self._folder.glob("*.alive"):
             if not self.lives(_facts_in(path)):
                 path.unlink(missing_ok=True)

@@ -60,9 +60,10 @@ class Outcome:
         """The best of one search."""
         return best_trial(self.trials_of(part))
 
-    def first_reason(self) -> str:
-        """Why the first trial without a score has none."""
-        return next((trial.why for trial in self.trials if trial.why), "")
+    def first_reason(self, part: Part) -> str:
+        """Why the first trial of one search that failed did; where none failed, why the first was given up."""
+        tried = self.failures_of(part) or self.trials_of(part)
+        return next((trial.why for trial in tried if trial.why), "")
 
 
 def write_progress(search: Search, folder: SearchDir, queues: Mapping[Part, TrialQueue]) -> Outcome:
@@ -114,13 +115,13 @@ def write_outcome(search: Search, folder: SearchDir, outcome: Outcome, found: Se
     whole = Part(WHOLE, frozenset())
     outcome.outer = outer_rows(found, score, behaviors)
     outcome.difference = difference_rows(found, score, behaviors)
-    outcome.importance = importance_rows(search.space, outcome.trials_of(whole), search.experiment.seed)
     OUTER.write(folder, outcome.outer)
     DIFFERENCE.write(folder, outcome.difference)
-    SETTING_IMPORTANCE.write(folder, outcome.importance)
     best = outcome.best_of(whole)
     assert best is not None
     write_text(folder.best_path, best_yaml(search, best, outcome.outer))
+    outcome.importance = importance_rows(search.space, outcome.trials_of(whole), search.experiment.seed)
+    SETTING_IMPORTANCE.write(folder, outcome.importance)
 
 
 def best_yaml(search: Search, best: Trial, outer: Sequence[Row]) -> str:

@@ -18,12 +18,19 @@ from pipeline.config.search_space import Settings, settings_words
 from pipeline.dataset.load import input_fingerprints
 from pipeline.run_folder.provenance import begin_evaluation, now
 from pipeline.run_folder.search.search_dir import SEARCH, SearchDir
-from pipeline.run_folder.search.trials import FAILED, PRUNED
+from pipeline.run_folder.search.trials import FAILED, PRUNED, Trial
 from pipeline.runtime.logs import log_file
 from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.search.evaluation import Evaluation
 from pipeline.search.features import Features
-from pipeline.search.folder import prepare_folder, require_own_folder, require_same_settings
+from pipeline.search.folder import (
+    TimeSpent,
+    forget_earlier,
+    prepare_folder,
+    require_alone,
+    require_own_folder,
+    require_same_settings,
+)
 from pipeline.search.outer import Chosen, score_outside
 from pipeline.search.parts import Part, is_needed, make_parts
 from pipeline.search.processes import FOLDER, OwnProcess
@@ -52,6 +59,9 @@ class Work:
     workers : Workers
     bar : Bar
         Of the fit in work.
+    spent : TimeSpent
+    on_trials : callable
+        Called once when all trials are finished, before the best settings are scored outside.
     """
 
     search: Search
@@ -59,6 +69,8 @@ class Work:
     features: Features
     workers: Workers
     bar: Bar
+    spent: TimeSpent
+    on_trials: Callable[[], object]
 
     def evaluation(self, chosen: Settings, part: Part) -> Evaluation:
         """Settings to be judged by those of a part who choose."""
@@ -77,8 +89,12 @@ class Work:
         )
 
 
-def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Outcome:
+def run_search(
+    search: Search, folder: SearchDir, overwrite: bool = False, on_trials: Callable[[], object] = lambda: None
+) -> Outcome:
     """Carry out a search, or what is left of it; several processes may do so in one folder.
+
+    `on_trials` as of `Work`.
 
     Raises
     ------
@@ -90,13 +106,17 @@ def run_search(search: Search, folder: SearchDir, overwrite: bool = False) -> Ou
         features = Features(lambda item: is_needed(item, search.settings), workers)
         recordings = features.of(search.experiment)
         parts = make_parts(search.experiment, search.settings, [r.checked for r in recordings])
-        started, facts = time.monotonic(), begin_evaluation()
-        facts |= {"kind": SEARCH, "inputs": input_fingerprints([r.checked for r in recordings])}
+        if overwrite:
+            # Not before all that was given is known to be right.
+            forget_earlier(folder, process)
+        facts = begin_evaluation() | {"kind": SEARCH, "inputs": input_fingerprints([r.checked for r in recordings])}
         prepare_folder(folder, search, facts)
+        spent = TimeSpent(folder, process, facts)
         with progress_bars() as bars:
-            outcome = _carry_out(Work(search, folder, features, workers, bars.add("")), parts, process)
-        facts |= {"finished": now(), "stages": [{"stage": SEARCH, "seconds": round(time.monotonic() - started, 2)}]}
-        folder.write_provenance(facts)
+            outcome = _carry_out(
+                Work(search, folder, features, workers, bars.add(""), spent, on_trials), parts, process
+            )
+        spent.note(finished=now())
     return outcome
 
 
@@ -105,51 +125,52 @@ def _one_process(folder: SearchDir, search: Search, overwrite: bool) -> Iterator
     """Be one of those who work in the folder; one that is new, and in which nothing came about, is deleted."""
     require_own_folder(folder)
     is_new = not folder.path.exists()
-    folder.path.mkdir(parents=True, exist_ok=True)
     try:
         with OwnProcess(folder.path) as process:
             if overwrite:
-                _clear(folder, process)
-            require_same_settings(folder, search)
+                require_alone(folder, process)
+            else:
+                require_same_settings(folder, search)
             with log_file(folder.log_path, folder.seen_from):
                 yield process
     except InputError:
-        if is_new and all(path == folder.log_path for path in folder.path.iterdir()):
+        if is_new and folder.path.is_dir() and all(path == folder.log_path for path in folder.path.iterdir()):
             shutil.rmtree(folder.path, ignore_errors=True)
         raise
 
 
-def _clear(folder: SearchDir, process: OwnProcess) -> None:
-    """Forget an earlier search; its fits stay, as they are known by what they were made from."""
-    if process.others_live():
-        raise InputError(f"Another process is working on {folder.path} at this moment; end it before --overwrite.")
-    if folder.read_provenance().get("kind") != SEARCH:
-        return
-    for path in folder.path.iterdir():
-        if path not in (folder.fits_path, folder.log_path) and path.name != FOLDER:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def _carry_out(work: Work, parts: Sequence[Part], process: OwnProcess) -> Outcome:
-    storage, lock_path = open_storage(work.folder.study_path), work.folder.path / FOLDER / "ask"
     name = work.search.experiment.name
     names = {part: f"{name}, {part.name}" if part.name else name for part in parts}
-    queues = {part: TrialQueue(storage, names[part], work.search, process, lock_path) for part in parts}
+    queues = open_queues(work.search, work.folder, parts, process)
     _run_trials(work, queues)
     outcome = write_progress(work.search, work.folder, queues)
-    found: list[Chosen] = []
+    best_of: dict[Part, Trial] = {}
     for part in parts:
         best = outcome.best_of(part)
         if best is None:
             raise InputError(
-                f"No trial of {names[part]} came to its end. The first of them: {outcome.first_reason()} Change "
+                f"No trial of {names[part]} came to its end. The first of them: {outcome.first_reason(part)} Change "
                 "search.space, then start again with --overwrite."
             )
+        best_of[part] = best
+    work.on_trials()
+    found: list[Chosen] = []
+    for part, best in best_of.items():
         log.info("Best of %s: %s", names[part], settings_words(best.settings))
         if part.held_out:
             found.append(score_outside(work.evaluation_with_outer, part, best.settings))
+            work.spent.note()
     write_outcome(work.search, work.folder, outcome, found)
     return outcome
+
+
+def open_queues(
+    search: Search, folder: SearchDir, parts: Sequence[Part], process: OwnProcess
+) -> dict[Part, TrialQueue]:
+    """The trials of each part. They are the same whatever the search is called, as the name decides nothing."""
+    storage, lock_path = open_storage(folder.study_path), folder.path / FOLDER / "ask"
+    return {part: TrialQueue(storage, part.name or SEARCH, search, process, lock_path) for part in parts}
 
 
 def _run_trials(work: Work, queues: dict[Part, TrialQueue]) -> None:
@@ -168,6 +189,7 @@ def _run_trials(work: Work, queues: dict[Part, TrialQueue]) -> None:
         _run_trial(work, part, queue, claim)
         seconds.append(time.monotonic() - started)
         outcome = write_progress(work.search, work.folder, queues)
+        work.spent.note()
         _tell(work.search, part, queue, claim, outcome, seconds)
         failed = outcome.failures_of(part)
         if len(failed) >= _MOST_FAILED and len(failed) == len(outcome.trials_of(part)):

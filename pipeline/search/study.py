@@ -6,6 +6,7 @@ journal. So a search that is killed and started again ends as one that was not.
 """
 
 import contextlib
+import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,6 @@ from pipeline.search.processes import OwnProcess
 from pipeline.training.fits import derive_seed
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
@@ -55,7 +55,13 @@ def require_optuna() -> None:
 
 
 def open_storage(path: Path) -> "JournalStorage":
-    """The journal of all studies of a search; a last line that a killed process did not finish is cut off."""
+    """The journal of all studies of a search; a last line that a killed process did not finish is cut off.
+
+    Raises
+    ------
+    InputError
+        If the journal is damaged.
+    """
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
@@ -69,7 +75,16 @@ def open_storage(path: Path) -> "JournalStorage":
                     file.truncate(content.rfind(b"\n") + 1)
         # The lock is a file that is made: network folders understand no other.
         backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
-    return JournalStorage(backend)
+    try:
+        # Of a last line Optuna complains only once another one is written.
+        json.loads(path.read_bytes().rstrip(b"\n").rpartition(b"\n")[2] or b"{}")
+        return JournalStorage(backend)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__}), so that the "
+            "trials of this search cannot be read. Restore the file from a copy, or start the search again with "
+            "--overwrite: the trials are made anew, and the heads that are trained already are used again."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -139,11 +154,6 @@ class TrialQueue:
                 pruner=_pruner(settings.prunes),
                 load_if_exists=True,
             )
-
-    @property
-    def study(self) -> "Study":
-        """Optuna's own view of the trials."""
-        return self._study
 
     def trials(self) -> list["FrozenTrial"]:
         """All trials that began, by number."""

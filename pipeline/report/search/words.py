@@ -142,9 +142,12 @@ def facts(results: SearchResults) -> Iterator[tuple[str, str]]:
     n_fits, n_shared = (sum(getattr(trial, name) or 0 for trial in every) for name in ("n_fits", "n_shared"))
     if n_fits:
         yield "Fits", f"{n_fits:,}, {n_shared:,} of them shared"
-    seconds = sum(float(stage.get("seconds") or 0) for stage in results.provenance.get("stages") or [])
+    stages = results.provenance.get("stages") or []
+    seconds = sum(float(stage.get("seconds") or 0) for stage in stages)
     if seconds:
-        yield "Took", FILTERS["duration"](seconds)
+        # One that went on after a stop, or several at once.
+        together = f", {len(stages)} processes together" if len(stages) > 1 else ""
+        yield "Took", FILTERS["duration"](seconds) + together
     if results.provenance.get("finished"):
         yield "Finished", str(results.provenance["finished"])[:16].replace("T", " ")
 

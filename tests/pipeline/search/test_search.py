@@ -18,9 +18,10 @@ from pipeline.run_folder.run_dir import RunDir
 from pipeline.run_folder.search.search_dir import DIFFERENCE, OUTER, SearchDir, read_search_table
 from pipeline.run_folder.search.trials import best_trial, read_trials
 from pipeline.search.features import Features
+from pipeline.search.folder import forget_earlier, require_same_settings
 from pipeline.search.parts import Part, make_parts
 from pipeline.search.processes import OwnProcess
-from pipeline.search.run import run_search
+from pipeline.search.run import open_queues, run_search
 from pipeline.search.workers import Workers
 from pipeline.training.executors.fit_job import FitJob
 from tests.conftest import made_once, without_figures
@@ -169,3 +170,44 @@ def test_settings_that_cannot_be_trained_fail_alone(searched: Path, tmp_path: Pa
     ]  # fmt: skip
     assert (tmp_path / "f" / "search.html").is_file()
     assert main(["verify", str(tmp_path / "f")]) == 0
+
+
+def test_overwriting_deletes_what_a_search_wrote_and_only_once_all_is_known_to_be_right(tmp_path: Path):
+    folder, path = SearchDir(tmp_path / "old"), make_embedded_lab(tmp_path / "lab", n_train=4, n_test=2)
+    path.write_text(path.read_text(encoding="utf-8").replace(*HEAD) + SEARCH, encoding="utf-8")
+    folder.path.mkdir()
+    folder.write_provenance({"kind": "search"})
+    for name in ("study.journal", "trials.csv", "best.yaml", "notes.txt"):
+        (folder.path / name).write_text("mine", encoding="utf-8")
+    before = {entry.name for entry in folder.path.iterdir()}
+    with pytest.raises(InputError, match=r"nowhere.csv"):
+        run_search(load_search(path, ["recordings=nowhere.csv"]), folder, overwrite=True)
+    assert {entry.name for entry in folder.path.iterdir()} == before | {"log.txt"}
+    with OwnProcess(folder.path) as process:
+        forget_earlier(folder, process)
+    assert {entry.name for entry in folder.path.iterdir()} == {"notes.txt", "log.txt"}
+
+
+@pytest.mark.parametrize(("then", "now"), [(1, 5), (5, 1)])
+def test_trials_of_one_head_and_of_an_ensemble_are_not_mixed(searched: Path, tmp_path: Path, then: int, now: int):
+    folder = SearchDir(tmp_path)
+    earlier, search = (load_search(searched / "s.yaml", [f"ensemble.members={n}"]) for n in (then, now))
+    folder.config_path.write_text(earlier.dump(), encoding="utf-8")
+    folder.study_path.touch()
+    require_same_settings(folder, earlier)
+    with pytest.raises(InputError, match="different: ensemble"):
+        require_same_settings(folder, search)
+
+
+def test_a_search_by_another_name_goes_on_with_the_same_trials(searched: Path, tmp_path: Path):
+    found = []
+    for name in ("one", "two"):
+        search = load_search(searched / "s.yaml", [f"name={name}"])
+        with OwnProcess(tmp_path) as process:
+            (queue,) = open_queues(search, SearchDir(tmp_path), [Part("", frozenset())], process).values()
+            if not found:
+                claim = queue.claim()
+                assert claim is not None
+                queue.complete(claim, 0.5, 1.0)
+            found.append([(trial.values, trial.params) for trial in queue.trials()])
+    assert found[0] == found[1] and len(found[0]) == 1

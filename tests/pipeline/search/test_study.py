@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import InputError
 from pipeline.config.search import Search, load_search
 from pipeline.run_folder.search.trials import COMPLETE, PRUNED, Trial
 from pipeline.search.evaluation import Done
@@ -117,6 +118,20 @@ def test_a_line_that_was_not_finished_is_no_part_of_the_journal(tmp_path: Path):
     assert told(again.queue)[:3] == whole and again.n_done == 1
 
 
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_damaged_journal_is_named(tmp_path: Path, place: int):
+    path = tmp_path / "study.journal"
+    search = search_of(tmp_path, "{method: grid, space: {head.units: [1, 2]}, pruning: none}")
+    with OwnProcess(tmp_path) as process:
+        TrialQueue(open_storage(path), "t", search, process, tmp_path / "ask").claim()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[place] = b"{\xff" + lines[place]
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(InputError, match=r"study.journal is damaged .*Restore the file"):
+        open_storage(path)
+    assert path.read_bytes() == b"".join(lines)
+
+
 def test_two_at_once_do_no_point_of_a_grid_twice(tmp_path: Path):
     search = search_of(tmp_path, "{method: grid, space: {head.units: [1, 2, 3, 4, 5, 6, 7, 8]}, pruning: none}")
     lives: list[Life] = []
@@ -155,3 +170,17 @@ def test_the_setting_that_matters_is_told_from_one_that_does_not(tmp_path: Path,
     assert importance_rows(search.space, trials[:5], 0)[0]["why"] == "5 complete trials; at least 8 are needed"
     same = [Trial("", t.trial, COMPLETE, score=0.5, settings=t.settings) for t in trials]
     assert importance_rows(search.space, same, 0)[0]["importance"] is None
+
+
+def test_trials_that_no_setting_tells_apart_have_no_importance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipeline.search.importance._N_RESAMPLES", 8)
+    search = search_of(tmp_path, "{method: grid, space: {head.units: [1, 2], head.layers: [1, 2]}}")
+    # Every resample without the last trial has one value of a setting, and different scores.
+    units = [1, 1, 1, 1, 1, 1, 1, 2]
+    settings = [{"head.units": n, "head.layers": 1} for n in units]
+    trials = [Trial("", n, COMPLETE, score=n / 10, settings=own) for n, own in enumerate(settings)]
+    found = importance_rows(search.space, trials, 0)[0]
+    assert found["importance"] == pytest.approx(1) and found["high"] == pytest.approx(1), found
+    monkeypatch.setattr("pipeline.search.importance._shares", lambda *_: None)
+    found = importance_rows(search.space, trials, 0)[0]
+    assert found["importance"] is None and found["why"] == "none of the settings tells good trials from bad ones"
