@@ -77,7 +77,7 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
 
     # As many workers as the experiment itself would have, since its cost is told by them.
     most = folds if whole is None else plan_folds(whole, recordings)
-    n_together = sum(map(len, most.values())) or len(most)
+    n_together = (sum(map(len, most.values())) or len(most)) * (whole or config).ensemble.members
     with open_executor(config.execution, n_together, needs_of(config, recordings, run.path)) as executor:
         n_ahead = 0 if stage == "heads" else embed_ahead(config, recordings, executor)
         stage_one = run_stage_one(config, recordings, only_cached=stage == "heads")

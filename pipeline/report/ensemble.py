@@ -10,23 +10,17 @@ from pipeline.run_folder.reading import SUBSET_WORDS, Run, section
 from pipeline.run_folder.run_dir import ENSEMBLE as KIND
 from pipeline.scoring.ensembles import BEST, ENSEMBLE, MEAN
 from pipeline.scoring.statistics.by_individual import AVERAGE_PRECISION, BOUT_F1
+from pipeline.scoring.statistics.verdict import REAL
 
 SCORE_WORDS = {AVERAGE_PRECISION: "AP", BOUT_F1: "bout F1"}
-_ALPHA = 0.05
 _MOST_NAMES = 24
 
 
 def ensemble_words(row: Row) -> str:
-    """What one difference of ensemble.csv (the ensemble's score minus that of the row) means, in a few words."""
-    if row["difference"] is None:
-        return "n/a: the score has no value"
-    if row["low"] is None or row["high"] is None or row["p"] is None:
-        return "n/a: too few individuals"
-    if row["low"] <= 0 <= row["high"]:
-        return "not real: the interval contains 0"
-    if row["p"] >= _ALPHA:
-        return "could be chance: the interval leaves 0 out, but p is not under .05"
-    return "better" if row["difference"] > 0 else "worse"
+    """What one difference of ensemble.csv (the ensemble's score minus that of the row) means: its verdict in words."""
+    if row["verdict"] == REAL:
+        return "better" if row["difference"] > 0 else "worse"
+    return f"{row['verdict']}: {row['reason']}" if row["reason"] else str(row["verdict"])
 
 
 def ensemble_lines(run: Run) -> list[dict[str, Any]]:
@@ -59,7 +53,7 @@ def ensemble_method(run: Run) -> Iterator[str]:
     if (bag.get("members") or 1) > 1:
         how = (
             "each learns from as many individuals as there are, drawn with replacement from the training individuals "
-            "of its fold (bagging, Breiman 1996)"
+            "of its fold (bagging, Breiman 1996); draws are repeated until they hold what the task needs to be learned"
             if bag.get("by") == "individuals"
             else "they differ in their seeds"
         )

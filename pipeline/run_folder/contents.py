@@ -183,9 +183,9 @@ PROTOCOL = Table(
 ENSEMBLE_SCORES = Table(
     "ensemble.csv",
     (text, "behavior subset score role member"),
-    (number, "weight value difference low high level p"),
+    (number, "weight value difference low high level p p_holm p_smallest mean_difference"),
     (whole, "n_individuals"),
-    (text, "reason"),
+    (text, "verdict reason"),
 )
 ENSEMBLE_WEIGHTS = Table("ensemble_weights.csv", (text, "behavior recording member"), (number, "weight"))
 RECORDING_STATISTICS = Table(

@@ -10,6 +10,7 @@ better than a member picked so does not show that it is not better than a member
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,12 @@ from pipeline.scoring.score_tables import pooled_groups
 from pipeline.scoring.statistics.by_individual import AVERAGE_PRECISION, BOUT_F1, score_by_individual
 from pipeline.scoring.statistics.intervals import DEFAULT_LEVEL, WeightedStatistic, gather_clusters
 from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
+from pipeline.scoring.statistics.verdict import Corrected, correct, find_verdict
 from pipeline.scoring.timeline import Timeline, Variants, postprocess_variants
 
 ENSEMBLE_SCORES = (AVERAGE_PRECISION, BOUT_F1)
 MEMBER, BEST, MEAN, ENSEMBLE = "member", "best member", "mean of members", "ensemble"
+_NUMBERS = ("difference", "low", "high", "level", "p", "p_holm", "p_smallest", "mean_difference", "n_individuals")
 
 
 def mean_and_spread(
@@ -125,10 +128,11 @@ def ensemble_rows(
     Returns
     -------
     list of dict
-        `difference` is the ensemble's score minus that of the row, with its interval over individuals and p, where the
-        row is the best member or the mean of the members' scores; None in the others.
+        `difference` is the ensemble's score minus that of the row, with its interval over individuals, p and verdict,
+        where the row is the best member or the mean of the members' scores; None in the others. p is corrected over
+        the behaviors of one subset, score and role.
     """
-    rows: list[Row] = []
+    lines: list[_Line] = []
     behaviors = ensemble[0].behaviors if ensemble else ()
     for column, behavior in enumerate(behaviors):
         for subset, group in pooled_groups(ensemble):
@@ -137,8 +141,21 @@ def ensemble_rows(
             for score in ENSEMBLE_SCORES:
                 key = {"behavior": behavior, "subset": subset, "score": score}
                 of_members = {name: weights.get((name, behavior)) for name in members}
-                rows += [key | row for row in _compared(group, own, column, score, of_members)]
-    return rows
+                lines += [_Line(key | row, paired) for row, paired in _compared(group, own, column, score, of_members)]
+    families: dict[tuple[str, ...], dict[int, PairedDifference]] = {}
+    for place, line in enumerate(lines):
+        if line.paired is not None:
+            family = tuple(line.facts[key] for key in ("subset", "score", "role"))
+            families.setdefault(family, {})[place] = line.paired
+    corrected = {place: found for family in families.values() for place, found in correct(family).items()}
+    return [line.facts | _difference(line.paired, corrected.get(place)) for place, line in enumerate(lines)]
+
+
+class _Line(NamedTuple):
+    """A row of ensemble.csv before its p is corrected; `paired` is None where nothing is compared."""
+
+    facts: Row
+    paired: PairedDifference | None
 
 
 def _compared(
@@ -147,7 +164,7 @@ def _compared(
     column: int,
     score: str,
     weights: Mapping[str, float | None],
-) -> list[Row]:
+) -> list[_Line]:
     individuals = [timeline.individual for timeline in group]
     n = len(gather_clusters(individuals, group))
     ours = score_by_individual([t.behavior(column) for t in group], individuals, score)
@@ -158,14 +175,14 @@ def _compared(
     values = {name: _value(of, n) for name, of in theirs.items()}
     known = {name: value for name, value in values.items() if value is not None}
     best = max(known, key=lambda name: known[name], default=None)
-    rows = []
+    lines = []
     for name in members:
         paired = paired_weighted_difference(ours, theirs[name], n) if name == best else None
-        rows.append(_row(name, BEST if name == best else MEMBER, weights[name], values[name], paired))
+        lines.append(_line(name, BEST if name == best else MEMBER, weights[name], values[name], paired))
     if len(known) == len(members):
         mean = _mean_of(list(theirs.values()))
-        rows.append(_row("", MEAN, None, _value(mean, n), paired_weighted_difference(ours, mean, n)))
-    return [*rows, _row("", ENSEMBLE, None, _value(ours, n), None)]
+        lines.append(_line("", MEAN, None, _value(mean, n), paired_weighted_difference(ours, mean, n)))
+    return [*lines, _line("", ENSEMBLE, None, _value(ours, n), None)]
 
 
 def _mean_of(scores: Sequence[WeightedStatistic]) -> WeightedStatistic:
@@ -178,17 +195,18 @@ def _value(score: WeightedStatistic, n_individuals: int) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _row(name: str, role: str, weight: float | None, value: float | None, paired: PairedDifference | None) -> Row:
-    return {
-        "role": role,
-        "member": name,
-        "weight": weight,
-        "value": value,
-        "difference": paired and paired.difference,
-        "low": paired and paired.interval.low,
-        "high": paired and paired.interval.high,
-        "level": paired and DEFAULT_LEVEL,
-        "p": paired and paired.p,
-        "n_individuals": paired and paired.interval.n_clusters,
-        "reason": (paired.reason or paired.interval.reason) if paired else "",
-    }
+def _line(name: str, role: str, weight: float | None, value: float | None, paired: PairedDifference | None) -> _Line:
+    return _Line({"role": role, "member": name, "weight": weight, "value": value}, paired)
+
+
+def _difference(paired: PairedDifference | None, corrected: Corrected | None) -> Row:
+    """The rest of a row; empty where nothing is compared."""
+    if paired is None or corrected is None:
+        return dict.fromkeys(_NUMBERS) | {"verdict": "", "reason": ""}
+    verdict, reason = find_verdict(paired, corrected)
+    interval = paired.interval
+    numbers = (
+        *(paired.difference, interval.low, interval.high, DEFAULT_LEVEL, paired.p, corrected.p_holm),
+        *(corrected.p_smallest, paired.mean, interval.n_clusters),
+    )
+    return dict(zip(_NUMBERS, numbers, strict=True)) | {"verdict": verdict, "reason": reason}

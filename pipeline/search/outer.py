@@ -9,9 +9,8 @@ import numpy as np
 from common.tables import Row
 from pipeline.run_folder.search.search_dir import BEST, DEFAULTS, MEAN, WHOLE
 from pipeline.scoring.objectives import OBJECTIVES, n_individuals
-from pipeline.scoring.statistics.groups import holm
 from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
-from pipeline.scoring.statistics.verdict import NO_VALUE, REAL, TOO_FEW, Corrected, find_verdict
+from pipeline.scoring.statistics.verdict import NO_VALUE, REAL, TOO_FEW, Corrected, correct, find_verdict
 from pipeline.scoring.timeline import Timeline
 from pipeline.search.evaluation import Evaluation
 from pipeline.search.parts import Part
@@ -103,43 +102,31 @@ def difference_rows(found: Sequence[Chosen], score: str, behaviors: Sequence[str
     best, defaults = ([timeline for chosen in found for timeline in chosen.outer[name]] for name in (BEST, DEFAULTS))
     tests = {behavior: _Test.of(best, defaults, score, column) for behavior, column in _columns(behaviors)}
     rows = [_difference_row(MEAN, tests[MEAN], Corrected.alone(tests[MEAN].paired))]
-    tested = {b: test.paired for b, test in tests.items() if b != MEAN and test.paired.p is not None}
-    corrected = dict(zip(tested, holm([paired.p or 0.0 for paired in tested.values()]), strict=True))
-    for behavior in behaviors:
-        paired = tests[behavior].paired
-        smallest = None if paired.p_smallest is None else min(1.0, len(tested) * paired.p_smallest)
-        rows.append(
-            _difference_row(behavior, tests[behavior], Corrected(corrected.get(behavior), smallest, len(tested)))
-        )
-    return rows
+    corrected = correct({behavior: tests[behavior].paired for behavior in behaviors})
+    return [*rows, *(_difference_row(behavior, tests[behavior], corrected[behavior]) for behavior in behaviors)]
 
 
 @dataclass(frozen=True)
 class _Test:
-    """Best settings against defaults in one score; `mean` is that of the individuals' own differences."""
+    """Best settings against defaults in one score."""
 
     best: float | None
     defaults: float | None
     paired: PairedDifference
-    mean: float | None
 
     @classmethod
     def of(cls, best: Sequence[Timeline], defaults: Sequence[Timeline], score: str, column: int | None) -> "_Test":
         objective, n = OBJECTIVES[score], n_individuals(best)
         a, b = (objective.by_individual(timelines, column) for timelines in (best, defaults))
-        each = np.eye(n, dtype=np.int64)
-        own = a(each) - b(each)
-        known = own[~np.isnan(own)]
         return cls(
             objective.value(best, column),
             objective.value(defaults, column),
             paired_weighted_difference(a, b, n),
-            float(known.mean()) if known.size else None,
         )
 
 
 def _difference_row(behavior: str, test: _Test, corrected: Corrected) -> Row:
-    verdict, reason = find_verdict(test.paired, test.mean, corrected)
+    verdict, reason = find_verdict(test.paired, corrected)
     return {
         "behavior": behavior,
         "best": test.best,

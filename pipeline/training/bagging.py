@@ -15,7 +15,7 @@ from pipeline.config.ensemble import EnsembleConfig
 from pipeline.training.fits import Fit, derive_seed
 from pipeline.training.folds import group_by_individual
 
-_MOST_DRAWS = 100
+MOST_DRAWS = 100
 
 
 def members_of(
@@ -23,6 +23,7 @@ def members_of(
     ensemble: EnsembleConfig,
     individuals: Mapping[str, str],
     lacking: Callable[[Sequence[str]], str],
+    tell: Callable[[Fit], None] = lambda _: None,
 ) -> list[Fit]:
     """The fits in the place of one.
 
@@ -34,6 +35,8 @@ def members_of(
         Individual of each training recording.
     lacking : callable
         What training recordings lack to be learned from; "" where they lack nothing.
+    tell : callable
+        Is called with each member for which no draw was enough, so that it has all individuals once.
 
     Returns
     -------
@@ -47,28 +50,30 @@ def members_of(
         seed = derive_seed(fit.seed, "member", str(number))
         train = fit.train if ensemble.by == "seeds" else draw_individuals(fit.train, individuals, seed, lacking)
         bundle_path = None if fit.bundle_path is None else fit.bundle_path / f"m{number}"
-        members.append(
-            replace(fit, key=f"{fit.key}.m{number}", train=train, seed=seed, bundle_path=bundle_path, member=number)
-        )
+        key = f"{fit.key}.m{number}"
+        member = replace(fit, key=key, train=train or fit.train, seed=seed, bundle_path=bundle_path, member=number)
+        if train is None:
+            tell(member)
+        members.append(member)
     return members
 
 
 def draw_individuals(
     train: Sequence[str], individuals: Mapping[str, str], seed: int, lacking: Callable[[Sequence[str]], str]
-) -> tuple[str, ...]:
+) -> tuple[str, ...] | None:
     """Draw as many individuals as there are, with replacement; drawn anew where one can't learn from them.
 
     Returns
     -------
-    tuple of str
-        Recordings in their order, those of an individual that was drawn twice twice. All of them once, where a hundred
-        draws lacked something.
+    tuple of str or None
+        Recordings in their order, those of an individual that was drawn twice twice. None where a hundred draws lacked
+        something.
     """
     families = group_by_individual({recording: individuals[recording] for recording in train})
     rng = np.random.default_rng(seed)
-    for _ in range(_MOST_DRAWS):
+    for _ in range(MOST_DRAWS):
         drawn = np.sort(rng.integers(len(families), size=len(families)))
         found = tuple(recording for place in drawn for recording in families[place])
         if not lacking(found):
             return found
-    return tuple(train)
+    return None

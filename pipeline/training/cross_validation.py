@@ -118,6 +118,9 @@ def run_stage_two(
         outcome.notes += why_not
         run(plan.thesis_fits())
         run(plan.final_fits(crossed))
+    outcome.notes += (on_draws := plan.notes_on_draws())
+    for note in on_draws:
+        log.warning("%s", note)
     outcome.seconds = time.monotonic() - started
     return outcome
 

@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.suggestions import listing
 from models.heads import BASELINES, HeadConfig
 from models.heads.boosting import BoostingConfig, RandomFramesConfig
 from pipeline.config.baselines import baselines_in
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
-from pipeline.training.bagging import members_of
+from pipeline.training.bagging import MOST_DRAWS, members_of
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.fits import Fit, FitResult, derive_seed
 from pipeline.training.folds import Fold, choose_validation, group_by_individual, inner_groups, make_folds, sum_of
@@ -142,6 +143,8 @@ class FitPlan:
             for r in recordings
             if r.checked.labels is not None
         }
+        # By key, for the same fits are asked for several times.
+        self._undrawn: dict[str, Fit] = {}
         n_features, names = sum(recordings[0].source.widths), recordings[0].source.names
         self._step_s = {r.id: config.frame_step / r.checked.fps for r in recordings}
         self._n_features = n_features
@@ -165,6 +168,18 @@ class FitPlan:
             f"training.{key} is {getattr(asked, key)}, but {why}: {getattr(self._training, key)} is used."
             for key, why in limits
             if getattr(self._training, key) < getattr(asked, key)
+        ]
+
+    def notes_on_draws(self) -> list[str]:
+        """Members of an ensemble, of the fits asked for so far, that had to learn from all individuals."""
+        places: dict[tuple[str, str], list[int]] = {}
+        for fit in self._undrawn.values():
+            place = fit.name, f"{fit.fold_words} (thesis protocol)" if fit.kind == THESIS else fit.fold_words
+            places.setdefault(place, []).append(fit.member)
+        return [
+            f"{name}, {fold}: {MOST_DRAWS} draws of training individuals lacked what the task needs, so member "
+            f"{listing(map(str, members))} learned from each individual once."
+            for (name, fold), members in places.items()
         ]
 
     @property
@@ -231,8 +246,11 @@ class FitPlan:
         for fit in fits:
             lacking = partial(self._lacking, fit.name)
             is_own = fit.kind in _OF_THE_HEAD
-            found += members_of(fit, ensemble, self._individuals, lacking) if is_own else [fit]
+            found += members_of(fit, ensemble, self._individuals, lacking, self._tell) if is_own else [fit]
         return found
+
+    def _tell(self, fit: Fit) -> None:
+        self._undrawn[fit.key] = fit
 
     def _lacking(self, name: str, recordings: Sequence[str]) -> str:
         task, own = self._config.task, [self.labels[r].of(self._outputs[name]) for r in recordings]

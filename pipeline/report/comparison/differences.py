@@ -10,19 +10,16 @@ the correction counts all k (k - 1) / 2 pairs. A reference that was named before
 k - 1 runs, and the correction counts these. Each behavior, subset and score is corrected on its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-
-import numpy as np
 
 from pipeline.report.comparison.pairs import Pair, pair_runs, pair_with_baseline, rivals_in
 from pipeline.run_folder.reading import Run
 from pipeline.scoring.statistics.by_individual import AVERAGE_PRECISION, BOUT_F1, FRAME_F1, score_by_individual
-from pipeline.scoring.statistics.groups import holm
 from pipeline.scoring.statistics.intervals import gather_clusters
 from pipeline.scoring.statistics.paired import PairedDifference, paired_weighted_difference
-from pipeline.scoring.statistics.verdict import Corrected, find_verdict
+from pipeline.scoring.statistics.verdict import Corrected, correct, find_verdict
 
 SCORES = (AVERAGE_PRECISION, FRAME_F1, BOUT_F1)
 
@@ -81,13 +78,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Test:
-    """Two runs compared, before any correction; `mean` is that of the individuals' own differences."""
+    """Two runs compared, before any correction."""
 
     first: str
     second: str
     pair: Pair
     paired: PairedDifference
-    mean: float | None
 
 
 def run_differences(
@@ -125,7 +121,7 @@ def run_differences(
         families.append((reference, [key for key in tests if reference in key]))
     found = []
     for target, family in families:
-        corrected = _correct(family, tests)
+        corrected = correct({key: tests[key].paired for key in family})
         found += [
             _difference(tests[key], name, target, corrected[key], (behavior, subset, score))
             for name in rivals
@@ -141,7 +137,7 @@ def baseline_differences(runs: Mapping[str, Run], behavior: str, subset: str) ->
         pair = pair_with_baseline(run, behavior, subset)
         if pair.recordings:
             tests[frozenset((name,))] = _compare(name, OWN_BASELINE, pair, AVERAGE_PRECISION)
-    corrected = _correct(list(tests), tests)
+    corrected = correct({key: test.paired for key, test in tests.items()})
     place = (behavior, subset, AVERAGE_PRECISION)
     return [_difference(test, test.first, OWN_BASELINE, corrected[key], place) for key, test in tests.items()]
 
@@ -149,23 +145,7 @@ def baseline_differences(runs: Mapping[str, Run], behavior: str, subset: str) ->
 def _compare(first: str, second: str, pair: Pair, score: str, **options: int) -> _Test:
     a, b = (score_by_individual(arrays, pair.individuals, score) for arrays in (pair.first, pair.second))
     n_individuals = len(gather_clusters(pair.individuals, pair.recordings))
-    paired = paired_weighted_difference(a, b, n_individuals, **options)
-    each = np.eye(n_individuals, dtype=np.int64)
-    own = a(each) - b(each) if n_individuals else np.zeros(0)
-    known = own[~np.isnan(own)]
-    return _Test(first, second, pair, paired, float(known.mean()) if known.size else None)
-
-
-def _correct(
-    family: Sequence[frozenset[str]], tests: Mapping[frozenset[str], _Test]
-) -> dict[frozenset[str], Corrected]:
-    """Holm's correction over the comparisons that have a p."""
-    tested = {key: p for key in family if (p := tests[key].paired.p) is not None}
-    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    # Holm's first step multiplies the least p of all by their number, and no other comes out below it.
-    least = min((p for key in tested if (p := tests[key].paired.p_smallest) is not None), default=None)
-    smallest = None if least is None else min(1.0, len(tested) * least)
-    return {key: Corrected(corrected.get(key), smallest if key in tested else None, len(tested)) for key in family}
+    return _Test(first, second, pair, paired_weighted_difference(a, b, n_individuals, **options))
 
 
 def _difference(test: _Test, run: str, reference: str, corrected: Corrected, place: tuple[str, str, str]) -> Difference:
@@ -174,7 +154,7 @@ def _difference(test: _Test, run: str, reference: str, corrected: Corrected, pla
     if low is not None and high is not None:
         # Adding 0 turns the -0.0 of a reversed tie into 0.0.
         low, high = sorted((sign * low + 0.0, sign * high + 0.0))
-    verdict, reason = find_verdict(paired, test.mean, corrected)
+    verdict, reason = find_verdict(paired, corrected)
     if not test.pair.recordings:
         reason = NOTHING_SHARED
     return Difference(

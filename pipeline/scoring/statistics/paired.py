@@ -44,6 +44,8 @@ class PairedDifference:
         The least p that so few clusters can give (.125 for four, .031 for six).
     n_clusters_tested : int
         Clusters in which both runs have a score; the others are no part of `p`.
+    mean : float or None
+        Of these clusters' own differences, in which all weigh alike; None without any.
     reason : str
         Why `difference` or `p` is None; "" otherwise.
     """
@@ -53,6 +55,7 @@ class PairedDifference:
     p: float | None
     p_smallest: float | None
     n_clusters_tested: int
+    mean: float | None
     reason: str = ""
 
 
@@ -118,6 +121,7 @@ def paired_weighted_difference(
         p=p,
         p_smallest=None if p is None else smallest,
         n_clusters_tested=tested.size,
+        mean=float(tested.mean()) if tested.size else None,
         reason="; ".join(reasons),
     )
 

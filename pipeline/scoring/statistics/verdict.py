@@ -7,8 +7,11 @@
 - `could be chance` otherwise; that is not a proof that both are equally good.
 """
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+from pipeline.scoring.statistics.groups import holm
 from pipeline.scoring.statistics.paired import PairedDifference
 
 REAL = "real"
@@ -16,6 +19,8 @@ CHANCE = "could be chance"
 TOO_FEW = "too few individuals to tell"
 NO_VALUE = "n/a"
 ALPHA = 0.05
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 LARGE_P = "the interval leaves 0 out, but the corrected p is not under .05"
 WIDE_INTERVAL = "p is under .05, but the interval reaches 0"
@@ -46,16 +51,20 @@ class Corrected:
         return cls(paired.p, paired.p_smallest, 1)
 
 
-def find_verdict(paired: PairedDifference, mean: float | None, corrected: Corrected) -> tuple[str, str]:
-    """The verdict, and its reason where the numbers alone do not tell.
+def correct(tests: Mapping[_Key, PairedDifference]) -> dict[_Key, Corrected]:
+    """Holm's correction over those of several comparisons that have a p."""
+    tested = {key: (paired.p, paired.p_smallest) for key, paired in tests.items() if paired.p is not None}
+    corrected = dict(zip(tested, holm([p for p, _ in tested.values() if p is not None]), strict=True))
+    # Holm's first step multiplies the least p of all by their number, no other comes out below it, and none below its
+    # own p.
+    known = {key: smallest for key, (_, smallest) in tested.items() if smallest is not None}
+    first = len(tested) * min(known.values(), default=1.0)
+    least = {key: min(1.0, max(first, own)) for key, own in known.items()}
+    return {key: Corrected(corrected.get(key), least.get(key), len(tested)) for key in tests}
 
-    Parameters
-    ----------
-    paired : PairedDifference
-    mean : float or None
-        Of the individuals' own differences.
-    corrected : Corrected
-    """
+
+def find_verdict(paired: PairedDifference, corrected: Corrected) -> tuple[str, str]:
+    """The verdict, and its reason where the numbers alone do not tell."""
     low, high = paired.interval.low, paired.interval.high
     if paired.difference is None:
         return NO_VALUE, paired.reason
@@ -65,7 +74,7 @@ def find_verdict(paired: PairedDifference, mean: float | None, corrected: Correc
         return TOO_FEW, _too_few_words(paired.n_clusters_tested, corrected.p_smallest, corrected.n_comparisons)
     excludes_zero, is_unlikely = low > 0 or high < 0, corrected.p_holm < ALPHA
     if excludes_zero and is_unlikely:
-        same_way = mean is not None and mean * paired.difference > 0
+        same_way = paired.mean is not None and paired.mean * paired.difference > 0
         return (REAL, "") if same_way else (CHANCE, OPPOSITE)
     if excludes_zero:
         return CHANCE, LARGE_P

@@ -465,8 +465,8 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(three):
     assert [*name_runs([*twins, three[2]])] == ["old/a", "new/a", "c"]
 
 
-def paired(low: float | None, high: float | None, value: float | None = 0.1) -> PairedDifference:
-    return PairedDifference(value, Interval(low, high, 10, 2000), 0.01, 0.002, 10)
+def paired(low: float | None, high: float | None, mean: float = 0.1) -> PairedDifference:
+    return PairedDifference(0.1, Interval(low, high, 10, 2000), 0.01, 0.002, 10, mean)
 
 
 @pytest.mark.parametrize(
@@ -481,9 +481,9 @@ def paired(low: float | None, high: float | None, value: float | None = 0.1) -> 
     ],
 )
 def test_the_rules_of_a_verdict(interval, mean, p_holm, verdict, reason):
-    assert find_verdict(paired(*interval), mean, Corrected(p_holm, 0.01, 3)) == (verdict, reason)
+    assert find_verdict(paired(*interval, mean), Corrected(p_holm, 0.01, 3)) == (verdict, reason)
 
 
 def test_a_p_that_cannot_get_small_is_no_verdict_whatever_the_interval():
-    found = find_verdict(paired(0.05, 0.2), 0.1, Corrected(0.06, 0.05, 3))
+    found = find_verdict(paired(0.05, 0.2), Corrected(0.06, 0.05, 3))
     assert found == (TOO_FEW, "with 10 individuals p, corrected for 3 comparisons, cannot get under 0.050")

@@ -35,8 +35,8 @@ def test_individuals_are_drawn_whole_and_only_such_as_one_can_learn_from():
     with_b = [
         draw_individuals(list(individuals), individuals, seed, lambda r: "" if "b1" in r else "b") for seed in range(50)
     ]
-    assert all("b1" in drawn for drawn in with_b)
-    assert draw_individuals(["a1", "b1"], individuals, 0, lambda _: "everything") == ("a1", "b1")
+    assert all(drawn and "b1" in drawn for drawn in with_b)
+    assert draw_individuals(["a1", "b1"], individuals, 0, lambda _: "everything") is None
 
 
 def test_members_learn_from_the_training_recordings_of_their_fold_alone():
@@ -55,10 +55,21 @@ def test_members_learn_from_the_training_recordings_of_their_fold_alone():
         assert (fit.validation, fit.predict, fit.n_epochs) == (alone.validation, alone.predict, alone.n_epochs)
     assert len({(fit.train, fit.seed) for fit in members}) == len(members)
     assert len({fit.train for fit in members if fit.key.startswith("g.head.fold01")}) > 1
+    assert not many.notes_on_draws()
     seeds, _ = plan_of(NAMES, ensemble={"members": 2, "by": "seeds"})
     for fit in all_fits(seeds):
         assert fit.train == single[fit.key.split(".m")[0]].train
     assert group_by_individual({"x": "", "y": ""}) == [("x",), ("y",)]
+
+
+def test_members_for_whom_no_draw_was_enough_are_named(monkeypatch):
+    monkeypatch.setattr(FitPlan, "_lacking", lambda *_: "everything")
+    plan, _ = plan_of(NAMES[:3], postprocess={}, ensemble={"members": 2})
+    members = [fit for fit in (*all_fits(plan), *all_fits(plan)) if fit.member]
+    assert all(len(set(fit.train)) == len(fit.train) for fit in members)
+    notes = plan.notes_on_draws()
+    assert [note.split(":")[0] for note in notes] == ["g, a", "g, b", "g, c", "g, final"]
+    assert all("member 1, 2 learned from each individual once" in note for note in notes)
 
 
 def test_a_single_head_is_the_run_it_always_was():
