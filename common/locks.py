@@ -14,12 +14,13 @@ import socket
 import threading
 import time
 import uuid
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import psutil
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +50,28 @@ def _is_granted_in(folder: Path) -> bool:
     """Whether the system grants locks in a folder; True as well where that can't be tried."""
     trial = folder / f".{uuid.uuid4().hex[:8]}.trial.lock"
     try:
-        FileLock(trial).acquire(timeout=0).lock.release()
+        is_granted = _is_the_systems(trial)
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _REFUSALS:
             return True
-        make_locks_files(folder)
-        return False
+        is_granted = False
     finally:
         with suppress(OSError):
             trial.unlink(missing_ok=True)
-    return True
+    if not is_granted:
+        make_locks_files(folder)
+    return is_granted
+
+
+def _is_the_systems(trial: Path) -> bool:
+    """Whether a lock is the system's; filelock's own files, which it may make instead, outlive their process."""
+    with warnings.catch_warnings():
+        # It says so when it does that.
+        warnings.simplefilter("ignore")
+        lock = FileLock(trial)
+        with lock.acquire(timeout=0):
+            # It writes into its own, and nothing into the system's.
+            return not (isinstance(lock, SoftFileLock) or trial.stat().st_size > 0)
 
 
 class CreatedLock:
@@ -106,7 +119,7 @@ class CreatedLock:
         found = _look(self._path)
         if self._own and found is not None and found[0] == self._own:
             with suppress(OSError):
-                self._path.unlink()
+                _unlink(self._path)
         self._own = b""
 
     def __enter__(self) -> Self:
@@ -127,12 +140,12 @@ class CreatedLock:
         try:
             if _look(self._path) != seen:
                 return False
-            self._path.unlink()
+            _unlink(self._path)
         except OSError:
             return False
         finally:
             with suppress(OSError):
-                self._breaking_path.unlink()
+                _unlink(self._breaking_path)
         return True
 
     def _keep_touched(self, own: bytes, ended: threading.Event) -> None:
@@ -172,7 +185,21 @@ def _create(path: Path, text: bytes) -> bool:
             file.write(text)
     except FileExistsError:
         return False
+    except PermissionError:
+        # On Windows also where it is only just being removed.
+        if os.path.lexists(path):
+            return False
+        raise
     return True
+
+
+def _unlink(path: Path) -> None:
+    """Remove a file, which on Windows nobody may be reading at that moment."""
+    for _ in range(20):
+        with suppress(PermissionError):
+            return path.unlink()
+        time.sleep(0.05)
+    return path.unlink()
 
 
 def _look(path: Path) -> _Seen | None:

@@ -108,6 +108,7 @@ def test_who_lost_a_lock_does_not_keep_it_for_its_successor(
     lock = CreatedLock(tmp_path / "x.lock").acquire(timeout=0)
     locks._create(tmp_path / "x.lock.next", b"another's")
     (tmp_path / "x.lock.next").replace(held)
+    lock._ended.wait(0.1)
     touched = held.stat().st_mtime_ns
     lock._ended.wait(0.2)
     assert held.stat().st_mtime_ns == touched and "x.lock.held" in caplog.text
