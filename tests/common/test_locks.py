@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +10,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from common.locks import CreatedLock, lock_at, make_locks_files
+from common import locks
+from common.locks import CreatedLock, host, lock_at, make_locks_files
 
 COUNT = """
 import sys
@@ -38,7 +38,7 @@ def test_processes_take_turns_in_a_folder_whose_locks_are_files(tmp_path: Path):
 def test_what_a_dead_process_held_is_free_at_once_and_what_another_machine_left_after_a_while(tmp_path: Path):
     path = tmp_path / "x.lock"
     held = tmp_path / "x.lock.held"
-    held.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "began": 1.0}), encoding="utf-8")
+    held.write_text(json.dumps({"host": host(), "pid": os.getpid(), "began": 1.0}), encoding="utf-8")
     CreatedLock(path).acquire(timeout=0).release()
     held.write_text(json.dumps({"host": "elsewhere", "pid": 1, "began": 1.0}), encoding="utf-8")
     with pytest.raises(Timeout):
@@ -67,3 +67,50 @@ def test_a_folder_that_refuses_the_systems_locks_has_files(tmp_path: Path, monke
         assert isinstance(lock_at(tmp_path / "nfs" / "x.lock"), CreatedLock)
     # Whoever comes later, and would be granted one, goes by what is known.
     assert isinstance(lock_at(tmp_path / "nfs" / "x.lock"), CreatedLock)
+
+
+def test_a_clock_that_is_set_ends_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with CreatedLock(tmp_path / "x.lock").acquire(timeout=0):
+        began_s = locks._began(os.getpid())
+        assert began_s is not None
+        monkeypatch.setattr(locks, "_began", lambda pid: began_s + 30)
+        with pytest.raises(Timeout):
+            CreatedLock(tmp_path / "x.lock").acquire(timeout=0)
+
+
+def test_of_several_who_see_that_a_lock_is_nobodys_one_has_it(tmp_path: Path):
+    path, held, breaking = (tmp_path / name for name in ("x.lock", "x.lock.held", "x.lock.breaking"))
+    held.write_text(json.dumps({"host": host(), "pid": os.getpid(), "began": 1.0}), encoding="utf-8")
+    one, other = CreatedLock(path, 0.2), CreatedLock(path, 0.2)
+    seen = locks._look(held)
+    # While one takes it away nobody else does.
+    breaking.touch()
+    with pytest.raises(Timeout):
+        other.acquire(timeout=0)
+    breaking.unlink()
+    with one.acquire(timeout=0):
+        mine = held.read_bytes()
+        # The other saw what was there before, and is late.
+        assert not other._break(seen, locks._Watched(breaking))
+        assert held.read_bytes() == mine and not breaking.exists()
+    # Who was killed while taking one away hinders the others for a while.
+    held.write_text(json.dumps({"host": host(), "pid": os.getpid(), "began": 1.0}), encoding="utf-8")
+    breaking.touch()
+    other.acquire(poll_interval=0.01).release()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_who_lost_a_lock_does_not_keep_it_for_its_successor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(locks, "_TOUCHED_EVERY_S", 0.02)
+    held = tmp_path / "x.lock.held"
+    lock = CreatedLock(tmp_path / "x.lock").acquire(timeout=0)
+    locks._create(tmp_path / "x.lock.next", b"another's")
+    (tmp_path / "x.lock.next").replace(held)
+    lock._ended.wait(0.1)
+    touched = held.stat().st_mtime_ns
+    lock._ended.wait(0.2)
+    assert held.stat().st_mtime_ns == touched and "x.lock.held" in caplog.text
+    lock.release()
+    assert held.read_bytes() == b"another's"

@@ -57,11 +57,12 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 class Needs:
     """What whoever carries out jobs must be able to reach.
 
-    `reads`: files that are read. `writes`: folders that results go to.
+    `reads`: files that are read. `writes`: folders that results go to. `locked`: folders that hold locks.
     """
 
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    locked: tuple[Path, ...] = ()
 
 
 class Executor(ABC):

@@ -22,6 +22,8 @@ _LEAST_SENT = 64
 _TICK_S = 0.5
 _FIRST_WORKER_S = 60.0
 _COUNTED_EVERY_S = 5.0
+_WARNED_AFTER_S, _LOST_AFTER_S = 60.0, 600.0
+"""For so long there may be no worker."""
 
 
 class DaskExecutor(Executor):
@@ -37,22 +39,44 @@ class DaskExecutor(Executor):
         # What is heard: ("event", message) from workers, ("done", future).
         self._heard: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._n_workers, self._counted_s = 0, -_COUNTED_EVERY_S
+        self._had_workers_s, self._is_warned = time.monotonic(), False
         with ExitStack() as started:
             self._client, self._cluster = open_cluster(execution, n_jobs)
             started.callback(_close, self._client, self._cluster)
             self._address = execution.scheduler or self._client.scheduler.address
             if "dashboard" in self._client.scheduler_info().get("services", {}):
                 log.info("Dask's dashboard: %s", self._client.dashboard_link)
-            self._admit_workers(started.enter_context(wanted(needs)))
+            self._scheduler_id = self._client.scheduler_info()["id"]
+            asked = started.enter_context(wanted(needs))
+            # To the end, so that workers that come later can try them, too.
+            started.enter_context(held_locks(asked))
+            self._admit_workers(asked)
             started.callback(self._dismiss_workers)
             self._ends = started.pop_all()
 
     @property
     def n_workers(self) -> int:  # type: ignore[override]
         """Workers that are there, as of a few seconds ago; jobs at a time."""
-        if time.monotonic() - self._counted_s > _COUNTED_EVERY_S:
-            self._n_workers, self._counted_s = len(self._workers()), time.monotonic()
+        self._count()
         return max(1, self._n_workers)
+
+    def _count(self) -> None:
+        """Ask the scheduler how many workers it has, now and then."""
+        if time.monotonic() - self._counted_s < _COUNTED_EVERY_S:
+            return
+        self._n_workers, self._counted_s = len(self._require_same_scheduler()["workers"]), time.monotonic()
+        if self._n_workers:
+            self._had_workers_s, self._is_warned = self._counted_s, False
+
+    def _require_same_scheduler(self) -> dict[str, Any]:
+        """What the scheduler says of itself; another one at its address knows nothing of this command."""
+        try:
+            found = dict(self._client.scheduler_info(n_workers=-1))
+        except (OSError, TimeoutError, RuntimeError):
+            raise self._lost() from None
+        if found["id"] != self._scheduler_id:
+            raise self._lost()
+        return found
 
     def __exit__(self, *_: object) -> None:
         """Let the workers go."""
@@ -60,6 +84,8 @@ class DaskExecutor(Executor):
 
     def run(self, jobs: Sequence[AnyJob], on_event: Callable[[AnyJob, dict[str, Any]], None]) -> Iterator[AnyJob]:
         """See `Executor`."""
+        self._require_same_scheduler()
+        self._had_workers_s = time.monotonic()
         job_by_key, waiting = {job.key: job for job in jobs}, list(reversed(jobs))
         sent: dict[Any, AnyJob] = {}
         resources = {self._name: 1} | ({GPU: 1} if self._have_gpus() else {})
@@ -99,7 +125,27 @@ class DaskExecutor(Executor):
         except queue.Empty:
             if self._client.status not in ("running",):
                 raise self._lost() from None
+            self._count()
+            self._require_workers()
             return "nothing", None
+
+    def _require_workers(self) -> None:
+        """Raise where all workers are gone for good."""
+        if self._n_workers:
+            return
+        without_s = time.monotonic() - self._had_workers_s
+        # SLURM's jobs may stand in the queue for hours; those that have ended are struck off the cluster's list.
+        has_jobs = self._cluster is not None and self._execution.slurm is not None
+        if not self._cluster.workers if has_jobs else without_s > _LOST_AFTER_S:
+            raise LostWorkError(
+                f"All workers of the Dask scheduler {self._address} are gone, so nobody is left to do the work; those "
+                "of SLURM end with their jobs, whose time may be up (`walltime`). Finished work is kept: start workers "
+                "where they are not started by the command, and start the same command again; it goes on where it "
+                "stopped."
+            )
+        if without_s > _WARNED_AFTER_S and not self._is_warned:
+            self._is_warned = True
+            log.warning("The Dask scheduler %s has no workers at this moment; they are waited for.", self._address)
 
     def _hear(self, message: Any, jobs: dict[str, AnyJob], on_event: Callable[[AnyJob, dict[str, Any]], None]) -> None:
         if message["kind"] == REFUSED:
@@ -121,7 +167,13 @@ class DaskExecutor(Executor):
                 "was up. Give workers more of either (fewer on a machine; `memory` and `walltime` of SLURM's jobs), "
                 "and start again: finished work is kept."
             )
-        raise error
+        if isinstance(error, InputError):
+            raise error
+        raise LostWorkError(
+            f"{type(error).__name__} while {job.words} by a Dask worker: {error}. Finished work is kept. See that the "
+            "scheduler and all workers run in Rearview's folder with the same packages, and start the same command "
+            "again; it goes on where it stopped."
+        ) from error
 
     def _lost(self) -> LostWorkError:
         return LostWorkError(
@@ -140,8 +192,8 @@ class DaskExecutor(Executor):
     def _admit_workers(self, wanted: Wanted) -> None:
         """Look at all workers that are there, and have those that come later looked at."""
         self._await_first_worker()
-        with held_locks(wanted):
-            found = self._look_at_all(wanted)
+        self._require_importing()
+        found = self._look_at_all(wanted)
         unfit = {worker: one.problems for worker, one in found.items() if one.problems}
         if unfit:
             worker, problems = next(iter(unfit.items()))
@@ -163,6 +215,19 @@ class DaskExecutor(Executor):
             with suppress(Exception):
                 self._client.unregister_worker_plugin(self._name)
 
+    def _require_importing(self) -> None:
+        """Raise where the scheduler can't read jobs."""
+        try:
+            self._client.run_on_scheduler(callable, carry_out_here)
+        except Exception as error:
+            if self._client.status != "running":
+                raise self._lost() from None
+            raise InputError(
+                f"The Dask scheduler {self._address} can't import Rearview ({type(error).__name__}: {error}), so it "
+                "can't read what it is sent. Start the scheduler, like its workers, in Rearview's folder, or name that "
+                "in PYTHONPATH; then start this command again."
+            ) from None
+
     def _look_at_all(self, wanted: Wanted) -> dict[str, Found]:
         found: dict[str, Found] = {}
         for worker, outcome in self._client.run(look, wanted, on_error="return").items():
@@ -170,7 +235,7 @@ class DaskExecutor(Executor):
                 outcome = Found((f"can't import Rearview ({outcome}): start it in Rearview's folder, or name that in "
                                  "PYTHONPATH",))  # fmt: skip
             elif isinstance(outcome, Exception):
-                raise outcome
+                outcome = Found((f"can't be asked ({type(outcome).__name__}: {outcome})",))
             found[worker] = outcome
         return found
 

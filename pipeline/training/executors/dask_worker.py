@@ -13,7 +13,7 @@ from typing import Any
 from common.errors import LostWorkError, WorkerEndedError
 from pipeline.training.executors.base import Job
 from pipeline.training.executors.local import WorkerProcesses
-from pipeline.training.executors.reach import Wanted, look
+from pipeline.training.executors.reach import Wanted, look, trust_no_system_locks
 
 try:
     from distributed import WorkerPlugin, get_worker
@@ -47,10 +47,12 @@ class Admission(WorkerPlugin):
 
     async def setup(self, worker: Any) -> None:
         """See `distributed.WorkerPlugin`."""
-        problems = look(self._wanted).problems
-        if problems:
-            worker.log_event(self._topic, {"kind": REFUSED, "worker": worker.address, "problems": list(problems)})
+        found = look(self._wanted)
+        if found.problems:
+            event = {"kind": REFUSED, "worker": worker.address, "problems": list(found.problems)}
+            worker.log_event(self._topic, event)
         else:
+            trust_no_system_locks(found.folders_without_locks)
             await worker.set_resources(**{self._place: 1})
 
     def teardown(self, worker: Any) -> None:

@@ -4,7 +4,6 @@ import functools
 import json
 import logging
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,7 +145,11 @@ def _absolute(recording: Recording) -> Recording:
 def needs_of(config: ExperimentConfig, recordings: Sequence[CheckedRecording], folder: Path) -> Needs:
     """Files and folders that whoever embeds recordings, or trains heads whose results go to `folder`, must see."""
     paths = (path for item in recordings for path in (item.recording.video_path, item.recording.pose_path))
-    return Needs(tuple(path for path in paths if path is not None), (config.execution.cache_dir, folder))
+    cache = config.execution.cache_dir
+    # A run is claimed by a lock beside its folder.
+    return Needs(
+        tuple(path for path in paths if path is not None), (cache, folder), (cache, cache / "locks", folder.parent)
+    )
 
 
 def embed_ahead(
@@ -183,10 +186,14 @@ def embed_ahead(
     given = [given_of(config, item) for item in checked]
     source = source or config.feature_source().settled(given, config.execution.cache_dir)
     jobs = _jobs(config, checked, source, passes_over_errors)
+    return _carry_out(jobs, executor)
+
+
+def _carry_out(jobs: list[EmbedJob], executor: Executor) -> int:
+    """Have jobs done while their progress is shown; how many embeddings were made."""
     n_made = 0
     with progress_bars() as bars:
         whole, each = bars.add(f"Embedding {len(jobs)} recordings", total=len(jobs)), bars.add("")
-        done: deque[str] = deque()
 
         def told(job: EmbedJob, event: dict[str, Any]) -> None:
             nonlocal n_made
@@ -197,9 +204,8 @@ def embed_ahead(
             else:
                 each.update(event["done"], event["total"], job.key)
 
-        for job in executor.run(jobs, told):
-            done.append(job.key)
-            whole.update(len(done), len(jobs))
+        for n_done, _ in enumerate(executor.run(jobs, told), start=1):
+            whole.update(n_done, len(jobs))
     return n_made
 
 

@@ -5,7 +5,7 @@ import hashlib
 import platform
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,9 @@ from pipeline.training.executors.base import Needs
 ROOT = Path(__file__).resolve().parents[3]
 _WAIT_S = 5.0
 """A network folder may show a new file late."""
+_NAMED = ".reach-"
+_LEFT_AFTER_S = 30 * 86_400.0
+"""Files by which folders are known, and that are older than any command runs, were left by one that was killed."""
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,20 @@ class Wanted:
     """What a worker must have.
 
     `versions`: of packages, by name. `files`: size in bytes by absolute path, a file of each folder that is read.
-    `folders`: absolute paths of folders that results go to. `token`: name of the files by which it is seen that
-    folders are the same ones.
+    `folders`: absolute paths of folders that results go to. `locked`: of those that hold locks. `token`: name of the
+    files by which it is seen that folders are the same ones.
     """
 
     versions: dict[str, str]
     files: dict[str, int]
     folders: tuple[str, ...]
+    locked: tuple[str, ...]
     token: str
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a worker has: `problems` in words, none where it is fit; `folders_without_locks` that hold between machines.
-
-    `root`: the folder of Rearview there.
-    """
+    """What a worker has: `problems` in words, none where it is fit; `folders_without_locks` between machines."""
 
     problems: tuple[str, ...]
     folders_without_locks: tuple[str, ...] = ()
@@ -65,20 +66,30 @@ def _code_hash() -> str:
 @contextmanager
 def wanted(needs: Needs) -> Iterator[Wanted]:
     """What workers must have for jobs; for the time of the block files lie in the folders by which they are known."""
-    token = f".reach-{uuid.uuid4().hex}"
+    token = f"{_NAMED}{uuid.uuid4().hex}"
     files: dict[Path, tuple[str, int]] = {}
     for path in needs.reads:
         with suppress(OSError):
             files.setdefault(path.absolute().parent, (str(path.absolute()), path.stat().st_size))
-    folders = tuple(dict.fromkeys(str(path.absolute()) for path in needs.writes))
+    folders, locked = (
+        tuple(dict.fromkeys(str(path.absolute()) for path in paths)) for paths in (needs.writes, needs.locked)
+    )
+    _clear_up({*folders, *locked}, f"{_NAMED}*", older_than_s=_LEFT_AFTER_S)
     try:
         for folder in folders:
             write_bytes(Path(folder) / token, token.encode("utf-8"))
-        yield Wanted(versions_here(), dict(files.values()), folders, token)
+        for folder in locked:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        yield Wanted(versions_here(), dict(files.values()), folders, locked, token)
     finally:
-        for folder in folders:
-            for left in Path(folder).glob(f"{token}*"):
-                with suppress(OSError):
+        _clear_up({*folders, *locked}, f"{token}*")
+
+
+def _clear_up(folders: Collection[str], pattern: str, older_than_s: float = -float("inf")) -> None:
+    for folder in folders:
+        for left in Path(folder).glob(pattern):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > older_than_s:
                     left.unlink()
 
 
@@ -100,13 +111,11 @@ def look(wanted: Wanted) -> Found:
             if Path(path).stat().st_size == n_bytes:
                 continue
         problems.append(f"doesn't see the file {path}")
-    without = []
     for folder in map(Path, wanted.folders):
         problem = _problem_of(folder, wanted.token)
         if problem:
             problems.append(problem)
-        elif not _is_locked_for_others(folder / f"{wanted.token}.lock"):
-            without.append(str(folder))
+    without = [folder for folder in wanted.locked if not _is_locked_for_others(Path(folder) / f"{wanted.token}.lock")]
     return Found(tuple(problems), tuple(without))
 
 
@@ -147,7 +156,7 @@ def _is_locked_for_others(path: Path) -> bool:
 @contextmanager
 def held_locks(wanted: Wanted) -> Iterator[None]:
     """Hold a lock in every folder, so that workers can try whether it holds for them."""
-    locks = [lock_at(Path(folder) / f"{wanted.token}.lock") for folder in wanted.folders]
+    locks = [lock_at(Path(folder) / f"{wanted.token}.lock") for folder in wanted.locked]
     for lock in locks:
         lock.acquire()
     try:
@@ -157,9 +166,7 @@ def held_locks(wanted: Wanted) -> Iterator[None]:
             lock.release()
 
 
-def trust_no_system_locks(folders: Sequence[str]) -> None:
-    """Have locks of folders, and of those within that hold locks, be files."""
-    for folder in map(Path, folders):
-        make_locks_files(folder)
-        (folder / "locks").mkdir(exist_ok=True)
-        make_locks_files(folder / "locks")
+def trust_no_system_locks(folders: Iterable[str]) -> None:
+    """Have locks of folders be files."""
+    for folder in folders:
+        make_locks_files(Path(folder))

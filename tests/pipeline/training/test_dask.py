@@ -3,22 +3,24 @@
 import os
 import pickle
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import h5py
 import pytest
 
-from common.errors import InputError
+from common.errors import InputError, LostWorkError
 from features.video import inspection
 from pipeline.command_line import main
 from pipeline.config.execution import ExecutionConfig, SlurmConfig
 from pipeline.config.schema import load_config
 from pipeline.dataset.load import load_dataset
 from pipeline.training.embed import run_stage_one
-from pipeline.training.executors import EXECUTORS, dask_clusters, embed_job, open_executor
+from pipeline.training.executors import EXECUTORS, dask_clusters, dask_executor, embed_job, open_executor
 from pipeline.training.executors.base import Executor, Job, Needs, OnEvent
 from pipeline.training.executors.dask_executor import DaskExecutor
 from pipeline.training.executors.embed_job import EmbedJob, embed_ahead
@@ -60,6 +62,17 @@ class Errand(Job):
         self.path.write_text(self.path.name, encoding="utf-8")
 
 
+def carried_out(executor: Executor, errands: list[Errand], on_event: Any) -> list[str]:
+    """Keys of what was done; a worker that is lost fails the test, which waits for none."""
+    assert isinstance(executor, DaskExecutor)
+    limit = threading.Timer(120, executor._client.close)
+    limit.start()
+    try:
+        return [job.key for job in executor.run(errands, on_event)]
+    finally:
+        limit.cancel()
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Of a scheduler with two workers, each a process."""
@@ -85,13 +98,32 @@ def test_a_worker_that_dies_loses_its_task_and_errors_come_back_in_words(address
     heard: dict[str, Any] = {}
     with open_executor(ExecutionConfig(backend="dask", scheduler=address), 6, Needs((), (tmp_path,))) as executor:
         assert executor.n_workers == 2 and executor.embeds
-        done = [job.key for job in executor.run(errands, lambda job, event: heard.update({job.key: event["pid"]}))]
+        done = carried_out(executor, errands, lambda job, event: heard.update({job.key: event["pid"]}))
         assert sorted(done) == [f"{i}.txt" for i in range(6)]
         assert all(errand.path.read_text(encoding="utf-8") == errand.key for errand in errands)
         assert len({*heard.values()}) >= 2
         with pytest.raises(InputError, match=r"It is wrong; write it anew\."):
-            [*executor.run([Errand(tmp_path / "x.txt", "wrong")], lambda job, event: None)]
-    assert {path.name for path in tmp_path.iterdir() if path.suffix not in (".txt", ".begun")} <= {"locks"}
+            carried_out(executor, [Errand(tmp_path / "x.txt", "wrong")], lambda job, event: None)
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".txt", ".begun"}
+
+
+def test_workers_or_a_scheduler_that_are_gone_end_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    for name, value_s in (("TICK", 0.02), ("COUNTED_EVERY", 0.0), ("WARNED_AFTER", 0.0), ("LOST_AFTER", 0.2)):
+        monkeypatch.setattr(dask_executor, f"_{name}_S", value_s)
+    client, known = MagicMock(status="running"), {"id": "one", "workers": {"tcp://w": {"resources": {}}}}
+    client.scheduler_info.return_value, client.run.return_value = known, {}
+    monkeypatch.setattr(dask_executor, "open_cluster", lambda execution, n_jobs: (client, None))
+    with open_executor(ExecutionConfig(backend="dask", scheduler="tcp://s:1"), 1) as executor:
+        client.scheduler_info.return_value = known | {"workers": {}}
+        with pytest.raises(LostWorkError, match="All workers of the Dask scheduler tcp://s:1 are gone"):
+            carried_out(executor, [Errand(tmp_path / "x.txt")], None)
+        assert "has no workers at this moment" in caplog.text and client.cancel.called
+        # Another one answers at the address.
+        client.scheduler_info.return_value = known | {"id": "other"}
+        with pytest.raises(LostWorkError, match="The connection to the Dask scheduler tcp://s:1 was lost"):
+            carried_out(executor, [Errand(tmp_path / "x.txt")], None)
 
 
 @pytest.mark.slow
@@ -156,7 +188,12 @@ def test_recordings_are_embedded_from_their_files_alone(
 def test_what_a_worker_lacks_is_said_by_file_folder_and_version(tmp_path: Path):
     (tmp_path / "v").mkdir()
     (tmp_path / "v" / "m1.mp4").write_bytes(b"video")
-    needs = Needs((tmp_path / "v" / "m1.mp4", tmp_path / "v" / "gone.mp4"), (tmp_path / "cache",))
+    cache = tmp_path / "cache"
+    needs = Needs((tmp_path / "v" / "m1.mp4", tmp_path / "v" / "gone.mp4"), (cache,), (cache,))
+    # A command that was killed left this long ago.
+    cache.mkdir()
+    (cache / ".reach-old").touch()
+    os.utime(cache / ".reach-old", (1, 1))
     with wanted(needs) as asked, held_locks(asked):
         assert look(asked).problems == look(asked).folders_without_locks == ()
         elsewhere = replace(asked, folders=(str(tmp_path / "v"), str(tmp_path / "nowhere")), files={str(tmp_path): -1})
@@ -169,7 +206,7 @@ def test_what_a_worker_lacks_is_said_by_file_folder_and_version(tmp_path: Path):
         f"folder {tmp_path / 'v'}, but it is another one", f"has no folder {tmp_path / 'nowhere'}",
     ):  # fmt: skip
         assert words in said
-    assert [*(tmp_path / "cache").glob(".reach*")] == []
+    assert [*cache.iterdir()] == []
 
 
 def test_nobody_to_do_the_work_is_one_clear_paragraph(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys):
