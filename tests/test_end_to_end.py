@@ -161,8 +161,9 @@ def test_same_seed_same_scores_another_seed_others(finished, tmp_path: Path):
     assert (tmp_path / "again" / "predictions" / "r1.csv").read_bytes() == (run / "predictions" / "r1.csv").read_bytes()
     # The test recording is predicted by the final heads, for which the folds are not needed.
     for seed in ("0", "1"):
-        other = ["--set", f"seed={seed}", "--set", "baseline=none", "--set", "cross_validation=none"]
-        assert main([str(config), "--output", str(tmp_path / seed), *other]) == 0
+        other = [f"seed={seed}", "baseline=none", "cross_validation=none", "behaviors={grooming: grooming}"]
+        words = [word for one in other for word in ("--set", one)]
+        assert main([str(config), "--output", str(tmp_path / seed), *words]) == 0
     assert (tmp_path / "0" / "predictions" / "r4.csv").read_bytes() != (
         tmp_path / "1" / "predictions" / "r4.csv"
     ).read_bytes()

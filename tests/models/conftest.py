@@ -24,7 +24,6 @@ SMALL_HEADS: dict[str, HeadConfig] = {
     "lstm-bidirectional": LstmConfig(layers=2, units=4, bidirectional=True),
     "tcn-batch": TcnConfig(filters=4, dilations=(1, 2)),
     "tcn-batch-same": TcnConfig(blocks=2, filters=4, dilations=(1, 2), padding="same"),
-    "tcn-layer-same": TcnConfig(filters=4, dilations=(1, 2), padding="same", norm="layer"),
     "tcn-weight-causal": TcnConfig(filters=4, dilations=(1, 2), norm="weight"),
     "tcn-none-same": TcnConfig(filters=4, dilations=(1, 2), padding="same", norm="none"),
     "transformer": TransformerConfig(width=4, heads=2, layers=1, positions="relative", attention_frames=3),

@@ -139,7 +139,8 @@ class Mailed(Executor):
 @pytest.mark.usefixtures("no_figures")
 def test_results_come_out_the_same_whatever_the_executor(tmp_path: Path, monkeypatch):
     config = make_embedded_lab(tmp_path / "lab", n_train=3)
-    arguments = [str(config), "--set", "baseline=none", "--set", "training.epochs=1"]
+    settings = ["baseline=none", "training.epochs=1", "behaviors={grooming: grooming}"]
+    arguments = [str(config), *(word for one in settings for word in ("--set", one))]
     assert main([*arguments, "--set", "workers=2", "--output", str(tmp_path / "local")]) == 0
     monkeypatch.setitem(EXECUTORS, "local", Mailed)
     # What another executor finished is taken up, and what it left is finished by this one.
