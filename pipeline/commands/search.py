@@ -88,9 +88,14 @@ def _print(search: "Search", outcome: "Outcome") -> None:
     for row in outcome.outer:
         if (row["search"], row["behavior"]) == (WHOLE, MEAN):
             who = "The defaults" if row["settings"] == DEFAULTS else "The best settings"
-            where = f"{row['n_recordings']} recordings of {row['n_individuals']} individuals that took no part in it"
+            recordings, individuals = (_counted(row[f"n_{what}s"], what) for what in ("recording", "individual"))
+            where = f"{recordings} of {individuals} that took no part in it"
             print(f"{who}: {ratio(row['inner'])} where settings were chosen, {ratio(row['outer'])} on {where}.")
     print(difference_words(next(row for row in outcome.difference if row["behavior"] == MEAN)))
+
+
+def _counted(n: object, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def difference_words(row: dict[str, object]) -> str:
