@@ -108,19 +108,8 @@ def write_results(
     CHOICES.write(run, choice_rows(choices, behaviors, [item.id for item in checked]))
     for item in checked:
         _write_inputs(run, item)
-    for timeline in timelines.head:
-        if timeline.is_predicted:
-            write_predictions(run, timeline)
-        if timeline.spread is not None:
-            write_spread(run.spread_path(timeline.recording), timeline)
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
-    for folder, others in (
-        (UNCALIBRATED_PREDICTIONS, uncalibrated),
-        *((baseline_folder(name), found) for name, found in timelines.baselines.items()),
-        (PROTOCOL_PREDICTIONS, timelines.thesis),
-    ):
-        for timeline in others:
-            write_probabilities(run.predictions_path(timeline.recording, folder), timeline)
+    _write_frames(run, timelines, uncalibrated)
     _complete_bundles(config, run, choices)
     statistics = write_statistics(run, timelines.head)
     _write_groups(run, statistics, checked)
@@ -130,17 +119,38 @@ def write_results(
     if importance:
         IMPORTANCE.write(run, importance)
     if config.task.name == EXCLUSIVE:
-        scored = scorable(timelines.head)
-        class_rows = class_score_rows(scored, head_name)
-        for name, found in timelines.baselines.items():
-            class_rows += class_score_rows(scorable(found), name, (RAW,))
-        class_rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
-        write_class_scores(run, class_rows, scored)
+        _write_classes(run, timelines, head_name)
     _write_protocols(run, timelines, behaviors)
     if timelines.members and scorable(timelines.head):
         ENSEMBLE_SCORES.write(run, ensemble_rows(scorable(timelines.head), timelines.members, timelines.weights))
     write_scores(run, scorable(timelines.head), behaviors, scorable(uncalibrated))
     return [*choices.notes, *_notes_on_calibration(choices), *_notes_on_ties(config, checked)]
+
+
+def _write_frames(run: RunDir, timelines: RunTimelines, uncalibrated: Sequence[Timeline]) -> None:
+    """Write what heads and baselines say of every frame."""
+    for timeline in timelines.head:
+        if timeline.is_predicted:
+            write_predictions(run, timeline)
+        if timeline.spread is not None:
+            write_spread(run.spread_path(timeline.recording), timeline)
+    for folder, others in (
+        (UNCALIBRATED_PREDICTIONS, uncalibrated),
+        *((baseline_folder(name), found) for name, found in timelines.baselines.items()),
+        (PROTOCOL_PREDICTIONS, timelines.thesis),
+    ):
+        for timeline in others:
+            write_probabilities(run.predictions_path(timeline.recording, folder), timeline)
+
+
+def _write_classes(run: RunDir, timelines: RunTimelines, head_name: str) -> None:
+    """Compare exclusive classes, by the head, by baselines, and by what leaks."""
+    scored = scorable(timelines.head)
+    rows = class_score_rows(scored, head_name)
+    for name, found in timelines.baselines.items():
+        rows += class_score_rows(scorable(found), name, (RAW,))
+    rows += class_score_rows(scorable(timelines.random_frames), f"{BOOSTING}, {RANDOM_FRAMES_WORDS}", (RAW,))
+    write_class_scores(run, rows, scored)
 
 
 def clear_results(run: RunDir) -> None:

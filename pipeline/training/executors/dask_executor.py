@@ -12,7 +12,6 @@ from common.errors import InputError, LostWorkError, WorkerEndedError
 from pipeline.config.execution import ExecutionConfig
 from pipeline.training.executors.base import AnyJob, Executor, Job, Needs
 from pipeline.training.executors.dask_clusters import GPU, open_cluster
-from pipeline.training.executors.dask_worker import REFUSED, Admission, carry_out_here
 from pipeline.training.executors.reach import Found, Wanted, held_locks, look, trust_no_system_locks, wanted
 
 log = logging.getLogger(__name__)
@@ -107,6 +106,8 @@ class DaskExecutor(Executor):
                     self._client.cancel(list(sent), force=True)
 
     def _send(self, job: AnyJob, resources: dict[str, int]) -> Any:
+        from pipeline.training.executors.dask_worker import carry_out_here
+
         future = self._client.submit(
             carry_out_here,
             job.absolute(),
@@ -148,6 +149,8 @@ class DaskExecutor(Executor):
             log.warning("The Dask scheduler %s has no workers at this moment; they are waited for.", self._address)
 
     def _hear(self, message: Any, jobs: dict[str, AnyJob], on_event: Callable[[AnyJob, dict[str, Any]], None]) -> None:
+        from pipeline.training.executors.dask_worker import REFUSED
+
         if message["kind"] == REFUSED:
             log.warning("The worker %s gets no work: it %s.", message["worker"], "; it ".join(message["problems"]))
         elif message["key"] in jobs:
@@ -206,6 +209,8 @@ class DaskExecutor(Executor):
         if without:
             log.info("Locks of the system don't hold between machines in %s; files take their place.", without)
             trust_no_system_locks(without)
+        from pipeline.training.executors.dask_worker import Admission
+
         self._client.subscribe_topic(self._name, lambda event: self._heard.put(("event", event[1])))
         self._client.register_plugin(Admission(wanted, self._name, self._name))
 
@@ -217,6 +222,8 @@ class DaskExecutor(Executor):
 
     def _require_importing(self) -> None:
         """Raise where the scheduler can't read jobs."""
+        from pipeline.training.executors.dask_worker import carry_out_here
+
         try:
             self._client.run_on_scheduler(callable, carry_out_here)
         except Exception as error:

@@ -2,6 +2,8 @@
 
 Jobs are done in a process of their own. In the worker's own, Dask draws random numbers between those that set a
 network's first weights, and training keeps Dask's heartbeats waiting.
+
+This module needs Dask, and is imported only where a cluster is used.
 """
 
 import contextlib
@@ -10,15 +12,12 @@ import multiprocessing
 import threading
 from typing import Any
 
+from distributed import WorkerPlugin, get_worker
+
 from common.errors import LostWorkError, WorkerEndedError
 from pipeline.training.executors.base import Job
 from pipeline.training.executors.local import WorkerProcesses
 from pipeline.training.executors.reach import Wanted, look, trust_no_system_locks
-
-try:
-    from distributed import WorkerPlugin, get_worker
-except ImportError:  # Then none is ever made.
-    WorkerPlugin = object  # type: ignore[assignment,misc]
 
 log = logging.getLogger(__name__)
 
