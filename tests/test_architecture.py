@@ -154,3 +154,12 @@ def test_help_answers_without_loading_anything_heavy():
     code += "print(sorted({'numpy', 'cv2', 'pandas', 'tensorflow', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+def test_dask_is_imported_only_where_a_cluster_is_used():
+    worker = "pipeline.training.executors.dask_worker"
+    at_top = {name_of(path): imported_at_top(tree_of(path)) for path in source_files()}
+    assert {name for name, found in at_top.items() if roots(found) & {"distributed", "dask", "dask_jobqueue"}} == {
+        worker
+    }
+    assert not [name for name, found in at_top.items() if any(one.startswith(worker) for one in found)]
