@@ -15,7 +15,7 @@ from common.errors import InputError
 from features.centers import CenterConfig, track_center
 from features.engines import DEFAULT_ENGINE, Engines
 from features.sources.views import NetworkView
-from features.tracks import Animals, CenterTrack
+from features.tracks import Animals, CenterTrack, Whose
 from features.video.inspection import VideoInfo
 
 Progress = Callable[[int, int], None]
@@ -179,15 +179,15 @@ class FeatureSource(ABC, Generic[Config]):
         """
         return None
 
-    def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
-        """Whose keypoints are needed, of those `present` in a pose file; `own` is "" where the recording names none.
+    def animals(self, whose: Whose, where: str) -> tuple[str, ...]:
+        """Whose keypoints are needed, of those that are present in a pose file.
 
         Raises
         ------
         InputError
             One that is asked for is not there; `where` names the file.
         """
-        return (own,)
+        return (whose.own,)
 
     def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
         """The one point that stands for the animal, and where it is observed; raises as ``track_center``."""

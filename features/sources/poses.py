@@ -30,7 +30,7 @@ from features.sources.base import (
     SourceConfig,
     single_frames,
 )
-from features.tracks import Animals, CenterTrack, PoseTrack
+from features.tracks import Animals, CenterTrack, PoseTrack, Whose
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 
 POSES_VERSION = 1
@@ -58,7 +58,7 @@ class PoseSourceConfig(SourceConfig):
     partner: str | None = Field(
         default=None,
         description="The individual that the recording's own animal (column `animal`, or center.individual) has to do "
-        "with; `other`: the other one of two.",
+        "with; `other`: the one in the column `partner`, or the other one of two.",
     )
     spans_s: tuple[Annotated[float, Field(gt=0, le=60)], ...] = Field(
         default=(0.2, 0.6, 2.0), description="Stretches of time, in seconds around a frame, over which motion is told."
@@ -129,8 +129,9 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
             raise InputError(f"Recording {files.id} has neither a video nor a pose file: name one in its row.")
         return Measured(files.n_pose_frames, files.fps, (sha256_of_poses(files.video_path),))
 
-    def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
+    def animals(self, whose: Whose, where: str) -> tuple[str, ...]:
         """A pair, or the recording's own animal first."""
+        own, present = whose.own, whose.present
         pair, partner = self.config.pair, self.config.partner
         named = [partner] if partner not in (None, OTHER) else pair or ()
         for name in named:
@@ -143,7 +144,7 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         if pair is not None:
             return pair
         if partner is not None:
-            return own, self._partner_of(own, present, where)
+            return own, self._partner_of(whose, where)
         if not own and len(present) > 2:
             raise InputError(
                 f"{where} holds several individuals ({listing(present)}), and none was chosen. Name one for each "
@@ -152,8 +153,9 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
             )
         return tuple(present) if not own and len(present) == 2 else (own,)
 
-    def _partner_of(self, own: str, present: Sequence[str], where: str) -> str:
-        partner = self.config.partner
+    def _partner_of(self, whose: Whose, where: str) -> str:
+        own, present = whose.own, whose.present
+        partner = whose.partner or OTHER if self.config.partner == OTHER else self.config.partner
         if not any(present):
             raise InputError(
                 f"The source `poses` has a partner ({partner}), but {where} holds a single animal without a name. "
@@ -181,7 +183,7 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
 
     def _tracks(self, animals: Animals) -> dict[str, PoseTrack]:
         where = animals.main.source_path.name
-        return {name: animals.tracks[name] for name in self.animals(animals.own, animals.present, where)}
+        return {name: animals.tracks[name] for name in self.animals(animals.whose, where)}
 
     def _layout_of(self, track: PoseTrack) -> Layout:
         return layout_of(track.keypoints, track.source_path.name, self.config.keypoints, self.config.axis)
