@@ -136,7 +136,7 @@ class FeatureRows(ABC):
     def batches_together(
         cls, members: Sequence[Self], first_rows: Sequence[int]
     ) -> Generator[tuple[int, NDArray[np.float32]], None, None]:
-        """Make rows of several of this class, of one recording, each from a given one on; yields (which, batch)."""
+        """Make rows of several of this class, of one video, each from a given one on; yields (which, batch)."""
         for which, (member, first_row) in enumerate(zip(members, first_rows, strict=True)):
             with closing(member.batches(first_row)) as batches:
                 for batch in batches:
