@@ -12,12 +12,23 @@ import sys
 from collections.abc import Callable, Sequence
 
 from common.errors import InputError
+from pipeline import REARVIEW_VERSION
 from pipeline.commands import COMMANDS, EXPERIMENTS
+
+_OWN = ("common", "features", "models", "pipeline")
+
+
+def entry() -> None:
+    """The command `rearview`, where Rearview was installed by pip."""
+    sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run Rearview; returns the exit code."""
     _speak_utf8()
+    if list(arguments) == ["--version"]:
+        print(f"Rearview {REARVIEW_VERSION}")
+        return 0
     try:
         if arguments and arguments[0] in COMMANDS:
             return _run_command(*COMMANDS[arguments[0]], arguments[1:])
@@ -46,6 +57,12 @@ def _plain_words(error: Exception) -> str | None:
     """One paragraph for errors that the user can mend; None for those that are our own."""
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN:
+        return (
+            f"The package {error.name!r} is not installed in this Python ({sys.executable}). Install what Rearview "
+            "needs, in its folder: python -m pip install -r requirements.txt. If you did so in a virtual environment, "
+            "start Rearview by that environment's Python."
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"The disk is full (writing {error.filename or 'a file'}). Free some space, or choose another disk with "

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -295,6 +296,14 @@ def test_an_experiment_that_cannot_begin_leaves_no_folder(tmp_path: Path):
     config = make_embedded_lab(tmp_path / "lab")
     assert main([str(config), "--set", "behaviors={rearing: climbing}", "--output", str(tmp_path / "run")]) == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_a_python_without_the_packages_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setitem(sys.modules, "rich.logging", None)
+    assert main(["experiments/exp1.yaml"]) == 2
+    assert "'rich.logging' is not installed in this Python" in capsys.readouterr().err
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == "Rearview 0.1.0\n"
 
 
 def test_a_misspelt_command_is_told(capsys):

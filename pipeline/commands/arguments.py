@@ -20,6 +20,17 @@ def command_parser(name: str, description: str, examples: str = "") -> argparse.
     )
 
 
+def clock_time(text: str) -> float:
+    """Seconds, of a number of them or of minutes and hours with colons: `90`, `1:30`, `0:01:30`."""
+    try:
+        seconds = 0.0
+        for part in text.split(":"):
+            seconds = 60 * seconds + float(part)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected seconds, or minutes:seconds such as 1:30, found {text!r}") from None
+    return seconds
+
+
 def add_overrides(parser: argparse.ArgumentParser, words: str) -> None:
     """`--set KEY=VALUE`, as often as one likes."""
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=words)

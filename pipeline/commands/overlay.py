@@ -9,7 +9,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.suggestions import listing
 from features.video.files import check_video_file
-from pipeline.commands.arguments import add_run, command_parser, require_recordings
+from pipeline.commands.arguments import add_run, clock_time, command_parser, require_recordings
 from pipeline.films.originals import (
     files_by_name,
     find_original,
@@ -77,8 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     which = "recordings of the run (default: the first test recording)"
     add_run(parser, "such as", "folder of the videos (default: RUN/overlays)", which)
     parser.add_argument("--all", action="store_true", help="all recordings that have a video, one after the other")
-    parser.add_argument("--from", type=float, default=0.0, dest="start_s", metavar="SECONDS", help="begin here")
-    parser.add_argument("--to", type=float, dest="stop_s", metavar="SECONDS", help="end here (default: at the end)")
+    parser.add_argument(
+        "--from", type=clock_time, default=0.0, dest="start_s", metavar="TIME", help="begin here: 90 or 1:30"
+    )
+    parser.add_argument("--to", type=clock_time, dest="stop_s", metavar="TIME", help="end here (default: at the end)")
     parser.add_argument(
         "--videos", type=Path, metavar="FOLDER", help="look for the videos here, by file name, if they were moved"
     )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_START = ("run", "train", "start", "fit")
+"""What other programs call what is done here without a command."""
+
 _EXAMPLES = """examples:
   python run_experiment.py experiments/exp1.yaml
         ResNet50V2 + LSTM on the built-in demo; the report is runs/exp1/report.html
@@ -173,6 +176,8 @@ def _experiment_parser() -> argparse.ArgumentParser:
 def _require_no_misspelt_command(first: Path) -> None:
     if first.suffix or first.exists():
         return
+    if first.name.casefold() in _START:
+        raise InputError(f"There is no command {first}: name the YAML alone, as in python run_experiment.py my/my.yaml")
     hint = did_you_mean(first.name, COMMANDS)
     if hint:
         raise InputError(

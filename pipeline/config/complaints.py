@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 _UNION_TAGS = ("str", "list[str]", "literal[", "function-after[")
 
 _MOST = 10
+_OF_ANOTHER = ", not to "
 
 Setting = tuple[str, str, Any]
 """(dotted key, the backbone or head it belongs to or "", field)."""
@@ -23,7 +24,11 @@ def complaints(error: ValidationError, tree: Mapping[str, Any], fields: Sequence
     by_key = {".".join(_yaml_keys(item["loc"], tree)): item for item in reversed(items)}
     first = list(reversed(by_key.values()))[:_MOST]
     rest = len(by_key) - len(first)
-    return [_describe(item, tree, fields) for item in first] + ([f"and {rest:,} more"] if rest else [])
+    said = [_describe(item, tree, fields) for item in first] + ([f"and {rest:,} more"] if rest else [])
+    # As after `--set head.name=tcn`, where the file has another head's keys.
+    places = [key.rpartition(".")[0] for key, item in by_key.items() if item["type"] == "extra_forbidden"]
+    named = next((place for place in places if _name_of(tree.get(place)) and _OF_ANOTHER in "".join(said)), None)
+    return said if named is None else [*said, f'for its defaults: --set "{named}={{name: {_name_of(tree[named])}}}"']
 
 
 def _is_about_the_other_kind(item: Any) -> bool:
@@ -61,18 +66,22 @@ def _describe(item: Any, tree: Mapping[str, Any], fields: Sequence[Setting]) -> 
 def _describe_unknown(key: str, tree: Mapping[str, Any], fields: Sequence[Setting]) -> str:
     """Name the key that was probably meant, or the backbone or head that it belongs to."""
     place, _, last = key.rpartition(".")
-    chosen = tree.get(place)
-    owner_chosen = chosen.get("name") if isinstance(chosen, Mapping) else None
+    owner_chosen = _name_of(tree.get(place))
     # Of several sources any may have been meant.
     usable = [known for known, owner, _ in fields if owner in ("", owner_chosen) or known.startswith("features.")]
     others = [owner for known, owner, _ in fields if known == key]
     if others:
-        not_to = f", not to {owner_chosen}" if owner_chosen else ""
+        not_to = f"{_OF_ANOTHER}{owner_chosen}" if owner_chosen else ""
         return f"unknown key {key}: it belongs to {' and '.join(others)}{not_to}"
     near = difflib.get_close_matches(key, usable, n=1, cutoff=0.6)
     near = [known for known in usable if known.rpartition(".")[2] == last] or near
     hint = f" (did you mean {' or '.join(near[:3])}?)" if near else "; experiments/README.md lists all keys"
     return f"unknown key {key}{hint}"
+
+
+def _name_of(node: Any) -> str | None:
+    """Which backbone, head or task a part of the tree chooses."""
+    return node.get("name") if isinstance(node, Mapping) else None
 
 
 def _yaml_keys(loc: tuple[int | str, ...], tree: Mapping[str, Any]) -> list[str]:

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, Event
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from common.errors import InputError
 from common.files import is_file
+from common.suggestions import listing
 
 # An experiment has some hundred values; aliases of aliases make billions of a few lines.
 _MOST_BYTES, _MOST_VALUES, _DEEPEST, _LONGEST_NUMBER = 500_000, 50_000, 50, 100
+
+_TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
@@ -28,6 +32,13 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     InputError
         The file is missing, no UTF-8, no YAML, or holds something else.
     """
+    if path.is_dir():
+        experiments = sorted(str(p) for p in path.glob("*.yaml"))
+        run = f" To run an experiment, name its YAML: {listing(experiments)}." if experiments else ""
+        raise InputError(
+            f"{path} is a folder, and an experiment is a YAML file.{run} To begin with the videos in a folder, type: "
+            f"python run_experiment.py init {path}"
+        )
     if not is_file(path):
         beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, beside, n=1)
@@ -42,7 +53,13 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8 in your editor.") from None
     except NotYamlError as problem:
-        raise InputError(f"{path} is not valid YAML: {problem}. Check the indentation and the colons there.") from None
+        raise InputError(f"{path} can't be read as YAML: {problem}. Look at the indentation and colons.") from None
+    if not isinstance(tree, dict) and path.suffix.lower() in _TABLES:
+        raise InputError(
+            f"{path} is a table, and an experiment is a YAML file. To look at these recordings, type: python "
+            f"run_experiment.py audit {path}; to run an experiment on them, write `recordings: {path}` into its YAML, "
+            f"or type: python run_experiment.py experiments/exp1.yaml --set recordings={path}"
+        )
     if not isinstance(tree, dict):
         raise InputError(f"{path} should hold `key: value` lines, as experiments/exp1.yaml does; found {tree!r:.60}.")
     return tree
@@ -98,6 +115,9 @@ def parse_yaml(text: str) -> Any:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+        if isinstance(error, DuplicateKeyError):
+            key = str(problem).partition('"')[2].partition('"')[0]
+            raise NotYamlError(f"the key {key!r} stands there twice, the second time{_place(mark)}; keep one") from None
         raise NotYamlError(f"{problem or 'a character that YAML does not allow'}{_place(mark)}") from None
     except NotYamlError:
         raise

@@ -9,7 +9,6 @@ from typing import Any
 
 import psutil
 
-REARVIEW_VERSION = "0.1.0"
 _PACKAGES = (
     "tensorflow", "keras", "keras-tcn", "opencv-python-headless", "opencv-python", "av", "numpy", "pandas", "h5py",
     "scipy", "scikit-learn", "matplotlib", "pydantic", "openvino", "numba",

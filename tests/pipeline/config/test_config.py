@@ -165,6 +165,7 @@ def test_set_changes_one_key_and_leaves_its_neighbours(tmp_path: Path):
         ("seed", "--set expects key.path=value"),
         ("name.x=1", "'name' is a single value"),
         ("seed=[1", "not valid YAML"),
+        ("head={name: tcn, units: 3}", r"head\.units: it belongs to .*, not to tcn.*--set \"head=\{name: tcn\}\""),
     ],
 )
 def test_each_mistake_is_named(tmp_path: Path, override: str, said: str):
@@ -186,6 +187,16 @@ def test_a_missing_file_names_the_one_that_was_meant():
 def test_what_is_no_configuration_is_refused_in_a_paragraph(tmp_path: Path, text: str):
     with pytest.raises(InputError):
         load_config(write(tmp_path, text))
+
+
+def test_what_is_no_experiment_is_answered_by_what_to_type(tmp_path: Path):
+    table = tmp_path / "recordings.csv"
+    table.write_text("recording,video\na,a.mp4\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"run_experiment\.py audit .*recordings\.csv.*--set recordings="):
+        load_config(table)
+    path = write(tmp_path, MINIMAL)
+    with pytest.raises(InputError, match=rf"{path.name}.*run_experiment\.py init"):
+        load_config(tmp_path)
 
 
 def test_text_in_another_encoding_is_refused(tmp_path: Path):
@@ -306,7 +317,7 @@ MERGED = "a: &a {x: 1}\n" + "".join(f"{b}: &{b} {{<<: [*{a}, *{a}]}}\n" for a, b
         ("seed: &a [*a]", "levels lie below each other"),
         (NESTED, "more than 50,000 values"),
         (MERGED, "more than 50,000 values"),
-        ("name: u", "duplicate key"),
+        ("name: u", "stands there twice"),
         ('execution: {cache_dir: "a\\0b"}', "execution.cache_dir should be the path of a folder"),
         ('description: "\\ud800"', "half of a character"),
         ("x" * 500_001, "as no experiment is"),
