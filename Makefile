@@ -18,7 +18,7 @@ test:
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy run_experiment.py common features models pipeline
+	$(BIN)/mypy run_experiment.py rearview.py common features models pipeline
 
 bench:
 	$(BIN)/python -m benchmarks.stage_one
