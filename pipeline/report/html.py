@@ -39,6 +39,7 @@ from pipeline.report.strips import strip_groups
 from pipeline.report.thesis import EXPERIMENTS
 from pipeline.report.words.facts import present_files, provenance_rows, settings_groups, title_facts
 from pipeline.report.words.method import method_words
+from pipeline.report.words.paper import methods_paragraph
 from pipeline.report.words.summary import notices, run_notes, summarize
 from pipeline.run_folder.evidence import BOUT_F1
 from pipeline.run_folder.reading import SUBSET_WORDS, Run, read_run, section
@@ -120,6 +121,7 @@ def _context(run: Run) -> dict[str, Any]:
         "notices": notices(run),
         "facts": list(title_facts(run)),
         "method": method_words(run),
+        "paper": methods_paragraph(run),
         "audit": _audit(run),
         "notes": run_notes(run),
         "balance": balance_lines(run),

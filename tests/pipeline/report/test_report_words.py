@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 
@@ -7,6 +8,7 @@ from pipeline.report.score_tables import balance_lines, score_lines, thesis_comp
 from pipeline.report.thesis import TABLES, thesis_table
 from pipeline.report.words.facts import provenance_rows
 from pipeline.report.words.method import method_words
+from pipeline.report.words.paper import methods_paragraph
 from pipeline.report.words.summary import kind_of_error, notices, run_notes, summarize
 from pipeline.run_folder.reading import read_run
 from tests.pipeline.report.report_runs import make_run
@@ -231,3 +233,17 @@ def test_components_are_named_where_a_head_saw_them(tmp_path, n_kept, is_said):
     run = read_run(make_run(tmp_path / "run"))
     run = dataclasses.replace(run, config={**run.config, "training": {"reduce_features": n_kept}})
     assert ("The head sees 256 principal components of them" in method_words(run)[0]) == is_said
+
+
+def test_a_paper_gets_a_paragraph_with_the_runs_own_settings_and_works(tmp_path):
+    run = read_run(make_run(tmp_path / "run"))
+    paper = methods_paragraph(run)
+    assert paper is not None
+    assert "network resnet50v2 [1] (trained on ImageNet)" in paper.paragraph
+    assert "a bidirectional LSTM [2] head (3 layers, 64 units) learned from windows of 300 frames" in paper.paragraph
+    assert "scored 5 recordings of 5 individuals" in paper.paragraph
+    cited = [int(number) for number in re.findall(r"\[(\d+)\]", paper.paragraph)]
+    assert sorted(set(cited)) == list(range(1, len(paper.works) + 1)), "each work is cited, in order"
+    assert "Hochreiter" in paper.works[1]
+    other = dataclasses.replace(run, config={key: value for key, value in run.config.items() if key != "head"})
+    assert methods_paragraph(other) is None, "another program's output was trained elsewhere"

@@ -1,0 +1,129 @@
+"""A methods paragraph for a paper, with a run's own settings filled in, and the works that it cites."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from common.suggestions import listing
+from common.wording import setting
+from pipeline.run_folder.features import used_features
+from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run, section
+from pipeline.run_folder.tables import FINAL
+from pipeline.scoring.postprocessing.decisions import DESCRIPTIONS
+
+WORKS = {
+    "lstm": "Hochreiter S, Schmidhuber J (1997). Long short-term memory. Neural Computation 9:1735-1780.",
+    "tcn": "Bai S, Kolter JZ, Koltun V (2018). An empirical evaluation of generic convolutional and recurrent networks "
+    "for sequence modeling. arXiv:1803.01271.",
+    "transformer": "Vaswani A et al. (2017). Attention is all you need. NeurIPS.",
+    "mobilenet_v2": "Sandler M et al. (2018). MobileNetV2: inverted residuals and linear bottlenecks. CVPR.",
+    "resnet50v2": "He K et al. (2016). Identity mappings in deep residual networks. ECCV.",
+    "resnet101": "He K et al. (2016). Deep residual learning for image recognition. CVPR.",
+    "inception_resnet_v2": "Szegedy C et al. (2017). Inception-v4, Inception-ResNet and the impact of residual "
+    "connections on learning. AAAI.",
+    "focal": "Lin TY et al. (2017). Focal loss for dense object detection. ICCV.",
+    "adam": "Kingma DP, Ba J (2015). Adam: a method for stochastic optimization. ICLR.",
+    "temperature": "Guo C et al. (2017). On calibration of modern neural networks. ICML.",
+    "isotonic": "Zadrozny B, Elkan C (2002). Transforming classifier scores into accurate multiclass probability "
+    "estimates. KDD.",
+    "bouts": "Lea C et al. (2017). Temporal convolutional networks for action segmentation and detection. CVPR.",
+    "bootstrap": "Efron B, Tibshirani RJ (1993). An introduction to the bootstrap. Chapman & Hall.",
+}
+"""What is cited, by the settings' own words."""
+
+
+Cite = Callable[[object], str]
+"""The number of a work in brackets; "" where none is cited."""
+
+
+_NAMES = {"lstm": "LSTM", "tcn": "temporal convolutional"}
+
+
+class Paper(NamedTuple):
+    """A paragraph whose numbers in brackets are places in `works`, from 1."""
+
+    paragraph: str
+    works: tuple[str, ...]
+
+
+def methods_paragraph(run: Run) -> Paper | None:
+    """Describe a run in the past tense; None where it trained nothing (another program's output, predictions)."""
+    if EVALUATION in run.subsets or not run.subsets or not section(run.config, "head"):
+        return None
+    cited: list[str] = []
+
+    def cite(word: object) -> str:
+        if word not in WORKS:
+            return ""
+        work = WORKS[str(word)]
+        if work not in cited:
+            cited.append(work)
+        return f" [{cited.index(work) + 1}]"
+
+    sentences = [*_inputs(run, cite), *_heads(run, cite), *_evaluation(run, cite)]
+    return Paper(" ".join(sentences), tuple(cited))
+
+
+def _inputs(run: Run, cite: Cite) -> Iterator[str]:
+    version = run.provenance.get("rearview_version")
+    yield f"Behavior was labeled with Rearview{f' {version}' if version else ''}."
+    step = int(run.config.get("frame_step") or 1)
+    of_frames = "every frame" if step == 1 else f"every {step}th frame"
+    for one in used_features(run):
+        crop = section(one, "crop")
+        if one.get("words"):
+            yield f"Features of {of_frames} were {one['words']}."
+        elif crop:
+            keypoints = setting(section(run.config, "center").get("keypoints"))
+            around = f"{crop.get('size_px')} px around the animal (keypoint {keypoints})"
+            if crop.get("around") in ("box", "pair"):
+                around = "the box of the animal" if crop["around"] == "box" else "the boxes of both animals"
+            moments = f", at {setting(crop['moments_s'])} s as its three colors" if crop.get("moments_s") else ""
+            used, weights = one.get("used"), one.get("weights")
+            trained = "trained on ImageNet" if used in WORKS and weights != "random" else f"weights: {weights}"
+            yield (
+                f"Of {of_frames}, a crop of {around}{moments} was turned into {one.get('n_features')} numbers by the "
+                f"network {used}{cite(used)} ({trained}), which was not trained further."
+            )
+
+
+def _heads(run: Run, cite: Cite) -> Iterator[str]:
+    head, training = section(run.config, "head"), section(run.config, "training")
+    name = str(head.get("name"))
+    sizes = ", ".join(f"{setting(head[key])} {key}" for key in ("layers", "units", "filters", "width") if head.get(key))
+    kind = f"{'bidirectional ' * bool(head.get('bidirectional'))}{_NAMES.get(name, name)}{cite(name)}"
+    which = (
+        f"One {kind} head ({sizes}) for all {len(run.behaviors)} classes ({listing(run.behaviors)})"
+        if run.is_exclusive
+        else f"For each behavior ({listing(run.behaviors)}) a {kind} head ({sizes})"
+    )
+    loss = section(section(run.config, "task"), "loss").get("name")
+    focal = f"focal loss{cite('focal')}, " if loss == "focal" else ""
+    yield (
+        f"{which} learned from windows of {setting(training.get('window_frames'))} frames with Adam{cite('adam')} "
+        f"(learning rate {setting(training.get('learning_rate'))}, {focal}"
+        f"at most {setting(training.get('epochs'))} epochs, stopped early by recordings that were left out for it)."
+    )
+    settings = run.tables.settings(run.behaviors[0], FINAL)
+    if settings is not None:
+        chosen = " chosen on recordings that the heads had not seen" if run.config.get("postprocess") == "tune" else ""
+        yield f"Probabilities became bouts by post-processing{chosen}: {DESCRIPTIONS[run.task](settings)}"
+    calibration = run.config.get("calibration")
+    if calibration in WORKS:
+        yield f"They were calibrated ({calibration}{cite(calibration)}) on recordings other than the scored one."
+
+
+def _evaluation(run: Run, cite: Cite) -> Iterator[str]:
+    for subset, words in ((CROSS_VALIDATION, "Cross-validation"), (TEST, "The test")):
+        members = run.members(subset)
+        n_individuals = len({row.individual for row in members})
+        if subset in run.subsets:
+            how = (
+                "each predicted by heads that had seen no recording of the same individual or video"
+                if subset == CROSS_VALIDATION
+                else "which took no part in training or any choice"
+            )
+            yield f"{words} scored {len(members)} recordings of {n_individuals} individuals, {how}."
+    yield (
+        f"We report frame-wise F1 and average precision and segmental F1{cite('bouts')}, with 95 % bootstrap intervals "
+        f"over individuals{cite('bootstrap')}."
+    )
