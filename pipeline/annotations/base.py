@@ -347,9 +347,9 @@ def model_doubts(
         return ()
     listed = listing([f"{n:,} of {wanted.n_frames:,} frames of {name}" for name, n in known.items()])
     text = (
-        f"{bouts[0]} of {bouts[1]} bouts in {file.path.name} are a model's, left as they were or accepted in a review"
-        f"{f', and so are the labels of {listed}' if listed else ''}. As far as nobody looked at them, what learns "
-        "from them, or is scored against them, is compared with a model."
+        f"{bouts[0]} of {bouts[1]} bouts in {file.path.name} are a model's, unchanged or accepted in a review"
+        f"{f', and so are the labels of {listed}' if listed else ''}. What learns from them, or is scored "
+        "against them, is compared with a model wherever nobody looked."
     )
     return (ModelLabels(text, sum(known.values())),)
 

@@ -54,7 +54,7 @@ def bouts_of(path: Path) -> list[tuple[str, int, int]]:
 
 def said(note: str, name: str) -> bool:
     return note.startswith(
-        f"1 of 3 bouts in {name} are a model's, left as they were or accepted in a review, and so are the labels of 60 "
+        f"1 of 3 bouts in {name} are a model's, unchanged or accepted in a review, and so are the labels of 60 "
         f"of 300 frames of grooming, 15 of 300 frames of {BEHAVIORS[1]}."
     )
 
