@@ -190,8 +190,8 @@ def _bouts_and_intervals(run: Run) -> Iterator[str]:
         yield (
             "Bouts (segmental F1@k, Lea et al. 2017): every predicted bout, in order of time, takes the human bout "
             "that it overlaps most; it is right when their intersection over union (IoU) is at least k and no earlier "
-            "one took the same human bout. Counted the other way (“true to predicted”), every human bout takes the predicted "
-            "one that it overlaps most. Missed: human bouts that no "
+            "one took the same human bout. Counted the other way (“true to predicted”), every human bout takes the "
+            "predicted one that it overlaps most. Missed: human bouts that no "
             "predicted bout touches; invented: predicted bouts that touch no human bout; split: human bouts touched by "
             "two or more predicted ones; merged: predicted bouts that touch two or more human ones. Onset and offset "
             f"errors are those of pairs matched at an IoU of {MATCHED_IOU}. The edit score asks for the order of bouts "
