@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from common.errors import InputError
 from common.files import is_file
 from common.suggestions import did_you_mean, listing
-from pipeline import REARVIEW_VERSION
 from pipeline.run_folder.reading import Run, read_run
+from pipeline.runtime.version import REARVIEW_VERSION
 from pipeline.scoring.timeline import BehaviorTimeline
 
 __version__ = REARVIEW_VERSION

@@ -1,3 +1,1 @@
 """The trunk: recordings, annotations and experiments; it calls the two leaves, features and models."""
-
-REARVIEW_VERSION = "0.1.0"

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from common.errors import InputError
-from pipeline import REARVIEW_VERSION
 from pipeline.commands import COMMANDS, EXPERIMENTS
+from pipeline.runtime.version import REARVIEW_VERSION
 
 _OWN = ("common", "features", "models", "pipeline")
 

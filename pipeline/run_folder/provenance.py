@@ -12,11 +12,11 @@ from common.files import write_text
 from common.notes import Doubt
 from common.places import path_from
 from common.wording import duration
-from pipeline import REARVIEW_VERSION
 from pipeline.config.schema import ExperimentConfig
 from pipeline.run_folder.manifest import PROMISE
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.machine import describe_machine, git_state, package_versions
+from pipeline.runtime.version import REARVIEW_VERSION
 from pipeline.training.embed import StageOne
 
 

@@ -4,6 +4,7 @@ On a terminal these are bars; in a log file or a batch system, a line whenever a
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,25 +19,50 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from common.wording import count, duration
+
 log = logging.getLogger(__name__)
+
+TOLD_EVERY_S = 60.0
 
 console = Console(stderr=True)
 
 
 class Bar:
-    """One line of progress."""
+    """One line of progress; where there is no terminal, a logged line a minute."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress = progress
-        self._task = task
+    def __init__(self, progress: Progress, task: TaskID, text: str, total: int | None) -> None:
+        self._progress, self._task = progress, task
+        self._text, self._total, self._done = text, total, 0
+        self._first, self._began_s = 0, time.monotonic()
+        self._told_s = self._began_s
 
     def update(self, done: int, total: int | None = None, text: str | None = None) -> None:
-        """Say how far it is, and optionally what it is doing now."""
-        self._progress.update(self._task, completed=done, total=total, description=text)
+        """Say how far it is, and optionally what it is doing now; less than before is another piece of work."""
+        if done < self._done:
+            # A finished bar would stay as it is, and its time with it.
+            self._progress.reset(self._task, total=total, completed=done, description=text)
+            self._first, self._began_s, self._total = done, time.monotonic(), None
+        else:
+            self._progress.update(self._task, completed=done, total=total, description=text)
+        self._done, self._total, self._text = done, total or self._total, text or self._text
+        self._tell()
 
     def __call__(self, done: int, total: int) -> None:
         """Take progress as the leaves report it: done and total."""
         self.update(done, total)
+
+    def _tell(self) -> None:
+        """Log how far it is, in a file or a batch system."""
+        now_s = time.monotonic()
+        if not self._progress.disable or now_s - self._told_s < TOLD_EVERY_S:
+            return
+        self._told_s = now_s
+        if self._total and self._done > self._first:
+            left_s = (self._total - self._done) * (now_s - self._began_s) / (self._done - self._first)
+            log.info("%s: %s of %s, about %s left", self._text, count(self._done), count(self._total), duration(left_s))
+        else:
+            log.info("%s …", self._text)
 
 
 class Bars(Progress):
@@ -44,7 +70,7 @@ class Bars(Progress):
 
     def add(self, text: str, total: int | None = None) -> Bar:
         """Open another line."""
-        return Bar(self, self.add_task(text, total=total))
+        return Bar(self, self.add_task(text, total=total), text, total)
 
 
 @contextmanager
@@ -55,8 +81,9 @@ def progress_bars() -> Iterator[Bars]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("·"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
         yield bars
