@@ -177,12 +177,12 @@ class SideBySide(Act):
         super().__init__(actor, rng)
         self.side = float(rng.choice([-1.0, 1.0]))
         self.is_opposite = bool(rng.uniform() < 0.3)
-        self.along_mm, self.tight = self._between(-34.0, 34.0), self._between(0.92, 1.12)
+        self.along_mm, self.tight = self._between(-30.0, 30.0), self._between(0.88, 1.04)
         self.tilt = self._between(-0.15, 0.15)
         self.goals = [self._sitting() for _ in range(2)]
 
     def _sitting(self) -> Goal:
-        pose = {"crouch": self._between(0.3, 0.9), "head_pitch": self._between(-0.4, 0.1)}
+        pose = {"crouch": self._between(0.55, 1.0), "head_pitch": self._between(-0.4, 0.1)}
         pose |= {"bend": float(self.rng.normal(0.0, 0.15)), "head_yaw": float(self.rng.normal(0.0, 0.2))}
         return Goal(pose | {"tail_bend": float(self.rng.normal(0.0, 1.0))}, sway=0.02, sway_s=1.4)
 

@@ -17,14 +17,14 @@ BACKGROUND = "apart"
 
 # How often a bout is drawn; its shortest, mean and longest in seconds.
 _BOUTS = {
-    "investigation": (4, (1.0, 3.2, 8.0)),
-    "chasing": (4, (1.0, 2.8, 6.0)),
-    "mounting": (3, (1.2, 3.2, 8.0)),
+    "investigation": (5, (1.0, 3.6, 8.0)),
+    "chasing": (4, (1.0, 3.2, 6.0)),
+    "mounting": (5, (1.2, 3.6, 8.0)),
     "side_by_side": (2, (2.0, 4.5, 10.0)),
     "fighting": (3, (1.0, 2.8, 7.0)),
 }
-_GAP_S = (0.6, 2.0, 7.0)
-_NEAR_CHANCE = 0.5
+_GAP_S = (0.5, 1.4, 5.0)
+_NEAR_CHANCE = 0.35
 _FIRST_SHARE = 0.08
 """Of the frames, for each of the first five bouts at most, so that even a short recording shows every behavior."""
 

@@ -18,7 +18,7 @@ from pipeline.demo.social.recording import ANIMALS, render_frames, simulate_reco
 from pipeline.demo.social.tracking import track_animals, write_multi_animal_csv, write_npy_tracks
 from pipeline.demo.video import write_video
 
-SIMULATOR_VERSION = 1
+SIMULATOR_VERSION = 2
 """Raise whenever the same settings would give other frames, tracks or labels."""
 
 PROJECT_NAME = "labels.boris"

@@ -12,6 +12,7 @@ from pipeline.demo.camera import Camera
 from pipeline.demo.recording import draw_build, expose
 from pipeline.demo.render import Coat, draw_mouse
 from pipeline.demo.scene import Arena, Image, draw_arena, smooth_noise
+from pipeline.demo.social.blur import smeared
 from pipeline.demo.social.encounter import simulate_encounter
 
 ANIMALS = ("black", "brown")
@@ -23,6 +24,7 @@ _WALL_MM = 120.0
 _WARM_GAIN = np.array([-0.38, -0.08, 0.12], np.float32)
 _BEDDING_WARMTH, _COAT_WARMTH = 0.4, (0.05, 0.9)
 _CHIPS_PER_CM2 = 2.2
+_EXPOSURE_S = 1 / 30  # what moves is smeared over so much of its way
 _HIDDEN_SHARE = 0.85  # of a ball's radius: what is below it is not seen
 
 
@@ -52,30 +54,31 @@ class SocialRecording:
     keypoints_px: NDArray[np.float64]
     hidden: NDArray[np.bool_]
     boxes_px: NDArray[np.float64]
+    fps: float
 
 
 def draw_stage(size_px: int, rng: np.random.Generator) -> SocialStage:
-    """Draw two mice, their coats, the cage and the light of one recording."""
-    height_mm = float(rng.uniform(500, 620))
-    black, brown = (draw_build(float(rng.normal(1.0, 0.05)), rng) for _ in ANIMALS)
-    angle, slant = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.5)
+    """Draw two mice, their coats, the cage and the light of one recording: one lab's, so that they differ little."""
+    height_mm = float(rng.uniform(550, 570))
+    black, brown = (draw_build(float(rng.normal(1.0, 0.04)), rng) for _ in ANIMALS)
+    angle, slant = rng.uniform(0.6, 1.0), rng.uniform(0.25, 0.35)
     light = (float(slant * np.cos(angle)), float(slant * np.sin(angle)), 1.0)
-    shading, shadow = float(rng.uniform(0.4, 0.7)), float(rng.uniform(0.15, 0.35))
-    dark, pale = float(rng.uniform(0.13, 0.21)), float(rng.uniform(0.62, 0.74))
+    shading, shadow = float(rng.uniform(0.55, 0.65)), float(rng.uniform(0.22, 0.28))
+    dark, pale = float(rng.uniform(0.15, 0.18)), float(rng.uniform(0.66, 0.7))
     coats = (
-        Coat(dark, dark + float(rng.uniform(0.1, 0.2)), 0.04, float(rng.uniform(0.08, 0.14)), light, shading, shadow),
-        Coat(pale, pale + float(rng.uniform(0.05, 0.12)), 0.1, float(rng.uniform(0.05, 0.1)), light, shading, shadow),
+        Coat(dark, dark + float(rng.uniform(0.13, 0.17)), 0.04, 0.1, light, shading, shadow),
+        Coat(pale, pale + float(rng.uniform(0.07, 0.1)), 0.1, 0.07, light, shading, shadow),
     )
     arena = Arena(
         radius_mm=_HALF_CAGE_MM,
         wall_mm=_WALL_MM,
-        floor_tone=float(rng.uniform(0.4, 0.5)),
-        wall_tone=float(rng.uniform(0.55, 0.72)),
-        gradient=(float(rng.uniform(-0.1, 0.1)), float(rng.uniform(-0.1, 0.1))),
-        vignette=float(rng.uniform(0.05, 0.25)),
-        outside_tone=float(rng.uniform(0.45, 0.7)),
-        texture=float(rng.uniform(0.02, 0.05)),
-        gloss=float(rng.uniform(0.05, 0.2)),
+        floor_tone=float(rng.uniform(0.44, 0.47)),
+        wall_tone=float(rng.uniform(0.6, 0.66)),
+        gradient=(float(rng.uniform(-0.04, 0.04)), float(rng.uniform(-0.04, 0.04))),
+        vignette=float(rng.uniform(0.1, 0.15)),
+        outside_tone=0.55,
+        texture=float(rng.uniform(0.02, 0.03)),
+        gloss=float(rng.uniform(0.08, 0.12)),
     )
     px_per_mm = size_px / (2 * _HALF_CAGE_MM) * (height_mm - _WALL_MM) / height_mm
     middle = (size_px - 1) / 2
@@ -99,7 +102,7 @@ def simulate_recording(n_frames: int, fps: float, size_px: int, rng: np.random.G
         low, high = _low_to_high(bodies)
         hidden[frame, low] = _below(keypoints[frame, low], bodies[high], stage.camera)
     last = size_px - 1.0
-    return SocialRecording(stage, postures, labels, keypoints, hidden, np.clip(boxes, 0.0, last))
+    return SocialRecording(stage, postures, labels, keypoints, hidden, np.clip(boxes, 0.0, last), fps)
 
 
 def render_frames(recording: SocialRecording, size_px: int, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
@@ -111,15 +114,21 @@ def render_frames(recording: SocialRecording, size_px: int, rng: np.random.Gener
     grain = smooth_noise(rng, 192, 192, 2.2)
     noise = rng.normal(0, stage.noise, (size_px + 64, size_px + 64)).astype(np.float32)
     image, warmth = np.empty_like(background), np.empty_like(bedding_warmth)
+    exposed = _EXPOSURE_S * recording.fps
+    before: list[NDArray[np.float64]] | None = None
     for postures in recording.postures:
         np.copyto(image, background)
         np.copyto(warmth, bedding_warmth)
         bodies = _bodies(stage, postures)
+        places = [stage.camera.project(body.balls[:, :3]) for body in bodies]
+        moved = [exposed * (now - then) for now, then in zip(places, before or places, strict=True)]
+        before = places
         for i in _low_to_high(bodies):
             mouse, coat = stage.mice[i], stage.coats[i]
-            covered = draw_mouse(image, bodies[i], mouse, coat, stage.camera, stage.arena, floor, grain)
-            under = warmth[covered.window]
-            under += covered.share * (np.float32(_COAT_WARMTH[i]) - under)
+            with smeared(image, places[i], moved[i]), smeared(warmth, places[i], moved[i]):
+                covered = draw_mouse(image, bodies[i], mouse, coat, stage.camera, stage.arena, floor, grain)
+                under = warmth[covered.window]
+                under += covered.share * (np.float32(_COAT_WARMTH[i]) - under)
         gray = expose(image, noise, 1.0 + float(rng.normal(0, 0.003)), rng).astype(np.float32)
         channels = [cv2.multiply(gray, 1.0 + gain * warmth, dtype=cv2.CV_8U) for gain in _WARM_GAIN]
         yield np.asarray(cv2.merge(channels), np.uint8)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from common.tables import write_lines
 from pipeline.demo.body import KEYPOINTS
@@ -15,8 +16,17 @@ SCORER = "DLC_dlcrnetms5_simulated_cage"
 _BOX_JITTER_PX = 1.5
 _HIDDEN_FOUND, _HIDDEN_ERROR_PX = 0.4, 7.0
 """Of what lies below the other mouse, so much is given a place all the same, and by so much it is wrong."""
+_NEAR, _TOUCHING = 0.75, 0.3
+"""Distances from a keypoint to the other's nearest one, in body lengths: errors begin there, and are worst there."""
+_DRIFT = 0.14
+"""Of a keypoint in contact: standard deviation in body lengths along x and y, which lasts for `_SPELL_S`."""
+_TAKEN_FROM_OTHER, _LOST_IN_CONTACT, _MERGED = 0.3, 0.4, 0.08
+"""Shares of the time in contact: a keypoint is put on the other's, isn't found, the two are found as one."""
+_SPELL_S = 0.4
+"""How long such errors last, about."""
 _ASSEMBLED = 0.1
 """A keypoint below this likelihood is not made part of an animal: it is left empty."""
+_SNOUT, _TAIL_BASE = KEYPOINTS.index("snout"), KEYPOINTS.index("tailbase")
 _DECIMALS = 4
 """Of what is written, so that both files say the same."""
 
@@ -37,22 +47,29 @@ class Tracks:
 def track_animals(recording: SocialRecording, fps: float, size_px: int, rng: np.random.Generator) -> Tracks:
     """Simulate a tracker's output from the truth.
 
-    Each mouse is lost as a whole now and then, as in the demo of one mouse; of the lower one of two, parts are missing.
+    Each mouse is lost as a whole now and then, as in the demo of one mouse. Where the two touch, a network trained on
+    single frames errs as it does in the field (Lauer et al. 2022, doi:10.1038/s41592-022-01443-0): what lies below is
+    missing, keypoints wander, are not found or are those of the other mouse, and the two are taken for one.
     """
     n_frames = len(recording.labels)
-    xy = np.empty(recording.keypoints_px.shape)
+    true = recording.keypoints_px
+    xy = np.empty(true.shape)
     likelihood = np.empty(xy.shape[:3])
     boxes = recording.boxes_px + rng.normal(0.0, _BOX_JITTER_PX, recording.boxes_px.shape)
+    length_px = float(np.median(np.linalg.norm(true[..., _SNOUT, :] - true[..., _TAIL_BASE, :], axis=2)))
     for i in range(len(ANIMALS)):
-        xy[:, i], likelihood[:, i] = jitter_keypoints(recording.keypoints_px[:, i], KEYPOINTS, rng)
+        xy[:, i], likelihood[:, i] = jitter_keypoints(true[:, i], KEYPOINTS, rng)
         hidden = recording.hidden[:, i]
         n_hidden = int(hidden.sum())
         xy[:, i][hidden] += rng.normal(0.0, _HIDDEN_ERROR_PX, (n_hidden, 2))
         found = rng.uniform(size=n_hidden) < _HIDDEN_FOUND
         likelihood[:, i][hidden] = np.where(found, rng.beta(4.0, 3.0, n_hidden), 0.0)
+        closeness = _closeness(true[:, i], true[:, 1 - i], length_px)
+        is_lost = _err_in_contact(xy[:, i], likelihood[:, i], true[:, 1 - i], closeness, length_px, fps, rng)
         for start, stop in lost_stretches(n_frames, fps, rng):
-            likelihood[start:stop, i] = 0.0
-            boxes[start:stop, i] = np.nan
+            is_lost[start:stop] = True
+        likelihood[is_lost, i] = 0.0
+        boxes[is_lost, i] = np.nan
     is_found = likelihood >= _ASSEMBLED
     last = size_px - 1.0
     return Tracks(
@@ -60,6 +77,47 @@ def track_animals(recording: SocialRecording, fps: float, size_px: int, rng: np.
         np.where(is_found, np.round(likelihood, _DECIMALS), np.nan),
         np.round(np.clip(boxes, 0.0, last), 2).astype(np.float64),
     )
+
+
+def _closeness(own: NDArray[np.float64], other: NDArray[np.float64], length_px: float) -> NDArray[np.float64]:
+    """How close each keypoint is to the other mouse, 0 (not near) to 1 (it touches), shape (n_frames, n_keypoints).
+
+    Both are of shape (n_frames, n_keypoints, 2).
+    """
+    trunk = other[:, [KEYPOINTS.index(name) for name in ("snout", "neck", "midbody", "tailbase")]]
+    nearest = np.linalg.norm(own[:, :, None] - trunk[:, None], axis=3).min(axis=2) / length_px
+    return np.clip((_NEAR - nearest) / (_NEAR - _TOUCHING), 0.0, 1.0)
+
+
+def _err_in_contact(
+    xy_px: NDArray[np.float64],
+    likelihood: NDArray[np.float64],
+    other_px: NDArray[np.float64],
+    closeness: NDArray[np.float64],
+    length_px: float,
+    fps: float,
+    rng: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Make the errors of contact in place; the frames in which the mouse is not found beside the other, (n_frames,)."""
+    shape = closeness.shape
+    drift = np.stack([_lasting(shape, fps, rng) for _ in range(2)], axis=2)
+    xy_px += _DRIFT * length_px * closeness[..., None] * drift
+    is_taken = ndtr(_lasting(shape, fps, rng)) < _TAKEN_FROM_OTHER * closeness
+    xy_px[is_taken] = other_px[is_taken] + rng.normal(0.0, 1.5, (int(is_taken.sum()), 2))
+    is_lost = ndtr(_lasting(shape, fps, rng)) < _LOST_IN_CONTACT * closeness
+    likelihood[is_lost] *= rng.uniform(0.0, 0.6, int(is_lost.sum()))
+    merged = ndtr(_lasting((shape[0], 1), fps, rng)[:, 0]) < _MERGED * closeness.mean(axis=1)
+    return np.asarray(merged)
+
+
+def _lasting(shape: tuple[int, int], fps: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Noise of mean 0 and deviation 1 that changes along the first axis over about `_SPELL_S`."""
+    keep = float(np.exp(-1.0 / (fps * _SPELL_S)))
+    noise = rng.standard_normal(shape)
+    noise[1:] *= np.sqrt(1.0 - keep**2)
+    for frame in range(1, len(noise)):
+        noise[frame] += keep * noise[frame - 1]
+    return noise
 
 
 def write_multi_animal_csv(path: Path, tracks: Tracks) -> None:

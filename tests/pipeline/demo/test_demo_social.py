@@ -82,7 +82,7 @@ class Truth:
 
 @pytest.fixture(scope="module")
 def truths():
-    return [Truth(seed) for seed in range(4)]
+    return [Truth(seed) for seed in range(3)]
 
 
 def frames_of(truths, behavior, measure):
@@ -180,21 +180,31 @@ def test_both_tables_name_what_was_simulated(demo_folder, simulated):
     assert set(np.unique(recording.labels)) == {*range(6)}
 
 
-def test_the_tracker_loses_mice_and_hidden_parts_but_never_swaps_them(simulated):
-    recording, tracks, _ = simulated
+def test_the_tracker_errs_where_the_mice_touch_but_never_swaps_them():
+    rng = np.random.default_rng(3)
+    recording = simulate_recording(400, FPS, 320, rng)
+    tracks, true = track_animals(recording, FPS, 320, rng), recording.keypoints_px
     missing = np.isnan(tracks.likelihood)
     assert missing.all(axis=2).any()
     assert np.array_equal(missing.all(axis=2), np.isnan(tracks.boxes_px).all(axis=2))
-    assert missing[recording.hidden].mean() > 0.5 > 5 * missing[~recording.hidden].mean()
-    error = np.linalg.norm(tracks.xy_px - recording.keypoints_px, axis=3)
-    assert np.nanmedian(error) < 2.0
-    assert np.nanquantile(error[tracks.likelihood > 0.8], 0.99) < 9.0
+    gap_px = np.linalg.norm(true[:, 0, :, None] - true[:, 1, None], axis=3).min(axis=(1, 2))
+    error_px = np.linalg.norm(tracks.xy_px - true, axis=3)
+    seen = tracks.likelihood > 0.6
+    alone, touching = gap_px > 45.0, gap_px < 12.0
+    assert np.quantile(error_px[alone][seen[alone]], 0.95) < 6.0 < np.quantile(error_px[touching][seen[touching]], 0.7)
+    assert 3 * (~seen)[alone].mean() < (~seen)[touching].mean() < 0.6
+    for i in range(2):
+        own, other = (np.nanmedian(np.linalg.norm(tracks.xy_px[:, i] - true[:, k], axis=2), axis=1) for k in (i, 1 - i))
+        assert (own < other)[~missing[:, i].all(axis=1)].mean() > 0.95
 
 
-def test_the_same_settings_make_the_same_files(demo_folder, tmp_path):
+def test_the_same_settings_make_the_same_files(demo_folder, tmp_path, monkeypatch):
+    """All but the video, which the next test compares."""
+    monkeypatch.setattr("pipeline.demo.social.files.render_frames", lambda *_: iter(()))
     again = write_recording(tmp_path, 0, SMALL, lambda done: None)
-    assert len([*tmp_path.iterdir()]) == 5
-    for path in tmp_path.iterdir():
+    written = [path for path in tmp_path.iterdir() if path.suffix != ".mp4"]
+    assert len(written) == 4
+    for path in written:
         assert path.read_bytes() == (demo_folder / path.name).read_bytes(), path.name
     project = json.loads((demo_folder / "labels.boris").read_text(encoding="utf-8"))
     assert project["observations"][again.name]["events"] == again.events
@@ -213,5 +223,5 @@ def test_a_dark_and_a_light_mouse_are_seen_where_they_are(demo_folder, simulated
         tones = [image[y - 1 : y + 2, x - 1 : x + 2].mean() for x, y in middle[frame]]
         if not recording.hidden[frame].any():
             seen.append(tones[0] < 0.75 * ground and tones[1] > 1.2 * ground)
-    assert np.mean(seen) > 0.95
+    assert np.mean(seen) > 0.9
     assert cv2.VideoCapture(str(demo_folder / "WT_pair_02.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == SMALL.n_frames
