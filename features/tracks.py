@@ -7,7 +7,7 @@ center of the top-left pixel at (0, 0) as in OpenCV and DeepLabCut.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,9 @@ class PoseTrack:
     have fewer frames than the video."""
     oddities: tuple[PoseOddity, ...] = ()
     """What whoever made the track found odd about it."""
+    box_px: NDArray[np.float64] | None = None
+    """Shape (n_frames, 4): left, top, right and bottom of the animal's own box; NaN where missing. None where the
+    format has no boxes."""
 
     @property
     def n_frames(self) -> int:
@@ -61,17 +64,32 @@ class PoseTrack:
         return self.keypoints == (BLOB,)
 
 
+class Whose(NamedTuple):
+    """Who is in a recording; as in `Animals`."""
+
+    own: str
+    present: tuple[str, ...]
+    partner: str = ""
+
+
 @dataclass(frozen=True)
 class Animals:
     """Keypoints of those animals of one recording that features are made of.
 
     `own`: the one that the recording is of; "" where there is a single one, or where none is named. `present`: all that
-    the pose file holds, `("",)` where it names none. `tracks` are by name and of one length.
+    the pose file holds, `("",)` where it names none. `tracks` are by name and of one length. `partner`: the other
+    animal that the recording is about; "" where none is named.
     """
 
     own: str
     present: tuple[str, ...]
     tracks: Mapping[str, PoseTrack]
+    partner: str = ""
+
+    @property
+    def whose(self) -> Whose:
+        """Who they are."""
+        return Whose(self.own, self.present, self.partner)
 
     @property
     def main(self) -> PoseTrack:

@@ -10,7 +10,7 @@ from common.errors import InputError
 from features.centers import CenterConfig
 from features.sources.base import FeatureRows, FeatureSource, Given, Measured, Progress, RecordingFiles
 from features.sources.views import NetworkView
-from features.tracks import Animals, CenterTrack
+from features.tracks import Animals, CenterTrack, Whose
 from features.video.inspection import VideoInfo
 
 
@@ -37,15 +37,17 @@ class JoinedSource:
         found = [measured for member in self.members if (measured := member.expected(files, cache_dir)) is not None]
         return _joined(files, found) if len(found) == len(self.members) else None
 
-    def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
+    def animals(self, whose: Whose, where: str) -> tuple[str, ...]:
         """Whose keypoints are needed by any source; as ``FeatureSource.animals``."""
         with_poses = [member for member in self.members if member.needs_poses]
-        return tuple(dict.fromkeys(name for member in with_poses for name in member.animals(own, present, where)))
+        return tuple(dict.fromkeys(name for member in with_poses for name in member.animals(whose, where)))
 
     def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
         """Where crops are cut, if any are; as ``FeatureSource.center``."""
         with_poses = [member for member in self.members if member.needs_poses]
-        return min(with_poses, key=lambda member: member.needs_keypoints).center(animals, config, fps)
+        # Where a network looks, if any does, and there where the center itself is cropped.
+        first = min(with_poses, key=lambda member: (member.view() is None, member.needs_keypoints))
+        return first.center(animals, config, fps)
 
     def rows_of(
         self,

@@ -30,12 +30,12 @@ from features.sources.base import (
     SourceConfig,
     single_frames,
 )
-from features.tracks import Animals, CenterTrack, PoseTrack
+from features.sources.partners import OTHER, find_partner
+from features.tracks import Animals, CenterTrack, PoseTrack, Whose
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 
 POSES_VERSION = 1
 """Raised when the code makes other features of the same keypoints."""
-OTHER = "other"
 
 
 class PoseSourceConfig(SourceConfig):
@@ -58,7 +58,7 @@ class PoseSourceConfig(SourceConfig):
     partner: str | None = Field(
         default=None,
         description="The individual that the recording's own animal (column `animal`, or center.individual) has to do "
-        "with; `other`: the other one of two.",
+        "with; `other`: the one in the column `partner`, or the other one of two.",
     )
     spans_s: tuple[Annotated[float, Field(gt=0, le=60)], ...] = Field(
         default=(0.2, 0.6, 2.0), description="Stretches of time, in seconds around a frame, over which motion is told."
@@ -111,9 +111,13 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
 
     config_class: ClassVar[type[SourceConfig]] = PoseSourceConfig
     needs_poses = True
-    needs_keypoints = True
     layout: Layout | None = None
     n_animals: int = 1
+
+    @property
+    def needs_keypoints(self) -> bool:
+        """Features are made of them."""
+        return True
 
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once, or count the poses where none is named."""
@@ -129,8 +133,9 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
             raise InputError(f"Recording {files.id} has neither a video nor a pose file: name one in its row.")
         return Measured(files.n_pose_frames, files.fps, (sha256_of_poses(files.video_path),))
 
-    def animals(self, own: str, present: Sequence[str], where: str) -> tuple[str, ...]:
+    def animals(self, whose: Whose, where: str) -> tuple[str, ...]:
         """A pair, or the recording's own animal first."""
+        own, present = whose.own, whose.present
         pair, partner = self.config.pair, self.config.partner
         named = [partner] if partner not in (None, OTHER) else pair or ()
         for name in named:
@@ -143,7 +148,7 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         if pair is not None:
             return pair
         if partner is not None:
-            return own, self._partner_of(own, present, where)
+            return own, find_partner(whose, where, "The source `poses`", partner)
         if not own and len(present) > 2:
             raise InputError(
                 f"{where} holds several individuals ({listing(present)}), and none was chosen. Name one for each "
@@ -151,27 +156,6 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
                 f"features: {{source: poses, pair: [{present[0]}, {present[1]}]}}."
             )
         return tuple(present) if not own and len(present) == 2 else (own,)
-
-    def _partner_of(self, own: str, present: Sequence[str], where: str) -> str:
-        partner = self.config.partner
-        if not any(present):
-            raise InputError(
-                f"The source `poses` has a partner ({partner}), but {where} holds a single animal without a name. "
-                "Leave `partner` out."
-            )
-        if not own:
-            raise InputError(
-                f"The source `poses` has a partner ({partner}), but the recording of {where} names no animal of its "
-                "own. Name it in the column `animal` of the recordings table or in center.individual; write "
-                f"`pair: [{', '.join(present[:2])}]` where labels belong to both."
-            )
-        others = [name for name in present if name != own] if partner == OTHER else [str(partner)]
-        if len(others) != 1 or others == [own]:
-            raise InputError(
-                f"The source `poses` looks for the partner of {own!r} (partner: {partner}) in {where}, which holds "
-                f"{listing(present)}. Name one other individual as `partner`."
-            )
-        return others[0]
 
     def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
         """The mean of what is seen of the animal; of a pair, of both: unobserved where neither is seen."""
@@ -181,7 +165,7 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
 
     def _tracks(self, animals: Animals) -> dict[str, PoseTrack]:
         where = animals.main.source_path.name
-        return {name: animals.tracks[name] for name in self.animals(animals.own, animals.present, where)}
+        return {name: animals.tracks[name] for name in self.animals(animals.whose, where)}
 
     def _layout_of(self, track: PoseTrack) -> Layout:
         return layout_of(track.keypoints, track.source_path.name, self.config.keypoints, self.config.axis)

@@ -235,7 +235,8 @@ def _checked(
     needs_keypoints: bool,
 ) -> CheckedRecording:
     assert loaded.measured is not None
-    animals = loaded.fitted if needs_keypoints else None
+    is_alone = loaded.fitted is None or len(loaded.fitted.tracks) < 2
+    animals = None if is_alone and not needs_keypoints else loaded.fitted
     return CheckedRecording(
         loaded.recording,
         loaded.video,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.notes import Doubt
+from common.suggestions import did_you_mean, listing
 from features.centers import CenterConfig
 from features.poses import individuals_in, read_poses
 from features.poses.blob_cache import cached_blob_track
@@ -20,7 +21,7 @@ from features.poses.middle import middle_track
 from features.sources import default_source
 from features.sources.base import Measured, RecordingFiles
 from features.sources.joined import JoinedSource
-from features.tracks import BLOB, MIDDLE, Animals, CenterTrack, PoseTrack
+from features.tracks import BLOB, MIDDLE, Animals, CenterTrack, PoseTrack, Whose
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from features.video.together import inspect_together
 from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
@@ -139,16 +140,23 @@ def read_animals(
         As there; or the source asks for an animal that the file hasn't.
     """
     own = recording.animal or settings.center.individual or ""
-    if recording.pose_path is None or not settings.source.needs_keypoints:
+    if recording.pose_path is None or not (settings.source.needs_keypoints or recording.partner):
         return Animals(own, (own,), {own: read_recording_poses(recording, settings, video, progress)})
     present, alone = individuals_in(recording.pose_path)
+    if recording.partner and recording.partner not in present:
+        raise InputError(
+            f"The column `partner` of {recording.id} asks for {recording.partner!r}, but {recording.pose_path.name} "
+            f"holds {listing(present)}.{did_you_mean(recording.partner, present)}"
+        )
+    whose = Whose(own, tuple(present), recording.partner)
+    wanted = [*settings.source.animals(whose, recording.pose_path.name), *filter(None, [recording.partner])]
     tracks = {}
-    for name in settings.source.animals(own, present, recording.pose_path.name):
+    for name in dict.fromkeys(wanted):
         if name == own:
             tracks[name] = alone if alone is not None and not own else read_recording_poses(recording, settings, video)
         else:
             tracks[name] = read_poses(recording.pose_path, name)
-    return Animals(own, present, tracks)
+    return Animals(own, present, tracks, recording.partner)
 
 
 def _follow_blob(

@@ -19,7 +19,8 @@ class Recording:
     by annotator, "" where the table names none; empty for a video to predict only. `individual`: whose video it is; the
     recording's id where the table doesn't say. `group`: the lab's own grouping (genotype, treatment); may be "".
     `split`: "train", "test" or "" (to predict only). `animal`: which of several animals in the video, its name in the
-    pose file and its subject in the annotations; "" = there is one only, or `center.individual` names it. `fps`: frames
+    pose file and its subject in the annotations; "" = there is one only, or `center.individual` names it. `partner`:
+    the other animal that social behavior is about, its name in the pose file; "" = none is named. `fps`: frames
     per second, where the table says so and the video's header is not to be believed.
     """
 
@@ -33,6 +34,7 @@ class Recording:
     annotation_choices: dict[str, AnnotationChoice] = field(default_factory=dict)
     pose_word: str = ""
     animal: str = ""
+    partner: str = ""
     fps: float | None = None
 
     @property

@@ -29,9 +29,10 @@ from pipeline.dataset.split_groups import require_one_side
 COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 # Only for videos of several animals.
 ANIMAL = "animal"
+PARTNER = "partner"
 # Only for videos that don't say their true frame rate.
 FPS = "fps"
-_KNOWN = (*COLUMNS, ANIMAL, FPS)
+_KNOWN = (*COLUMNS, ANIMAL, PARTNER, FPS)
 # One of each.
 _REQUIRED = (("recording",), ("video", "poses"))
 _SPLITS = ("train", "test", "")
@@ -43,9 +44,9 @@ POSE_WORDS = (BLOB, MIDDLE)
 def read_recordings(csv_path: Path, on_bad_row: Callable[[str, InputError], None] | None = None) -> list[Recording]:
     """Read the table of recordings, in its order.
 
-    It is a CSV with the columns in `COLUMNS` (and `animal`, `fps`), in any order; `recording` and `video` (or `poses`)
-    are needed, the others may be left out; without `split` all that is annotated is for training. Paths are relative to
-    the CSV. Rows of several animals may share a video.
+    It is a CSV with the columns in `COLUMNS` (and `animal`, `partner`, `fps`), in any order; `recording` and `video`
+    (or `poses`) are needed, the others may be left out; without `split` all that is annotated is for training. Paths
+    are relative to the CSV. Rows of several animals may share a video.
     `on_bad_row` is called with the id (or `row n`; "" for several rows) and the error of a row that is wrong, which is
     then left out; without it the first such row is the end.
 
@@ -203,7 +204,7 @@ def _recording(fields: Row) -> Recording:
             f"recording {name!r} has no video, nor a pose file of which features could be made alone. Write the path "
             "of one, relative to this table.",
         )
-    for column in ("individual", "group", ANIMAL):
+    for column in ("individual", "group", ANIMAL, PARTNER):
         if reason := unreadable_name_reason(fields[column]):
             raise fields.error(column, f"{fields[column]!r:.200} can't be used: {reason}. Shorten it.")
     annotation_paths, annotation_choices = read_annotation_cell(fields)
@@ -217,6 +218,7 @@ def _recording(fields: Row) -> Recording:
             f"`{pose_word}` is of a single animal and can't tell several apart. Name a pose file, or leave the column "
             "'animal' empty.",
         )
+    _require_partner_beside(fields, pose_word)
     if split and not annotation_paths:
         raise fields.error(
             "annotations",
@@ -235,8 +237,25 @@ def _recording(fields: Row) -> Recording:
         annotation_choices={a: replace(choice, animal=fields[ANIMAL]) for a, choice in annotation_choices.items()},
         pose_word=pose_word,
         animal=fields[ANIMAL],
+        partner=fields[PARTNER],
         fps=_fps(fields),
     )
+
+
+def _require_partner_beside(fields: Row, pose_word: str) -> None:
+    """Refuse a partner where no animal has one, or one that is the animal itself."""
+    partner, animal = fields[PARTNER], fields[ANIMAL]
+    if not partner:
+        return
+    if not animal or not fields["poses"] or pose_word:
+        missing = "no pose file in which both are found" if animal else "no animal whose partner that is"
+        raise fields.error(
+            PARTNER,
+            f"{partner!r} is named, but {missing}. Name the row's own animal in the column 'animal' and a pose file of "
+            "both in 'poses', or leave 'partner' empty.",
+        )
+    if partner.casefold() == animal.casefold():
+        raise fields.error(PARTNER, f"{partner!r} is the row's own animal. Name the other one, or leave it empty.")
 
 
 def _fps(fields: Row) -> float | None:

@@ -14,7 +14,7 @@ from features.poses import individuals_in, read_poses
 from features.sources import open_sources
 from features.sources.base import ExtractionSettings, Given, RecordingFiles
 from features.sources.poses import PoseSourceConfig
-from features.tracks import Animals, PoseTrack
+from features.tracks import Animals, PoseTrack, Whose
 
 N_FRAMES, FPS = 60, 10.0
 KEYPOINTS = ("nose", "ear", "tail")
@@ -81,12 +81,12 @@ def test_all_that_determines_rows_is_in_the_recipe() -> None:
 
 def test_whose_keypoints() -> None:
     four = ("a", "b")
-    assert source_of().animals("", ("",), "m.csv") == ("",)
-    assert source_of().animals("", four, "m.csv") == four
-    assert source_of().animals("b", four, "m.csv") == ("b",)
-    assert source_of(pair=("b", "a")).animals("", four, "m.csv") == ("b", "a")
-    assert source_of(partner="other").animals("b", four, "m.csv") == ("b", "a")
-    assert source_of(partner="c").animals("b", ("a", "b", "c"), "m.csv") == ("b", "c")
+    assert source_of().animals(Whose("", ("",)), "m.csv") == ("",)
+    assert source_of().animals(Whose("", four), "m.csv") == four
+    assert source_of().animals(Whose("b", four), "m.csv") == ("b",)
+    assert source_of(pair=("b", "a")).animals(Whose("", four), "m.csv") == ("b", "a")
+    assert source_of(partner="other").animals(Whose("b", four), "m.csv") == ("b", "a")
+    assert source_of(partner="c").animals(Whose("b", ("a", "b", "c")), "m.csv") == ("b", "c")
     for keys, own, present, says in (
         ({}, "", ("a", "b", "c"), r"m.csv holds several individuals \(a, b, c\).*pair: \[a, b\]"),
         ({"pair": ("a", "x")}, "", four, r"'x' \(pair\), but m.csv holds a, b"),
@@ -96,7 +96,7 @@ def test_whose_keypoints() -> None:
         ({"partner": "a"}, "a", four, "looks for the partner of 'a'"),
     ):
         with pytest.raises(InputError, match=says):
-            source_of(**keys).animals(own, present, "m.csv")
+            source_of(**keys).animals(Whose(own, present), "m.csv")
 
 
 def test_all_recordings_have_the_keypoints_of_the_first(tmp_path: Path) -> None:

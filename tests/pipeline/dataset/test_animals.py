@@ -13,13 +13,14 @@ from pipeline.dataset.load import load_dataset
 from pipeline.dataset.reading import Measured, ReadingSettings, read_recording_labels, read_recording_poses
 from pipeline.dataset.split_groups import split_groups
 from pipeline.dataset.table import read_recordings
+from pipeline.training.embed import run_stage_one
 from pipeline.training.plan import plan_folds
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_labels, write_poses, write_video
 
 FPS = 10
 ANIMALS = {"dark": 20, "light": 44}
 """Name, and x of its midbody in pixels."""
-COLUMNS = "recording,video,poses,annotations,individual,group,split,animal"
+COLUMNS = "recording,video,poses,annotations,individual,group,split,animal,partner"
 
 
 def labels_of(video: int, animal: str) -> np.ndarray:
@@ -60,9 +61,9 @@ def make_pair_lab(folder: Path, n_videos: int = 3) -> Path:
     return config
 
 
-def row_of(video: int, animal: str, split: str = "train", annotations: str = "") -> str:
+def row_of(video: int, animal: str, split: str = "train", annotations: str = "", partner: str = "") -> str:
     files = f"w{video}.avi,w{video}_dlc.csv,{annotations or f'w{video}_boris.csv'}"
-    return f"w{video}_{animal},{files},mouse {video} {animal},,{split},{animal}"
+    return f"w{video}_{animal},{files},mouse {video} {animal},,{split},{animal},{partner}"
 
 
 def write_rows(folder: Path, rows: list[str]) -> Path:
@@ -91,6 +92,37 @@ def test_each_row_has_its_animals_track_and_behaviors_and_a_video_is_decoded_onc
         assert item.centers is not None and item.labels is not None
         assert item.centers.xy_px.tolist() == [[ANIMALS[animal], 32]] * N_FRAMES
         assert np.array_equal(item.labels.active, labels_of(video, animal))
+
+
+def test_a_partner_comes_with_its_poses(tmp_path: Path):
+    config = load_config(make_pair_lab(tmp_path, n_videos=2))
+    rows = [row_of(0, "dark", partner="light"), row_of(0, "light"), row_of(1, "light", partner="dark")]
+    write_rows(tmp_path, rows)
+    with_partner, alone, other = load_dataset(config)
+    assert alone.animals is None
+    assert with_partner.animals is not None and other.animals is not None
+    assert with_partner.animals.whose == ("dark", ("dark", "light"), "light")
+    assert other.animals.tracks["dark"].xy_px[:, 0].tolist() == [[ANIMALS["dark"], 32]] * N_FRAMES
+    write_rows(tmp_path, [row_of(0, "dark", partner="lihgt")])
+    with pytest.raises(InputError, match=r"column `partner` of w0_dark asks for 'lihgt'.*Did you mean 'light'"):
+        load_dataset(config)
+
+
+def test_a_video_is_decoded_once_for_the_crops_of_all_its_animals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config_path = make_pair_lab(tmp_path, n_videos=2)
+    config = load_config(config_path, [f"cache_dir={(tmp_path / 'together').as_posix()}"])
+    checked = load_dataset(config)
+    read: list[str] = []
+    iter_frames = video_module.iter_frames
+    monkeypatch.setattr(
+        video_module, "iter_frames", lambda path, *more: read.append(path.name) or iter_frames(path, *more)
+    )
+    together = run_stage_one(config, checked, only_cached=False)
+    assert read == ["w0.avi", "w1.avi"] and together.n_frames_computed == 4 * N_FRAMES
+    assert [one.id for one in together.recordings] == [item.id for item in checked]
+    alone = load_config(config_path, [f"cache_dir={(tmp_path / 'alone').as_posix()}"])
+    (one,) = run_stage_one(alone, checked[1:2], only_cached=False).recordings
+    assert np.array_equal(one.source.load(), together.recordings[1].source.load())
 
 
 def test_animals_of_one_video_are_held_out_together(tmp_path: Path):
@@ -132,6 +164,9 @@ def test_animals_of_one_video_must_be_on_one_side(tmp_path: Path):
         ([row_of(0, "dark"), row_of(0, "").replace("w0_,", "other,")], "'w0.avi' already stands in row 2"),
         ([row_of(0, "dark"), row_of(1, "light").replace("w1_dlc", "w0_dlc")], "'w0_dlc.csv' already stands in row 2"),
         ([row_of(0, "dark").replace("w0_dlc.csv", "blob")], "`blob` is of a single animal"),
+        ([row_of(0, "dark", partner="Dark")], "'Dark' is the row's own animal"),
+        ([row_of(0, "", partner="dark").replace("w0_,", "w0,")], "no animal whose partner that is"),
+        ([row_of(0, "dark", partner="light").replace("w0_dlc.csv", "")], "no pose file in which both"),
         (
             [row_of(0, "dark", annotations="frames.csv"), row_of(0, "light", annotations="frames.csv")],
             "frames.csv does not say which animal a behavior is of",
