@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 DEMOS = {
     "demo": "a simulated open field with one mouse",
     "demo_social": "two simulated mice in a cage, a row for each",
+    "demo_vivarium": "the same mice as tracks: NumPy arrays of ids, boxes and keypoints",
 }
 """By what `recordings:` says; `pipeline.demo.make.SIMULATORS` makes them."""
 

@@ -27,13 +27,14 @@ class Simulator(NamedTuple):
 
     `versions` are written into the demo's folder: other ones, and it is made again. `write_recording` (folder, index,
     settings, progress in frames) writes the files of one recording, in any process; `write_tables` (folder, settings,
-    what the recordings returned) writes what they share, the table `recordings.csv` among it.
+    what the recordings returned) writes what they share, the `table` of recordings among it.
     """
 
     title: str
     versions: dict[str, object]
     write_recording: Callable[[Path, int, DemoConfig, Progress], Any]
     write_tables: Callable[[Path, DemoConfig, Sequence[Any]], None]
+    table: str = "recordings.csv"
 
 
 SIMULATORS: dict[str, Simulator] = {
@@ -49,11 +50,17 @@ SIMULATORS: dict[str, Simulator] = {
         social.write_recording,
         social.write_tables,
     ),
+    "demo_vivarium": Simulator(
+        "the demo's pairs of mice",
+        {"social_simulator_version": social.SIMULATOR_VERSION},
+        social.write_recording,
+        social.write_tables,
+        social.TRACKS_TABLE_NAME,
+    ),
 }
 """By what `recordings:` says; `pipeline.config.demo.DEMOS` has a line on each."""
 
 SPEC_NAME = "demo.json"
-TABLE_NAME = "recordings.csv"
 _WORTH_PROCESSES_FRAMES = 4000
 """Fewer frames are drawn sooner than other processes have started."""
 
@@ -64,7 +71,7 @@ def make_demo(
     progress: Callable[[int, int], None] = lambda done, total: None,
     name: str = "demo",
 ) -> Path:
-    """Make the demo of this name, unless the folder already holds exactly this one; its `recordings.csv`.
+    """Make the demo of this name, unless the folder already holds exactly this one; its table of recordings.
 
     The folder, which must not hold anything else, appears whole or not at all: files are written beside it and moved in
     one step. A demo of other settings, or of an older simulator, is replaced. `progress` is called with (frames done,
@@ -81,12 +88,12 @@ def make_demo(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with lock_at(folder.parent / f".{folder.name}.lock"):
         if _is_current(folder, config, simulator):
-            return folder / TABLE_NAME
+            return folder / simulator.table
         _refuse_foreign(folder)
         with replacing(folder) as fresh:
             fresh.mkdir()
             _write_demo(fresh, config, progress, simulator)
-    return folder / TABLE_NAME
+    return folder / simulator.table
 
 
 def _spec(config: DemoConfig, simulator: Simulator) -> dict[str, object]:
@@ -102,7 +109,7 @@ def _is_current(folder: Path, config: DemoConfig, simulator: Simulator) -> bool:
         return False
     # Files that were deleted or cut short since are noticed by their size.
     sizes = written.get("size_bytes", {})
-    return (folder / TABLE_NAME).is_file() and all(
+    return (folder / simulator.table).is_file() and all(
         (folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items()
     )
 
