@@ -60,7 +60,7 @@ def run_video_lab(folder: Path) -> None:
     add_row(folder, "held,held out.avi,held outDLC_resnet50.csv,held out labels.csv,mouse8,WT,test")
     add_row(folder, "neu,neu ü.avi,neu üDLC_resnet50.csv,,mouse9,HD,")
     with without_figures():
-        assert main([str(config)]) == 0
+        assert main([str(config), "--set", "refit=false"]) == 0
 
 
 def predict(lab: Path, output: Path, *arguments: str) -> int:
@@ -551,8 +551,8 @@ def test_a_real_held_out_recording_gets_the_probabilities_of_the_run(shared_dir,
     header = ["recording", "video", "poses", "annotations", "individual", "split"]
     lines = [",".join(header)]
     for number, (name, row) in enumerate(rows.items()):
-        if number == 0:
-            continue  # Two to learn from are enough.
+        if number < len(rows) - 2:
+            continue  # One to learn from is enough.
         files = [str(arena / row[column].split(";")[0].split("=")[-1]) for column in ("video", "poses", "annotations")]
         # The last is held out: its labels are not even named.
         is_new = number == len(rows) - 1
