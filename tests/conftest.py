@@ -1,12 +1,10 @@
 """Fixtures that several test rooms use."""
 
-import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 from filelock import FileLock
@@ -49,27 +47,6 @@ def few_resamples() -> Iterator[None]:
     assert bootstrap_interval.__defaults__ is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap_interval, "__defaults__", (100, *bootstrap_interval.__defaults__[1:]))
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def templates_compiled_once() -> Iterator[None]:
-    """A process that writes hundreds of pages compiles each template once."""
-    import jinja2
-
-    class Memory(jinja2.BytecodeCache):
-        code: ClassVar[dict[tuple[str, str], Any]] = {}
-
-        def load_bytecode(self, bucket: Any) -> None:
-            bucket.code = self.code.get((bucket.key, bucket.checksum))
-
-        def dump_bytecode(self, bucket: Any) -> None:
-            self.code[bucket.key, bucket.checksum] = bucket.code
-
-    make = jinja2.Environment.__init__
-    with pytest.MonkeyPatch.context() as patch:
-        remembering = functools.partialmethod(make, bytecode_cache=Memory())
-        patch.setattr(jinja2.Environment, "__init__", remembering)
         yield
 
 
