@@ -23,7 +23,11 @@ SIMULATOR_VERSION = 2
 
 PROJECT_NAME = "labels.boris"
 TRACKS_TABLE_NAME = "recordings_tracks.csv"
-_COLUMNS = ("recording", "video", "poses", "annotations", "animal", "individual", "group", "split")
+_COLUMNS = ("recording", "video", "poses", "annotations", "animal", "partner", "individual", "group", "split")
+
+
+_ID = {animal: str(i) for i, animal in enumerate(ANIMALS, start=1)}
+"""In the NumPy tracks."""
 
 
 class WrittenRecording(NamedTuple):
@@ -59,9 +63,11 @@ def write_tables(folder: Path, config: DemoConfig, written: Sequence[WrittenReco
     write_text(folder / PROJECT_NAME, project_text(observations, config.n_frames, config.fps))
     write_table(folder / "recordings.csv", _COLUMNS, [row for each in written for row in _rows(each)])
     by_id = [
-        row | {"poses": each.tracks, "animal": str(i), "annotations": f"{PROJECT_NAME}#subject={animal}"}
+        row
+        | {"poses": each.tracks, "animal": _ID[row["animal"]], "partner": _ID[row["partner"]]}
+        | {"annotations": f"{PROJECT_NAME}#subject={row['animal']}"}
         for each in written
-        for i, (animal, row) in enumerate(zip(ANIMALS, _rows(each), strict=True), start=1)
+        for row in _rows(each)
     ]
     write_table(folder / TRACKS_TABLE_NAME, _COLUMNS, by_id)
 
@@ -74,9 +80,10 @@ def _rows(written: WrittenRecording) -> list[dict[str, str]]:
             "poses": written.poses,
             "annotations": PROJECT_NAME,
             "animal": animal,
+            "partner": partner,
             "individual": f"{written.name}_{animal}",
             "group": written.group,
             "split": written.split,
         }
-        for animal in ANIMALS
+        for animal, partner in zip(ANIMALS, reversed(ANIMALS), strict=True)
     ]

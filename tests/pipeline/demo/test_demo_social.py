@@ -161,6 +161,8 @@ def test_both_tables_name_what_was_simulated(demo_folder, simulated):
     assert [r.id for r in by_name] == [r.id for r in by_id]
     assert [r.split for r in by_name] == ["train", "train", "test", "test"]
     assert len({r.individual for r in by_name}) == 4
+    assert [r.partner for r in by_name[:2]] == [*ANIMALS[::-1]]
+    assert [(r.animal, r.partner) for r in by_id[:2]] == [("1", "2"), ("2", "1")]
     assert individuals_in(by_name[0].pose_path)[0] == ANIMALS
     for i in range(2):
         for row in (by_name[i], by_id[i]):
