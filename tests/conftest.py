@@ -35,6 +35,18 @@ def without_figures() -> Iterator[None]:
     """Reports of words and tables alone: the pictures take most of a tiny run's time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.report.html.draw_figures", lambda run, folder: {})
+        with few_resamples():
+            yield
+
+
+@contextmanager
+def few_resamples() -> Iterator[None]:
+    """Intervals of 100 resamples, not of thousands: what they are worth is tested where they are computed."""
+    from pipeline.scoring.statistics.intervals import bootstrap_interval
+
+    assert bootstrap_interval.__defaults__ is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap_interval, "__defaults__", (100, *bootstrap_interval.__defaults__[1:]))
         yield
 
 

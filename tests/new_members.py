@@ -27,6 +27,7 @@ from pipeline.commands import COMMANDS
 from pipeline.exports import EXPORTS
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.recording import ExportRecording
+from tests.conftest import without_figures
 
 
 def read_track(path: Path, individual: str | None) -> PoseTrack:
@@ -92,6 +93,7 @@ if __name__ == "__main__":
     from pipeline.config.schema import load_config
 
     run = str(load_config(Path(sys.argv[2])).execution.output_dir / "tiny")
-    for command in ([sys.argv[2]], ["export", run, "--format", "counts"], ["hello", "there"]):
-        if main(command) != 0:
-            sys.exit(f"{command} failed")
+    with without_figures():
+        for command in ([sys.argv[2]], ["export", run, "--format", "counts"], ["hello", "there"]):
+            if main(command) != 0:
+                sys.exit(f"{command} failed")

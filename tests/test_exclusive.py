@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
 ARGUMENTS = [
     "--set", "task=exclusive", "--set", "postprocess=tune", "--set", "tuning.inner_folds=2",
-    "--set", "tuning.smooth_s=[0, 0.5]", "--set", "training.epochs=2",
+    "--set", "tuning.smooth_s=[0, 0.5]", "--set", "training.epochs=2", "--set", "refit=false",
 ]  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def test_clips_in_folders(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(exist_ok=True)
         n_frames[f"{folder}_{number // 2}"] = 4 + number  # no two alike: a copy would be on one side of all folds
         write_video(tmp_path / folder / f"{number // 2}.avi", np.full((4 + number, 2), number % 2 == 0))
-    backbone = "backbone={name: mobilenet_v2, alpha: 0.35, input_px: 32, weights: random}"
+    backbone = "backbone={name: compact, input_px: 32, weights: random}"
     recordings = run_small(tmp_path, "features=frames", backbone, "engine=tensorflow")
     assert {recording: len(predicted(tmp_path, recording)) for recording in recordings} == n_frames
 

@@ -33,6 +33,8 @@ def test_a_member_of_each_table_is_one_file_and_one_line(tmp_path: Path):
     experiment = write_experiment(
         tmp_path, write_table(tmp_path, rows), "backbone: {name: pixels}", "{name: conv, filters: 8}"
     )
+    text = experiment.read_text(encoding="utf-8").replace("epochs: 3", "epochs: 2") + "baseline: none\nrefit: false\n"
+    experiment.write_text(text, encoding="utf-8")
     head = tmp_path / "conv.py"
     head.write_text(worked_example(), encoding="utf-8")
 

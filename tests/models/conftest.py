@@ -36,6 +36,12 @@ def small_head(request: pytest.FixtureRequest) -> HeadConfig:
     return SMALL_HEADS[request.param]
 
 
+@pytest.fixture(params=["logistic", "lstm-bidirectional", "tcn-batch-same", "tcn-weight-causal", "transformer"])
+def trainable_head(request: pytest.FixtureRequest) -> HeadConfig:
+    """Those of the small heads that differ in what is trained and stored; compiling each takes seconds."""
+    return SMALL_HEADS[request.param]
+
+
 @pytest.fixture
 def make_recording() -> MakeRecording:
     """A recording whose first feature is raised in the frames where the behavior is shown."""

@@ -13,8 +13,8 @@ def trained(head: HeadConfig, make_recording: MakeRecording) -> TrainedHead:
     return train_head(BINARY, head, SETTINGS, [make_recording(50)], None, seed=1, n_epochs=1)[0]
 
 
-def test_any_number_of_frames(small_head: HeadConfig, make_recording: MakeRecording) -> None:
-    head = trained(small_head, make_recording)
+def test_any_number_of_frames(trainable_head: HeadConfig, make_recording: MakeRecording) -> None:
+    head = trained(trainable_head, make_recording)
     embeddings = make_recording(130, seed=4).embeddings
     for n_frames in (0, 1, 19, 20, 21, 60, 61, 130):
         probability = head.predict(embeddings[:n_frames])

@@ -34,11 +34,11 @@ def fit(
     return train_head(BINARY, head, settings, trio[:2], trio[2:], seed)
 
 
-def test_same_seed_same_probabilities_bit_for_bit(small_head: HeadConfig, trio: list[FeatureSequence]) -> None:
-    first, first_history = fit(small_head, QUICK, trio)
+def test_same_seed_same_probabilities_bit_for_bit(trainable_head: HeadConfig, trio: list[FeatureSequence]) -> None:
+    first, first_history = fit(trainable_head, QUICK, trio)
     first_probability = first.predict(trio[2].embeddings)
-    other, _ = fit(small_head, QUICK, trio, seed=2)
-    again, again_history = fit(small_head, QUICK, trio)
+    other, _ = fit(trainable_head, QUICK, trio, seed=2)
+    again, again_history = fit(trainable_head, QUICK, trio)
     assert np.array_equal(again.predict(trio[2].embeddings), first_probability)
     assert [row["loss"] for row in again_history.rows] == [row["loss"] for row in first_history.rows]
     assert not np.array_equal(other.predict(trio[2].embeddings), first_probability)

@@ -1,6 +1,7 @@
 """How the numbers came about, in words, for the methods section of a paper."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from common.suggestions import listing
 from common.wording import setting
@@ -44,7 +45,7 @@ def _features(run: Run) -> Iterator[str]:
         if not crop:
             sources.append(f"numbers that were computed elsewhere ({width} for each frame)")
             continue
-        shown = f"a crop of {crop.get('size_px')} px around the animal"
+        shown = _shown(crop)
         if crop.get("moments_s"):
             around = "its own position" if crop.get("follow") else "the animal’s position in that frame"
             shown = (
@@ -64,6 +65,17 @@ def _features(run: Run) -> Iterator[str]:
         if 0 < n_kept < sum(one.get("n_features") or 0 for one in facts):
             said += f" The head sees {n_kept} principal components of them, learned from its training recordings."
         yield said
+
+
+def _shown(crop: Mapping[str, Any]) -> str:
+    """What is cut out of a frame; settings that an older run hasn't are as they were then."""
+    whose = "the animal’s partner" if crop.get("animal") == "partner" else "the animal"
+    margin = f"and {setting(crop.get('margin_percent'))} % at each end"
+    shown = {
+        "box": f"a square around the box of {whose} ({margin})",
+        "pair": f"a square around the boxes of the animal and its partner ({margin})",
+    }.get(str(crop.get("around")), f"a crop of {crop.get('size_px')} px around {whose}")
+    return f"{shown}, keypoints drawn on it" if crop.get("keypoint_overlay") else shown
 
 
 def _task(run: Run) -> Iterator[str]:

@@ -73,7 +73,8 @@ class DaskExecutor(Executor):
             found = dict(self._client.scheduler_info(n_workers=-1))
         except (OSError, TimeoutError, RuntimeError):
             raise self._lost() from None
-        if found["id"] != self._scheduler_id:
+        # Empty while the client tries to reach it again.
+        if found.get("id") != self._scheduler_id:
             raise self._lost()
         return found
 

@@ -60,7 +60,7 @@ def run_video_lab(folder: Path) -> None:
     add_row(folder, "held,held out.avi,held outDLC_resnet50.csv,held out labels.csv,mouse8,WT,test")
     add_row(folder, "neu,neu ü.avi,neu üDLC_resnet50.csv,,mouse9,HD,")
     with without_figures():
-        assert main([str(config)]) == 0
+        assert main([str(config), "--set", "refit=false"]) == 0
 
 
 def predict(lab: Path, output: Path, *arguments: str) -> int:
@@ -551,8 +551,8 @@ def test_a_real_held_out_recording_gets_the_probabilities_of_the_run(shared_dir,
     header = ["recording", "video", "poses", "annotations", "individual", "split"]
     lines = [",".join(header)]
     for number, (name, row) in enumerate(rows.items()):
-        if number == 0:
-            continue  # Two to learn from are enough.
+        if number < len(rows) - 2:
+            continue  # One to learn from is enough.
         files = [str(arena / row[column].split(";")[0].split("=")[-1]) for column in ("video", "poses", "annotations")]
         # The last is held out: its labels are not even named.
         is_new = number == len(rows) - 1
@@ -578,8 +578,11 @@ output_dir: {(tmp_path / "runs").as_posix()}
         encoding="utf-8",
     )
     assert main([str(tmp_path / "real.yaml")]) == 0
-    shutil.rmtree(tmp_path / "cache")
-    (tmp_path / "cache").mkdir()  # Without it, what is embedded goes to the folder `cache` of whoever runs the tests.
+    # Converted networks may stay: converting again takes longer than all the rest.
+    embedded = [*(tmp_path / "cache").glob("*.h5")]
+    assert len(embedded) == 2
+    for path in embedded:
+        path.unlink()
     new = list(rows.values())[-1]
     video, poses = arena / new["video"], arena / new["poses"]
     run, output = tmp_path / "runs" / "real", tmp_path / "new"
