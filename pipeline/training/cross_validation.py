@@ -20,7 +20,9 @@ from common.errors import InputError
 from common.tables import Row
 from models.bundle import is_bundle_of
 from pipeline.config.schema import ExperimentConfig
+from pipeline.runtime.outlook import tell
 from pipeline.runtime.progress import progress_bars
+from pipeline.training.cost import expected_seconds, is_head
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
 from pipeline.training.executors.fit_job import FitJob
@@ -106,7 +108,7 @@ def run_stage_two(
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
     sources = {r.id: r.source for r in recordings}
     with progress_bars() as bars:
-        display = _Display(bars, plan.n_fits)
+        display = _Display(bars, plan, {r.id: len(r.frames) for r in recordings}, executor)
         outcome.n_workers = executor.n_workers
         run = FitRunner(plan, sources, labels, executor, dict(bundle_metadata), display, outcome)
         crossed = run(plan.cross_fits())
@@ -254,17 +256,26 @@ def _head_words(fit: Fit) -> str:
 class _Display:
     """Progress of the fits: one bar over all of them, one for the fit that reported last."""
 
-    def __init__(self, bars: Any, n_fits: int) -> None:
-        self._folds = bars.add(f"Training {n_fits} heads", total=n_fits)
+    def __init__(self, bars: Any, plan: FitPlan, n_frames: dict[str, int], executor: Executor) -> None:
+        self._plan, self._n_frames, self._executor = plan, n_frames, executor
+        self._n_fits = plan.n_fits
+        self._folds = bars.add(f"Training {self._n_fits} heads", total=self._n_fits)
         self._epochs = bars.add("", total=None)
-        self._n_fits = n_fits
         self._n_done = 0
+        self._is_told = False
 
     def epoch(self, fit: Fit, row: Mapping[str, Any]) -> None:
         """An epoch of a fit is done."""
         last = fit.n_epochs or fit.training.epochs
         self._epochs.update(row["epoch"], last, f"{fit.name}, {fit.head.name}, {fit.fold_words}: epoch")
         log.debug("%s epoch %s: %s", fit.key, row["epoch"], row)
+        # The first one compiles.
+        if row["epoch"] == 2 and is_head(fit) and not self._is_told:
+            self._is_told = True
+            step_s = row["seconds"] / fit.training.steps_per_epoch([self._n_frames[r] for r in fit.train])
+            seconds = expected_seconds(self._plan, self._n_frames, step_s, self._executor.n_workers)
+            n_left = self._n_fits - self._n_done
+            tell(f"{n_left} heads", seconds * n_left / self._n_fits)
 
     def finished(self, fit: Fit, result: FitResult, resumed: bool) -> None:
         """A fit is done."""

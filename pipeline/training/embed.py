@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.notes import Doubt
-from features.cache.rows import cached_rows, find_rows
+from features.cache.rows import cached_rows, find_rows, has_rows
 from features.cache.store import FeatureCache
 from features.sources.base import FeatureRows, Given, Progress
 from features.sources.joined import JoinedSource
@@ -24,6 +24,7 @@ from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on
 from pipeline.dataset.reading import files_of
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.logs import only_errors
+from pipeline.runtime.outlook import Outlook
 from pipeline.runtime.progress import progress_bars
 from pipeline.training.fits import CacheFile, EmbeddingSource
 
@@ -94,7 +95,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     source = config.feature_source().settled(given, config.execution.cache_dir)
     described = source.described()
     names = [tuple(one.get("names", ())) for one in described]
-    embedder = Embedder(config, source, only_cached, names)
+    embedder = Embedder(config, source, only_cached, names, _outlook(config, source, given))
     checked = _decoded(config, checked, embedder)
     embedded: dict[str, EmbeddedRecording] = {}
     videos = by_video(checked)
@@ -104,6 +105,15 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
             bar.update(0, None, f"Embedding {_ids(items)} ({number} of {len(videos)})")
             embedded |= {one.id: one for one in embedder.embed(items, bar)}
     return StageOne([embedded[item.id] for item in checked], described, embedder.n_frames_computed)
+
+
+def _outlook(config: ExperimentConfig, source: JoinedSource, given: Sequence[Given]) -> Outlook:
+    """How long it takes to embed what is not in the cache."""
+    rows = {one.files.id: [each for each in source.rows_of(*one) if each.is_slow] for one in given}
+    cache_dir = config.execution.cache_dir
+    n_rows = {r: sum(len(each.spans) for each in own if not has_rows(each, cache_dir)) for r, own in rows.items()}
+    n_missing = sum(map(bool, n_rows.values()))
+    return Outlook(f"Embedding {n_missing} recordings, {sum(n_rows.values()):,} crops", sum(n_rows.values()))
 
 
 def by_video(checked: Iterable[CheckedRecording]) -> list[list[CheckedRecording]]:
@@ -176,8 +186,10 @@ class Embedder:
         source: JoinedSource,
         only_cached: bool,
         names: Sequence[tuple[str, ...]] = (),
+        outlook: Outlook | None = None,
     ) -> None:
         self._names = names
+        self._outlook = outlook or Outlook("Embedding", 0)
         self._config = config
         self._source = source
         self._only_cached = only_cached
@@ -188,7 +200,7 @@ class Embedder:
         """Embeddings of the recordings of one video, from the cache where they are."""
         started = time.monotonic()
         rows = [self._source.rows_of(*given_of(self._config, item)) for item in items]
-        computed = _Counter(progress)
+        computed = _Counter(progress, self._outlook)
         if self._only_cached:
             self._require_cached([one for own in rows for one in own])
         caches = iter(cached_rows([one for own in rows for one in own], self._config.execution.cache_dir, computed))
@@ -225,12 +237,13 @@ class Embedder:
 class _Counter:
     """Passes progress on and counts the frames that were really computed now."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, outlook: Outlook) -> None:
+        self._progress, self._outlook = progress, outlook
         self._first: int | None = None
         self.n_new = 0
 
     def __call__(self, done: int, total: int) -> None:
         self._first = done if self._first is None else self._first
+        self._outlook.add(done - self._first - self.n_new)
         self.n_new = done - self._first
         self._progress(done, total)

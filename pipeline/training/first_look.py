@@ -5,7 +5,6 @@ It says within a minute, on the same recordings, features and labels, whether an
 
 import hashlib
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +15,16 @@ from models.heads.lstm import LstmConfig
 from pipeline.config.ensemble import EnsembleConfig
 from pipeline.config.schema import ExperimentConfig
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
+from pipeline.training.cost import expected_seconds, is_head
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
 from pipeline.training.executors.fit_job import FitJob
 from pipeline.training.fits import EmbeddingSource, Fit, fit_fingerprint, read_fit
 from pipeline.training.frame_labels import LabelFile
-from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan, plan_folds
+from pipeline.training.plan import FitPlan, plan_folds
 
 N_PARTS = 2
 _MOST_EPOCHS = 10
-# In how much of the most epochs that are allowed training usually has stopped.
-_SHARE_OF_EPOCHS = 0.5
 
 
 def first_look_of(config: ExperimentConfig) -> ExperimentConfig:
@@ -67,16 +65,12 @@ def cost_of(
         `experiment`, `settings` (their hash), `n_fits`, `seconds` (of training with all workers) and `step_s`.
     """
     plan = FitPlan(config, recordings, plan_folds(config, [r.checked for r in recordings]), Path)
-    crossed, final = plan.cross_fits(), plan.final_fits([])
-    own = (HEAD, THESIS, INNER)
-    heads = [fit for fit in crossed or final if fit.kind in own]
-    n_baselines = sum(fit.kind not in own for fit in (*crossed, *final))
     sources = {r.id: r.source for r in recordings}
     n_frames = {r.id: len(r.frames) for r in recordings}
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
-    step_s = _step_s(_trial(heads[0], plan), n_frames, sources, labels, plan, executor)
-    n_steps = statistics.mean(_n_steps(fit, n_frames) for fit in heads) * (plan.n_fits - n_baselines)
-    seconds = step_s * n_steps / min(executor.n_workers, plan.n_fits)
+    head = next(fit for fit in plan.cross_fits() or plan.final_fits([]) if is_head(fit))
+    step_s = _step_s(_trial(head, plan), n_frames, sources, labels, plan, executor)
+    seconds = expected_seconds(plan, n_frames, step_s, executor.n_workers)
     return {
         "experiment": config.name,
         "settings": settings_hash(config),
@@ -121,15 +115,3 @@ def _step_s(
     if result is None:
         raise InputError(f"The stored fit {path} vanished or was damaged. Start the first look again.")
     return float(result.history[-1]["seconds"]) / fit.training.steps_per_epoch([n_frames[r] for r in fit.train])
-
-
-def _n_steps(fit: Fit, n_frames: dict[str, int]) -> float:
-    """Steps until early stopping, and of the head that then is trained on the validation recordings as well."""
-    training = fit.training
-    expected = min(training.epochs, max(_SHARE_OF_EPOCHS * training.epochs, training.min_epochs + training.patience))
-    n_epochs = expected if fit.n_epochs is None else fit.n_epochs
-    steps = n_epochs * training.steps_per_epoch([n_frames[r] for r in fit.train])
-    if fit.refit:
-        both = training.steps_per_epoch([n_frames[r] for r in (*fit.train, *fit.validation)])
-        steps += max(1, expected - training.patience) * both
-    return steps

@@ -6,7 +6,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from pipeline.runtime import progress
+from pipeline.runtime import outlook, progress
 from pipeline.runtime.progress import Bars, progress_bars
 
 
@@ -47,3 +47,19 @@ def test_without_a_terminal_a_line_a_minute_says_how_far_it_is(
     lines = [record.message.replace("\u00a0", " ") for record in caplog.records]
     assert len(lines) == 5
     assert lines[0] == "Embedding m1: 500 of 6,000, about 11 min 00 s left"
+
+
+def test_the_first_seconds_tell_how_long_all_of_it_takes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    now = [0.0]
+    monkeypatch.setattr(outlook.time, "monotonic", lambda: now[0])
+    caplog.set_level(logging.INFO)
+    work = outlook.Outlook("Embedding 2 recordings, 1,000 crops", 1000)
+    now[0] = 30.0  # until the network is loaded
+    work.add(32)
+    for _ in range(30):
+        now[0] += 1
+        work.add(8)
+    (record,) = caplog.records
+    assert record.message.replace("\u00a0", " ") == "Embedding 2 recordings, 1,000 crops: about 2 min 01 s"

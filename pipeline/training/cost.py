@@ -1,0 +1,37 @@
+"""How long an experiment's heads train, from the seconds of a step."""
+
+import statistics
+
+from pipeline.training.fits import Fit
+from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan
+
+# In how much of the most epochs that are allowed training usually has stopped.
+_SHARE_OF_EPOCHS = 0.5
+
+
+def expected_seconds(plan: FitPlan, n_frames: dict[str, int], step_s: float, n_workers: int) -> float:
+    """Reckon how long all heads of a plan train, from the seconds of a step; `n_frames` are analysed, by recording.
+
+    Training is expected to stop halfway to the most epochs. Baselines take next to nothing.
+    """
+    crossed, final = plan.cross_fits(), plan.final_fits([])
+    n_steps = [expected_steps(fit, n_frames) for fit in crossed or final if is_head(fit)]
+    n_heads = plan.n_fits - sum(not is_head(fit) for fit in (*crossed, *final))
+    return step_s * statistics.mean(n_steps) * n_heads / min(n_workers, plan.n_fits)
+
+
+def is_head(fit: Fit) -> bool:
+    """Whether it is the experiment's own head, not a baseline."""
+    return fit.kind in (HEAD, THESIS, INNER)
+
+
+def expected_steps(fit: Fit, n_frames: dict[str, int]) -> float:
+    """Steps until early stopping, and of the head that then is trained on the validation recordings as well."""
+    training = fit.training
+    expected = min(training.epochs, max(_SHARE_OF_EPOCHS * training.epochs, training.min_epochs + training.patience))
+    n_epochs = expected if fit.n_epochs is None else fit.n_epochs
+    steps = n_epochs * training.steps_per_epoch([n_frames[r] for r in fit.train])
+    if fit.refit:
+        both = training.steps_per_epoch([n_frames[r] for r in (*fit.train, *fit.validation)])
+        steps += max(1, expected - training.patience) * both
+    return steps
