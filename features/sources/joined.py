@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import InputError
 from features.centers import CenterConfig
+from features.kinematics.distances import AxisSettings
 from features.sources.base import FeatureRows, FeatureSource, Given, Measured, Progress, RecordingFiles
 from features.sources.views import NetworkView
 from features.tracks import Animals, CenterTrack, Whose
@@ -46,6 +47,10 @@ class JoinedSource:
         """Where crops are cut, if any are; as ``FeatureSource.center``."""
         with_poses = [member for member in self.members if member.needs_poses]
         return min(with_poses, key=lambda member: member.needs_keypoints).center(animals, config, fps)
+
+    def axis_settings(self, config: CenterConfig) -> AxisSettings:
+        """Those of the source that is made of keypoints, if any is; as ``FeatureSource.axis_settings``."""
+        return max(self.members, key=lambda member: member.needs_keypoints).axis_settings(config)
 
     def rows_of(
         self,
