@@ -8,9 +8,9 @@ import numpy as np
 
 from common.errors import InputError
 from common.suggestions import listing
-from features.centers import CenterConfig
+from features.centers import CenterConfig, gap_frames
 from features.kinematics.layout import Layout, layout_of
-from features.kinematics.rows import axis_length_px, seen_positions
+from features.kinematics.rows import axis_length_px, fill_gaps, seen_positions
 from features.kinematics.steps import Positions, Values, length
 from features.tracks import Animals, PoseTrack
 
@@ -19,17 +19,18 @@ MEASURES = (CENTERS, NOSE_TO_NOSE, NOSE_TO_TAIL_BASE)
 
 # Trackers are not more exact than this; few distinct values make ranking cheap, and files hold them as they are.
 _PX_DECIMALS = 1
-_BODY_LENGTH_DECIMALS = 3
+_BODY_LENGTH_DECIMALS = 2
 
 
 class AxisSettings(NamedTuple):
     """What a source of features says of keypoints: ends of the body axis (tail, head), None = by their names; and among
-    which keypoints these are looked for, None = all.
+    which keypoints these are looked for, None = all. Gaps of up to `fill_gaps_s` are filled by straight lines.
     """
 
     axis: tuple[str, str] | None
     min_likelihood: float
     keypoints: tuple[str, ...] | None = None
+    fill_gaps_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,32 +55,41 @@ class PairDistances:
 
     @property
     def body_lengths(self) -> dict[str, Values]:
-        """The same in body lengths, to a thousandth; {} where the body's length isn't known."""
+        """The same in body lengths, to a hundredth; {} where the body's length isn't known."""
         if self.body_length_px is None:
             return {}
         return {name: np.round(px / self.body_length_px, _BODY_LENGTH_DECIMALS) for name, px in self.px.items()}
 
 
-def pair_distances(animals: Animals, center: CenterConfig, settings: AxisSettings) -> PairDistances | None:
+def pair_distances(animals: Animals, center: CenterConfig, settings: AxisSettings, fps: float) -> PairDistances | None:
     """Measure the recording's own animal and its partner, or the two of a pair; None where there are not two.
 
     The center is the mean of `center.keypoints` where the pose file has them, else the middle of the body axis, else
-    the mean of all keypoints. A keypoint counts where its likelihood reaches `min_likelihood`; none is filled in.
+    the mean of all keypoints. A keypoint counts where its likelihood reaches `min_likelihood`, and in gaps that the
+    source of features fills too.
     """
     names = _names(animals)
-    if names is None:
+    tracks = [animals.tracks[name] for name in names or ()]
+    shared = [name for name in tracks[0].keypoints if name in tracks[1].keypoints] if names else []
+    if names is None or not shared:
         return None
-    tracks = [animals.tracks[name] for name in names]
-    shared = [name for name in tracks[0].keypoints if name in tracks[1].keypoints]
     axis, reason = _axis(shared, tracks[0], settings)
     centers = _center(shared, center, axis)
-    px = {CENTERS: _apart([_mean(track, centers, settings.min_likelihood) for track in tracks])}
+    fill_frames = gap_frames(settings.fill_gaps_s, fps)
+
+    def positions(track: PoseTrack, keypoints: Sequence[str]) -> Positions:
+        found = seen_positions(track, keypoints, settings.min_likelihood)
+        return fill_gaps(found.z, found.seen, fill_frames)
+
+    # A mean is missing where one of its keypoints is.
+    one, another = (positions(track, centers).mean(axis=0) for track in tracks)
+    px = {CENTERS: length(another - one)}
     is_swappable = animals.own not in names
     body_length_px = None
     if axis is not None:
-        ends = [seen_positions(track, axis, settings.min_likelihood).z for track in tracks]
-        body_length_px = axis_length_px(Layout(axis, axis), ends)
-        (tail, nose), (other_tail, other_nose) = ends
+        seen = [seen_positions(track, axis, settings.min_likelihood).z for track in tracks]
+        body_length_px = axis_length_px(Layout(axis, axis), seen)
+        (tail, nose), (other_tail, other_nose) = (positions(track, axis) for track in tracks)
         px[NOSE_TO_NOSE] = length(other_nose - nose)
         there, back = length(other_tail - nose), length(tail - other_nose)
         px[NOSE_TO_TAIL_BASE] = np.fmin(there, back) if is_swappable else there
@@ -114,13 +124,3 @@ def _center(shared: Sequence[str], center: CenterConfig, axis: tuple[str, str] |
     if set(center.keypoint_names) <= set(shared):
         return center.keypoint_names
     return axis or tuple(shared)
-
-
-def _mean(track: PoseTrack, keypoints: Sequence[str], min_likelihood: float) -> Positions:
-    """Mean of keypoints, shape (n_frames,); missing where one of them is."""
-    return seen_positions(track, keypoints, min_likelihood).z.mean(axis=0)
-
-
-def _apart(centers: Sequence[Positions]) -> Values:
-    one, other = centers
-    return length(other - one)

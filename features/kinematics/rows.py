@@ -78,7 +78,7 @@ def animals_of(
         likelihoods.append(found.likelihood)
     scale_px = _body_length_px(next(iter(tracks.values())), layout, positions)
     return tuple(
-        Animal(layout, _filled(z, is_seen, max_fill_frames) / scale_px, likelihood, ~is_seen)
+        Animal(layout, fill_gaps(z, is_seen, max_fill_frames) / scale_px, likelihood, ~is_seen)
         for z, is_seen, likelihood in zip(positions, seen, likelihoods, strict=True)
     )
 
@@ -134,7 +134,7 @@ def axis_length_px(layout: Layout, positions: Sequence[NDArray[np.complex128]]) 
     return float(np.median(known_px)) if len(known_px) else None
 
 
-def _filled(z: NDArray[np.complex128], seen: NDArray[np.bool_], max_fill_frames: int) -> NDArray[np.complex128]:
+def fill_gaps(z: NDArray[np.complex128], seen: NDArray[np.bool_], max_fill_frames: int) -> NDArray[np.complex128]:
     """Positions (n_keypoints, n_frames) with short gaps between two seen frames filled by straight lines."""
     if not max_fill_frames:
         return z

@@ -186,7 +186,7 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         """Its own axis, and from which likelihood on it takes a keypoint."""
         own = self.config.min_likelihood
         least = config.min_likelihood if own is None else own
-        return AxisSettings(self.config.axis, least, self.config.keypoints)
+        return AxisSettings(self.config.axis, least, self.config.keypoints, self.config.fill_gaps_s)
 
     def _tracks(self, animals: Animals) -> dict[str, PoseTrack]:
         where = animals.main.source_path.name

@@ -66,7 +66,9 @@ def proximity_sentences(run: Run) -> list[dict[str, Any]]:
             "behavior": row["behavior"],
             "color": colors.get(row["behavior"], MUTED),
             "subset": SUBSET_WORDS.get(row["subset"], row["subset"]),
-            "words": " ".join(filter(None, (_apart(row), _ranks(row), verdict_words(row), _caution(row)))),
+            "words": " ".join(filter(None, (_apart(row), _ranks(row)))),
+            "verdict": verdict_words(row),
+            "caution": _caution(row),
             "is_as_good": is_as_good(row),
         }
         for row in compared_rows(run)

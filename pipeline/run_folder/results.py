@@ -251,7 +251,7 @@ def _write_proximity(
     settings = config.feature_source().axis_settings(config.center)
     pairs, apart = [], []
     for item, timeline in zip(checked, timelines, strict=True):
-        found = item.animals and pair_distances(item.animals, config.center, settings)
+        found = item.animals and pair_distances(item.animals, config.center, settings, item.fps)
         if not found:
             continue
         write_distances(run.proximity_path(item.id), found)
