@@ -86,9 +86,9 @@ def _apart(row: Row) -> str:
     shown, other = (
         f"{of(when, 'median')} {{}}({of(when, 'q25')} to {of(when, 'q75')}{{}})" for when in ("shown", "not_shown")
     )
-    measure = MEASURE_WORDS.get(row["measure"], row["measure"])
+    measure = "Between their centers" if row["measure"] == CENTERS else MEASURE_WORDS[row["measure"]].capitalize()
     return (
-        f"By {measure}, the animals are {shown.format(row['unit'] + ' ', ' in the middle half of the frames')} apart "
+        f"{measure}, the animals are {shown.format(row['unit'] + ' ', ' in the middle half of the frames')} apart "
         f"while it is shown, {other.format('', '')} while it is not."
     )
 
