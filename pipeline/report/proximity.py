@@ -54,13 +54,18 @@ def compared_rows(run: Run) -> list[Row]:
 
 def is_as_good(row: Row) -> bool:
     """Whether distance alone does as well as the head, as far as a compared row can tell."""
-    difference = row["head_minus_distance"]
-    return difference is not None and (difference <= 0 or row["verdict"] == CHANCE)
+    difference, low = row["head_minus_distance"], row["difference_low"]
+    if difference is None or row["verdict"] == REAL:
+        return difference is not None and difference < 0
+    return difference <= 0 or row["verdict"] == CHANCE or (low is not None and low <= 0)
 
 
 def proximity_sentences(run: Run) -> list[dict[str, Any]]:
-    """For each behavior and subset what its compared row says, in plain words."""
+    """For each behavior and subset what its compared row says, in plain words; `is_first`: of the first with scores."""
     colors = behavior_colors(run.behaviors)
+    rows = compared_rows(run)
+    scored = {row["subset"] for row in rows if row["verdict"] != NO_VALUE} or {row["subset"] for row in rows}
+    first = next((name for name in SUBSET_WORDS if name in scored), "")
     return [
         {
             "behavior": row["behavior"],
@@ -69,9 +74,9 @@ def proximity_sentences(run: Run) -> list[dict[str, Any]]:
             "words": " ".join(filter(None, (_apart(row), _ranks(row)))),
             "verdict": verdict_words(row),
             "caution": _caution(row),
-            "is_as_good": is_as_good(row),
+            "is_first": row["subset"] == first,
         }
-        for row in compared_rows(run)
+        for row in rows
     ]
 
 
@@ -121,14 +126,14 @@ def verdict_words(row: Row) -> str:
     if verdict == REAL:
         which = "The head tells more than distance alone" if difference > 0 else "Distance alone does better"
         return f"{scores} {which} (difference {numbers})."
-    if verdict == CHANCE and difference > 0:
-        said = "As far as these recordings tell, distance alone does as well as the head: its lead may be chance"
-    elif verdict == CHANCE:
-        said = "Distance alone does as well as the head"
-    elif difference > 0:
+    if difference <= 0:
+        said = "Distance alone does at least as well as the head"
+    elif is_as_good(row):
+        said = "Distance alone does as well as the head, as far as these recordings tell: its lead may be chance"
+    elif low is None:
         said = "The head is ahead here, with too few individuals to tell whether that is chance"
     else:
-        said = "Distance alone does at least as well as the head here, with too few individuals to tell more"
+        said = "The head is ahead, with too few individuals for a test"
     return f"{scores} {said} (difference {numbers}{why})."
 
 
