@@ -1,7 +1,7 @@
 """Tables with a row per frame (or bout) in a run's folder, one file per recording: written and read."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.tables import Row, write_table
+from features.kinematics.distances import MEASURES, PairDistances
 from features.tracks import CenterTrack
 from pipeline.dataset.labels import LabelTrack
 from pipeline.run_folder.recordings import RecordingRow
@@ -26,6 +27,7 @@ BOUT_COLUMNS = (
 )  # fmt: skip
 LOGISTIC = "logistic"
 CENTER_COLUMNS = ("frame", "x_px", "y_px", "observed")
+DISTANCE_COLUMNS = tuple(f"{name}_{unit}" for unit in ("px", "body_lengths") for name in MEASURES)
 
 
 def write_labels(path: Path, labels: LabelTrack) -> None:
@@ -241,3 +243,32 @@ def read_centers(run: RunDir, row: RecordingRow) -> CenterTrack | None:
         return None
     values = _columns(table, CENTER_COLUMNS[1:], row, path)
     return CenterTrack(values[:, :2], values[:, 2] == 1)
+
+
+def write_distances(path: Path, distances: PairDistances) -> None:
+    """Write how far two animals were apart, frame by frame; empty = not known."""
+    n_frames = len(next(iter(distances.px.values())))
+    unknown = np.full(n_frames, np.nan)
+    found = {f"{name}_px": values for name, values in distances.px.items()}
+    found |= {f"{name}_body_lengths": values for name, values in distances.body_lengths.items()}
+    columns = [found.get(name, unknown).tolist() for name in DISTANCE_COLUMNS]
+    rows = (
+        {"frame": frame} | dict(zip(DISTANCE_COLUMNS, cells, strict=True))
+        for frame, cells in enumerate(zip(*columns, strict=True))
+    )
+    write_table(path, ("frame", *DISTANCE_COLUMNS), rows)
+
+
+def read_distances(run: RunDir, row: RecordingRow) -> Mapping[str, NDArray[np.float64]]:
+    """Read them back by `DISTANCE_COLUMNS`, shape (n_frames,) each; {} where the run has no such file.
+
+    Raises
+    ------
+    InputError
+        As `read_centers`.
+    """
+    path = run.proximity_path(row.recording)
+    table = read_optional(run, path, _read_numbers)
+    if table is None:
+        return {}
+    return dict(zip(DISTANCE_COLUMNS, _columns(table, DISTANCE_COLUMNS, row, path).T, strict=True))

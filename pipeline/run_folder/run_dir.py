@@ -50,6 +50,7 @@ LABELS = "labels"
 ANNOTATORS = "annotators"
 BOUTS = "bouts"
 CENTERS = "centers"
+PROXIMITY = "proximity"
 HEADS = "heads"
 SPREAD = "spread"
 MEMBERS = "members"
@@ -109,6 +110,10 @@ class RunDir:
     def centers_path(self, recording: str) -> Path:
         """Where the animal was, frame by frame."""
         return self.path / CENTERS / f"{recording}.csv"
+
+    def proximity_path(self, recording: str) -> Path:
+        """How far two animals were apart, frame by frame."""
+        return self.path / PROXIMITY / f"{recording}.csv"
 
     def head_path(self, behavior: str) -> Path:
         """Bundle of the final head of a behavior."""
