@@ -65,12 +65,15 @@ class _Candidate(NamedTuple):
     problem: str
 
 
-def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
-    """Choose one source per annotator; several that say the same are one, several that don't are left unpaired."""
+def choose_labels(files: VideoFiles, header: VideoHeader, animal: str = "") -> ChosenLabels:
+    """Choose one source per annotator; several that say the same are one, several that don't are left unpaired.
+
+    `animal`: whose labels they are, where the video shows several.
+    """
     video = files.video.name
     groups: dict[str, list[_Candidate]] = {}
     for paired in files.annotations:
-        groups.setdefault(_annotator_name(paired.annotator), []).append(_read(files, paired, header))
+        groups.setdefault(_annotator_name(paired.annotator), []).append(_read(files, paired, header, animal))
     notes: list[str] = []
     unpaired: list[Unpaired] = []
     chosen: dict[str, _Candidate] = {}
@@ -158,10 +161,10 @@ def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str
     return list(points), list(columns)
 
 
-def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader) -> _Candidate:
+def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader, animal: str) -> _Candidate:
     source = paired.source
     path, sequence = split_sequence(source.path)
-    choice = AnnotationChoice(source.format, sequence, source.observation, paired.media)
+    choice = AnnotationChoice(source.format, sequence, source.observation, paired.media, paired.subject, animal=animal)
     try:
         read = read_annotation(path, header.n_frames, header.fps, choice=choice, video_name=files.video.name)
     except InputError as error:
