@@ -66,6 +66,8 @@ class _Seen:
 
     def _are_told(self, subjects: Mapping[str, bool]) -> bool:
         names = [name for name in subjects if name]
+        if "" in subjects and not any(subjects[name] for name in names):
+            return False  # a project knows subjects, of which nobody made use
         return len(names) > 1 or bool(pair_subjects(self.animals, names).subject_of)
 
     def named(self, paired: PairedAnnotation) -> list[str]:

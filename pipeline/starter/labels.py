@@ -172,9 +172,10 @@ def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader, anim
     fits = any(read.span.fits(header.n_frames + extra) for extra in range(_HEADER_SLACK_FRAMES + 1))
     problem = ""
     if header.n_frames and not fits and abs(read.span.n_frames - header.n_frames) > _HEADER_SLACK_FRAMES:
+        told = f"{files.video.name} has" if files.video in files.poses else "the video's header says"
         problem = (
-            f"{source.shown} has labels of {read.span.n_frames} frames, but the video's header says {header.n_frames}. "
-            "Is it of another video?"
+            f"{source.shown} has labels of {read.span.n_frames} frames, but {told} {header.n_frames}. Is it of another "
+            "video?"
         )
     return _Candidate(paired, read, problem)
 
