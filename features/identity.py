@@ -10,18 +10,19 @@ frames, but at least 5 and at most 25 body lengths a second (a mouse of 8 cm: 2 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kinematics.layout import places_on_body
 from features.tracks import PoseTrack
 
 USUAL_QUANTILE, TOP_TIMES = 0.99, 3.0
 TOP_LENGTHS_PER_S = (5.0, 25.0)
-NOISE_LENGTHS = 0.5
+NOISE_LENGTHS = 1.0
 """What the tracker itself may be wrong by, in body lengths."""
 MOST_GAP_S = 1.0
 APART_LENGTHS, PASSED_LENGTHS, SWAPPED_SHARE = 0.75, 0.6, 0.4
@@ -67,11 +68,15 @@ class Handover(NamedTuple):
 
 @dataclass(frozen=True)
 class IdentityChanges:
-    """All of a recording, each in the order of frames; jumps of an animal within half a second are one."""
+    """All of a recording, each in the order of frames; jumps of an animal within half a second are one.
+
+    `points_px`: keypoints of each animal, shape (n_keypoints, 2), NaN where not seen, in the frames of all of these.
+    """
 
     jumps: tuple[Jump, ...] = ()
     swaps: tuple[Swap, ...] = ()
     handovers: tuple[Handover, ...] = ()
+    points_px: Mapping[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict, compare=False, repr=False)
 
 
 def identity_changes(tracks: Mapping[str, PoseTrack], fps: float, min_likelihood: float = 0.6) -> IdentityChanges:
@@ -80,13 +85,17 @@ def identity_changes(tracks: Mapping[str, PoseTrack], fps: float, min_likelihood
     if len(names) < 2 or len({(track.n_frames, track.keypoints) for track in tracks.values()}) > 1:
         return IdentityChanges()
     points = {name: _seen_points(track, min_likelihood) for name, track in tracks.items()}
-    limit = _Limit.of(list(points.values()), fps)
+    limit = _Limit.of(list(points.values()), places_on_body(tracks[names[0]].keypoints), fps)
     if limit is None:
         return IdentityChanges()
     swaps = sorted(swap for a, b in combinations(names, 2) for swap in _swaps(a, b, points, limit))
     swapped = {(swap.frame, name) for swap in swaps for name in swap.animals}
     jumps = [jump for name in names for jump in _jumps(name, points, limit) if (jump.frame, jump.animal) not in swapped]
-    return IdentityChanges(tuple(sorted(jumps)), tuple(swaps), tuple(sorted(_handovers(points, limit))))
+    handovers = sorted(_handovers(points, limit))
+    events: list[Jump | Swap | Handover] = [*jumps, *swaps, *handovers]
+    frames = {frame for event in events for frame in (event.before, event.frame)}
+    points_px = {(name, frame): own[frame].copy() for name, own in points.items() for frame in frames}
+    return IdentityChanges(tuple(sorted(jumps)), tuple(swaps), tuple(handovers), points_px)
 
 
 @dataclass(frozen=True)
@@ -101,14 +110,14 @@ class _Limit:
     event_frames: int
 
     @classmethod
-    def of(cls, points: Sequence[NDArray[np.float64]], fps: float) -> "_Limit | None":
-        """By all animals of a file; None where nothing is seen twice in a row."""
+    def of(cls, points: Sequence[NDArray[np.float64]], on_body: list[int], fps: float) -> "_Limit | None":
+        """By all animals of a file, lengths by these keypoints; None where nothing is seen twice in a row."""
         moved = np.concatenate([_moved(own[:-1], own[1:]) for own in points])
         moved = moved[np.isfinite(moved)]
         if not len(moved):
             return None
         usual_px = float(np.quantile(moved, USUAL_QUANTILE))
-        body_px = _body_length_px(np.concatenate(points))
+        body_px = _body_length_px(np.concatenate(points)[:, on_body])
         unit_px = body_px or _LENGTHS_OF_POINTS * usual_px
         least_px, most_px = (speed * unit_px / fps for speed in TOP_LENGTHS_PER_S)
         top_px = min(max(TOP_TIMES * usual_px, least_px), most_px)
