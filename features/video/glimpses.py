@@ -47,6 +47,11 @@ def frames_at(path: Path, numbers: Sequence[int]) -> Iterator[DecodedFrame]:
             return
 
 
+def can_be_sought(path: Path) -> bool:
+    """Whether a late frame costs no more than an early one. Raises as `frames_at`."""
+    return _tells_frames(survey_video(path))
+
+
 def _tells_frames(survey: Survey) -> bool:
     """Whether every frame has a time stamp of its own, and nothing is damaged or hidden."""
     stamps_s = survey.stamps_s
