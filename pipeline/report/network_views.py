@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from common.pictures import data_uri
 from common.tables import Row
 from features.sources.views import NetworkView
+from pipeline.audit.identity import SeenChange
 from pipeline.run_folder.pictures import read_network_views
 from pipeline.run_folder.reading import Run
 from pipeline.run_folder.run_dir import RunDir
@@ -40,6 +41,22 @@ def view_table(
         for view, shown in zip(views, pictures, strict=True)
     ]
     return {"columns": columns, "rows": rows}
+
+
+def change_table(changes: Sequence[SeenChange]) -> Row:
+    """The same macro's table of what is odd about tracks: the frames before and after."""
+    rows = [
+        {
+            "title": change.said,
+            "size": f"frame {change.frame:,}, {change.frame / change.fps:.1f} s",
+            "pictures": [
+                {"image": data_uri(jpeg), "alt": f"{change.said}: frame {number:,}"}
+                for number, jpeg in zip((change.before, change.frame), change.pictures, strict=True)
+            ],
+        }
+        for change in changes
+    ]
+    return {"columns": [["before"], ["after"]], "rows": rows}
 
 
 def colors_in_words(views: Sequence[NetworkView]) -> list[str]:
