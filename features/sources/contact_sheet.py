@@ -15,6 +15,7 @@ from features.video.inspection import VideoInfo
 from features.video.reading import DecodedFrame
 
 N_SPREAD = 6
+TILE_PX = 120
 
 
 def sheet_frames(views: Sequence[NetworkView], video: VideoInfo, centers: CenterTrack) -> NDArray[np.int64]:
@@ -40,7 +41,26 @@ def sheet_jpegs(
     animals: Animals | None,
     frames: NDArray[np.int64],
 ) -> list[list[bytes | None]]:
-    """What each network is shown of these frames, sought in the video: JPEG by view and frame, no larger than
+    """The same as `sheet_pictures`, as JPEG; parameters and errors are the same."""
+    sheet = sheet_pictures(views, video, centers, animals, frames)
+    return [[None if shown is None else jpeg_bytes(shown) for shown in row] for row in sheet]
+
+
+def as_one_picture(sheet: Sequence[Sequence[NDArray[np.uint8] | None]]) -> NDArray[np.uint8]:
+    """A sheet as one picture, a row for each network; what can't be decoded is white."""
+    blank = np.full((TILE_PX, TILE_PX, 3), 255, dtype=np.uint8)
+    tiles = [[blank if shown is None else resize_crop(shown, TILE_PX) for shown in row] for row in sheet]
+    return np.concatenate([np.concatenate(row, axis=1) for row in tiles])
+
+
+def sheet_pictures(
+    views: Sequence[NetworkView],
+    video: VideoInfo,
+    centers: CenterTrack,
+    animals: Animals | None,
+    frames: NDArray[np.int64],
+) -> list[list[NDArray[np.uint8] | None]]:
+    """What each network is shown of these frames, sought in the video: RGB by view and frame, no larger than
     `MOST_PX`; None where a moment of a frame can't be decoded.
 
     Raises
@@ -48,7 +68,7 @@ def sheet_jpegs(
     InputError
         As ``shown_pictures``.
     """
-    sheet: list[list[bytes | None]] = [[] for _ in views]
+    sheet: list[list[NDArray[np.uint8] | None]] = [[] for _ in views]
     offsets = {offset for view in views for offset in view.crop.offsets_frames(video.fps, video.path.name)}
     croppings = [cropping_of(v.crop, v.center, video, centers, animals, video.path.name) for v in views]
     for frame in frames.tolist():
@@ -59,8 +79,7 @@ def sheet_jpegs(
         pictures = dict(crop_video(_told(frames_at(video.path, needed), given), crops))
         for which, view in enumerate(views):
             shown = pictures.get(which) if given == needed else None
-            small = None if shown is None else resize_crop(shown[0], min(view.input_px, MOST_PX))
-            sheet[which].append(None if small is None else jpeg_bytes(small))
+            sheet[which].append(None if shown is None else resize_crop(shown[0], min(view.input_px, MOST_PX)))
     return sheet
 
 

@@ -92,4 +92,19 @@ def views_of_run(run: Run) -> Row | None:
     columns = [[line for line in heads[column] if line] for column in sorted(heads)]
     pictures = [[jpegs.get((row, column)) for column in sorted(heads)] for row in sorted(views)]
     in_order = [views[row] for row in sorted(views)]
-    return {"table": view_table(columns, in_order, pictures), "words": colors_in_words(in_order)}
+    return {
+        "table": view_table(columns, in_order, pictures),
+        "words": colors_in_words(in_order),
+        "sheets": _sheets(run),
+    }
+
+
+def _sheets(run: Run) -> list[Row]:
+    """The contact sheet of each recording that has one."""
+    folder = RunDir(run.path)
+    paths = {row.recording: folder.contact_sheet_path(row.recording) for row in run.recordings}
+    return [
+        {"recording": name, "image": data_uri(read_required(folder, path, lambda path: path.read_bytes()))}
+        for name, path in paths.items()
+        if path.is_file()
+    ]

@@ -13,6 +13,7 @@ from pipeline.run_folder.run_dir import (
     BASELINE_PREDICTIONS,
     BOUTS,
     CENTERS,
+    CONTACT_SHEETS,
     FIGURES,
     HEADS,
     LABELS,
@@ -318,7 +319,8 @@ RESULT_TABLES = (
 )  # fmt: skip
 RESULT_FOLDERS = (
     PREDICTIONS, SPREAD, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
-    PROXIMITY, ANNOTATORS, STRIP_PICTURES, VIEW_PICTURES, FIGURES, MEMBERS,
+    PROXIMITY, ANNOTATORS, STRIP_PICTURES, VIEW_PICTURES, CONTACT_SHEETS, FIGURES,
+    MEMBERS,
 )  # fmt: skip
 
 FILES_IN_WORDS = {
@@ -368,5 +370,6 @@ FOLDERS_IN_WORDS = {
     HEADS: "trained heads, to be used on new videos",
     STRIP_PICTURES: "film strips of single bouts",
     VIEW_PICTURES: "what the networks are shown of some frames",
+    CONTACT_SHEETS: "what the networks are shown of each recording",
     FIGURES: "every figure as PNG and SVG, with the numbers behind it as CSV",
 }

@@ -56,6 +56,7 @@ SPREAD = "spread"
 MEMBERS = "members"
 STRIP_PICTURES = "film_strips"
 VIEW_PICTURES = "network_views"
+CONTACT_SHEETS = "contact_sheets"
 FIGURES = "figures"
 
 
@@ -106,6 +107,10 @@ class RunDir:
     def bouts_path(self, recording: str) -> Path:
         """Predicted bouts of a recording."""
         return self.path / BOUTS / f"{recording}.csv"
+
+    def contact_sheet_path(self, recording: str) -> Path:
+        """What the networks are shown of one recording, as one picture."""
+        return self.path / CONTACT_SHEETS / f"{recording}.jpg"
 
     def centers_path(self, recording: str) -> Path:
         """Where the animal was, frame by frame."""
