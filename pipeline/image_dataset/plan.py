@@ -17,7 +17,7 @@ from pipeline.image_dataset.labels import Labeling
 from pipeline.image_dataset.rows import SIDES, RecordingImages
 from pipeline.image_dataset.settings import ImageSettings
 
-MOST_UNIT_IMAGES = 2000
+MOST_UNIT_IMAGES = 1000
 _LEAST_UNIT_IMAGES = 16
 _MOST_UNIT_BYTES = 256 * 2**20
 """Of pictures as they are before they are compressed."""
