@@ -38,7 +38,8 @@ from features.cache.rows import cached_rows
 from features.crops import crop_square, resize_crop
 from features.engines import AUTO, DEFAULT_ENGINE, ENGINES, Engine, Engines, chosen_engine
 from features.sources.base import ExtractionSettings
-from features.sources.cropping import CropConfig, Crops, crop_video
+from features.sources.crop_config import CropConfig
+from features.sources.cropping import Cropping, Crops, crop_video, cropping_of
 from features.sources.frames import FrameRows
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
@@ -76,18 +77,19 @@ class Bench:
 
     def whole(self, n_sources: int = 1) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            common = self.video, self.centers, self.resolved
+            common = self.resolved, self.settings, lambda: self.engine
             rows = [
-                FrameRows("bench", *common, crop, self.settings, lambda: self.engine) for crop in self.crops[:n_sources]
+                FrameRows("bench", self.video, self.centers, self.cropping(crop), *common)
+                for crop in self.crops[:n_sources]
             ]
             cached_rows(rows, Path(folder), progress=lambda done, total: note_memory())
 
+    def cropping(self, crop: CropConfig) -> Cropping:
+        return cropping_of(crop, self.settings.center, self.video, self.centers, None, "bench")
+
     def cropped(self, n_sources: int) -> None:
         frames, px = np.arange(self.video.n_frames), self.input_px
-        crops = [
-            Crops(crop, crop.offsets_frames(self.video.fps, ""), self.centers.xy_px, frames, px, 32)
-            for crop in self.crops[:n_sources]
-        ]
+        crops = [Crops(self.cropping(crop), frames, px, 32) for crop in self.crops[:n_sources]]
         assert sum(len(batch) for _, batch in crop_video(self.video.frames(), crops)) == n_sources * len(frames)
 
     @functools.cached_property

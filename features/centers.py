@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +73,7 @@ def track_center(pose: PoseTrack, config: CenterConfig, fps: float) -> CenterTra
     points, seen = _named_points(pose, config)
     one = seen.shape[1] == 1
     xy_px = np.where(seen, points[:, 0], np.nan) if one else _mean_of_points(pose, config, points, seen)
-    return _fill_gaps(xy_px, gap_frames(config.max_gap_s, fps))
+    return CenterTrack(*fill_gaps(xy_px, gap_frames(config.max_gap_s, fps)))
 
 
 def track_whole(tracks: Sequence[PoseTrack], min_likelihood: float, max_gap_frames: int) -> CenterTrack:
@@ -101,7 +100,7 @@ def track_whole(tracks: Sequence[PoseTrack], min_likelihood: float, max_gap_fram
     n_seen = seen.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         mean = np.where(seen[..., None], xy_px, 0).sum(axis=1) / n_seen
-    return replace(_fill_gaps(mean, max_gap_frames), is_between=len(tracks) > 1)
+    return CenterTrack(*fill_gaps(mean, max_gap_frames), is_between=len(tracks) > 1)
 
 
 def gap_frames(max_gap_s: float, fps: float) -> int:
@@ -181,16 +180,19 @@ def _mean_of_points(
     return xy_px
 
 
-def _fill_gaps(xy_px: NDArray[np.float64], max_gap_frames: int) -> CenterTrack:
-    """Interpolate gaps up to `max_gap_frames`, hold longer ones; at least one frame must be seen."""
-    seen = np.isfinite(xy_px).all(axis=1)
+def fill_gaps(values: NDArray[np.float64], max_gap_frames: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Interpolate gaps of up to `max_gap_frames` in values (n_frames, n), hold longer ones; NaN is a gap.
+
+    At least one frame must be seen. Returned are the values, and where (n_frames,) no long gap is.
+    """
+    seen = np.isfinite(values).all(axis=1)
     seen_frames = np.flatnonzero(seen)
-    frames = np.arange(len(xy_px))
-    filled = np.stack([np.interp(frames, seen_frames, xy_px[seen_frames, axis]) for axis in range(2)], axis=1)
-    observed = np.ones(len(xy_px), dtype=bool)
+    frames = np.arange(len(values))
+    filled = np.stack([np.interp(frames, seen_frames, column[seen_frames]) for column in values.T], axis=1)
+    observed = np.ones(len(values), dtype=bool)
     edges = np.flatnonzero(np.diff(np.concatenate([[True], seen, [True]]).astype(np.int8)))
     for start, stop in edges.reshape(-1, 2):
         if stop - start > max_gap_frames:
-            filled[start:stop] = xy_px[start - 1] if start > 0 else xy_px[seen_frames[0]]
+            filled[start:stop] = values[start - 1] if start > 0 else values[seen_frames[0]]
             observed[start:stop] = False
-    return CenterTrack(filled, observed)
+    return filled, observed

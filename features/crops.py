@@ -63,9 +63,14 @@ def place_square(center_xy_px: ArrayLike, size_px: int, frame_size_px: tuple[int
         raise ValueError(f"the center of a crop must be finite, got ({x_px}, {y_px})")
     if size_px < 1:
         raise ValueError(f"the size of a crop must be at least 1 px, got {size_px}")
-    left, right, before, behind = _inside(math.ceil(x_px - size_px / 2), size_px, frame_size_px[0])
-    top, bottom, above, below = _inside(math.ceil(y_px - size_px / 2), size_px, frame_size_px[1])
+    left, right, before, behind = _inside(first_px(x_px, size_px), size_px, frame_size_px[0])
+    top, bottom, above, below = _inside(first_px(y_px, size_px), size_px, frame_size_px[1])
     return Square(Box(left, top, right, bottom), above, below, before, behind)
+
+
+def first_px(center_px: float, size_px: int) -> int:
+    """Where a crop begins along an axis; before 0 where it reaches over the frame's edge."""
+    return math.ceil(center_px - size_px / 2)
 
 
 def _inside(start: int, size: int, length: int) -> tuple[int, int, int, int]:

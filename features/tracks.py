@@ -49,6 +49,9 @@ class PoseTrack:
     have fewer frames than the video."""
     oddities: tuple[PoseOddity, ...] = ()
     """What whoever made the track found odd about it."""
+    box_px: NDArray[np.float64] | None = None
+    """Shape (n_frames, 4): left, top, right and bottom of the animal's own box; NaN where missing. None where the
+    format has no boxes."""
 
     @property
     def n_frames(self) -> int:

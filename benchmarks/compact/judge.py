@@ -31,7 +31,7 @@ from features.cache.rows import cached_rows
 from features.centers import CenterConfig, track_center
 from features.poses import read_poses
 from features.sources.base import ExtractionSettings, RecordingFiles
-from features.sources.cropping import CropConfig
+from features.sources.crop_config import CropConfig
 from features.sources.frames import FrameSource, FrameSourceConfig
 from features.video.inspection import inspect_video
 from pipeline.annotations import read_annotation

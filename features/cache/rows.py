@@ -45,9 +45,9 @@ def _path_of(rows: FeatureRows, cache_dir: Path) -> Path:
 def cached_rows(
     rows: Sequence[FeatureRows], cache_dir: Path, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[FeatureCache]:
-    """Take a recording's rows of each source from the cache, or make them and keep them in its folder.
+    """Take rows of one video, of each recording and source, from the cache, or make them and keep them in its folder.
 
-    What is missing is made together, so that a video is decoded once; the folder is made when absent. `progress` is
+    What is missing is made together, so that the video is decoded once; the folder is made when absent. `progress` is
     called with (rows done, rows in all) of what is missing, also once before the first batch.
 
     Raises
@@ -134,7 +134,7 @@ class _Making:
 
 
 def _make(missing: Sequence[FeatureRows], cache_dir: Path, progress: Callable[[int, int], None]) -> None:
-    """Make rows of one recording, those of a class together."""
+    """Make rows of one video, those of a class together."""
     if not missing:
         return
     making = [_Making(rows, cache_dir) for rows in missing]

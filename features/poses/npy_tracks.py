@@ -17,6 +17,7 @@ Arrays of Python objects are pickles and are never opened.
 """
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,10 @@ def read(path: Path, individual: str | None) -> PoseTrack:
     place = _places(path, arrays.get("ids"), xy_px.shape[:2], individual)
     frames, there = np.arange(len(place)), (place >= 0)[:, None]
     chosen_xy_px = np.where(there[:, :, None], xy_px[frames, place], np.nan)
-    return make_track(path, names, chosen_xy_px, np.where(there, likelihood[frames, place], np.nan))
+    track = make_track(path, names, chosen_xy_px, np.where(there, likelihood[frames, place], np.nan))
+    if "boxes" not in arrays:
+        return track
+    return replace(track, box_px=np.where(there, _boxes(path, arrays)[frames, place], np.nan))
 
 
 def _found_arrays(path: Path) -> Arrays:
@@ -128,11 +132,8 @@ def _points(path: Path, arrays: Arrays) -> tuple[tuple[str, ...], NDArray[np.flo
         parts.append(keypoints)
         names += _names(path, arrays, keypoints.shape[2])
     if "boxes" in arrays:
-        boxes = _numbers(path, "boxes", arrays["boxes"])
-        boxes = boxes[:, None] if boxes.ndim == 2 else boxes
-        if boxes.ndim != 3 or boxes.shape[2] != 4:
-            raise _wrong_shape(path, "boxes", arrays["boxes"], "(n_frames, n_animals, 4)")
-        parts.append(_middles(path, boxes)[:, :, None])
+        boxes = _boxes(path, arrays)
+        parts.append(((boxes[..., :2] + boxes[..., 2:]) / 2)[:, :, None])
         names.append("box")
     if len({part.shape[:2] for part in parts}) != 1:
         found = " and ".join(f"{part.shape[0]} frames × {part.shape[1]} animals" for part in parts)
@@ -178,8 +179,12 @@ def _names(path: Path, arrays: Arrays, n_keypoints: int) -> list[str]:
     return names
 
 
-def _middles(path: Path, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centers (n_frames, n_animals, 2) of boxes given by their corners; NaN where there is none."""
+def _boxes(path: Path, arrays: Arrays) -> NDArray[np.float64]:
+    """Left, top, right, bottom (n_frames, n_animals, 4); NaN where there is no box."""
+    boxes = _numbers(path, "boxes", arrays["boxes"])
+    boxes = boxes[:, None] if boxes.ndim == 2 else boxes
+    if boxes.ndim != 3 or boxes.shape[2] != 4:
+        raise _wrong_shape(path, "boxes", arrays["boxes"], "(n_frames, n_animals, 4)")
     none = ~np.isfinite(boxes).all(axis=2) | (boxes == 0).all(axis=2)
     wrong = np.argwhere(~none & ((boxes[..., 2] < boxes[..., 0]) | (boxes[..., 3] < boxes[..., 1])))
     if len(wrong):
@@ -188,9 +193,8 @@ def _middles(path: Path, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
             f"Expected boxes as left, top, right, bottom in {path.name}, found {boxes[frame, place].tolist()} in frame "
             f"{frame}. Are they x, y, width, height? Add x to the width and y to the height."
         )
-    middles = (boxes[..., :2] + boxes[..., 2:]) / 2
-    middles[none] = np.nan
-    return middles
+    boxes[none] = np.nan
+    return boxes
 
 
 def _places(path: Path, stored: NDArray | None, shape: tuple[int, int], individual: str | None) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from typing import Any
 from features.backbones.compact import CompactConfig
 from features.engines import Engines
 from features.sources.base import ExtractionSettings, FeatureSource, SourceConfig
-from features.sources.cropping import CropConfig
+from features.sources.crop_config import CropConfig
 from features.sources.frames import FrameSource, FrameSourceConfig
 from features.sources.joined import JoinedSource
 from features.sources.poses import PoseSource

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
@@ -44,7 +44,8 @@ class ExtractionSettings:
 
     Frames 0, `frame_step`, 2 * `frame_step`, ... are analysed; `precision` is ``float32``, ``mixed_float16`` or
     ``mixed_bfloat16``; `batch_frames` are the crops per call of the network; the seed determines random weights;
-    the engine is one of ``features.engines.ENGINES``, or ``auto``, which must be settled before rows are made.
+    the engine is one of ``features.engines.ENGINES``, or ``auto``, which must be settled before rows are made;
+    `center`: how an animal's center is found, and what counts as seen.
     """
 
     frame_step: int = 1
@@ -52,6 +53,7 @@ class ExtractionSettings:
     batch_frames: int = 32
     seed: int = 0
     engine: str = DEFAULT_ENGINE
+    center: CenterConfig = field(default_factory=CenterConfig)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class FeatureRows(ABC):
     def batches_together(
         cls, members: Sequence[Self], first_rows: Sequence[int]
     ) -> Generator[tuple[int, NDArray[np.float32]], None, None]:
-        """Make rows of several of this class, of one recording, each from a given one on; yields (which, batch)."""
+        """Make rows of several of this class, of one video, each from a given one on; yields (which, batch)."""
         for which, (member, first_row) in enumerate(zip(members, first_rows, strict=True)):
             with closing(member.batches(first_row)) as batches:
                 for batch in batches:
@@ -152,8 +154,6 @@ class FeatureSource(ABC, Generic[Config]):
     """The keys that an entry may have."""
     needs_poses: ClassVar[bool]
     """Whether features are made around the animal, so that its position must be known."""
-    needs_keypoints: ClassVar[bool] = False
-    """Whether features are made of keypoints themselves, perhaps of several animals."""
     needs_own_files: ClassVar[bool] = False
     """Whether there must be files besides video and poses, which the demo hasn't."""
 
@@ -161,6 +161,11 @@ class FeatureSource(ABC, Generic[Config]):
         self.config = config
         self.settings = settings
         self._engines = Engines() if engines is None else engines
+
+    @property
+    def needs_keypoints(self) -> bool:
+        """Whether more must be known than one animal's center: boxes, keypoints, perhaps of several animals."""
+        return False
 
     @abstractmethod
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:

@@ -5,74 +5,25 @@ three color channels of one picture: what stands still is gray, and what moves h
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from common.errors import InputError
-from features.crops import Square, place_square, resize_crop
+from features.centers import CenterConfig, gap_frames, track_center
+from features.crops import Square, first_px, place_square, resize_crop
+from features.overlay import KeypointOverlay, overlay_of
+from features.places import Places, around_boxes, around_center
+from features.sources.crop_config import CropConfig
+from features.sources.partners import find_partner
+from features.tracks import Animals, CenterTrack, PoseTrack, Whose
+from features.video.inspection import VideoInfo
 from features.video.pictures import Box, around
 from features.video.reading import DecodedFrame
 
-MOST_S = 10.0
-N_MOMENTS = 3
-
-
-class CropConfig(BaseModel):
-    """The square that is cut out of every frame."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size_px: int = Field(
-        default=160, ge=8, le=4096, description="Side of the square around the center, in pixels of the video frame."
-    )
-    moments_s: tuple[Annotated[float, Field(ge=-MOST_S, le=MOST_S)], ...] = Field(
-        default=(),
-        description="Three moments in seconds from the analysed frame, such as `[-0.2, 0, 0.2]`: their gray crops "
-        "become the colors red, green and blue of one picture, so that the network sees movement. Empty: the frame "
-        "itself, in its own colors.",
-    )
-    follow: bool = Field(
-        default=False,
-        description="Only with `moments_s`. `false`: all moments are cut around the center of the analysed frame, so "
-        "that displacement shows; `true`: each around its own center, so that only the change of posture shows.",
-    )
-
-    @field_validator("moments_s")
-    @classmethod
-    def _are_three_in_order(cls, moments_s: tuple[float, ...]) -> tuple[float, ...]:
-        if moments_s and len(moments_s) != N_MOMENTS:
-            raise ValueError(f"should name {N_MOMENTS} moments, one for each color, such as [-0.2, 0, 0.2]")
-        if list(moments_s) != sorted(moments_s):
-            raise ValueError("should go from the earliest moment to the latest, such as [-0.2, 0, 0.2]")
-        return moments_s
-
-    @model_validator(mode="after")
-    def _follows_moments(self) -> "CropConfig":
-        if self.follow and not self.moments_s:
-            raise ValueError("follow: true is of moments; add moments_s, such as [-0.2, 0, 0.2], or leave it out")
-        return self
-
-    def offsets_frames(self, fps: float, recording: str) -> tuple[int, ...]:
-        """Moments in frames of a video, one for each color; (0,) where the frame itself is cropped.
-
-        Raises
-        ------
-        InputError
-            When moments that differ are the same frame at this frame rate.
-        """
-        offsets = tuple(round(moment * fps) for moment in self.moments_s)
-        if len(set(offsets)) < len(set(self.moments_s)):
-            raise InputError(
-                f"Recording {recording} has {fps:g} frames per second, so that different moments of crop.moments_s "
-                f"({', '.join(f'{moment:g}' for moment in self.moments_s)}) fall on the same frame. Moments must be at "
-                f"least {1 / fps:.2g} s apart here: write for example crop.moments_s: [{-1 / fps:.2g}, 0, "
-                f"{1 / fps:.2g}], or leave it out."
-            )
-        return offsets or (0,)
+_NOTHING = np.empty((0, 0, 3), dtype=np.uint8)
 
 
 class Cut(NamedTuple):
@@ -83,16 +34,93 @@ class Cut(NamedTuple):
     square: Square
 
 
+class Cropping(NamedTuple):
+    """How one recording is cropped: what the settings say, and where each frame's square lies.
+
+    `offsets_frames`: as ``CropConfig.offsets_frames`` says; before the first and after the last frame, these are taken.
+    """
+
+    crop: CropConfig
+    offsets_frames: tuple[int, ...]
+    places: Places
+    overlay: KeypointOverlay | None = None
+
+
+def cropping_of(
+    crop: CropConfig, center: CenterConfig, video: VideoInfo, centers: CenterTrack, animals: Animals | None, name: str
+) -> Cropping:
+    """Find where a recording is cropped.
+
+    Parameters
+    ----------
+    crop : CropConfig
+    center : CenterConfig
+        How a partner's center is found, which keypoints are seen, and which gaps are bridged.
+    video : VideoInfo
+    centers : CenterTrack
+        Of the recording's own animal.
+    animals : Animals or None
+        Where `crop` needs keypoints.
+    name : str
+        The recording's, for errors.
+
+    Raises
+    ------
+    InputError
+        Center track and video differ in length, moments that differ are the same frame, or boxes and keypoints are not
+        there as they are needed.
+    """
+    if centers.n_frames != video.n_frames:
+        raise InputError(
+            f"Recording {name}: its video {video.path.name} has {video.n_frames} frames, but its center "
+            f"track has {centers.n_frames}. They must be equal: was the pose tracked in this very video?"
+        )
+    offsets_frames = crop.offsets_frames(video.fps, name)
+    if not crop.needs_keypoints:
+        return Cropping(crop, offsets_frames, around_center(centers, crop.size_px))
+    assert animals is not None
+    tracks = [animals.tracks[each] for each in shown_animals(crop, animals.whose, animals.main.source_path.name)]
+    tracks = tracks[1:] if crop.animal == "partner" else tracks
+    try:
+        places = _places(crop, center, tracks, video, centers)
+        overlay = overlay_of(tracks, crop.skeleton, center.min_likelihood) if crop.keypoint_overlay else None
+    except InputError as error:
+        raise InputError(f"Recording {name}: {error}") from None
+    return Cropping(crop, offsets_frames, places, overlay)
+
+
+def shown_animals(crop: CropConfig, whose: Whose, where: str) -> tuple[str, ...]:
+    """Name the animals of whom something must be known: the recording's own first.
+
+    Raises
+    ------
+    InputError
+        There must be a partner, but there is none; `where` names the pose file.
+    """
+    if not crop.needs_partner:
+        return (whose.own,)
+    if crop.around == "pair" and not whose.own and len(whose.present) == 2:
+        return whose.present
+    asked_by = "crop.around: pair" if crop.around == "pair" else "crop.animal: partner"
+    return whose.own, find_partner(whose, where, asked_by)
+
+
+def _places(
+    crop: CropConfig, center: CenterConfig, tracks: Sequence[PoseTrack], video: VideoInfo, centers: CenterTrack
+) -> Places:
+    if crop.around != "center":
+        max_gap_frames, size_px = gap_frames(center.max_gap_s, video.fps), (video.width_px, video.height_px)
+        return around_boxes(tracks, crop.margin_percent, center.min_likelihood, max_gap_frames, size_px)
+    own = centers if crop.animal == "own" else track_center(tracks[0], center, video.fps)
+    return around_center(own, crop.size_px)
+
+
 class Crops:
     """What a network is shown of some frames of one recording, filled in as the video's frames come.
 
     Parameters
     ----------
-    crop : CropConfig
-    offsets_frames : tuple of int
-        As ``CropConfig.offsets_frames`` says; before the first and after the last frame, these are taken.
-    centers_xy_px : ndarray, shape (n_frames, 2)
-        Of every frame.
+    cropping : Cropping
     frames : ndarray of int, shape (n_rows,)
         The frames to crop, in order.
     input_px : int
@@ -102,22 +130,21 @@ class Crops:
 
     def __init__(
         self,
-        crop: CropConfig,
-        offsets_frames: tuple[int, ...],
-        centers_xy_px: NDArray[np.float64],
+        cropping: Cropping,
         frames: NDArray[np.int64],
         input_px: int,
         batch_rows: int,
     ) -> None:
-        self._crop, self._offsets = crop, offsets_frames
-        self._centers_xy_px, self._frames = centers_xy_px, frames
+        self._crop, self._offsets, self._places, self._overlay = cropping
+        self._frames = frames
+        self._last = len(self._places.side_px) - 1
         self._input_px, self._batch_rows = input_px, batch_rows
         # Whole batches wait for their last moments: no frame is kept, only crops.
         self._waiting: dict[int, NDArray[np.uint8]] = {}
 
     def cuts_at(self, number: int, frame_size_px: tuple[int, int]) -> list[Cut]:
         """What is cut out of a frame of the video, for each row and moment that it is part of."""
-        last = len(self._centers_xy_px) - 1
+        last = self._last
         if number > last:
             return []
         cuts = []
@@ -125,8 +152,9 @@ class Crops:
             first = 0 if number == 0 else number - offset
             final = last if number == last else number - offset
             for row in range(self._count(first - 1), self._count(final)):
-                center = self._centers_xy_px[number if self._crop.follow else self._frames[row]]
-                cuts.append(Cut(row, channel, place_square(center, self._crop.size_px, frame_size_px)))
+                at = number if self._crop.follow else self._frames[row]
+                square = place_square(self._places.xy_px[at], int(self._places.side_px[at]), frame_size_px)
+                cuts.append(Cut(row, channel, square))
         return cuts
 
     def take(
@@ -139,12 +167,21 @@ class Crops:
         if cuts and self._crop.moments_s:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
         for cut in cuts:
-            self._put(cut.row, cut.channel, cut.square.cut(picture, box))
-        is_last = number >= len(self._centers_xy_px) - 1
+            self._put(cut.row, cut.channel, self._drawn(cut.square.cut(picture, box), number))
+        is_last = number >= self._last
         n_done = len(self._frames) if is_last else self._count(number - max(self._offsets))
         for batch in sorted(self._waiting):
             if min((batch + 1) * self._batch_rows, len(self._frames)) <= n_done:
                 yield self._waiting.pop(batch)
+
+    def _drawn(self, crop: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+        """The crop with keypoints on it, where they are wanted; the frame itself stays as it is."""
+        if self._overlay is None:
+            return crop
+        crop, side_px = crop.copy(), int(self._places.side_px[number])
+        x_px, y_px = self._places.xy_px[number]
+        self._overlay.draw(crop, number, (first_px(x_px, side_px), first_px(y_px, side_px)))
+        return crop
 
     def _count(self, last: int) -> int:
         """How many of the frames to crop lie at a frame or before it."""
@@ -167,10 +204,19 @@ def crop_video(frames: Iterable[DecodedFrame], crops: Sequence[Crops]) -> Iterat
     """Yield batches of all crops that are cut from a video's frames, each with the number of its crops."""
     for frame in frames:
         cuts = [each.cuts_at(frame.number, frame.picture.size_px) for each in crops]
-        if any(cuts):
-            # Only what is cut out is converted.
-            box = around(cut.square.inside for own in cuts for cut in own)
-            picture = frame.picture(box)
-            for i, own in enumerate(cuts):
-                for batch in crops[i].take(frame.number, picture, box, own):
-                    yield i, batch
+        # Only what is cut out is converted: what lies near together once, what lies apart by itself.
+        parts = [around(cut.square.inside for cut in own) if own else None for own in cuts]
+        some = [part for part in parts if part is not None]
+        if not some:
+            continue
+        together = around(some)
+        are_apart = sum(map(_area, some)) < _area(together)
+        shared = _NOTHING if are_apart else frame.picture(together)
+        for i, (own, part) in enumerate(zip(cuts, parts, strict=True)):
+            box, picture = (part, frame.picture(part)) if are_apart and part is not None else (together, shared)
+            for batch in crops[i].take(frame.number, picture, box, own):
+                yield i, batch
+
+
+def _area(box: Box) -> int:
+    return (box.right - box.left) * (box.bottom - box.top)

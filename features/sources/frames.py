@@ -25,7 +25,9 @@ from features.backbones.compact import CompactConfig
 from features.backbones.download import find_published
 from features.backbones.resolve import ResolvedBackbone, resolve_backbone
 from features.cache.store import CACHE_VERSION, cache_path, fingerprint
+from features.centers import CenterConfig, gap_frames
 from features.engines import AUTO, DEFAULT_ENGINE, ENGINES, Engine, chosen_engine
+from features.places import around_boxes
 from features.prefetch import run_ahead
 from features.sources.base import (
     ExtractionSettings,
@@ -38,9 +40,10 @@ from features.sources.base import (
     SourceConfig,
     single_frames,
 )
-from features.sources.cropping import CropConfig, Crops, crop_video
+from features.sources.crop_config import CropConfig
+from features.sources.cropping import Cropping, Crops, crop_video, cropping_of, shown_animals
 from features.sources.views import NetworkView
-from features.tracks import Animals, CenterTrack
+from features.tracks import Animals, CenterTrack, Whose
 from features.video.inspection import VIDEO_INDEX, VideoInfo, expect_video, inspect_video
 
 log = logging.getLogger(__name__)
@@ -94,6 +97,23 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
             settings.engine, self.resolved, settings.precision, settings.batch_frames, settings.seed
         )
 
+    @property
+    def needs_keypoints(self) -> bool:
+        """Boxes, an overlay and another animal are found by them."""
+        return self.crop.needs_keypoints
+
+    def animals(self, whose: Whose, where: str) -> tuple[str, ...]:
+        """The recording's own, and its partner where crops show it."""
+        return shown_animals(self.crop, whose, where)
+
+    def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
+        """The middle of the animal's box where that is cropped."""
+        if self.crop.around != "box":
+            return super().center(animals, config, fps)
+        max_gap_frames = gap_frames(config.max_gap_s, fps)
+        places = around_boxes([animals.main], self.crop.margin_percent, config.min_likelihood, max_gap_frames)
+        return CenterTrack(places.xy_px, places.observed)
+
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once."""
         files.require_video()
@@ -119,7 +139,8 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
     ) -> "FrameRows":
         """An embedding per analysed frame."""
         assert video is not None and centers is not None
-        return FrameRows(files.id, video, centers, self.resolved, self.crop, self.settings, self._engine)
+        cropping = cropping_of(self.crop, self.settings.center, video, centers, animals, files.id)
+        return FrameRows(files.id, video, centers, cropping, self.resolved, self.settings, self._engine)
 
     def settled(self, recordings: Sequence[Given], cache_dir: Path) -> Self:
         """``engine: auto`` becomes the engine of the embeddings that are there, or the fastest one."""
@@ -155,7 +176,7 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
 
     def view(self) -> NetworkView:
         """The crop; no weights are looked for."""
-        return NetworkView(self.backbone.name, self.crop, self.backbone.network_input_px)
+        return NetworkView(self.backbone.name, self.crop, self.backbone.network_input_px, self.settings.center)
 
     def as_used(self, used: Mapping[str, Any]) -> Self:
         """A run that had to fall back to other weights or another network is followed."""
@@ -193,11 +214,6 @@ class FrameRows(FeatureRows):
 
     A row is observed where all its moments are. `engine` gives what runs the network, the same each time. It is called
     only when something is to be computed, so a complete cache costs no TensorFlow.
-
-    Raises
-    ------
-    InputError
-        When center track and video differ in length, or moments are the same frame.
     """
 
     def __init__(
@@ -205,26 +221,21 @@ class FrameRows(FeatureRows):
         recording: str,
         video: VideoInfo,
         centers: CenterTrack,
+        cropping: Cropping,
         resolved: ResolvedBackbone,
-        crop: CropConfig,
         settings: ExtractionSettings,
         engine: Callable[[], Engine],
     ) -> None:
-        if centers.n_frames != video.n_frames:
-            raise InputError(
-                f"Recording {recording}: its video {video.path.name} has {video.n_frames} frames, but its center "
-                f"track has {centers.n_frames}. They must be equal: was the pose tracked in this very video?"
-            )
         self.recording = recording
-        self._offsets_frames = crop.offsets_frames(video.fps, recording)
-        self.recipe = recipe_for(video, centers, resolved, crop, settings)
+        self.recipe = recipe_for(video, centers, cropping, resolved, settings)
         self.n_features = resolved.config.n_features
         self.spans = single_frames(video.n_frames, settings.frame_step)
-        moments = self.spans[:, :1] + np.array(self._offsets_frames)
-        self.observed = centers.observed[np.clip(moments, 0, video.n_frames - 1)].all(axis=1)
+        moments = self.spans[:, :1] + np.array(cropping.offsets_frames)
+        observed = centers.observed & cropping.places.observed
+        self.observed = observed[np.clip(moments, 0, video.n_frames - 1)].all(axis=1)
         self.batch_rows = settings.batch_frames
         self.note = resolved.note
-        self._video, self._centers, self._crop = video, centers, crop
+        self._video, self._cropping = video, cropping
         self._input_px = resolved.config.network_input_px
         self._engine = engine
 
@@ -264,8 +275,7 @@ class FrameRows(FeatureRows):
                 )
 
     def _crops(self, first_row: int) -> Crops:
-        frames = self.spans[first_row:, 0]
-        return Crops(self._crop, self._offsets_frames, self._centers.xy_px, frames, self._input_px, self.batch_rows)
+        return Crops(self._cropping, self.spans[first_row:, 0], self._input_px, self.batch_rows)
 
 
 def _is_cached(rows: FeatureRows, cache_dir: Path) -> bool:
@@ -276,8 +286,8 @@ def _is_cached(rows: FeatureRows, cache_dir: Path) -> bool:
 def recipe_for(
     video: VideoInfo,
     centers: CenterTrack,
+    cropping: Cropping,
     resolved: ResolvedBackbone,
-    crop: CropConfig,
     settings: ExtractionSettings,
 ) -> dict[str, Any]:
     """Collect all that determines the embeddings of one recording, fit for JSON; its hash is the cache's fingerprint.
@@ -294,7 +304,7 @@ def recipe_for(
             "height_px": video.height_px,
         },
         "centers": {"xy_px": _hash(centers.xy_px, "<f8"), "observed": _hash(centers.observed, "?")},
-        "crop": {"size_px": crop.size_px, "border": "edge", "resize": "area or linear", **_moments(crop, video.fps)},
+        "crop": {"border": "edge", "resize": "area or linear", **_square(cropping), **_moments(cropping)},
         "frame_step": settings.frame_step,
         "backbone": {
             "name": config.name,
@@ -313,12 +323,22 @@ def recipe_for(
     return recipe if settings.engine == DEFAULT_ENGINE else recipe | {"engine": settings.engine}
 
 
-def _moments(crop: CropConfig, fps: float) -> dict[str, Any]:
+def _square(cropping: Cropping) -> dict[str, Any]:
+    """What a recipe says of where the square lies; of the own center no more than before there were other places."""
+    crop, places = cropping.crop, cropping.places
+    if not crop.needs_keypoints:
+        return {"size_px": crop.size_px}
+    arrays = ((places.xy_px, "<f8"), (places.side_px, "<i8"), (places.observed, "?"))
+    said = {"square": {"around": crop.around, "animal": crop.animal, "places": [_hash(*each) for each in arrays]}}
+    return said if cropping.overlay is None else said | {"overlay": cropping.overlay.recipe()}
+
+
+def _moments(cropping: Cropping) -> dict[str, Any]:
     """What a recipe says of moments: nothing where there are none, as before there were any."""
-    if not crop.moments_s:
+    if not cropping.crop.moments_s:
         return {}
-    around = "own center" if crop.follow else "center now"
-    return {"moments_frames": list(crop.offsets_frames(fps, "")), "around": around, "gray": "luminance"}
+    around = "own center" if cropping.crop.follow else "center now"
+    return {"moments_frames": list(cropping.offsets_frames), "around": around, "gray": "luminance"}
 
 
 def _hash(array: NDArray[Any], dtype: str) -> str:

@@ -45,7 +45,9 @@ class JoinedSource:
     def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
         """Where crops are cut, if any are; as ``FeatureSource.center``."""
         with_poses = [member for member in self.members if member.needs_poses]
-        return min(with_poses, key=lambda member: member.needs_keypoints).center(animals, config, fps)
+        # Where a network looks, if any does, and there where the center itself is cropped.
+        first = min(with_poses, key=lambda member: (member.view() is None, member.needs_keypoints))
+        return first.center(animals, config, fps)
 
     def rows_of(
         self,

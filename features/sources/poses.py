@@ -30,12 +30,12 @@ from features.sources.base import (
     SourceConfig,
     single_frames,
 )
+from features.sources.partners import OTHER, find_partner
 from features.tracks import Animals, CenterTrack, PoseTrack, Whose
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 
 POSES_VERSION = 1
 """Raised when the code makes other features of the same keypoints."""
-OTHER = "other"
 
 
 class PoseSourceConfig(SourceConfig):
@@ -111,9 +111,13 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
 
     config_class: ClassVar[type[SourceConfig]] = PoseSourceConfig
     needs_poses = True
-    needs_keypoints = True
     layout: Layout | None = None
     n_animals: int = 1
+
+    @property
+    def needs_keypoints(self) -> bool:
+        """Features are made of them."""
+        return True
 
     def measure(self, files: RecordingFiles, cache_dir: Path, progress: Progress | None = None) -> Measured:
         """Decode the video once, or count the poses where none is named."""
@@ -144,7 +148,7 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         if pair is not None:
             return pair
         if partner is not None:
-            return own, self._partner_of(whose, where)
+            return own, find_partner(whose, where, "The source `poses`", partner)
         if not own and len(present) > 2:
             raise InputError(
                 f"{where} holds several individuals ({listing(present)}), and none was chosen. Name one for each "
@@ -152,28 +156,6 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
                 f"features: {{source: poses, pair: [{present[0]}, {present[1]}]}}."
             )
         return tuple(present) if not own and len(present) == 2 else (own,)
-
-    def _partner_of(self, whose: Whose, where: str) -> str:
-        own, present = whose.own, whose.present
-        partner = whose.partner or OTHER if self.config.partner == OTHER else self.config.partner
-        if not any(present):
-            raise InputError(
-                f"The source `poses` has a partner ({partner}), but {where} holds a single animal without a name. "
-                "Leave `partner` out."
-            )
-        if not own:
-            raise InputError(
-                f"The source `poses` has a partner ({partner}), but the recording of {where} names no animal of its "
-                "own. Name it in the column `animal` of the recordings table or in center.individual; write "
-                f"`pair: [{', '.join(present[:2])}]` where labels belong to both."
-            )
-        others = [name for name in present if name != own] if partner == OTHER else [str(partner)]
-        if len(others) != 1 or others == [own]:
-            raise InputError(
-                f"The source `poses` looks for the partner of {own!r} (partner: {partner}) in {where}, which holds "
-                f"{listing(present)}. Name one other individual as `partner`."
-            )
-        return others[0]
 
     def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
         """The mean of what is seen of the animal; of a pair, of both: unobserved where neither is seen."""

@@ -1,16 +1,19 @@
 """What a frozen network is shown of a video, as pictures and in words, for people to look at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.pictures import jpeg_bytes
+from features.centers import CenterConfig
 from features.crops import resize_crop
-from features.sources.cropping import CropConfig, Crops, crop_video
+from features.sources.crop_config import CropConfig
+from features.sources.cropping import Crops, crop_video, cropping_of
+from features.tracks import Animals, CenterTrack
+from features.video.inspection import VideoInfo
 from features.video.reading import iter_frames
 
 MOST_PX = 224
@@ -20,22 +23,32 @@ N_EARLY, EARLY_FRAMES = 4, 60
 
 @dataclass(frozen=True)
 class NetworkView:
-    """What one network is shown: its name, how it is cropped, and the side of the square that it sees."""
+    """What one network is shown: its name, how it is cropped, and the side of the square that it sees.
+
+    `center`: how centers are found, and what of keypoints counts as seen.
+    """
 
     network: str
     crop: CropConfig
     input_px: int
+    center: CenterConfig = field(default_factory=CenterConfig)
 
     @property
     def title(self) -> str:
-        """Such as `mobilenet_v2: −0.2 s, now, 0.2 s`."""
-        moments = ["now" if moment == 0 else f"{moment:g} s".replace("-", "−") for moment in self.crop.moments_s]
-        return f"{self.network}: {', '.join(moments) or 'the frame'}"
+        """Such as `mobilenet_v2: −0.2 s, now, 0.2 s`, or `compact: the partner`."""
+        crop = self.crop
+        moments = ["now" if moment == 0 else f"{moment:g} s".replace("-", "−") for moment in crop.moments_s]
+        who = {"pair": "both animals"}.get(crop.around, "the partner" if crop.animal == "partner" else "")
+        shown = [who, ", ".join(moments), "with keypoints" if crop.keypoint_overlay else ""]
+        return f"{self.network}: {', '.join(filter(None, shown)) or 'the frame'}"
 
     @property
     def size_in_words(self) -> str:
         """Sides of the squares in the video and for the network."""
-        return f"{self.crop.size_px} px of the video, seen as {self.input_px} × {self.input_px}"
+        if self.crop.around == "center":
+            return f"{self.crop.size_px} px of the video, seen as {self.input_px} × {self.input_px}"
+        whose = "the boxes of both" if self.crop.around == "pair" else "the animal’s box"
+        return f"{whose} and {self.crop.margin_percent:g} % at each end, seen as {self.input_px} × {self.input_px}"
 
     @property
     def colors_in_words(self) -> str:
@@ -61,7 +74,11 @@ def _moment(moment_s: float) -> str:
 
 
 def shown_pictures(
-    path: Path, views: Sequence[NetworkView], fps: float, centers_xy_px: NDArray[np.float64], frames: NDArray[np.int64]
+    views: Sequence[NetworkView],
+    video: VideoInfo,
+    centers: CenterTrack,
+    animals: Animals | None,
+    frames: NDArray[np.int64],
 ) -> list[NDArray[np.uint8]]:
     """What each network is shown of a few frames: by view, shape (n_frames, input_px, input_px, 3), RGB.
 
@@ -69,37 +86,41 @@ def shown_pictures(
 
     Parameters
     ----------
-    path : Path
     views : sequence of NetworkView
-    fps : float
-        Frames per second of the video.
-    centers_xy_px : ndarray, shape (n_video_frames, 2)
+    video : VideoInfo
+    centers : CenterTrack
         Of every frame.
+    animals : Animals or None
+        Where a view shows more than the center.
     frames : ndarray of int, shape (n_frames,)
         Rising.
 
     Raises
     ------
     InputError
-        When moments that differ are the same frame.
+        When moments that differ are the same frame, or the animals' boxes or keypoints are not there.
     UnreadableVideoError
         When the video can't be decoded.
     """
-    crops = [
-        Crops(view.crop, view.crop.offsets_frames(fps, path.name), centers_xy_px, frames, view.input_px, 1)
-        for view in views
-    ]
+    crops = []
+    for view in views:
+        cropping = cropping_of(view.crop, view.center, video, centers, animals, video.path.name)
+        crops.append(Crops(cropping, frames, view.input_px, 1))
     pictures = [[np.empty((0, view.input_px, view.input_px, 3), dtype=np.uint8)] for view in views]
-    for which, batch in islice(crop_video(iter_frames(path), crops), len(views) * len(frames)):
+    for which, batch in islice(crop_video(iter_frames(video.path), crops), len(views) * len(frames)):
         pictures[which].append(batch)
     return [np.concatenate(shown) for shown in pictures]
 
 
 def shown_jpegs(
-    path: Path, views: Sequence[NetworkView], fps: float, centers_xy_px: NDArray[np.float64], frames: NDArray[np.int64]
+    views: Sequence[NetworkView],
+    video: VideoInfo,
+    centers: CenterTrack,
+    animals: Animals | None,
+    frames: NDArray[np.int64],
 ) -> list[list[bytes]]:
     """The same for a page: JPEG by view and frame, no larger than `MOST_PX`; parameters and errors are the same."""
-    by_view = zip(views, shown_pictures(path, views, fps, centers_xy_px, frames), strict=True)
+    by_view = zip(views, shown_pictures(views, video, centers, animals, frames), strict=True)
     return [[jpeg_bytes(resize_crop(one, min(view.input_px, MOST_PX))) for one in shown] for view, shown in by_view]
 
 

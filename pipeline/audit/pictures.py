@@ -38,7 +38,7 @@ def _seen(item: AuditedRecording, views: Sequence[NetworkView]) -> SeenRecording
         return None
     frames = early_frames(views, video.fps, video.n_frames)
     try:
-        pictures = shown_jpegs(video.path, views, video.fps, centers.xy_px, frames)
+        pictures = shown_jpegs(views, video, centers, item.loaded.fitted, frames)
     except InputError:
         return None  # What is wrong with the video has been found.
     n_read = min(len(shown) for shown in pictures)

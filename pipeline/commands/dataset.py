@@ -69,7 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         "--quality", type=int, metavar="N", default=DEFAULT_QUALITY, help=f"of JPEG (default: {DEFAULT_QUALITY})"
     )
     parser.add_argument(
-        "--size", type=int, metavar="PX", help="side of the images (default: crop.size_px, as they are cut out)"
+        "--size",
+        type=int,
+        metavar="PX",
+        help="side of the images (default: crop.size_px, as they are cut out; around boxes what the network sees)",
     )
     parser.add_argument("--view", type=int, metavar="N", default=1, help="which of several crops (default: the first)")
     parser.add_argument(

@@ -23,7 +23,7 @@ from features.engines import AUTO, ENGINES, Engines
 from features.engines.kept_networks import FOLDER as NETWORKS
 from features.sources import SOURCES, open_sources
 from features.sources.base import ExtractionSettings, SourceConfig
-from features.sources.cropping import CropConfig
+from features.sources.crop_config import CropConfig
 from features.sources.frames import AnyBackbone, FrameSourceConfig
 from features.sources.joined import JoinedSource
 from features.video.reading import MAX_FPS, MIN_FPS
@@ -295,7 +295,9 @@ class ExperimentConfig(BaseModel):
 
     def feature_source(self) -> JoinedSource:
         """Where the features of the recordings come from."""
-        settings = ExtractionSettings(self.frame_step, self.precision, self.batch_frames, self.seed, self.engine)
+        settings = ExtractionSettings(
+            self.frame_step, self.precision, self.batch_frames, self.seed, self.engine, self.center
+        )
         return open_sources(self.filled_sources(), settings, Engines(self.execution.cache_dir / NETWORKS))
 
     def identity(self) -> dict[str, Any]:

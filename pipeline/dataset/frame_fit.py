@@ -113,7 +113,9 @@ def _n_watched(events: EventList, n_frames: int) -> int:
 
 def _placed(pose: PoseTrack, n_frames: int, shift: int) -> PoseTrack:
     xy_px = place_rows(pose.xy_px, n_frames, shift, np.nan)
-    return replace(pose, xy_px=xy_px, likelihood=place_rows(pose.likelihood, n_frames, shift, np.nan))
+    likelihood = place_rows(pose.likelihood, n_frames, shift, np.nan)
+    box_px = None if pose.box_px is None else place_rows(pose.box_px, n_frames, shift, np.nan)
+    return replace(pose, xy_px=xy_px, likelihood=likelihood, box_px=box_px)
 
 
 def _changes(n_rows: int, n_frames: int, shift: int, becomes: str) -> list[str]:

@@ -67,7 +67,7 @@ def cut_network_views(
     ]
     frames, places = np.unique([choice.frame for choice in columns], return_inverse=True)
     try:
-        jpegs = shown_jpegs(item.video.path, views, item.video.fps, item.centers.xy_px, frames)
+        jpegs = shown_jpegs(views, item.video, item.centers, item.animals, frames)
     except UnreadableVideoError as error:
         return [f"There are no pictures of what the network sees: {error}"]
     shown = {

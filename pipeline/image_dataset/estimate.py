@@ -87,7 +87,7 @@ def estimate(plan: Plan, layout: Format, done: Collection[int]) -> Estimate:
     video = recordings[0].video
     wanted = np.arange(min(N_SAMPLED_FRAMES, video.n_frames), dtype=np.int64)
     frames, sizes, began = _Timed(iter_frames(video.path)), [], 0.0
-    pictures = shown(iter(frames), plan.view, recordings, [wanted] * len(recordings), plan.size_px)
+    pictures = shown(iter(frames), recordings, [wanted] * len(recordings), plan.size_px)
     for _, picture in pictures:
         began = began or time.perf_counter()
         sizes.append(len(encode(picture)))

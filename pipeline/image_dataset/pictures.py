@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from features.prefetch import run_ahead
 from features.sources.cropping import Crops, crop_video
-from features.sources.views import NetworkView
 from features.video.inspection import VideoInfo
 from features.video.reading import DecodedFrame
 from pipeline.image_dataset.rows import RecordingImages
@@ -18,7 +17,6 @@ _QUEUED_PICTURES = 64
 
 def shown(
     frames: Iterator[DecodedFrame],
-    view: NetworkView,
     recordings: Sequence[RecordingImages],
     wanted: Sequence[NDArray[np.int64]],
     size_px: int,
@@ -30,8 +28,7 @@ def shown(
     crops, places = [], []
     for place, (images, own) in enumerate(zip(recordings, wanted, strict=True)):
         if len(own):
-            offsets = view.crop.offsets_frames(images.video.fps, images.recording)
-            crops.append(Crops(view.crop, offsets, images.centers_xy_px, own, size_px, 1))
+            crops.append(Crops(images.cropping, own, size_px, 1))
             places.append(place)
     for which, batch in crop_video(frames, crops):
         yield places[which], batch[0]
@@ -39,7 +36,6 @@ def shown(
 
 def encoded(
     video: VideoInfo,
-    view: NetworkView,
     recordings: Sequence[RecordingImages],
     wanted: Sequence[NDArray[np.int64]],
     size_px: int,
@@ -54,6 +50,6 @@ def encoded(
     UnreadableVideoError
         When the video can't be decoded as before.
     """
-    with closing(run_ahead(shown(video.frames(), view, recordings, wanted, size_px), _QUEUED_PICTURES)) as pictures:
+    with closing(run_ahead(shown(video.frames(), recordings, wanted, size_px), _QUEUED_PICTURES)) as pictures:
         for which, picture in pictures:
             yield which, encode(picture)

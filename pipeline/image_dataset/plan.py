@@ -74,7 +74,7 @@ class Plan:
     @property
     def size_px(self) -> int:
         """Side of the images."""
-        return self.settings.size_px or self.view.crop.size_px
+        return side_px(self.settings, self.view)
 
     @property
     def recordings(self) -> list[RecordingImages]:
@@ -114,10 +114,14 @@ class Plan:
         return digest.hexdigest()
 
 
+def side_px(settings: ImageSettings, view: NetworkView) -> int:
+    """Side of the images: as they are cut out where all are of one size, else what the network sees."""
+    return settings.size_px or (view.crop.size_px if view.crop.around == "center" else view.input_px)
+
+
 def make_plan(found: Sequence[RecordingImages], view: NetworkView, labeling: Labeling, settings: ImageSettings) -> Plan:
     """Divide images into units, video by video; recordings of one video need not stand in a row."""
-    size_px = settings.size_px or view.crop.size_px
-    n_most = int(np.clip(_MOST_UNIT_BYTES // (3 * size_px**2), _LEAST_UNIT_IMAGES, MOST_UNIT_IMAGES))
+    n_most = int(np.clip(_MOST_UNIT_BYTES // (3 * side_px(settings, view) ** 2), _LEAST_UNIT_IMAGES, MOST_UNIT_IMAGES))
     by_video: dict[object, list[RecordingImages]] = {}
     for images in found:
         by_video.setdefault(images.video.path.resolve(), []).append(images)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from features.sources.views import NetworkView
 from pipeline.image_dataset.formats import Format
 from pipeline.image_dataset.labels import UNKNOWN
 from pipeline.image_dataset.loading import loading_lines
@@ -104,11 +105,12 @@ def _kinds(plan: Plan, numbers: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 def _rows_words(plan: Plan, layout: Format) -> Iterator[str]:
     size_px, crop = plan.size_px, plan.view.crop
+    cut_px = crop.size_px if crop.around == "center" else None
     kind = f"JPEG of quality {plan.settings.quality}" if plan.settings.images == JPEG else "PNG"
     yield f"- Form: {layout.description}; {kind}, {size_px} × {size_px} px."
-    resized = "as they are cut out of the video" if size_px == crop.size_px else f"resized to {size_px} px"
+    resized = "as it is cut out of the video" if size_px == cut_px else f"resized to {size_px} px"
     colors = plan.view.colors_in_words
-    yield f"- Pictures: a square of {crop.size_px} px around the animal, {resized}. {colors}".rstrip()
+    yield f"- Pictures: {_square(plan.view)}, {resized}. {colors}".rstrip()
     if UNLABELED in plan.sides:
         yield f"- `{UNLABELED}`: frames that nobody judged, or of recordings that are in no split."
     yield (
@@ -119,6 +121,16 @@ def _rows_words(plan: Plan, layout: Format) -> Iterator[str]:
         + ", empty where nobody judged it (never a no); the path."
     )
     yield "- Split: all images of an individual, and all animals of one video, are on one side."
+
+
+def _square(view: NetworkView) -> str:
+    """What is cut out, in words."""
+    crop = view.crop
+    whose = {"pair": "both animals"}.get(crop.around, "the partner" if crop.animal == "partner" else "the animal")
+    drawn = "; its keypoints are drawn on it" if crop.keypoint_overlay else ""
+    if crop.around == "center":
+        return f"a square of {crop.size_px} px around the center of {whose}{drawn}"
+    return f"a square around the box of {whose}, with {crop.margin_percent:g} % of its longer side at each end{drawn}"
 
 
 def _left_out(plan: Plan) -> Iterator[str]:

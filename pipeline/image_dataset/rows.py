@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from features.crops import first_px
+from features.sources.cropping import Cropping, cropping_of
 from features.sources.views import NetworkView
 from features.video.inspection import VideoInfo
 from pipeline.dataset.load import CheckedRecording, input_fingerprints
@@ -47,7 +49,9 @@ class RecordingImages:
     fps : float
     video : VideoInfo
     centers_xy_px : ndarray, shape (n_video_frames, 2)
-        Of every frame of the video.
+        Of the animal, in every frame of the video.
+    cropping : Cropping
+        Where the squares lie, which may be those of its partner or of both.
     frames : ndarray of int, shape (n_images,)
     observed : ndarray of bool, shape (n_images,)
         Whether all moments that an image shows were.
@@ -69,6 +73,7 @@ class RecordingImages:
     fps: float
     video: VideoInfo
     centers_xy_px: NDArray[np.float64]
+    cropping: Cropping
     frames: NDArray[np.int64]
     observed: NDArray[np.bool_]
     numbers: NDArray[np.int16]
@@ -105,12 +110,14 @@ def images_of(
     Raises
     ------
     InputError
-        When moments of the crop that differ are the same frame.
+        As ``features.sources.cropping.cropping_of``.
     """
     assert item.video is not None and item.centers is not None
+    cropping = cropping_of(view.crop, view.center, item.video, item.centers, item.animals, item.id)
     looked_at = np.arange(0, item.n_frames, settings.every, dtype=np.int64)
-    moments = looked_at[:, None] + np.array(view.crop.offsets_frames(item.video.fps, item.id))
-    observed = item.centers.observed[np.clip(moments, 0, item.n_frames - 1)].all(axis=1)
+    moments = looked_at[:, None] + np.array(cropping.offsets_frames)
+    is_seen = item.centers.observed & cropping.places.observed
+    observed = is_seen[np.clip(moments, 0, item.n_frames - 1)].all(axis=1)
     split = item.recording.split if item.labels is not None else ""
     numbers = np.full((len(looked_at), len(labeling.columns)), UNKNOWN, dtype=np.int16)
     if item.labels is not None:
@@ -122,15 +129,20 @@ def images_of(
     frames = looked_at[kept]
     return RecordingImages(
         item.id, item.recording.animal, item.recording.individual, item.split_group, split, item.fps, item.video,
-        item.centers.xy_px, frames, observed[kept], numbers[kept],
-        boxes_px(view, item.centers.xy_px[frames]), left_out, input_fingerprints([item])[item.id],
+        item.centers.xy_px, cropping, frames, observed[kept], numbers[kept], boxes_px(cropping, frames), left_out,
+        input_fingerprints([item])[item.id],
     )  # fmt: skip
 
 
-def boxes_px(view: NetworkView, centers_xy_px: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Left, top, right and bottom of the squares around centers (n, 2), as ``features.crops.place_square`` has them."""
-    corner = np.ceil(centers_xy_px - view.crop.size_px / 2).astype(np.int64)
-    return np.concatenate([corner, corner + view.crop.size_px], axis=1)
+def boxes_px(cropping: Cropping, frames: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Left, top, right and bottom of the squares of some frames, shape (n_frames, 4), as they are cut out."""
+    sides_px = cropping.places.side_px[frames]
+    corners = [
+        [first_px(x_px, side_px), first_px(y_px, side_px)]
+        for (x_px, y_px), side_px in zip(cropping.places.xy_px[frames].tolist(), sides_px.tolist(), strict=True)
+    ]
+    corner = np.array(corners, dtype=np.int64).reshape(-1, 2)
+    return np.concatenate([corner, corner + sides_px[:, None]], axis=1)
 
 
 def with_validation(found: Sequence[RecordingImages], share: float, seed: int) -> list[RecordingImages]:

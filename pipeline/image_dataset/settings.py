@@ -30,7 +30,8 @@ class ImageSettings:
     quality : int
         Of JPEG, 1 to 100.
     size_px : int or None
-        Side of the images; None: as many pixels as are cut out of the video.
+        Side of the images; None: as many pixels as are cut out of the video, or where that differs from frame to frame
+        (``crop.around: box``), as many as the network sees.
     view : int
         Which of the experiment's networks the crops are for, counted from 1.
     validation : float

@@ -88,7 +88,7 @@ def make_video(job: VideoJob, told: Told = lambda number: None) -> None:
     waiting: dict[int, list[list[bytes]]] = {}
     n_left, is_awaited = len(job.units), recordings[0].video.awaited is not None
     settings = (plan.size_px, plan.settings.encoder())
-    with closing(encoded(recordings[0].video, plan.view, recordings, wanted, *settings)) as contents:
+    with closing(encoded(recordings[0].video, recordings, wanted, *settings)) as contents:
         for which, content in contents:
             place = owners[which][n_done[which]]
             n_done[which] += 1

@@ -6,6 +6,7 @@ not stop the others. What comes out has the form of a run's folder.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -40,7 +41,7 @@ from pipeline.runtime.progress import Bar, progress_bars
 from pipeline.scoring.timeline import Timeline
 from pipeline.training.chosen_settings import Choices
 from pipeline.training.cross_validation import StageTwo, with_member
-from pipeline.training.embed import EmbeddedRecording, Embedder
+from pipeline.training.embed import EmbeddedRecording, Embedder, by_video
 from pipeline.training.executors import open_executor
 from pipeline.training.executors.embed_job import embed_ahead, needs_of
 from pipeline.training.plan import HEAD, head_outputs
@@ -322,11 +323,16 @@ def _embed_and_predict(
     stage_two: StageTwo,
     outcome: Outcome,
 ) -> None:
+    together = {items[0].id: items for items in by_video(checked) if len(items) > 1}
     with progress_bars() as bars:
         videos = bars.add("Predicting videos", total=len(checked))
         frames = bars.add("")
         for number, item in enumerate(checked):
             videos.update(number, len(checked), f"Predicting {item.id}")
+            if item.id in together:
+                # Decoded once for all its animals. What is wrong with one of them is said when its turn comes.
+                with suppress(InputError, OSError):
+                    embedder.embed(together[item.id], frames)
             done = _attempt(item.recording, outcome, partial(_predict, embedder, heads, item, frames))
             if done is not None:
                 embedded, stage_two.probabilities[HEAD][item.id], members = done
@@ -340,7 +346,7 @@ def _predict(
     embedder: Embedder, heads: Sequence[_HeadsOf], item: CheckedRecording, bar: Bar
 ) -> tuple[EmbeddedRecording, _Probabilities, dict[int, _Probabilities]]:
     """What the heads say, and by number what each of several members does; the latter is empty of single heads."""
-    embedded = embedder.embed(item, bar)
+    (embedded,) = embedder.embed([item], bar)
     embeddings = embedded.source.load()
     found: _Probabilities = {}
     members: dict[int, _Probabilities] = {}

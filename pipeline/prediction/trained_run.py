@@ -9,7 +9,7 @@ from typing import Any
 from common.errors import InputError
 from common.places import path_at
 from features.centers import CenterConfig
-from features.sources.cropping import CropConfig
+from features.sources.crop_config import CropConfig
 from features.sources.joined import JoinedSource
 from models.bundle import load_bundle, read_metadata
 from models.inference import TrainedHead

@@ -276,7 +276,10 @@ NETWORK_VIEWS = Table(
     (text, "behavior said_by recording"),
     (whole, "frame"),
     (number, "time_s"),
-    (text, "file"),
+    (text, "file around animal"),
+    (number, "margin_percent"),
+    (truth, "keypoint_overlay"),
+    optional="around animal margin_percent keypoint_overlay",
 )
 
 # What the results of a run consist of: all is written anew by each attempt. Scores come first, for a folder with

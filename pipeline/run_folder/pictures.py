@@ -7,7 +7,7 @@ from typing import Any
 
 from common.files import write_bytes
 from common.tables import Row
-from features.sources.cropping import CropConfig
+from features.sources.crop_config import CropConfig
 from features.sources.views import NetworkView
 from pipeline.run_folder.contents import FILM_STRIPS, NETWORK_VIEWS
 from pipeline.run_folder.run_dir import STRIP_PICTURES, VIEW_PICTURES, RunDir
@@ -90,7 +90,8 @@ def write_network_views(run: RunDir, shown: Mapping[ShownFrame, bytes]) -> None:
 
 
 def _view_row(shown: ShownFrame) -> dict[str, object]:
-    crop = shown.view.crop.model_dump() | {"moments_s": " ".join(f"{moment:g}" for moment in shown.view.crop.moments_s)}
+    moments_s = " ".join(f"{moment:g}" for moment in shown.view.crop.moments_s)
+    crop = shown.view.crop.model_dump(exclude={"skeleton"}) | {"moments_s": moments_s}
     view = {"network": shown.view.network, "input_px": shown.view.input_px} | crop
     return {name: getattr(shown, name) for name in NETWORK_VIEWS.columns if name not in view} | view
 
@@ -111,6 +112,8 @@ def read_network_views(run: RunDir) -> list[ShownFrame]:
 def _shown_frame(row: Row) -> ShownFrame:
     cells: dict[str, Any] = dict(row)
     del cells["file"]
-    moments_s = tuple(map(float, cells.pop("moments_s").split()))
-    crop = CropConfig(size_px=cells.pop("size_px"), moments_s=moments_s, follow=cells.pop("follow"))
+    settings = {name: cells.pop(name) for name in NETWORK_VIEWS.columns if name in CropConfig.model_fields}
+    settings["moments_s"] = tuple(map(float, settings["moments_s"].split()))
+    # Runs from before a setting was there have an empty cell.
+    crop = CropConfig(**{name: value for name, value in settings.items() if value not in (None, "")})
     return ShownFrame(view=NetworkView(cells.pop("network"), crop, cells.pop("input_px")), **cells)

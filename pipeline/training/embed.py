@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.notes import Doubt
 from features.cache.rows import cached_rows, find_rows
+from features.cache.store import FeatureCache
 from features.sources.base import FeatureRows, Given, Progress
 from features.sources.joined import JoinedSource
 from features.video.files import UnreadableVideoError
@@ -95,13 +96,26 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     names = [tuple(one.get("names", ())) for one in described]
     embedder = Embedder(config, source, only_cached, names)
     checked = _decoded(config, checked, embedder)
-    recordings = []
+    embedded: dict[str, EmbeddedRecording] = {}
+    videos = by_video(checked)
     with progress_bars() as bars:
         bar = bars.add("Embedding", total=None)
-        for number, item in enumerate(checked, start=1):
-            bar.update(0, None, f"Embedding {item.id} ({number} of {len(checked)})")
-            recordings.append(embedder.embed(item, bar))
-    return StageOne(recordings, described, embedder.n_frames_computed)
+        for number, items in enumerate(videos, start=1):
+            bar.update(0, None, f"Embedding {_ids(items)} ({number} of {len(videos)})")
+            embedded |= {one.id: one for one in embedder.embed(items, bar)}
+    return StageOne([embedded[item.id] for item in checked], described, embedder.n_frames_computed)
+
+
+def by_video(checked: Iterable[CheckedRecording]) -> list[list[CheckedRecording]]:
+    """Put recordings of one video together, which is decoded once for all its animals; in order of the first ones."""
+    videos: dict[object, list[CheckedRecording]] = {}
+    for item in checked:
+        videos.setdefault(item.recording.video_path if item.recording.has_video else item.id, []).append(item)
+    return list(videos.values())
+
+
+def _ids(items: Sequence[CheckedRecording]) -> str:
+    return " + ".join(item.id for item in items)
 
 
 def _decoded(
@@ -112,14 +126,16 @@ def _decoded(
     if not awaited:
         return checked
     recordings = [item.recording for item in checked]
-    for number, item in enumerate(awaited, start=1):
+    videos = by_video(awaited)
+    for number, items in enumerate(videos, start=1):
         # What isn't as its packets promise is inspected when it is read again, which says what is wrong.
         with progress_bars() as bars, suppress(UnreadableVideoError):
-            if not _is_known_by_now(item):
-                embedder.embed(item, bars.add(f"Embedding {item.id} ({number} of {len(awaited)})"))
-        (known,) = _read_again(config, [item.recording], recordings)
+            if not _is_known_by_now(items[0]):
+                embedder.embed(items, bars.add(f"Embedding {_ids(items)} ({number} of {len(videos)})"))
+        known = _read_again(config, [item.recording for item in items], recordings)
         # That the poses may be another video's should not be said hours later.
-        _tell(note for note in known.notes if isinstance(note, Doubt) and note not in item.notes)
+        told = {note for item in items for note in item.notes}
+        _tell(note for item in known for note in item.notes if isinstance(note, Doubt) and note not in told)
     again, told = _read_again(config, recordings, recordings), {*notes_on(checked)}
     _tell(note for note in notes_on(again) if note not in told and not isinstance(note, Doubt))
     return again
@@ -152,7 +168,7 @@ def given_of(config: ExperimentConfig, item: CheckedRecording) -> Given:
 
 
 class Embedder:
-    """Embeds one recording after the other; `names` are those of each source's features, where they have any."""
+    """Embeds one video after the other; `names` are those of each source's features, where they have any."""
 
     def __init__(
         self,
@@ -168,21 +184,27 @@ class Embedder:
         self._done: set[str] = set()
         self.n_frames_computed = 0
 
-    def embed(self, item: CheckedRecording, progress: Progress) -> EmbeddedRecording:
-        """Embeddings of one recording, from the cache where they are."""
+    def embed(self, items: Sequence[CheckedRecording], progress: Progress) -> list[EmbeddedRecording]:
+        """Embeddings of the recordings of one video, from the cache where they are."""
         started = time.monotonic()
-        rows = self._source.rows_of(*given_of(self._config, item))
+        rows = [self._source.rows_of(*given_of(self._config, item)) for item in items]
         computed = _Counter(progress)
         if self._only_cached:
-            self._require_cached(rows)
-        caches = cached_rows(rows, self._config.execution.cache_dir, computed)
+            self._require_cached([one for own in rows for one in own])
+        caches = iter(cached_rows([one for own in rows for one in own], self._config.execution.cache_dir, computed))
+        ids = _ids(items)
         if computed.n_new:
             rate = computed.n_new / max(1e-9, time.monotonic() - started)
-            log.info("%s: %d embeddings made, %.0f a second", item.id, computed.n_new, rate)
-        elif item.id not in self._done:
-            log.info("%s: embeddings taken from the cache", item.id)
-        self._done.add(item.id)
+            log.info("%s: %d embeddings made, %.0f a second", ids, computed.n_new, rate)
+        elif ids not in self._done:
+            log.info("%s: embeddings taken from the cache", ids)
+        self._done.add(ids)
         self.n_frames_computed += computed.n_new
+        return [self._embedded(item, own, [next(caches) for _ in own]) for item, own in zip(items, rows, strict=True)]
+
+    def _embedded(
+        self, item: CheckedRecording, rows: Sequence[FeatureRows], caches: Sequence[FeatureCache]
+    ) -> EmbeddedRecording:
         names = self._names or [()] * len(caches)
         cache_files = tuple(
             CacheFile(cached.path, cached.fingerprint, cached.n_features, each.is_one_unit, own)

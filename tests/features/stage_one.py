@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from features.cache.rows import cached_rows
 from features.cache.store import FeatureCache
 from features.engines import Engine
 from features.sources.base import ExtractionSettings
-from features.sources.cropping import CropConfig
-from features.sources.frames import FrameRows
-from features.tracks import CenterTrack
+from features.sources.crop_config import CropConfig
+from features.sources.cropping import cropping_of
+from features.sources.frames import FrameRows, recipe_for
+from features.tracks import Animals, CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
 
 N_BITS = 10
@@ -83,8 +85,32 @@ def extract(
     **more: Any,
 ) -> FeatureCache:
     """Embeddings of a video's frames, out of the cache or computed."""
-    (cache,) = cached_rows([FrameRows(recording, video, centers, resolved, crop, settings, engine)], cache_dir, **more)
+    (cache,) = cached_rows([frame_rows(recording, video, centers, resolved, crop, settings, engine)], cache_dir, **more)
     return cache
+
+
+def frame_rows(
+    recording: str,
+    video: VideoInfo,
+    centers: CenterTrack,
+    resolved: ResolvedBackbone,
+    crop: CropConfig,
+    settings: ExtractionSettings,
+    engine: Callable[[], Engine],
+    animals: Animals | None = None,
+) -> FrameRows:
+    """Rows of a video's frames, not yet made."""
+    cropping = cropping_of(crop, settings.center, video, centers, animals, recording)
+    return FrameRows(recording, video, centers, cropping, resolved, settings, engine)
+
+
+def recipe_of(
+    video: VideoInfo, centers: CenterTrack, resolved: ResolvedBackbone, crop: CropConfig, settings: ExtractionSettings
+) -> dict[str, Any]:
+    """What determines these rows."""
+    cropped = replace(video, n_frames=centers.n_frames)
+    cropping = cropping_of(crop, settings.center, cropped, centers, None, "m")
+    return recipe_for(video, centers, cropping, resolved, settings)
 
 
 class MeanEngine:

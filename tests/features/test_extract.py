@@ -20,12 +20,11 @@ from features.cache.store import FeatureCache, fingerprint, list_caches
 from features.crops import crop_square, resize_crop
 from features.prefetch import run_ahead
 from features.sources.base import ExtractionSettings
-from features.sources.cropping import CropConfig
-from features.sources.frames import recipe_for
+from features.sources.crop_config import CropConfig
 from features.tracks import CenterTrack
 from features.video.inspection import VideoInfo, inspect_video
 from features.video.reading import iter_bgr_frames
-from tests.features.stage_one import CROP, MeanEngine, extract, tiny_backbone, wandering_centers, write_video
+from tests.features.stage_one import CROP, MeanEngine, extract, recipe_of, tiny_backbone, wandering_centers, write_video
 
 N_FRAMES = 1000
 SETTINGS = ExtractionSettings(batch_frames=8)
@@ -154,17 +153,17 @@ def test_recipe_tells_everything_that_matters(video: VideoInfo, centers: CenterT
         return dataclasses.replace(resolved, config=config)
 
     recipes = [
-        recipe_for(video, centers, resolved, CROP, SETTINGS),
-        recipe_for(dataclasses.replace(video, sha256="0" * 64), centers, resolved, CROP, SETTINGS),
-        recipe_for(dataclasses.replace(video, n_frames=999), centers, resolved, CROP, SETTINGS),
-        recipe_for(video, moved(centers), resolved, CROP, SETTINGS),
-        recipe_for(video, CenterTrack(centers.xy_px, ~centers.observed), resolved, CROP, SETTINGS),
-        recipe_for(video, centers, with_config(alpha=0.5), CROP, SETTINGS),
-        recipe_for(video, centers, with_config(input_px=64), CROP, SETTINGS),
-        recipe_for(video, centers, tiny_backbone("other weights"), CROP, SETTINGS),
-        recipe_for(video, centers, resolved, CropConfig(size_px=25), SETTINGS),
-        recipe_for(video, centers, resolved, CROP, dataclasses.replace(SETTINGS, frame_step=2)),
-        recipe_for(video, centers, resolved, CROP, dataclasses.replace(SETTINGS, precision="mixed_float16")),
+        recipe_of(video, centers, resolved, CROP, SETTINGS),
+        recipe_of(dataclasses.replace(video, sha256="0" * 64), centers, resolved, CROP, SETTINGS),
+        recipe_of(dataclasses.replace(video, n_frames=999), centers, resolved, CROP, SETTINGS),
+        recipe_of(video, moved(centers), resolved, CROP, SETTINGS),
+        recipe_of(video, CenterTrack(centers.xy_px, ~centers.observed), resolved, CROP, SETTINGS),
+        recipe_of(video, centers, with_config(alpha=0.5), CROP, SETTINGS),
+        recipe_of(video, centers, with_config(input_px=64), CROP, SETTINGS),
+        recipe_of(video, centers, tiny_backbone("other weights"), CROP, SETTINGS),
+        recipe_of(video, centers, resolved, CropConfig(size_px=25), SETTINGS),
+        recipe_of(video, centers, resolved, CROP, dataclasses.replace(SETTINGS, frame_step=2)),
+        recipe_of(video, centers, resolved, CROP, dataclasses.replace(SETTINGS, precision="mixed_float16")),
     ]
     prints = [fingerprint(recipe) for recipe in recipes]
     assert len(set(prints)) == len(prints)
@@ -172,10 +171,10 @@ def test_recipe_tells_everything_that_matters(video: VideoInfo, centers: CenterT
 
 def test_recipe_ignores_what_does_not(video: VideoInfo, centers: CenterTrack) -> None:
     resolved = tiny_backbone()
-    recipe = recipe_for(video, centers, resolved, CROP, SETTINGS)
+    recipe = recipe_of(video, centers, resolved, CROP, SETTINGS)
     elsewhere = dataclasses.replace(video, path=Path("elsewhere.avi"), fps=99.0)
     asked_otherwise = dataclasses.replace(resolved, requested_name="resnet50v2", note="fallback")
-    assert recipe_for(elsewhere, centers, asked_otherwise, CROP, dataclasses.replace(SETTINGS, seed=9)) == recipe
+    assert recipe_of(elsewhere, centers, asked_otherwise, CROP, dataclasses.replace(SETTINGS, seed=9)) == recipe
 
 
 # --- interruptions --------------------------------------------------------------------------------------------

@@ -20,16 +20,27 @@ from features.cache.rows import cached_rows
 from features.cache.store import fingerprint
 from features.crops import crop_square, resize_crop
 from features.engines import ENGINES, EngineKind, Engines
+from features.places import Places
 from features.sources import open_sources
 from features.sources.base import ExtractionSettings, RecordingFiles
-from features.sources.cropping import CropConfig, Crops
-from features.sources.frames import FrameRows, FrameSource, FrameSourceConfig, recipe_for
+from features.sources.crop_config import CropConfig
+from features.sources.cropping import Cropping, Crops
+from features.sources.frames import FrameRows, FrameSource, FrameSourceConfig
 from features.tracks import CenterTrack
 from features.video import inspection
 from features.video.inspection import VideoInfo, inspect_video
 from features.video.pictures import Box
 from features.video.reading import iter_bgr_frames, iter_frames
-from tests.features.stage_one import CROP, MeanEngine, extract, tiny_backbone, wandering_centers, write_video
+from tests.features.stage_one import (
+    CROP,
+    MeanEngine,
+    extract,
+    frame_rows,
+    recipe_of,
+    tiny_backbone,
+    wandering_centers,
+    write_video,
+)
 from tests.features.test_extract import BreakingEngine
 from tests.features.test_video_damage import spoil
 
@@ -113,7 +124,7 @@ def test_moments_of_a_real_video(shared_dir: Path) -> None:
     at_end = by_hand(end, centers.xy_px[-n:], crop, (-6, 0, 6), 1, 32)[6:]
     steps, engines = (1, 3), (KeepingEngine(), KeepingEngine())
     both = [
-        FrameRows("m", video, centers, tiny_backbone(), crop, ExtractionSettings(step, batch_frames=8), lambda e=e: e)
+        frame_rows("m", video, centers, tiny_backbone(), crop, ExtractionSettings(step, batch_frames=8), lambda e=e: e)
         for step, e in zip(steps, engines, strict=True)
     ]
     for _ in FrameRows.batches_together(both, [0, 0]):
@@ -160,8 +171,9 @@ def test_any_moments_of_any_video(
     frames = [np.full((9, 9, 3), 5 * number + np.arange(9)[:, None, None], np.uint8) for number in range(n_frames)]
     centers_xy_px = np.stack([np.full(n_frames, 4.0), np.arange(n_frames) % 9.0], axis=1)
     crop = CropConfig(size_px=8, moments_s=(-1, 0, 1), follow=follow)
+    places = Places(centers_xy_px, np.full(n_frames, 8), np.ones(n_frames, bool))
     wanted = np.arange(first_row * step, n_frames, step)
-    crops = Crops(crop, tuple(offsets), centers_xy_px, wanted, 8, batch_rows)
+    crops = Crops(Cropping(crop, tuple(offsets), places, None), wanted, 8, batch_rows)
     whole = Box(0, 0, 9, 9)
     batches = [
         batch for i, frame in enumerate(frames) for batch in crops.take(i, frame, whole, crops.cuts_at(i, (9, 9)))
@@ -196,10 +208,10 @@ def test_moments_are_of_the_recipe_by_frames(video: VideoInfo) -> None:
     centers, settings = wandering_centers(60), ExtractionSettings()
     at_20 = dataclasses.replace(video, fps=20.0)
     crops = [(video, CROP), (video, NOW), (at_20, NOW), (video, NOW.model_copy(update={"follow": True}))]
-    recipes = [recipe_for(of, centers, tiny_backbone(), crop, settings) for of, crop in crops]
+    recipes = [recipe_of(of, centers, tiny_backbone(), crop, settings) for of, crop in crops]
     assert len({fingerprint(recipe) for recipe in recipes}) == 4
     nearly = NOW.model_copy(update={"moments_s": (-0.21, 0, 0.29)})
-    assert recipe_for(video, centers, tiny_backbone(), nearly, settings) == recipes[1]
+    assert recipe_of(video, centers, tiny_backbone(), nearly, settings) == recipes[1]
     assert "moments_frames" not in recipes[0]["crop"]
 
 

@@ -19,7 +19,7 @@ from features.crops import crop_square, resize_crop
 from features.poses import read_poses
 from features.sources import open_sources
 from features.sources.base import ExtractionSettings
-from features.sources.cropping import CropConfig
+from features.sources.crop_config import CropConfig
 from features.sources.frames import FrameSourceConfig
 from features.video.reading import iter_bgr_frames
 

@@ -21,11 +21,11 @@ from features.sources.base import (
     RecordingFiles,
     SourceConfig,
 )
-from features.sources.frames import FrameSource, FrameSourceConfig, recipe_for
+from features.sources.frames import FrameSource, FrameSourceConfig
 from features.sources.precomputed import PrecomputedRows
 from features.tracks import CenterTrack
 from features.video.inspection import inspect_video
-from tests.features.stage_one import CROP, MeanEngine, tiny_backbone, wandering_centers, write_video
+from tests.features.stage_one import CROP, MeanEngine, recipe_of, tiny_backbone, wandering_centers, write_video
 
 SETTINGS = ExtractionSettings(frame_step=2, batch_frames=8)
 
@@ -182,7 +182,7 @@ def test_fingerprints_are_those_of_the_first_caches(tmp_path: Path) -> None:
     video = replace(inspect_video(write_video(tmp_path / "m1.avi", 5)), sha256="ab" * 32, n_frames=3)
     centers = CenterTrack(np.array([[1.0, 2.0], [3.5, 4.0], [5.0, 6.25]]), np.array([True, False, True]))
     resolved = tiny_backbone()
-    recipe = recipe_for(video, centers, resolved, CROP, SETTINGS)
+    recipe = recipe_of(video, centers, resolved, CROP, SETTINGS)
     recipe["backbone"]["n_features"] = 1280  # The network's that `tiny_backbone` passes for.
     assert fingerprint(recipe) == "46cde59ea0640c55504086522bfd9fdcdb94d8035d6dfc8d2b3299ecfa4c6454"
     np.save(tmp_path / "m1.npy", np.arange(12.0).reshape(6, 2))

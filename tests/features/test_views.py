@@ -10,7 +10,7 @@ from PIL import Image
 
 from features.sources import open_sources, views
 from features.sources.base import ExtractionSettings
-from features.sources.cropping import CropConfig
+from features.sources.crop_config import CropConfig
 from features.sources.frames import FrameSourceConfig
 from features.sources.precomputed import PrecomputedConfig
 from features.sources.views import EARLY_FRAMES, NetworkView, early_frames, shown_jpegs, shown_pictures
@@ -46,20 +46,20 @@ def test_the_pictures_are_those_that_the_engine_is_given(
             yield frame
 
     monkeypatch.setattr(views, "iter_frames", counting)
-    shown = shown_pictures(video.path, [NetworkView("n", crop, 32) for crop in crops], 10, centers.xy_px, chosen)
+    shown = shown_pictures([NetworkView("n", crop, 32) for crop in crops], video, centers, None, chosen)
     np.testing.assert_array_equal(shown, given)
     assert read == list(range(20 + 3 + 1)), "once for all, up to the last moment of the last frame"
-    (none,) = shown_pictures(video.path, [NetworkView("n", NOW, 32)], 10, centers.xy_px, chosen[:0])
+    (none,) = shown_pictures([NetworkView("n", NOW, 32)], video, centers, None, chosen[:0])
     assert none.shape == (0, 32, 32, 3)
 
 
 def test_pictures_for_a_page_are_near_to_them_and_not_too_large(video: VideoInfo) -> None:
-    views, xy_px = [NetworkView("n", NOW, 96), NetworkView("n", CROP, 600)], wandering_centers(N_FRAMES).xy_px
+    views, centers = [NetworkView("n", NOW, 96), NetworkView("n", CROP, 600)], wandering_centers(N_FRAMES)
     frames = np.array([5, 30])
-    exact = shown_pictures(video.path, views, 10, xy_px, frames)
+    exact = shown_pictures(views, video, centers, None, frames)
     jpegs = [
         [np.asarray(Image.open(io.BytesIO(one))) for one in of_view]
-        for of_view in shown_jpegs(video.path, views, 10, xy_px, frames)
+        for of_view in shown_jpegs(views, video, centers, None, frames)
     ]
     assert np.abs(np.stack(jpegs[0]).astype(float) - exact[0]).mean() < 4
     assert [one.shape for one in jpegs[1]] == [(224, 224, 3)] * 2

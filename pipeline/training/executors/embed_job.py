@@ -1,4 +1,4 @@
-"""One recording's features as a job: read where its files are seen, embedded, and left in the shared cache."""
+"""One video's features as a job: read where its files are seen, embedded, and left in the shared cache."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ from pipeline.dataset.load import CheckedRecording, load_recordings
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.logs import only_errors
 from pipeline.runtime.progress import progress_bars
-from pipeline.training.embed import Embedder, given_of
+from pipeline.training.embed import Embedder, by_video, given_of
 from pipeline.training.executors.base import Executor, Job, Needs, OnEvent
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ _TOLD_EVERY_S = 2.0
 
 @dataclass(frozen=True)
 class EmbedJob(Job):
-    """A recording whose features are to be in the cache; it holds no arrays.
+    """Recordings of one video whose features are to be in the cache; it holds no arrays.
 
     Attributes
     ----------
-    recording : Recording
-        Without labels, which no feature depends on.
+    recordings : tuple of Recording
+        An animal each, without labels, which no feature depends on.
     settings : str
         The experiment's, JSON.
     used : str
@@ -42,12 +42,12 @@ class EmbedJob(Job):
     beside : tuple of Recording
         Recordings of whose videos a background may be borrowed; empty where the animal's position is known.
     fingerprints : tuple of str
-        Of the recipes of all sources; empty where the video is only being decoded now.
+        Of the recipes of all sources, recording by recording; empty where the video is only being decoded now.
     passes_over_errors : bool
-        Whether a recording that can't be embedded is left to whoever asks for its features next.
+        Whether a video that can't be embedded is left to whoever asks for its features next.
     """
 
-    recording: Recording
+    recordings: tuple[Recording, ...]
     settings: str
     used: str
     beside: tuple[Recording, ...] = ()
@@ -57,12 +57,12 @@ class EmbedJob(Job):
     @property
     def key(self) -> str:
         """See `Job`."""
-        return self.recording.id
+        return " + ".join(recording.id for recording in self.recordings)
 
     @property
     def words(self) -> str:
         """See `Job`."""
-        return f"embedding {self.recording.id}"
+        return f"embedding {self.key}"
 
     def absolute(self) -> "EmbedJob":
         """See `Job`."""
@@ -71,7 +71,8 @@ class EmbedJob(Job):
         if tree["recordings"] != "demo":
             tree["recordings"] = str(Path(tree["recordings"]).absolute())
         beside = tuple(map(_absolute, self.beside))
-        return replace(self, recording=_absolute(self.recording), settings=json.dumps(tree), beside=beside)
+        recordings = tuple(map(_absolute, self.recordings))
+        return replace(self, recordings=recordings, settings=json.dumps(tree), beside=beside)
 
     def carry_out(self, on_event: OnEvent | None = None) -> None:
         """See `Job`; what is told is `done` and `total` embeddings, at last `n_new` and `seconds`."""
@@ -85,24 +86,23 @@ class EmbedJob(Job):
     def _embed(self, on_event: OnEvent) -> None:
         started, (config, source) = time.monotonic(), _opened(self.settings, self.used)
         embedder, telling = Embedder(config, source, only_cached=False), _Telling(on_event)
-        item = self._read(config, may_wait=True)
-        self._require_same(source, item, config)
+        items = self._read(config, may_wait=True)
+        self._require_same(source, items, config)
         try:
-            embedder.embed(item, telling)
+            embedder.embed(items, telling)
         except UnreadableVideoError:
             # It isn't as its packets promise: it is inspected, which says what is wrong where that is an error.
             embedder.embed(self._read(config, may_wait=False), telling)
         on_event({"n_new": embedder.n_frames_computed, "seconds": round(time.monotonic() - started, 3)})
 
-    def _read(self, config: ExperimentConfig, may_wait: bool) -> CheckedRecording:
+    def _read(self, config: ExperimentConfig, may_wait: bool) -> list[CheckedRecording]:
+        beside = self.beside or self.recordings
         with only_errors("pipeline"), only_errors("features"):
-            (item,) = load_recordings(
-                config, [self.recording], True, beside=self.beside or [self.recording], may_wait=may_wait
-            )
-        return item
+            return load_recordings(config, self.recordings, True, beside=beside, may_wait=may_wait)
 
-    def _require_same(self, source: JoinedSource, item: CheckedRecording, config: ExperimentConfig) -> None:
-        found = tuple(fingerprint(rows.recipe) for rows in source.rows_of(*given_of(config, item)))
+    def _require_same(self, source: JoinedSource, items: Sequence[CheckedRecording], config: ExperimentConfig) -> None:
+        rows = (one for item in items for one in source.rows_of(*given_of(config, item)))
+        found = tuple(fingerprint(one.recipe) for one in rows)
         if self.fingerprints and found != self.fingerprints:
             raise InputError(
                 f"A worker sees other files of recording {self.key} than the command that asked for its features, or "
@@ -193,7 +193,7 @@ def _carry_out(jobs: list[EmbedJob], executor: Executor) -> int:
     """Have jobs done while their progress is shown; how many embeddings were made."""
     n_made = 0
     with progress_bars() as bars:
-        whole, each = bars.add(f"Embedding {len(jobs)} recordings", total=len(jobs)), bars.add("")
+        whole, each = bars.add(f"Embedding {len(jobs)} videos", total=len(jobs)), bars.add("")
 
         def told(job: EmbedJob, event: dict[str, Any]) -> None:
             nonlocal n_made
@@ -212,15 +212,17 @@ def _carry_out(jobs: list[EmbedJob], executor: Executor) -> int:
 def _jobs(
     config: ExperimentConfig, checked: Sequence[CheckedRecording], source: JoinedSource, passes_over_errors: bool
 ) -> list[EmbedJob]:
-    """Those of recordings that are not in the cache; the longest first, so that none is waited for at the end."""
+    """Those of videos that are not in the cache; the longest first, so that none is waited for at the end."""
     settings, used = config.model_dump_json(), json.dumps(source.described())
     beside = tuple(_absolute(item.recording) for item in checked)
     jobs = []
-    for item in sorted(checked, key=lambda one: -one.n_frames):
-        rows = source.rows_of(*given_of(config, item))
+    for items in by_video(sorted(checked, key=lambda one: -one.n_frames)):
+        rows = [one for item in items for one in source.rows_of(*given_of(config, item))]
         if any(one.is_slow and not has_rows(one, config.execution.cache_dir) for one in rows):
-            is_awaited = item.video is not None and item.video.awaited is not None
+            video = items[0].video
+            is_awaited = video is not None and video.awaited is not None
             prints = () if is_awaited else tuple(fingerprint(one.recipe) for one in rows)
-            others = beside if item.recording.has_blob_poses else ()
-            jobs.append(EmbedJob(item.recording, settings, used, others, prints, passes_over_errors))
+            others = beside if items[0].recording.has_blob_poses else ()
+            recordings = tuple(item.recording for item in items)
+            jobs.append(EmbedJob(recordings, settings, used, others, prints, passes_over_errors))
     return jobs

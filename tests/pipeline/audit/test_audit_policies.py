@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from features.poses import read_poses
 from features.sources.base import ExtractionSettings
-from features.sources.cropping import CropConfig
-from features.sources.frames import recipe_for
+from features.sources.crop_config import CropConfig
 from features.tracks import PoseTrack
 from pipeline.annotations import EventList, FrameTable, LabelSpan
 from pipeline.config.frame_policy import STRICT, FrameAllowance, FramesConfig, allowance
@@ -22,7 +21,7 @@ from pipeline.dataset.frame_fit import fit_annotation, fit_poses, place_rows
 from pipeline.dataset.frames_agree import check_frames_agree
 from pipeline.dataset.load import CheckedRecording, load_dataset
 from pipeline.scoring.bouts.bouts import Bout, runs_of_true
-from tests.features.stage_one import tiny_backbone
+from tests.features.stage_one import recipe_of, tiny_backbone
 from tests.lab import N_FRAMES, known_labels, make_video_lab, write_labels, write_poses
 
 TABLE = Path("labels.csv")
@@ -251,7 +250,7 @@ def test_the_tail_that_poses_lack_is_unobserved_and_unscored(tmp_path: Path):
     assert any("the last 3 frames are unobserved" in note for note in item.notes)
     assert whole.video is not None and whole.centers is not None
     recipes = [
-        recipe_for(whole.video, c, tiny_backbone(), CropConfig(size_px=40), ExtractionSettings())
+        recipe_of(whole.video, c, tiny_backbone(), CropConfig(size_px=40), ExtractionSettings())
         for c in (whole.centers, item.centers)
     ]
     assert recipes[0]["centers"] != recipes[1]["centers"], "embeddings made with other centers must not be used"

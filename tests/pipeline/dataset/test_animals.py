@@ -13,6 +13,7 @@ from pipeline.dataset.load import load_dataset
 from pipeline.dataset.reading import Measured, ReadingSettings, read_recording_labels, read_recording_poses
 from pipeline.dataset.split_groups import split_groups
 from pipeline.dataset.table import read_recordings
+from pipeline.training.embed import run_stage_one
 from pipeline.training.plan import plan_folds
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_labels, write_poses, write_video
 
@@ -105,6 +106,23 @@ def test_a_partner_comes_with_its_poses(tmp_path: Path):
     write_rows(tmp_path, [row_of(0, "dark", partner="lihgt")])
     with pytest.raises(InputError, match=r"column `partner` of w0_dark asks for 'lihgt'.*Did you mean 'light'"):
         load_dataset(config)
+
+
+def test_a_video_is_decoded_once_for_the_crops_of_all_its_animals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config_path = make_pair_lab(tmp_path, n_videos=2)
+    config = load_config(config_path, [f"cache_dir={(tmp_path / 'together').as_posix()}"])
+    checked = load_dataset(config)
+    read: list[str] = []
+    iter_frames = video_module.iter_frames
+    monkeypatch.setattr(
+        video_module, "iter_frames", lambda path, *more: read.append(path.name) or iter_frames(path, *more)
+    )
+    together = run_stage_one(config, checked, only_cached=False)
+    assert read == ["w0.avi", "w1.avi"] and together.n_frames_computed == 4 * N_FRAMES
+    assert [one.id for one in together.recordings] == [item.id for item in checked]
+    alone = load_config(config_path, [f"cache_dir={(tmp_path / 'alone').as_posix()}"])
+    (one,) = run_stage_one(alone, checked[1:2], only_cached=False).recordings
+    assert np.array_equal(one.source.load(), together.recordings[1].source.load())
 
 
 def test_animals_of_one_video_are_held_out_together(tmp_path: Path):

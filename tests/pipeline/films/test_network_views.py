@@ -72,7 +72,7 @@ def test_every_network_has_a_row_of_the_pictures_that_it_is_given(lab: Path, tmp
     ]
     assert {one.recording for one in shown} == {"v1"} and shown[1].view == views[0] and shown[2].view == views[1]
     item = items["v1"]
-    exact = shown_pictures(item.video.path, views, item.video.fps, item.centers.xy_px, np.array([12, 54]))
+    exact = shown_pictures(views, item.video, item.centers, None, np.array([12, 54]))
     for one in shown:
         picture = np.asarray(Image.open(io.BytesIO((tmp_path / one.file).read_bytes())), dtype=float)
         assert np.abs(picture - exact[one.row - 1][int(one.frame == 54)]).mean() < 5

@@ -13,6 +13,7 @@ import pytest
 
 from common.errors import InputError
 from features.sources.views import shown_pictures
+from features.tracks import CenterTrack
 from features.video.inspection import NotAsPromisedError, VideoInfo
 from pipeline.commands.dataset import run_dataset_command
 from pipeline.config.schema import ExperimentConfig, load_config
@@ -117,7 +118,8 @@ def test_pictures_of_moments_are_those_that_the_network_is_shown(pair_lab: Path,
     images = plan.recordings[1]
     view = chosen_view(config, 1)
     view = type(view)(view.network, view.crop, 24)
-    (shown,) = shown_pictures(images.video.path, [view], 10.0, images.centers_xy_px, images.frames)
+    centers = CenterTrack(images.centers_xy_px, np.ones(N_FRAMES, bool))
+    (shown,) = shown_pictures([view], images.video, centers, None, images.frames)
     table = pd.read_csv(tmp_path / "set" / "images.csv").query("recording == @images.recording")
     for path, wanted in zip(table.path, shown, strict=True):
         assert np.array_equal(cv2.imread(str(tmp_path / "set" / path))[..., ::-1], wanted)

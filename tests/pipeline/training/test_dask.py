@@ -179,7 +179,7 @@ def test_recordings_are_embedded_from_their_files_alone(
     there = run_stage_one(config, checked, only_cached=True)
     assert known(there) == known(here)
     # Another machine's files may be other ones.
-    job = EmbedJob(checked[0].recording, config.model_dump_json(), "[]", fingerprints=("other",))
+    job = EmbedJob((checked[0].recording,), config.model_dump_json(), "[]", fingerprints=("other",))
     monkeypatch.setattr(embed_job, "_opened", lambda settings, used: (config, config.feature_source()))
     with pytest.raises(InputError, match="sees other files of recording v0"):
         job.absolute().carry_out()

@@ -1,0 +1,47 @@
+"""Who the other animal of a recording is."""
+
+from common.errors import InputError
+from common.suggestions import listing
+from features.tracks import Whose
+
+OTHER = "other"
+
+
+def find_partner(whose: Whose, where: str, asked_by: str, named: str = OTHER) -> str:
+    """Find the animal that a recording's own one has to do with.
+
+    Parameters
+    ----------
+    whose : Whose
+    where : str
+        Names the pose file.
+    asked_by : str
+        What needs it, for errors.
+    named : str
+        A name, or ``other``: the recording's partner, or else the other one of two.
+
+    Raises
+    ------
+    InputError
+        There is none, or more than one could be meant.
+    """
+    own, present = whose.own, whose.present
+    partner = whose.partner or OTHER if named == OTHER else named
+    if not any(present):
+        raise InputError(
+            f"{asked_by} needs a partner ({partner}), but {where} holds a single animal without a name. Leave it out, "
+            "or track both animals."
+        )
+    if not own:
+        raise InputError(
+            f"{asked_by} needs a partner ({partner}), but the recording of {where} names no animal of its own. Name it "
+            "in the column `animal` of the recordings table or in center.individual; where labels belong to both, set "
+            f"`pair: [{', '.join(present[:2])}]` of the source `poses`, or crop.around: pair."
+        )
+    others = [name for name in present if name != own] if partner == OTHER else [partner]
+    if len(others) != 1 or others == [own]:
+        raise InputError(
+            f"{asked_by} looks for the partner of {own!r} ({partner}) in {where}, which holds {listing(present)}. Name "
+            "the other animal in the column `partner` of the recordings table."
+        )
+    return others[0]
