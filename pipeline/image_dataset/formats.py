@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from pipeline.image_dataset.loading import class_folders, files_of_table, shards
 from pipeline.image_dataset.plan import Plan, Unit
 from pipeline.image_dataset.rows import SIDES, UNLABELED, RecordingImages
 
@@ -41,6 +42,10 @@ class Format(ABC):
     @abstractmethod
     def disk_bytes(self, picture_bytes: float) -> float:
         """What a picture of this size takes on a disk, with what lies around it."""
+
+    @abstractmethod
+    def loading_lines(self) -> list[str]:
+        """Python that loads it, for the README."""
 
     def folders(self) -> list[str]:
         """Folders that are there even where no image is in them."""
@@ -83,6 +88,10 @@ class Folders(Format):
         """Whole blocks."""
         return float(math.ceil(picture_bytes / _DISK_BLOCK_BYTES) * _DISK_BLOCK_BYTES)
 
+    def loading_lines(self) -> list[str]:
+        """See `Format`."""
+        return class_folders(self.plan) if self.plan.labeling.classes else files_of_table(self.plan)
+
     def folders(self) -> list[str]:
         """A class that a split lacks has a folder too, so that a class has the same number everywhere."""
         sides = [side for side in self.plan.sides if side != UNLABELED]
@@ -118,6 +127,10 @@ class WebDataset(Format):
     def disk_bytes(self, picture_bytes: float) -> float:
         """Two members, each with a header and filled up to whole blocks."""
         return picture_bytes + _SAMPLE_BYTES
+
+    def loading_lines(self) -> list[str]:
+        """See `Format`."""
+        return shards(self.plan)
 
     def _add(
         self, tar: tarfile.TarFile, side: str, images: RecordingImages, rows: slice, pictures: Sequence[bytes]

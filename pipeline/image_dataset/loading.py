@@ -1,20 +1,15 @@
-"""Python that loads a data set for training, as it stands in its README; the tests run these very lines."""
+"""Python that loads a data set for training, as it stands in its README; the tests run these very lines.
 
-from collections.abc import Callable
+It is run in the data set's folder; `train` is a ``tf.data.Dataset`` of pictures and labels.
+"""
 
 from pipeline.image_dataset.plan import Plan
 from pipeline.image_dataset.rows import TRAIN, UNLABELED
 from pipeline.image_dataset.settings import JPEG, PNG
 
 
-def loading_lines(plan: Plan) -> list[str]:
-    """Lines that are run in the data set's folder; `train` is a ``tf.data.Dataset`` of pictures and labels."""
-    has_classes = bool(plan.labeling.classes)
-    side = next((side for side in plan.sides if side != UNLABELED), UNLABELED)
-    return _LINES[plan.settings.format, has_classes](plan, side)
-
-
-def _class_folders(plan: Plan, side: str) -> list[str]:
+def class_folders(plan: Plan) -> list[str]:
+    """Images in folders by class."""
     names = ", ".join(map(_quoted, plan.labeling.classes))
     sides = [each for each in plan.sides if each != UNLABELED]
     return [
@@ -28,7 +23,9 @@ def _class_folders(plan: Plan, side: str) -> list[str]:
     ]
 
 
-def _table(plan: Plan, side: str) -> list[str]:
+def files_of_table(plan: Plan) -> list[str]:
+    """Images by path, with labels as images.csv has them."""
+    side = _first_side(plan)
     columns = ", ".join(map(_quoted, plan.labeling.columns))
     return [
         "import pandas as pd, tensorflow as tf",
@@ -39,15 +36,12 @@ def _table(plan: Plan, side: str) -> list[str]:
     ]
 
 
-def _class_shards(plan: Plan, side: str) -> list[str]:
-    return _shards(plan, side, 'tf.TensorSpec((), "int32")')
-
-
-def _behavior_shards(plan: Plan, side: str) -> list[str]:
-    return _shards(plan, side, f'tf.TensorSpec(({len(plan.labeling.columns)},), "float32")')
-
-
-def _shards(plan: Plan, side: str, label: str) -> list[str]:
+def shards(plan: Plan) -> list[str]:
+    """Samples in tar files."""
+    side = _first_side(plan)
+    label = 'tf.TensorSpec((), "int32")'
+    if not plan.labeling.classes:
+        label = f'tf.TensorSpec(({len(plan.labeling.columns)},), "float32")'
     return [
         "import glob, json, tarfile, tensorflow as tf",
         "def samples():  # of each, two files in a row: the picture and what is known of it",
@@ -60,6 +54,10 @@ def _shards(plan: Plan, side: str, label: str) -> list[str]:
     ]
 
 
+def _first_side(plan: Plan) -> str:
+    return next((side for side in plan.sides if side != UNLABELED), UNLABELED)
+
+
 def _decoded(plan: Plan, content: str) -> str:
     return f"tf.image.resize(tf.io.{_DECODERS[plan.settings.images]}({content}, 3), ({plan.size_px}, {plan.size_px}))"
 
@@ -69,10 +67,3 @@ def _quoted(name: str) -> str:
 
 
 _DECODERS = {JPEG: "decode_jpeg", PNG: "decode_png"}
-_LINES: dict[tuple[str, bool], Callable[[Plan, str], list[str]]] = {
-    ("folders", True): _class_folders,
-    ("folders", False): _table,
-    ("webdataset", True): _class_shards,
-    ("webdataset", False): _behavior_shards,
-}
-"""By format, and whether every image is of one class."""

@@ -9,7 +9,6 @@ import numpy as np
 from features.sources.views import NetworkView
 from pipeline.image_dataset.formats import Format
 from pipeline.image_dataset.labels import UNKNOWN
-from pipeline.image_dataset.loading import loading_lines
 from pipeline.image_dataset.plan import Plan
 from pipeline.image_dataset.rows import UNLABELED
 from pipeline.image_dataset.settings import JPEG
@@ -30,7 +29,7 @@ def readme_text(name: str, plan: Plan, layout: Format, made_by: Mapping[str, str
         "In this folder:",
         "",
         "```python",
-        *loading_lines(plan),
+        *layout.loading_lines(),
         "```",
         "",
         *_loading_words(plan),
