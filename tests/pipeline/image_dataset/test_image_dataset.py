@@ -125,6 +125,26 @@ def test_pictures_of_moments_are_those_that_the_network_is_shown(pair_lab: Path,
         assert np.array_equal(cv2.imread(str(tmp_path / "set" / path))[..., ::-1], wanted)
 
 
+def test_squares_of_a_pair_are_told_as_they_are_cut(tmp_path: Path):
+    config = load_config(make_pair_lab(tmp_path, n_videos=1), ["crop={around: pair, margin_percent: 25}"])
+    points = {"midbody": -4, "tailbase": 4}
+    heads = [(animal, point, axis) for animal in ANIMALS for point in points for axis in ("x", "y", "likelihood")]
+    cells = [str({"x": ANIMALS[a] + points[p], "y": 32 + points[p], "likelihood": 0.99}[axis]) for a, p, axis in heads]
+    names = zip(("individuals", "bodyparts", "coords"), zip(*heads, strict=True), strict=True)
+    lines = [["scorer", *["sim"] * 12], *([name, *own] for name, own in names)]
+    lines += [[str(frame), *cells] for frame in range(N_FRAMES)]
+    (tmp_path / "w0_dlc.csv").write_text("\n".join(map(",".join, lines)) + "\n", encoding="utf-8")
+    make(config, tmp_path / "set", every=40, images="png")
+    table = pd.read_csv(tmp_path / "set" / "images.csv")
+    # Boxes reach from x = 16 to 48, and a fourth of that is added at each end.
+    assert {(*row,) for row in table.filter(regex="(left|top|right|bottom)_px").to_numpy().tolist()} == {(8, 8, 56, 56)}
+    row = table[table.recording == "w0_light"].iloc[1]
+    assert (row.center_x_px, row.center_y_px) == (ANIMALS["light"] - 4, 28)
+    cut = read_frames(tmp_path / "w0.avi")[40][8:56, 8:56]
+    wanted = cv2.resize(cut, (32, 32), interpolation=cv2.INTER_AREA)  # what the network sees
+    assert np.array_equal(cv2.imread(str(tmp_path / "set" / row.path)), wanted)
+
+
 def killed_after(n_files: int) -> Callable[[Path, Path], Path]:
     """What takes the place of ``Path.replace``: after so many files it leaves what SIGKILL would."""
     replace, n_left = Path.replace, n_files
