@@ -51,7 +51,7 @@ def workbook_bytes(recording: ExportRecording, bouts: Sequence[Bout], date: str)
     del workbook["Sheet"]
     sheet.append(COLUMNS)
     active: set[str] = set()
-    for row in event_rows(bouts, recording.fps):
+    for row in event_rows(bouts, recording.fps, recording.animal):
         active ^= {row.code}
         kind = "START" if row.code in active else "STOP"
         values = (*row[:5], row.code, kind, row.frame_index, media, length_s, recording.fps)

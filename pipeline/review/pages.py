@@ -151,6 +151,7 @@ def page_content(run: Run, review: Review, folder: Path) -> dict[str, Any]:
     return {
         "run": run.name,
         "recording": row.recording,
+        "animal": row.animal,
         "storage_key": storage_key(run, review),
         "rate": [rate.numerator, rate.denominator],
         "fps": row.fps,

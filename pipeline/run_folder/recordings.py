@@ -20,7 +20,8 @@ from pipeline.run_folder.run_dir import RunDir
 class RecordingRow:
     """One line of the run's recordings.csv; None (and no video path) where the file says nothing.
 
-    `video_sha256` is that of the pose file where features are of poses alone.
+    `video_sha256` is that of the pose file where features are of poses alone. `animal` and `partner`: names in the pose
+    file, where the video shows several; else "".
     """
 
     recording: str
@@ -35,6 +36,8 @@ class RecordingRow:
     height_px: int | None = None
     video_path: Path | None = None
     video_sha256: str = ""
+    animal: str = ""
+    partner: str = ""
 
 
 def recording_row(item: CheckedRecording) -> RecordingRow:
@@ -53,6 +56,8 @@ def recording_row(item: CheckedRecording) -> RecordingRow:
         height_px=video.height_px if video else None,
         video_path=video.path.resolve() if video else None,
         video_sha256=item.known_by,
+        animal=item.recording.animal,
+        partner=item.recording.partner,
     )
 
 
