@@ -26,6 +26,7 @@ BOUT_COLUMNS = (
 )  # fmt: skip
 LOGISTIC = "logistic"
 CENTER_COLUMNS = ("frame", "x_px", "y_px", "observed")
+BOX_COLUMNS = ("left_px", "top_px", "right_px", "bottom_px")
 
 
 def write_labels(path: Path, labels: LabelTrack) -> None:
@@ -218,13 +219,18 @@ def _columns(table: pd.DataFrame, names: Sequence[str], row: RecordingRow, path:
         ) from None
 
 
-def write_centers(path: Path, centers: CenterTrack) -> None:
-    """Write the point that every crop was cut around, frame by frame, in pixels of the full frame."""
+def write_centers(path: Path, centers: CenterTrack, box_px: NDArray[np.float64] | None = None) -> None:
+    """Write the animal's center, frame by frame, and its box where it is known, in pixels of the full frame.
+
+    `box_px` is left, top, right and bottom, shape (n_frames, 4), NaN where missing.
+    """
+    columns = CENTER_COLUMNS if box_px is None else (*CENTER_COLUMNS, *BOX_COLUMNS)
+    boxes = np.empty((centers.n_frames, 0)) if box_px is None else box_px
     rows = (
-        {"frame": frame, "x_px": x_px, "y_px": y_px, "observed": bool(observed)}
-        for frame, ((x_px, y_px), observed) in enumerate(zip(centers.xy_px, centers.observed, strict=True))
+        dict(zip(columns, (frame, *xy_px, bool(observed), *box), strict=True))
+        for frame, (xy_px, observed, box) in enumerate(zip(centers.xy_px, centers.observed, boxes, strict=True))
     )
-    write_table(path, CENTER_COLUMNS, rows)
+    write_table(path, columns, rows)
 
 
 def read_centers(run: RunDir, row: RecordingRow) -> CenterTrack | None:
@@ -241,3 +247,15 @@ def read_centers(run: RunDir, row: RecordingRow) -> CenterTrack | None:
         return None
     values = _columns(table, CENTER_COLUMNS[1:], row, path)
     return CenterTrack(values[:, :2], values[:, 2] == 1)
+
+
+def read_boxes(run: RunDir, row: RecordingRow) -> NDArray[np.float64] | None:
+    """Left, top, right and bottom of the animal's box, shape (n_frames, 4), in pixels of the full frame.
+
+    NaN where it is missing; None where the run knows no boxes. Raises as `read_centers`.
+    """
+    path = run.centers_path(row.recording)
+    table = read_optional(run, path, _read_numbers)
+    if table is None or not set(BOX_COLUMNS) <= set(table.columns):
+        return None
+    return _columns(table, BOX_COLUMNS, row, path)

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.suggestions import listing
 from common.tables import Row
+from features.places import known_boxes
 from models.bundle import update_metadata
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import CONSENSUS_RULES, UNNAMED
@@ -107,7 +108,7 @@ def write_results(
     TRAINING.write(run, history)
     CHOICES.write(run, choice_rows(choices, behaviors, [item.id for item in checked]))
     for item in checked:
-        _write_inputs(run, item)
+        _write_inputs(run, item, config.center.min_likelihood)
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
     _write_frames(run, timelines, uncalibrated)
     _complete_bundles(config, run, choices)
@@ -191,10 +192,12 @@ def write_scores(
     SCORES.write(run, score_rows(scored, behaviors))
 
 
-def _write_inputs(run: RunDir, item: CheckedRecording) -> None:
+def _write_inputs(run: RunDir, item: CheckedRecording, min_likelihood: float) -> None:
     """Write what was read of a recording: where the animal was, and what humans saw."""
     if item.centers is not None:
-        write_centers(run.centers_path(item.id), item.centers)
+        own = item.animals.tracks.get(item.animals.own) if item.animals is not None else None
+        boxes = None if own is None else known_boxes(own, min_likelihood)
+        write_centers(run.centers_path(item.id), item.centers, boxes)
     if item.labels is not None:
         write_labels(run.labels_path(item.id), item.labels)
     if len(item.annotators) > 1:
