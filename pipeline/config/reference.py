@@ -38,9 +38,10 @@ One YAML file is one experiment: `python run_experiment.py experiments/exp1.yaml
 | `motion.yaml` | `compact`, and the same of three moments | LSTM, 3 layers, 64 units | ours; `init` proposes it |
 | `search_exp1.yaml` to `search_exp4.yaml` | as above | searches among the settings that the thesis tried | thesis |
 | `exclusive.yaml` | `compact` | one LSTM, 2 layers, 32 units, over exclusive classes | ours |
+| `social.yaml` | `compact`, and poses of both mice | the same, a row per mouse, on the demo of two | ours |
 
 The thesis is X. de Juan, *Automated Mouse Behavior Recognition using LSTM and TCN Networks*, Universitat de Barcelona
-2022; the numbers are those of its Table 4.1. All run on the built-in demo as they are. For your own recordings
+2022; the numbers are those of its Table 4.1. All run on a built-in demo as they are. For your own recordings
 change the line `recordings:` (and `behaviors:`), or give `--set recordings=my/recordings.csv` on the command line; any
 other key can be set the same way, for example `--set training.epochs=20`.
 

@@ -32,7 +32,7 @@ from models.tasks import TASKS, Binary, Exclusive
 from models.training import TrainingConfig
 from pipeline.config.baselines import BASELINE_WORDS, BaselineSetting
 from pipeline.config.complaints import complaints
-from pipeline.config.demo import DemoConfig
+from pipeline.config.demo import DEMOS, DemoConfig
 from pipeline.config.ensemble import EnsembleConfig
 from pipeline.config.execution import ExecutionConfig
 from pipeline.config.frame_policy import FramesSetting
@@ -68,8 +68,9 @@ class ExperimentConfig(BaseModel):
     description: str = Field("", description="One line for the head of the report.")
     recordings: str = Field(
         "demo",
-        description="`demo` (a simulated open field, made on first use) or the path of a recordings.csv, "
-        "relative to the folder in which the command is run.",
+        description="A demo, made on first use ("
+        + ", ".join(f"`{name}`: {what}" for name, what in DEMOS.items())
+        + "), or the path of a recordings.csv, relative to the folder in which the command is run.",
     )
     behaviors: dict[str, str | list[str]] = Field(
         description="Our name of each behavior, and its name (or a list of names to merge) in the annotations."
@@ -89,9 +90,7 @@ class ExperimentConfig(BaseModel):
     mask_disagreements: bool = Field(
         False, description="Frames on which annotators disagree are not trained on. They are scored all the same."
     )
-    demo: DemoConfig = Field(
-        default_factory=DemoConfig, description="Size of the simulated open field (only for `recordings: demo`)."
-    )
+    demo: DemoConfig = Field(default_factory=DemoConfig, description="Size of the demo that `recordings` names.")
     frames: FramesSetting = Field(
         "strict",
         description="What to do where video, poses and labels of a recording are not of the same frames: `strict` (an "
@@ -247,7 +246,7 @@ class ExperimentConfig(BaseModel):
         for i, source in enumerate(sources):
             if source in sources[:i]:
                 raise ValueError(f"has the same source of features twice ({sources.index(source) + 1} and {i + 1})")
-            if self.recordings == "demo" and SOURCES[source.source].needs_own_files:
+            if self.recordings in DEMOS and SOURCES[source.source].needs_own_files:
                 raise ValueError(
                     f"takes features from the source {source.source}, which needs your own recordings.csv; the demo "
                     "has videos only"

@@ -28,7 +28,7 @@ from pipeline.dataset.reading import LoadedRecording, ReadingSettings, inspect_a
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.split_groups import require_one_side, split_groups
 from pipeline.dataset.table import nothing_to_learn_from, read_recordings
-from pipeline.demo.make import make_demo
+from pipeline.demo.make import SIMULATORS, make_demo
 from pipeline.runtime.progress import Bar, progress_bars
 
 log = logging.getLogger(__name__)
@@ -292,10 +292,11 @@ def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
 
 def recordings_csv(config: ExperimentConfig) -> Path:
     """The table of recordings; the demo's is made on first use."""
-    if config.recordings != "demo":
-        return find_path(Path(config.recordings))
+    name = config.recordings
+    if name not in SIMULATORS:
+        return find_path(Path(name))
     with progress_bars() as bars:
-        return make_demo(Path("demo"), config.demo, bars.add("Simulating the demo's open field"))
+        return make_demo(Path(name), config.demo, bars.add(f"Simulating {SIMULATORS[name].title}"), name)
 
 
 def summarise(recordings: Sequence[CheckedRecording], behaviors: Sequence[str]) -> None:

@@ -1,42 +1,70 @@
-"""Write the demo folder: videos, tracks, annotations and the table that pairs them."""
+"""Write a demo's folder: videos, tracks, annotations and the table that pairs them."""
 
-import itertools
 import json
 import multiprocessing
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 
 from common.errors import InputError
 from common.files import replacing, write_text
 from common.locks import lock_at
-from common.tables import write_lines, write_table
 from pipeline.config.demo import DemoConfig
-from pipeline.demo.behavior import LABELLED, label_frames
-from pipeline.demo.body import KEYPOINTS
-from pipeline.demo.recording import render_frames, simulate_recording
-from pipeline.demo.tracking import track_keypoints, write_deeplabcut_csv
+from pipeline.demo import open_field
+from pipeline.demo.social import files as social
 from pipeline.runtime.machine import usable_cores
 
-SIMULATOR_VERSION = 4
-"""Raise whenever the same settings would give other frames, tracks or labels."""
+Progress = Callable[[int], None]
+
+
+class Simulator(NamedTuple):
+    """What is simulated, and how its files are written.
+
+    `versions` are written into the demo's folder: other ones, and it is made again. `write_recording` (folder, index,
+    settings, progress in frames) writes the files of one recording, in any process; `write_tables` (folder, settings,
+    what the recordings returned) writes what they share, the table `recordings.csv` among it.
+    """
+
+    title: str
+    versions: dict[str, object]
+    write_recording: Callable[[Path, int, DemoConfig, Progress], Any]
+    write_tables: Callable[[Path, DemoConfig, Sequence[Any]], None]
+
+
+SIMULATORS: dict[str, Simulator] = {
+    "demo": Simulator(
+        "the demo's open field",
+        {"simulator_version": open_field.SIMULATOR_VERSION},
+        open_field.write_recording,
+        open_field.write_tables,
+    ),
+    "demo_social": Simulator(
+        "the demo's pairs of mice",
+        {"social_simulator_version": social.SIMULATOR_VERSION},
+        social.write_recording,
+        social.write_tables,
+    ),
+}
+"""By what `recordings:` says; `pipeline.config.demo.DEMOS` has a line on each."""
 
 SPEC_NAME = "demo.json"
 TABLE_NAME = "recordings.csv"
 _WORTH_PROCESSES_FRAMES = 4000
 """Fewer frames are drawn sooner than other processes have started."""
-_COLUMNS = ("recording", "video", "poses", "annotations", "individual", "group", "split")
 
 
 def make_demo(
-    folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+    folder: Path,
+    config: DemoConfig | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    name: str = "demo",
 ) -> Path:
-    """Make the simulated open field, unless the folder already holds exactly this demo; its `recordings.csv`.
+    """Make the demo of this name, unless the folder already holds exactly this one; its `recordings.csv`.
 
     The folder, which must not hold anything else, appears whole or not at all: files are written beside it and moved in
     one step. A demo of other settings, or of an older simulator, is replaced. `progress` is called with (frames done,
@@ -48,28 +76,29 @@ def make_demo(
         When the folder exists and is not a demo.
     """
     config = config or DemoConfig()
+    simulator = SIMULATORS[name]
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with lock_at(folder.parent / f".{folder.name}.lock"):
-        if _is_current(folder, config):
+        if _is_current(folder, config, simulator):
             return folder / TABLE_NAME
         _refuse_foreign(folder)
         with replacing(folder) as fresh:
             fresh.mkdir()
-            _write_demo(fresh, config, progress)
+            _write_demo(fresh, config, progress, simulator)
     return folder / TABLE_NAME
 
 
-def _spec(config: DemoConfig) -> dict[str, object]:
-    return {"simulator_version": SIMULATOR_VERSION, **config.model_dump()}
+def _spec(config: DemoConfig, simulator: Simulator) -> dict[str, object]:
+    return {**simulator.versions, **config.model_dump()}
 
 
-def _is_current(folder: Path, config: DemoConfig) -> bool:
+def _is_current(folder: Path, config: DemoConfig, simulator: Simulator) -> bool:
     try:
         written = json.loads((folder / SPEC_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if not isinstance(written, dict) or written.get("settings") != _spec(config):
+    if not isinstance(written, dict) or written.get("settings") != _spec(config, simulator):
         return False
     # Files that were deleted or cut short since are noticed by their size.
     sizes = written.get("size_bytes", {})
@@ -88,21 +117,17 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int], None]) -> None:
+def _write_demo(folder: Path, config: DemoConfig, progress: Callable[[int, int], None], simulator: Simulator) -> None:
     n_recordings = config.n_train + config.n_test
-    jobs = [(folder, f"{('HD', 'WT')[i % 2]}_sim_{i + 1:02d}", i, config) for i in range(n_recordings)]
+    jobs = [(folder, index, config) for index in range(n_recordings)]
     n_processes = min(usable_cores(), n_recordings)
     if n_processes == 1 or n_recordings * config.n_frames < _WORTH_PROCESSES_FRAMES:
-        written = [_write_recording(*job, partial(_report, progress, job[2], config)) for job in jobs]
+        written = [simulator.write_recording(*job, partial(_report, progress, job[1], config)) for job in jobs]
     else:
-        written = _write_side_by_side(jobs, n_processes, progress)
-    rows = []
-    for i, row in enumerate(written):
-        group, split = ("HD", "WT")[i % 2], "train" if i < config.n_train else "test"
-        rows.append(row | {"individual": f"{group}_{i + 1:02d}", "group": group, "split": split})
-    write_table(folder / TABLE_NAME, _COLUMNS, rows)
+        written = _write_side_by_side(simulator, jobs, n_processes, progress)
+    simulator.write_tables(folder, config, written)
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    spec = json.dumps({"settings": _spec(config), "size_bytes": sizes}, indent=2)
+    spec = json.dumps({"settings": _spec(config, simulator), "size_bytes": sizes}, indent=2)
     write_text(folder / SPEC_NAME, spec + "\n")
 
 
@@ -111,13 +136,16 @@ def _report(progress: Callable[[int, int], None], index: int, config: DemoConfig
 
 
 def _write_side_by_side(
-    jobs: list[tuple[Path, str, int, DemoConfig]], n_processes: int, progress: Callable[[int, int], None]
-) -> list[dict[str, str]]:
+    simulator: Simulator,
+    jobs: list[tuple[Path, int, DemoConfig]],
+    n_processes: int,
+    progress: Callable[[int, int], None],
+) -> list[Any]:
     """Every recording has a random state of its own, so it comes out the same in whichever process it is drawn."""
-    n_frames = jobs[0][3].n_frames
+    n_frames = jobs[0][2].n_frames
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_processes, context, _draw_with_one_thread) as pool:
-        futures = [pool.submit(_write_recording, *job, _ignore_frames) for job in jobs]
+        futures = [pool.submit(simulator.write_recording, *job, _ignore_frames) for job in jobs]
         try:
             for n_done, _ in enumerate(as_completed(futures), start=1):
                 progress(n_done * n_frames, len(jobs) * n_frames)
@@ -134,34 +162,3 @@ def _draw_with_one_thread() -> None:
 
 def _ignore_frames(done: int) -> None:
     """Progress within a recording is not worth sending between processes."""
-
-
-def _write_recording(
-    folder: Path, name: str, index: int, config: DemoConfig, progress: Callable[[int], None]
-) -> dict[str, str]:
-    rng = np.random.default_rng([config.seed, index])
-    recording = simulate_recording(config.n_frames, config.fps, config.size_px, rng)
-    video, poses, labels = f"{name}.mp4", f"{name}_dlc.csv", f"{name}_labels.csv"
-    # One recording per demo comes as bouts, to show that annotation formats may be mixed.
-    if index == 1:
-        labels = f"{name}_bouts.csv"
-        bouts = [(e.state, e.start, e.stop) for e in recording.episodes if e.state in LABELLED]
-        write_lines(folder / labels, [("behavior", "start_frame", "stop_frame"), *bouts])
-    else:
-        columns = [label_frames(recording.episodes, behavior).astype(int) for behavior in LABELLED]
-        write_lines(folder / labels, [["frame", *LABELLED], *zip(itertools.count(), *columns)])
-    xy, likelihood = track_keypoints(recording.keypoints_px, KEYPOINTS, config.fps, config.size_px, rng)
-    write_deeplabcut_csv(folder / poses, xy, likelihood, KEYPOINTS)
-    writer = cv2.VideoWriter(
-        str(folder / video), cv2.VideoWriter.fourcc(*"mp4v"), config.fps, (config.size_px, config.size_px)
-    )
-    if not writer.isOpened():
-        raise OSError(f"OpenCV could not open {folder / video} to write an mp4 video.")
-    try:
-        for frame, image in enumerate(render_frames(recording, config.size_px, rng)):
-            writer.write(image)
-            if frame % 20 == 19 or frame + 1 == config.n_frames:
-                progress(frame + 1)
-    finally:
-        writer.release()
-    return {"recording": name, "video": video, "poses": poses, "annotations": labels}

@@ -13,12 +13,12 @@ from pipeline.demo.scene import Arena
 _EASE_S = 0.16
 _TURN_RATE = 6.0  # radians per second while walking
 _TOP_SPEED_MM_S = 320.0
-_EASED = ("pitch", "crouch", "stretch", "bend", "head_yaw", "head_pitch", "paws", "step", "tail_yaw", "tail_bend")
+EASED = ("pitch", "crouch", "stretch", "bend", "head_yaw", "head_pitch", "paws", "step", "tail_yaw", "tail_bend")
 
 
 @dataclass
-class _Goal:
-    """What one episode aims at; angles in radians."""
+class Goal:
+    """What one episode aims at; angles in radians, `pose` by the names of `POSTURE`."""
 
     pose: dict[str, float]
     place_mm: NDArray[np.float64] | None = None
@@ -38,7 +38,7 @@ def simulate_motion(
 ) -> NDArray[np.void]:
     """Posture of every frame of a timeline (see `plan_timeline`), shape (n_frames,), dtype `POSTURE`."""
     postures = np.zeros(episodes[-1].stop, POSTURE)
-    walker = _Walker(mouse, arena, fps, rng)
+    walker = Walker(mouse, arena, fps, rng)
     for i, episode in enumerate(episodes):
         following = episodes[i + 1].state if i + 1 < len(episodes) else None
         walker.begin(episode, following)
@@ -47,19 +47,19 @@ def simulate_motion(
     return postures
 
 
-class _Walker:
-    """The state of one moving mouse between frames."""
+class Walker:
+    """The state of one moving mouse between frames: its hips' place in mm, its heading in radians, its pose."""
 
     def __init__(self, mouse: Mouse, arena: Arena, fps: float, rng: np.random.Generator) -> None:
         self.mouse, self.arena, self.dt, self.rng = mouse, arena, 1.0 / fps, rng
         self.place = rng.uniform(-0.5, 0.5, 2) * arena.radius_mm
         self.heading = float(rng.uniform(-np.pi, np.pi))
-        self.pose = dict.fromkeys(_EASED, 0.0)
+        self.pose = dict.fromkeys(EASED, 0.0)
         self.gait = 0.0
         self.stroke = self.bob = 0.0
         self.phase = 0.0
         self.wander = np.zeros(4)
-        self.goal = _Goal({})
+        self.goal = Goal({})
 
     def begin(self, episode: Episode, following: str | None) -> None:
         """Decide how this episode will look."""
@@ -68,85 +68,86 @@ class _Walker:
         goal.pose.setdefault("tail_yaw", float(self.rng.normal(0.0, 0.25)))
         self.goal = goal
 
-    def _between(self, low: float, high: float) -> float:
+    def between(self, low: float, high: float) -> float:
+        """Draw a number."""
         return float(self.rng.uniform(low, high))
 
-    def _aim_walking(self, episode: Episode, following: str | None) -> _Goal:
-        pose = {"crouch": self._between(0.0, 0.2), "stretch": self._between(0.03, 0.12), "step": 1.0}
-        return _Goal(pose, place_mm=self._destination(episode, following), sway=0.12, sway_s=0.9)
+    def _aim_walking(self, episode: Episode, following: str | None) -> Goal:
+        pose = {"crouch": self.between(0.0, 0.2), "stretch": self.between(0.03, 0.12), "step": 1.0}
+        return Goal(pose, place_mm=self._destination(episode, following), sway=0.12, sway_s=0.9)
 
-    def _aim_turning(self, *_: object) -> _Goal:
+    def _aim_turning(self, *_: object) -> Goal:
         side = self.rng.choice([-1.0, 1.0])
-        pose = {"bend": side * self._between(0.5, 1.0), "head_yaw": side * self._between(0.2, 0.6)}
-        pose |= {"crouch": self._between(0.1, 0.4), "step": 0.5}
-        return _Goal(pose, turn_rate=float(side) * self._between(1.6, 3.4))
+        pose = {"bend": side * self.between(0.5, 1.0), "head_yaw": side * self.between(0.2, 0.6)}
+        pose |= {"crouch": self.between(0.1, 0.4), "step": 0.5}
+        return Goal(pose, turn_rate=float(side) * self.between(1.6, 3.4))
 
-    def _aim_sniffing(self, *_: object) -> _Goal:
-        pose = {"crouch": self._between(0.05, 0.5), "head_pitch": self._between(-0.25, 0.25)}
-        pose |= {"pitch": self._between(0.0, 0.15), "bend": float(self.rng.normal(0, 0.2))}
-        return _Goal(pose, sway=self._between(0.2, 0.6), sway_s=self._between(0.8, 1.8))
+    def _aim_sniffing(self, *_: object) -> Goal:
+        pose = {"crouch": self.between(0.05, 0.5), "head_pitch": self.between(-0.25, 0.25)}
+        pose |= {"pitch": self.between(0.0, 0.15), "bend": float(self.rng.normal(0, 0.2))}
+        return Goal(pose, sway=self.between(0.2, 0.6), sway_s=self.between(0.8, 1.8))
 
     def _curled(self) -> dict[str, float]:
         """The rounded posture that resting and grooming share."""
-        pose = {"crouch": self._between(0.65, 1.0), "pitch": self._between(0.0, 0.25)}
+        pose = {"crouch": self.between(0.65, 1.0), "pitch": self.between(0.0, 0.25)}
         if self.rng.uniform() < 0.5:  # head down between the forepaws
             pose |= {"bend": float(self.rng.normal(0, 0.15)), "head_yaw": float(self.rng.normal(0, 0.15))}
-            pose |= {"head_pitch": self._between(-0.85, -0.4), "paws": self._between(0.6, 1.0)}
+            pose |= {"head_pitch": self.between(-0.85, -0.4), "paws": self.between(0.6, 1.0)}
         else:  # head at a flank
             side = self.rng.choice([-1.0, 1.0])
-            pose |= {"bend": side * self._between(0.5, 1.2), "head_yaw": side * self._between(0.3, 0.9)}
-            pose |= {"head_pitch": self._between(-0.6, -0.2), "paws": self._between(0.2, 0.7)}
+            pose |= {"bend": side * self.between(0.5, 1.2), "head_yaw": side * self.between(0.3, 0.9)}
+            pose |= {"head_pitch": self.between(-0.6, -0.2), "paws": self.between(0.2, 0.7)}
         return pose
 
-    def _aim_resting(self, *_: object) -> _Goal:
+    def _aim_resting(self, *_: object) -> Goal:
         pose = self._curled()
         if self.rng.uniform() < 0.4:  # sitting flat, the head before it
-            pose |= {"crouch": self._between(0.4, 0.8), "bend": float(self.rng.normal(0, 0.25))}
-            pose |= {"head_yaw": float(self.rng.normal(0, 0.2)), "head_pitch": self._between(-0.4, 0.0)}
-            pose["paws"] = self._between(0.0, 0.3)
+            pose |= {"crouch": self.between(0.4, 0.8), "bend": float(self.rng.normal(0, 0.25))}
+            pose |= {"head_yaw": float(self.rng.normal(0, 0.2)), "head_pitch": self.between(-0.4, 0.0)}
+            pose["paws"] = self.between(0.0, 0.3)
         pose["tail_bend"] = float(self.rng.normal(0, 1.2))
-        return _Goal(pose, sway=0.02, sway_s=1.4)
+        return Goal(pose, sway=0.02, sway_s=1.4)
 
-    def _aim_grooming(self, *_: object) -> _Goal:
-        goal = _Goal(self._curled() | {"tail_bend": float(self.rng.normal(0, 1.2))})
-        goal.stroke = self._between(0.25, 0.5)
-        goal.stroke_hz = self._between(3.0, 7.0)
-        goal.sway, goal.sway_s = self._between(0.05, 0.2), self._between(0.8, 2.0)
+    def _aim_grooming(self, *_: object) -> Goal:
+        goal = Goal(self._curled() | {"tail_bend": float(self.rng.normal(0, 1.2))})
+        goal.stroke = self.between(0.25, 0.5)
+        goal.stroke_hz = self.between(3.0, 7.0)
+        goal.sway, goal.sway_s = self.between(0.05, 0.2), self.between(0.8, 2.0)
         # A grooming mouse shifts its seat from one stroke of work to the next.
         goal.face = self.heading + float(self.rng.normal(0, 0.6))
         return goal
 
-    def _aim_mid_rearing(self, *_: object) -> _Goal:
-        pose = {"pitch": self._between(0.9, 1.3), "head_pitch": self._between(-0.2, 0.45)}
-        pose |= {"crouch": self._between(0.0, 0.35), "paws": self._between(0.0, 0.4)}
+    def _aim_mid_rearing(self, *_: object) -> Goal:
+        pose = {"pitch": self.between(0.9, 1.3), "head_pitch": self.between(-0.2, 0.45)}
+        pose |= {"crouch": self.between(0.0, 0.35), "paws": self.between(0.0, 0.4)}
         pose["bend"] = float(self.rng.normal(0, 0.2))
-        return self._unsteady(_Goal(pose))
+        return self._unsteady(Goal(pose))
 
-    def _aim_wall_rearing(self, *_: object) -> _Goal:
-        pose = {"pitch": self._between(0.75, 1.15), "stretch": self._between(0.0, 0.15)}
-        pose["head_pitch"] = self._between(-0.3, 0.25)
+    def _aim_wall_rearing(self, *_: object) -> Goal:
+        pose = {"pitch": self.between(0.75, 1.15), "stretch": self.between(0.0, 0.15)}
+        pose["head_pitch"] = self.between(-0.3, 0.25)
         face = self._wall_direction()
-        reach = self._between(0.4, 0.7) * self.mouse.length_mm
-        return self._unsteady(_Goal(pose, self._wall_point(reach), face + self._between(-0.4, 0.4)))
+        reach = self.between(0.4, 0.7) * self.mouse.length_mm
+        return self._unsteady(Goal(pose, self._wall_point(reach), face + self.between(-0.4, 0.4)))
 
-    def _unsteady(self, goal: _Goal) -> _Goal:
+    def _unsteady(self, goal: Goal) -> Goal:
         """Who stands on two legs sways and bobs."""
-        goal.sway, goal.sway_s = self._between(0.25, 0.5), self._between(0.7, 1.3)
-        goal.bob, goal.bob_s = self._between(0.3, 0.5), self._between(0.7, 1.3)
+        goal.sway, goal.sway_s = self.between(0.25, 0.5), self.between(0.7, 1.3)
+        goal.bob, goal.bob_s = self.between(0.3, 0.5), self.between(0.7, 1.3)
         return goal
 
-    def _aim_crouching(self, *_: object) -> _Goal:
-        pose = {"crouch": self._between(0.1, 0.8), "pitch": self._between(0.3, 0.95)}
-        pose |= {"head_pitch": self._between(-0.2, 0.4), "bend": float(self.rng.normal(0, 0.2))}
-        pose["paws"] = self._between(0.0, 0.4)
-        return _Goal(pose, sway=0.03, sway_s=self._between(0.8, 2.0))
+    def _aim_crouching(self, *_: object) -> Goal:
+        pose = {"crouch": self.between(0.1, 0.8), "pitch": self.between(0.3, 0.95)}
+        pose |= {"head_pitch": self.between(-0.2, 0.4), "bend": float(self.rng.normal(0, 0.2))}
+        pose["paws"] = self.between(0.0, 0.4)
+        return Goal(pose, sway=0.03, sway_s=self.between(0.8, 2.0))
 
-    def _aim_stretching(self, *_: object) -> _Goal:
-        pose = {"pitch": self._between(0.2, 0.8), "stretch": self._between(0.0, 0.15)}
-        pose["head_pitch"] = self._between(-0.3, 0.3)
-        place = self._wall_point(self._between(0.45, 0.95) * self.mouse.length_mm)
+    def _aim_stretching(self, *_: object) -> Goal:
+        pose = {"pitch": self.between(0.2, 0.8), "stretch": self.between(0.0, 0.15)}
+        pose["head_pitch"] = self.between(-0.3, 0.3)
+        place = self._wall_point(self.between(0.45, 0.95) * self.mouse.length_mm)
         face = self._wall_direction()
-        return _Goal(pose, place, face + self._between(-0.4, 0.4), sway=0.03, sway_s=1.2)
+        return Goal(pose, place, face + self.between(-0.4, 0.4), sway=0.03, sway_s=1.2)
 
     def _wall_direction(self) -> float:
         outward = self.arena.mirror(self.place[None])[0] - self.place
@@ -161,7 +162,7 @@ class _Walker:
     def _destination(self, episode: Episode, following: str | None) -> NDArray[np.float64]:
         """A place that suits what follows and is about as far as the walk is long."""
         radius = self.arena.radius_mm
-        wanted = self._between(70.0, 190.0) * episode.n_frames * self.dt
+        wanted = self.between(70.0, 190.0) * episode.n_frames * self.dt
         options = self.rng.uniform(-0.9, 0.9, (24, 2)) * radius
         distance = self.arena.wall_distance(options)
         margin = 1.5 if following in IN_THE_OPEN else 0.5
@@ -179,24 +180,29 @@ class _Walker:
         goal = self.goal
         if episode.state == "grooming" and frame >= goal.until:
             self.goal = goal = self._aim_grooming()
-            goal.until = frame + round(self._between(1.0, 3.5) / self.dt)
+            goal.until = frame + round(self.between(1.0, 3.5) / self.dt)
         if episode.state == "walking":
             self._walk(goal, episode.stop - frame)
         else:
             self._stay(goal)
+        return self.settle(frame)
+
+    def settle(self, frame: int) -> np.void:
+        """Ease towards the goal's pose by one frame, where the mouse is, and return the posture."""
+        goal = self.goal
         ease = 1.0 - np.exp(-self.dt / _EASE_S)
-        for name in _EASED:
+        for name in EASED:
             self.pose[name] += ease * (goal.pose.get(name, 0.0) - self.pose[name])
         self.stroke += ease * (goal.stroke - self.stroke)
         self.bob += ease * (goal.bob - self.bob)
         self.wander = 0.8 * self.wander + self.rng.normal(0, 0.02, 4)
         return self._posture(goal, frame)
 
-    def _walk(self, goal: _Goal, n_left: int) -> None:
+    def _walk(self, goal: Goal, n_left: int) -> None:
         assert goal.place_mm is not None
         ahead_mm = goal.place_mm - self.place
         distance = float(np.linalg.norm(ahead_mm))
-        error = _wrapped(float(np.arctan2(ahead_mm[1], ahead_mm[0])) - self.heading) if distance > 8.0 else 0.0
+        error = wrapped(float(np.arctan2(ahead_mm[1], ahead_mm[0])) - self.heading) if distance > 8.0 else 0.0
         turn = float(np.clip(error, -_TURN_RATE * self.dt, _TURN_RATE * self.dt))
         self.heading += turn
         goal.pose["bend"] = float(np.clip(1.2 * error, -0.9, 0.9))
@@ -210,21 +216,21 @@ class _Walker:
         # A mouse's stride is about 60 mm.
         self.gait += 2.0 * np.pi * step / 60.0
 
-    def _stay(self, goal: _Goal) -> None:
+    def _stay(self, goal: Goal) -> None:
         ease = 1.0 - np.exp(-self.dt / 0.3)
         if goal.place_mm is not None:
             self.place = self.place + ease * (goal.place_mm - self.place)
         if goal.face is not None:
-            self.heading += 1.5 * ease * _wrapped(goal.face - self.heading) * 0.7
+            self.heading += 1.5 * ease * wrapped(goal.face - self.heading) * 0.7
         self.heading += goal.turn_rate * self.dt + float(self.rng.normal(0, 0.008))
         self.gait += abs(goal.turn_rate) * self.dt * 2.0
         self.place = self.arena.keep_inside(
             self.place[None] + self.rng.normal(0, 0.3, (1, 2)), np.array([0.9 * self.mouse.girth_mm])
         )[0]
 
-    def _posture(self, goal: _Goal, frame: int) -> np.void:
+    def _posture(self, goal: Goal, frame: int) -> np.void:
         posture: np.void = np.zeros(1, POSTURE)[0]
-        for name in _EASED:
+        for name in EASED:
             posture[name] = self.pose[name]
         posture["x_mm"], posture["y_mm"] = self.place
         posture["heading"], posture["gait"] = self.heading, self.gait
@@ -242,5 +248,6 @@ class _Walker:
         return posture
 
 
-def _wrapped(angle: float) -> float:
+def wrapped(angle: float) -> float:
+    """The same angle in radians between -π and π."""
     return (angle + np.pi) % (2.0 * np.pi) - np.pi

@@ -44,17 +44,22 @@ class SimulatedRecording:
     keypoints_px: NDArray[np.float64]
 
 
-def draw_stage(size_px: int, rng: np.random.Generator) -> Stage:
-    """Draw a mouse, its coat, the box and the light of one recording."""
-    height_mm = float(rng.uniform(500, 620))
-    size = float(rng.normal(1.0, 0.06))
-    mouse = Mouse(
+def draw_build(size: float, rng: np.random.Generator) -> Mouse:
+    """Draw the proportions of a mouse that is `size` times as long as most."""
+    return Mouse(
         length_mm=60.0 * size,
         girth_mm=16.5 * size * float(rng.uniform(0.92, 1.1)),
         head_mm=26.0 * size * float(rng.uniform(0.95, 1.05)),
         ear_mm=6.0 * float(rng.uniform(0.85, 1.15)),
         tail_mm=78.0 * size * float(rng.uniform(0.9, 1.1)),
     )
+
+
+def draw_stage(size_px: int, rng: np.random.Generator) -> Stage:
+    """Draw a mouse, its coat, the box and the light of one recording."""
+    height_mm = float(rng.uniform(500, 620))
+    size = float(rng.normal(1.0, 0.06))
+    mouse = draw_build(size, rng)
     angle = rng.uniform(0, 2 * np.pi)
     slant = rng.uniform(0.1, 0.55)
     fur = float(rng.uniform(0.3, 0.5))
@@ -113,11 +118,11 @@ def render_frames(recording: SimulatedRecording, size_px: int, rng: np.random.Ge
         confine_body(body, stage.arena)
         draw_mouse(image, body, stage.mouse, stage.coat, stage.camera, stage.arena, floor, grain)
         flicker = 1.0 + float(rng.normal(0, 0.003))
-        gray = _expose(image, noise, flicker, rng)
+        gray = expose(image, noise, flicker, rng)
         yield np.asarray(cv2.merge([cv2.LUT(gray, table) for table in tables]), np.uint8)
 
 
-def _expose(image: Image, noise: Image, flicker: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+def expose(image: Image, noise: Image, flicker: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Sensor: noise that differs from frame to frame, then 8 bits."""
     height, width = image.shape
     top, left = rng.integers(0, 64, 2)

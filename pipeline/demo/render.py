@@ -1,7 +1,7 @@
 """Draw one posed mouse into an image of the arena: shadow, tail, paws, fur, ears, eyes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,6 +31,13 @@ class Coat:
     light: tuple[float, float, float] = (0.4, -0.3, 1.0)
     shading: float = 0.6
     shadow: float = 0.35
+
+
+class Covered(NamedTuple):
+    """Where fur was drawn: rows and columns of the image, and how much of each pixel there is fur, 0 to 1."""
+
+    window: tuple[slice, slice]
+    share: Image
 
 
 def _patch(points_px: NDArray[np.float64], radius_px: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
@@ -100,11 +107,11 @@ def _ellipse(
 
 def draw_mouse(
     image: Image, body: Body, mouse: Mouse, coat: Coat, camera: Camera, arena: Arena, floor: Image, grain: Image
-) -> None:
+) -> Covered:
     """Draw a posed mouse into a brightness image, shape (height_px, width_px), float32, in place.
 
     The walls of the arena mirror it faintly. `floor`, like `image`: 1 on the floor, 0 elsewhere. `grain`, at least as
-    large as the mouse: texture of the fur, moved along with the body.
+    large as the mouse: texture of the fur, moved along with the body. Returns where its fur is.
     """
     points = camera.project(body.balls[:, :3])
     reach = float((body.balls[:, 3] * camera.scale_at(body.balls[:, 2])).max())
@@ -112,19 +119,20 @@ def draw_mouse(
     margin = reach + _MARGIN_MM * camera.px_per_mm + 4.0 + 0.6 * float(body.balls[:, 2].max()) * camera.px_per_mm
     box = _patch(np.concatenate([points, tail_px]), margin, image.shape)
     if box[0] >= box[2] or box[1] >= box[3]:
-        return
+        return Covered(np.s_[:0, :0], np.zeros((0, 0), np.float32))
     patch, origin = _window(image, box)
     floor_patch, _ = _window(floor, box)
     _draw_shadow(patch, floor_patch, body, coat, camera, origin)
     if arena.gloss > 0:
         _draw_mirror(patch, floor_patch, body, arena, camera, origin)
     _draw_limbs(patch, body, mouse, coat, camera, origin)
-    _draw_fur(image, body, coat, camera, grain, _patch(points, reach + 6.0, image.shape))
+    covered = _draw_fur(image, body, coat, camera, grain, _patch(points, reach + 6.0, image.shape))
     head = np.concatenate([body.ears, body.eyes, body.keypoints[:1], body.fore_paws])
     reach = 1.5 * mouse.ear_mm * float(camera.scale_at(head[:, 2]).max()) + 3.0
     patch, origin = _window(image, _patch(camera.project(head), reach, image.shape))
     if patch.size:
         _draw_head(patch, body, mouse, coat, camera, origin)
+    return covered
 
 
 def _window(image: Image, box: tuple[int, int, int, int]) -> tuple[Image, NDArray[np.float64]]:
@@ -135,10 +143,11 @@ def _window(image: Image, box: tuple[int, int, int, int]) -> tuple[Image, NDArra
 
 def _draw_fur(
     image: Image, body: Body, coat: Coat, camera: Camera, grain: Image, box: tuple[int, int, int, int]
-) -> None:
+) -> Covered:
     patch, origin = _window(image, box)
+    window = np.s_[box[1] : box[3], box[0] : box[2]]
     if not patch.size:
-        return
+        return Covered(window, patch)
     coverage, height = _height_map(body.balls, camera, box)
     fur = _shade(height, coverage, coat, camera.px_per_mm)
     if coat.grain > 0:
@@ -146,6 +155,7 @@ def _draw_fur(
         fur *= 1.0 + coat.grain * _moved(grain, anchor, fur.shape)
     coverage = np.asarray(cv2.GaussianBlur(coverage, (0, 0), 0.6))
     patch += coverage * (fur - patch)
+    return Covered(window, coverage)
 
 
 def _moved(grain: Image, anchor_px: NDArray[np.float64], shape: tuple[int, ...]) -> Image:

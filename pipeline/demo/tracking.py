@@ -1,5 +1,6 @@
 """What a pose tracker would have made of the true keypoints: jitter, drop-outs, confident-looking tables."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,19 @@ def track_keypoints(
     likelihood : ndarray, shape (n_frames, n_keypoints)
         Near 1 where the position is good, low where it is not.
     """
+    xy, likelihood = jitter_keypoints(keypoints_px, names, rng)
+    n_keypoints = xy.shape[1]
+    for start, stop in lost_stretches(len(xy), fps, rng):
+        elsewhere = rng.uniform(0, size_px - 1, (1, n_keypoints, 2))
+        xy[start:stop] = elsewhere + rng.normal(0, 3.0, (stop - start, n_keypoints, 2))
+        likelihood[start:stop] = rng.beta(1.2, 9.0, (stop - start, n_keypoints))
+    return np.clip(xy, 0.0, size_px - 1.0), likelihood
+
+
+def jitter_keypoints(
+    keypoints_px: NDArray[np.float64], names: tuple[str, ...], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions and likelihoods with errors of single keypoints; shapes as of `track_keypoints`."""
     n_frames, n_keypoints, _ = keypoints_px.shape
     xy = keypoints_px.copy()
     likelihood = 1.0 - rng.beta(1.0, 60.0, (n_frames, n_keypoints))
@@ -36,15 +50,15 @@ def track_keypoints(
         lost = np.flatnonzero(rng.uniform(size=n_frames) < _HIDDEN_CHANCE.get(name, 0.01))
         likelihood[lost, k] = rng.beta(2.0, 3.0, len(lost))
         xy[lost, k] += rng.normal(0, 9.0, (len(lost), 2))
-    # Stretches in which the whole animal is lost, for instance behind a hand or a reflection.
+    return xy, likelihood
+
+
+def lost_stretches(n_frames: int, fps: float, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """Frames [start, stop) in which the whole animal is lost, for instance behind a hand or a reflection."""
     for _ in range(max(1, rng.poisson(n_frames / 500))):
         length = int(np.clip(rng.exponential(0.6 * fps), 2, 3 * fps))
         start = int(rng.integers(0, max(1, n_frames - length)))
-        stop = min(start + length, n_frames)
-        elsewhere = rng.uniform(0, size_px - 1, (1, n_keypoints, 2))
-        xy[start:stop] = elsewhere + rng.normal(0, 3.0, (stop - start, n_keypoints, 2))
-        likelihood[start:stop] = rng.beta(1.2, 9.0, (stop - start, n_keypoints))
-    return np.clip(xy, 0.0, size_px - 1.0), likelihood
+        yield start, min(start + length, n_frames)
 
 
 def write_deeplabcut_csv(

@@ -4,7 +4,7 @@ On a terminal these are bars; in a log file or a batch system, a line whenever a
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -37,6 +37,11 @@ class Bar:
     def __call__(self, done: int, total: int) -> None:
         """Take progress as the leaves report it: done and total."""
         self.update(done, total)
+
+
+def under_title(bar: Bar, title: str) -> Callable[[int, int], None]:
+    """What shows how much of a piece of work is done, on a bar that shows one piece after another, now this one."""
+    return lambda done, total: bar.update(done, total, title)
 
 
 class Bars(Progress):

@@ -83,12 +83,13 @@ def path_cell(path: Path, table_folder: Path) -> str:
 
 
 def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path) -> str:
-    """`annotator=path#observation=NAME#media=NAME`, joined by `;`, each part only where it is needed."""
+    """`annotator=path#observation=NAME#media=NAME#subject=NAME`, joined by `;`, each part only where it is needed."""
     parts = []
     for annotator, paired in sources.items():
         text = paired.source.shown if paired.source.format else path_cell(paired.source.path, table_folder)
         text += f"#observation={paired.source.observation}" if paired.source.observation else ""
         text += f"#media={paired.media}" if paired.media else ""
+        text += f"#subject={paired.subject}" if paired.subject else ""
         parts.append(f"{annotator}={text}" if annotator else text)
     return ";".join(parts)
 
@@ -96,7 +97,7 @@ def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path)
 def unwritable_reason(paired: PairedAnnotation, table_folder: Path) -> str:
     """Why a source can't be named in a cell of the table; empty if it can."""
     path, sequence = split_sequence(paired.source.path)
-    for text in (path_cell(path, table_folder), sequence, paired.source.observation, paired.media):
+    for text in (path_cell(path, table_folder), sequence, paired.source.observation, paired.media, paired.subject):
         if ";" in text or _PART.search(text):
             return f"{text!r} holds a sign that has a meaning in the table (; or #…=): rename it"
     observation = paired.source.observation

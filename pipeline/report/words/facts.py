@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from common.wording import FILTERS, setting
+from pipeline.config.demo import DEMOS
 from pipeline.run_folder.contents import FILES_IN_WORDS, FOLDERS_IN_WORDS
 from pipeline.run_folder.features import features_in_words, used_features
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, PREDICT, TEST, Run, section
@@ -28,7 +29,7 @@ def title_facts(run: Run) -> Iterator[tuple[str, str]]:
         yield "Individuals", str(len(individuals))
     seconds_filmed = sum(row.n_frames / row.fps for row in run.recordings)
     yield "Filmed", FILTERS["duration"](seconds_filmed)
-    if run.config.get("recordings") == "demo":
+    if run.config.get("recordings") in DEMOS:
         yield "Videos", "simulated (demo)"
     seconds = sum(float(stage.get("seconds") or 0) for stage in run.provenance.get("stages") or [])
     if seconds:
@@ -53,7 +54,7 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
     }
     groups = []
     for key, title in titles.items():
-        if section(run.config, key) and not (key == "demo" and run.config.get("recordings") != "demo"):
+        if section(run.config, key) and not (key == "demo" and run.config.get("recordings") not in DEMOS):
             groups.append((title, [(str(k), setting(v)) for k, v in section(run.config, key).items()]))
     # What is no mapping (for instance `postprocess: tune`) is told among the rest.
     hidden = {"name", "description", "behaviors", "demo", *(key for key in titles if section(run.config, key))}

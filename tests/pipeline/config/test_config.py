@@ -8,6 +8,8 @@ from typing import Annotated, Any, get_args, get_origin
 import pytest
 
 from common.errors import InputError
+from features.sources.frames import FrameSourceConfig
+from pipeline.config.demo import DEMOS
 from pipeline.config.execution import ExecutionConfig
 from pipeline.config.reference import REFERENCE_PATH, reference
 from pipeline.config.schema import dump_config, load_config, parse_config, walk_fields
@@ -28,8 +30,10 @@ def write(folder: Path, text: str) -> Path:
 def test_shipped_experiments_are_valid_and_run_anywhere(path: Path):
     config = load_config(path)
     assert config.name == path.stem
-    assert config.recordings == "demo"
+    assert config.recordings in DEMOS
     for source in config.filled_sources():
+        if not isinstance(source, FrameSourceConfig):
+            continue
         assert source.backbone.shipped_weights() or source.backbone.weights_if_unavailable == "compact"
     assert config.training.learning_rate == 1e-3 and config.training.patience == 5 and config.training.epochs == 50
 

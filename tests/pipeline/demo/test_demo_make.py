@@ -10,11 +10,11 @@ import pytest
 from common.errors import InputError
 from features.poses import read_poses
 from pipeline.annotations import read_annotation
-from pipeline.config.demo import DemoConfig
+from pipeline.config.demo import DEMOS, DemoConfig
 from pipeline.dataset.table import read_recordings
 from pipeline.demo import make as make_module
 from pipeline.demo.body import KEYPOINTS
-from pipeline.demo.make import make_demo
+from pipeline.demo.make import SIMULATORS, make_demo
 from pipeline.demo.tracking import track_keypoints
 
 SMALL = DemoConfig(n_train=2, n_test=1, n_frames=300, size_px=112, seed=4)
@@ -76,6 +76,10 @@ def test_the_same_settings_make_the_same_demo_and_progress_runs_up_to_all_frames
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
 
+def test_every_demo_that_a_yaml_may_name_is_made():
+    assert [*SIMULATORS] == [*DEMOS]
+
+
 def test_a_demo_that_is_there_is_left_alone(demo_table, monkeypatch):
     monkeypatch.setattr(make_module, "_write_demo", lambda *_: pytest.fail("made again"))
     assert make_demo(demo_table.parent, SMALL) == demo_table
@@ -85,11 +89,11 @@ def test_a_demo_that_is_there_is_left_alone(demo_table, monkeypatch):
 def test_a_demo_that_does_not_fit_is_replaced(tmp_path, monkeypatch, damage):
     made = []
 
-    def write(folder, config, progress):
+    def write(folder, config, progress, simulator):
         made.append(config)
         (folder / "a.mp4").write_bytes(b"video")
         (folder / "recordings.csv").write_text("recording\n", encoding="utf-8")
-        spec = {"settings": make_module._spec(config), "size_bytes": {"a.mp4": 5}}
+        spec = {"settings": make_module._spec(config, simulator), "size_bytes": {"a.mp4": 5}}
         (folder / "demo.json").write_text(json.dumps(spec), encoding="utf-8")
 
     monkeypatch.setattr(make_module, "_write_demo", write)
@@ -99,7 +103,8 @@ def test_a_demo_that_does_not_fit_is_replaced(tmp_path, monkeypatch, damage):
     if damage == "other settings":
         config = SMALL.model_copy(update={"seed": 5})
     elif damage == "older simulator":
-        monkeypatch.setattr(make_module, "SIMULATOR_VERSION", -1)
+        older = SIMULATORS["demo"]._replace(versions={"simulator_version": -1})
+        monkeypatch.setitem(SIMULATORS, "demo", older)
     elif damage == "lost video":
         (folder / "a.mp4").unlink()
     else:

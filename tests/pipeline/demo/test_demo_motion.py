@@ -9,8 +9,10 @@ from pipeline.demo.behavior import AT_WALL, Episode
 from pipeline.demo.body import KEYPOINTS, POSTURE, Mouse, confine_body, pose_body
 from pipeline.demo.camera import Camera
 from pipeline.demo.motion import simulate_motion
+from pipeline.demo.open_field import SIMULATOR_VERSION
 from pipeline.demo.recording import render_frames, simulate_recording
 from pipeline.demo.scene import Arena
+from pipeline.demo.tracking import track_keypoints
 
 SIZE_PX = 320
 
@@ -131,6 +133,22 @@ def test_frames_are_the_same_for_the_same_seed(recordings):
     assert np.array_equal(frames[0], frames[1])
     assert frames[0][0].shape == (128, 128, 3)
     assert frames[0][0].dtype == np.uint8
+
+
+def test_the_open_field_is_that_of_simulator_version_4():
+    """Its timeline, keypoints, tracks and frames; whoever changes them raises the version."""
+    assert SIMULATOR_VERSION == 4
+    recording = simulate_recording(300, 10.0, 128, np.random.default_rng(7))
+    assert [(e.state, e.start) for e in recording.episodes[:4]] == [
+        ("sniffing", 0), ("grooming", 15), ("sniffing", 90), ("turning", 115),
+    ]  # fmt: skip
+    snout = [[70.502, 77.908], [100.745, 13.419], [114.569, 113.3]]
+    np.testing.assert_allclose(recording.keypoints_px[[0, 150, 299], 0], snout, atol=0.01)
+    xy, likelihood = track_keypoints(recording.keypoints_px, KEYPOINTS, 10.0, 128, np.random.default_rng(2))
+    np.testing.assert_allclose([xy.mean(), likelihood.mean(), *xy[250, 5]], [66.8111, 0.92402, 61.1564, 14.9162], 1e-4)
+    images = np.stack(list(_first(render_frames(recording, 128, np.random.default_rng(1)), 21)))[[0, 20]]
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), [166.639, 165.766], atol=0.05)
+    np.testing.assert_allclose(images.std(axis=(1, 2, 3)), [23.779, 23.639], atol=0.05)
 
 
 def test_the_mouse_is_drawn_at_its_keypoints(recordings):
