@@ -18,8 +18,8 @@ from pipeline.scoring.bouts.bouts import runs_of_true
 
 _NOWHERE = -32768
 OWN_COLOR = "#ffffff"
-# Apart from the behaviors' own, and seen on a video as well as beside the lanes.
-_COLORS = ("#e8590c", "#1c7ed6", "#ae3ec9", "#2b8a3e", "#c92a2a", "#5f3dc4")
+# Light, so that they are seen on a video and are none of the behaviors' own.
+_COLORS = ("#ffe066", "#66d9e8", "#ffa8a8", "#b2f2bb", "#d0bfff", "#ffd8a8")
 
 Runs = list[tuple[int, int]]
 

@@ -3,6 +3,7 @@
 import { byId, element } from "./dom.js";
 
 const NOWHERE = -32768;
+const TAG_PX = 18;
 
 export class Boxes {
   constructor(content, player) {
@@ -44,6 +45,7 @@ export class Boxes {
       mark.style.transform = `translate(${x + left * scale}px, ${y + top * scale}px)`;
       mark.style.width = `${(right - left) * scale}px`;
       mark.style.height = `${(bottom - top) * scale}px`;
+      mark.classList.toggle("at-top", y + top * scale < TAG_PX);
       mark.classList.toggle("unobserved", box.unobserved.some(([start, stop]) => start <= frame && frame < stop));
     }
   }
