@@ -23,6 +23,8 @@ from features.video.inspection import VideoInfo
 from features.video.pictures import Box, around
 from features.video.reading import DecodedFrame
 
+_NOTHING = np.empty((0, 0, 3), dtype=np.uint8)
+
 
 class Cut(NamedTuple):
     """A square of a frame that becomes a row's picture, or the color `channel` of it."""
@@ -202,10 +204,19 @@ def crop_video(frames: Iterable[DecodedFrame], crops: Sequence[Crops]) -> Iterat
     """Yield batches of all crops that are cut from a video's frames, each with the number of its crops."""
     for frame in frames:
         cuts = [each.cuts_at(frame.number, frame.picture.size_px) for each in crops]
-        if any(cuts):
-            # Only what is cut out is converted.
-            box = around(cut.square.inside for own in cuts for cut in own)
-            picture = frame.picture(box)
-            for i, own in enumerate(cuts):
-                for batch in crops[i].take(frame.number, picture, box, own):
-                    yield i, batch
+        # Only what is cut out is converted: what lies near together once, what lies apart by itself.
+        parts = [around(cut.square.inside for cut in own) if own else None for own in cuts]
+        some = [part for part in parts if part is not None]
+        if not some:
+            continue
+        together = around(some)
+        are_apart = sum(map(_area, some)) < _area(together)
+        shared = _NOTHING if are_apart else frame.picture(together)
+        for i, (own, part) in enumerate(zip(cuts, parts, strict=True)):
+            box, picture = (part, frame.picture(part)) if are_apart and part is not None else (together, shared)
+            for batch in crops[i].take(frame.number, picture, box, own):
+                yield i, batch
+
+
+def _area(box: Box) -> int:
+    return (box.right - box.left) * (box.bottom - box.top)

@@ -97,6 +97,24 @@ def test_crops_are_those_cut_by_hand(video: VideoInfo, crop: CropConfig, middle:
     np.testing.assert_array_equal(batch, by_hand)
 
 
+def test_what_lies_far_apart_is_cut_in_one_pass_as_alone(video: VideoInfo):
+    animals, centers = (
+        animals_of(track_at(20, 8), track_at(60, 38)),
+        CenterTrack(np.full((N_FRAMES, 2), 9.0), np.ones(N_FRAMES, bool)),
+    )
+    boxes = CropConfig(around="box"), CropConfig(around="box", animal="partner")
+    croppings = [cropping_of(crop, CenterConfig(), video, centers, animals, "m") for crop in boxes]
+    steps = np.arange(N_FRAMES), np.arange(0, N_FRAMES, 2)
+
+    def crops() -> list[Crops]:
+        return [Crops(one, frames, 16, 9) for one, frames in zip(croppings, steps, strict=True)]
+
+    together = dict(crop_video(video.frames(), crops()))
+    for which, one in enumerate(crops()):
+        ((_, alone),) = crop_video(video.frames(), [one])
+        np.testing.assert_array_equal(together[which], alone)
+
+
 def test_keypoints_are_drawn_where_they_are_seen_each_in_its_color(video: VideoInfo):
     own, partner = track_at(20, 20), track_at(60, 30)
     own.likelihood[:, 2] = 0.2
