@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.review.corrections import saved_state
 from pipeline.review.run_reading import Review
-from pipeline.run_folder.frame_tables import read_boxes, read_centers
+from pipeline.run_folder.frame_tables import read_boxes, read_squares
 from pipeline.run_folder.reading import Run, section
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.bouts.bouts import runs_of_true
@@ -46,23 +46,23 @@ def by_video(reviews: Sequence[Review]) -> list[list[Review]]:
 def shown_box(run: Run, review: Review) -> dict[str, Any] | None:
     """Where the animal is, frame by frame, for the page's script; None without a video, or where the run doesn't say.
 
+    It is the square of the crop; the animal's own box, where the run knows it and crops around the center.
     `values` are 16 bit numbers, little-endian, in base64, in pixels of the video: left and top of a square of `side`,
     or left, top, right and bottom where `side` is None; of frames without a box they are -32768.
     """
-    folder, row = RunDir(run.path), review.row
-    centers, side_px = read_centers(folder, row), section(run.config, "crop").get("size_px")
-    if review.video.path is None or centers is None:
+    folder, row, crop = RunDir(run.path), review.row, section(run.config, "crop")
+    squares = read_squares(folder, row, crop)
+    if review.video.path is None or squares is None:
         return None
-    edges = read_boxes(folder, row)
-    side = side_px if edges is None and isinstance(side_px, int) else None
+    is_around_center = crop.get("around", "center") == "center"
+    edges = read_boxes(folder, row) if is_around_center else None
     if edges is None:
-        if side is None:
-            return None
-        edges = np.ceil(centers.xy_px - side / 2)
+        first = np.ceil(squares.xy_px - squares.side_px[:, None] / 2)
+        edges = first if is_around_center else np.concatenate([first, first + squares.side_px[:, None]], axis=1)
     return {
         "values": _packed(edges),
-        "side": side,
-        "unobserved": runs_of_true(~centers.observed),
+        "side": int(squares.side_px[0]) if edges.shape[1] == 2 else None,
+        "unobserved": runs_of_true(~squares.observed),
         "size_px": [row.width_px, row.height_px],
     }
 

@@ -1,9 +1,10 @@
 """Tables with a row per frame (or bout) in a run's folder, one file per recording: written and read."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -259,3 +260,35 @@ def read_boxes(run: RunDir, row: RecordingRow) -> NDArray[np.float64] | None:
     if table is None or not set(BOX_COLUMNS) <= set(table.columns):
         return None
     return _columns(table, BOX_COLUMNS, row, path)
+
+
+class Squares(NamedTuple):
+    """Squares by frame, in pixels of the video: middles (n_frames, 2), NaN where unknown, and sides (n_frames,).
+
+    `observed`, shape (n_frames,), bool: where the animal was seen, and its place not filled in.
+    """
+
+    xy_px: NDArray[np.float64]
+    side_px: NDArray[np.int64]
+    observed: NDArray[np.bool_]
+
+
+def read_squares(run: RunDir, row: RecordingRow, crop: Mapping[str, Any]) -> Squares | None:
+    """Where a run's crops lay of a recording's own animal, by its settings under `crop`; None where it doesn't say.
+
+    Where crops are cut around boxes (`crop.around`), they are around the animal's own, also of those of pairs.
+
+    Raises
+    ------
+    InputError
+        When the recording's centers can't be read.
+    """
+    centers, size_px = read_centers(run, row), crop.get("size_px")
+    if centers is None or not isinstance(size_px, int):
+        return None
+    boxes = read_boxes(run, row) if crop.get("around", "center") != "center" else None
+    if boxes is None:
+        return Squares(centers.xy_px, np.full(row.n_frames, size_px, dtype=np.int64), centers.observed)
+    longer_px = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * (1 + float(crop.get("margin_percent", 0)) / 50)
+    side_px = np.ceil(np.nan_to_num(longer_px) - 1e-9).astype(np.int64)
+    return Squares((boxes[:, :2] + boxes[:, 2:]) / 2, side_px, centers.observed)

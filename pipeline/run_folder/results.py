@@ -108,7 +108,7 @@ def write_results(
     TRAINING.write(run, history)
     CHOICES.write(run, choice_rows(choices, behaviors, [item.id for item in checked]))
     for item in checked:
-        _write_inputs(run, item, config.center.min_likelihood)
+        _write_inputs(config, run, item)
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
     _write_frames(run, timelines, uncalibrated)
     _complete_bundles(config, run, choices)
@@ -192,11 +192,13 @@ def write_scores(
     SCORES.write(run, score_rows(scored, behaviors))
 
 
-def _write_inputs(run: RunDir, item: CheckedRecording, min_likelihood: float) -> None:
+def _write_inputs(config: ExperimentConfig, run: RunDir, item: CheckedRecording) -> None:
     """Write what was read of a recording: where the animal was, and what humans saw."""
     if item.centers is not None:
         own = item.animals.tracks.get(item.animals.own) if item.animals is not None else None
-        boxes = None if own is None else known_boxes(own, min_likelihood)
+        # Boxes of keypoints are narrow: of use only where crops are cut around them.
+        is_known = own is not None and (own.box_px is not None or config.crop.around != "center")
+        boxes = known_boxes(own, config.center.min_likelihood) if own is not None and is_known else None
         write_centers(run.centers_path(item.id), item.centers, boxes)
     if item.labels is not None:
         write_labels(run.labels_path(item.id), item.labels)

@@ -16,7 +16,7 @@ from features.video.reading import iter_bgr_frames
 from pipeline.films.browser_video import BrowserVideoWriter
 from pipeline.films.overlay.frame import FramePainter
 from pipeline.films.overlay.layout import plan_layout
-from pipeline.run_folder.frame_tables import read_boxes, read_centers
+from pipeline.run_folder.frame_tables import read_squares
 from pipeline.run_folder.reading import RecordingRow, Run, section
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
@@ -104,21 +104,12 @@ def _timeline(run: Run, row: RecordingRow) -> Timeline:
 def _crop(
     run: Run, row: RecordingRow
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None, int | NDArray[np.int64]]:
-    """Centers of the crop in pixels of the video, whether they were observed, and the crop's side; None = unknown.
-
-    Where crops are cut around boxes, it is the square around the animal's own.
-    """
-    centers, crop = read_centers(RunDir(run.path), row), section(run.config, "crop")
-    size_px = crop.get("size_px")
-    boxes = read_boxes(RunDir(run.path), row) if crop.get("around", "center") != "center" else None
-    if centers is not None and boxes is not None:
-        longer_px = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * (1 + float(crop.get("margin_percent", 0)) / 50)
-        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-        return middles, centers.observed, np.ceil(np.nan_to_num(longer_px) - 1e-9).astype(np.int64)
-    if centers is None or not isinstance(size_px, int):
+    """Centers of the crop in pixels of the video, whether they were observed, and the crop's side; None = unknown."""
+    squares = read_squares(RunDir(run.path), row, section(run.config, "crop"))
+    if squares is None:
         log.warning("%s: the run doesn't say where the animal was, so its box is not drawn.", row.recording)
         return None, None, 0
-    return centers.xy_px, centers.observed, size_px
+    return squares.xy_px, squares.observed, squares.side_px
 
 
 def stretch_frames(timeline: Timeline, start_s: float, stop_s: float | None) -> range:

@@ -22,7 +22,7 @@ from pipeline.command_line import main
 from pipeline.dataset.labels import label_tracks
 from pipeline.films.originals import files_by_name
 from pipeline.review import scripts
-from pipeline.review.animals import by_video
+from pipeline.review.animals import by_video, shown_box
 from pipeline.review.corrections import CorrectedBout, draft_path, parse_corrections, saved_state, write_corrections
 from pipeline.review.pages import content_policy, page_content, page_name, safe_json
 from pipeline.review.run_reading import read_review_run
@@ -141,6 +141,12 @@ def test_a_page_knows_where_animals_are_and_what_the_others_do(tmp_path):
     assert other["box"]["unobserved"] == [(0, 4)]
     values = np.frombuffer(base64.b64decode(other["box"]["values"]), dtype="<i2").reshape(-1, 4)
     assert values[[0, 7]].tolist() == [[1, 2, 30, 40], [-32768] * 4]
+    around = {**run.config, "crop": {"size_px": 20, "around": "box", "margin_percent": 10}}
+    box = shown_box(replace(run, config=around), replace(light, video=PageVideo(tmp_path / "v.mp4")))
+    assert box is not None
+    square = np.frombuffer(base64.b64decode(box["values"]), dtype="<i2").reshape(-1, 4)[0]
+    # Of 37.6 px in height, with a tenth at each end, around 15.5, 21.2.
+    assert square.tolist() == [-7, -1, 39, 45]
     lanes = {lane["source"]: lane["runs"] for lane in other["lanes"]}
     assert lanes == {"corrected": [[(3, 9)], []], "human": [[(20, 60), (80, 100)], [(200, 255)]]}
     assert page_content(run, reviews[0], run_path / "review", reviews[:1])["others"] == []
