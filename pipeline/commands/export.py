@@ -101,7 +101,9 @@ def _recording(row: RecordingRow, lines: Timeline, run: Run) -> ExportRecording:
                 missing_by_name[name] = missing_by_name.get(name, np.zeros(row.n_frames, bool)) | missing[:, i]
         unscored[HUMAN] = [part for name, mask in missing_by_name.items() for part in bouts_from_frames(mask, name)]
     video = row.video_path or (Path(row.video) if row.video else None)
-    return ExportRecording(row.recording, video, row.fps, row.n_frames, bouts, unscored, run.is_exclusive, row.animal)
+    return ExportRecording(
+        row.recording, video, row.fps, row.n_frames, bouts, unscored, run.is_exclusive, row.animal_name
+    )
 
 
 def _require_own_names(recordings: Sequence[ExportRecording]) -> None:

@@ -74,7 +74,7 @@ def files(
     path = f"{name}.boris"
     text = json.dumps(boris_project(recordings, behaviors, name, date), indent=1) + "\n"
     cells = {
-        (recording.id, source): f"{path}#observation={name_of(recording.id, source)}"
+        (recording.id, source): f"{path}#observation={name_of(recording.id, source)}{recording.part}"
         for recording in recordings
         for source in recording.bouts
     }

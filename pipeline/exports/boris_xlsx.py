@@ -38,7 +38,7 @@ def files(
         for source, bouts in recording.bouts.items():
             path = f"xlsx/{name_of(recording.id, source)}.xlsx"
             # A workbook without events names no video and can't be told from one that was cut off.
-            cells = {(recording.id, source): f"boris_tabular:{path}"} if bouts else {}
+            cells = {(recording.id, source): f"boris_tabular:{path}{recording.part}"} if bouts else {}
             yield ExportedFile(path, workbook_bytes(recording, bouts, date), cells)
 
 

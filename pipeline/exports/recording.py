@@ -44,6 +44,11 @@ class ExportRecording:
     exclusive: bool = False
     animal: str = ""
 
+    @property
+    def part(self) -> str:
+        """What stands behind a file in the column `annotations`, so that its bouts are read as this animal's."""
+        return f"#subject={self.animal}" if self.animal else ""
+
 
 def name_of(recording: str, source: str) -> str:
     """Name of a recording's bouts in an export: the recording's id, with `` (human)`` behind it for a human's."""

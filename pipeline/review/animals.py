@@ -78,7 +78,7 @@ def others_content(run: Run, own: Review, group: Sequence[Review], corrections: 
             continue
         found.append(
             {
-                "name": review.row.animal,
+                "name": review.row.animal_name,
                 "page": quote(page),
                 "color": _COLORS[len(found) % len(_COLORS)],
                 "box": shown_box(run, review),

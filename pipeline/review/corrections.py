@@ -120,7 +120,7 @@ def boris_tree(
     names = run.names_in_annotations
     bouts = {PREDICTED: [replace(bout, behavior=names[bout.behavior]) for bout, _ in corrected]}
     exported = ExportRecording(
-        row.recording, video_path, row.fps, row.n_frames, bouts, exclusive=run.is_exclusive, animal=row.animal
+        row.recording, video_path, row.fps, row.n_frames, bouts, exclusive=run.is_exclusive, animal=row.animal_name
     )
     tree = boris_project([exported], run.ethogram, f"{run.name} {row.recording} corrected")
     tree["project_description"] = f"Corrected bouts of {row.recording} (run {run.name}), reviewed in Rearview."
@@ -167,7 +167,7 @@ def write_corrections(
     if from_model is None:
         from_model = parse_from_model(None, corrected, run.behaviors, row.n_frames)
     rows = []
-    columns, whose = ((*COLUMNS, ANIMAL), (row.animal,)) if row.animal else (COLUMNS, ())
+    columns, whose = ((*COLUMNS, ANIMAL), (row.animal_name,)) if row.animal else (COLUMNS, ())
     for bout, origin in corrected:
         frames = (bout.start_frame, bout.stop_frame, bout.n_frames)
         seconds = (n_frames / row.fps for n_frames in frames)
@@ -211,9 +211,10 @@ def _n_shared(bout: Bout, stretches: Sequence[tuple[int, int]]) -> int:
     return sum(max(0, min(bout.stop_frame, stop) - max(bout.start_frame, start)) for start, stop in stretches)
 
 
-def annotations_cell(folder: Path, recording: str) -> str:
+def annotations_cell(folder: Path, row: RecordingRow) -> str:
     """How the column `annotations` of a table names a recording's corrections, wherever the table lies."""
-    return f"{(folder.resolve() / recording).as_posix()}.boris#observation={recording}"
+    cell = f"{(folder.resolve() / row.recording).as_posix()}.boris#observation={row.recording}"
+    return f"{cell}#subject={row.subject}" if row.subject else cell
 
 
 def draft_path(folder: Path, review: Review) -> Path:

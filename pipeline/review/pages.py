@@ -127,7 +127,7 @@ def _index_page(run: Run, groups: Sequence[Sequence[Review]]) -> str:
             "first": review.places[0] if review.places else None,
             "storage_key": storage_key(run, review),
             "video": review.row.video or review.row.recording if len(group) > 1 and number == 0 else "",
-            "animal": review.row.animal if len(group) > 1 else "",
+            "animal": review.row.animal_name if len(group) > 1 else "",
         }
         for group in groups
         for number, review in enumerate(group)
@@ -160,7 +160,7 @@ def page_content(run: Run, review: Review, folder: Path, group: Sequence[Review]
     return {
         "run": run.name,
         "recording": row.recording,
-        "animal": row.animal,
+        "animal": row.animal_name,
         "box": shown_box(run, review),
         "own_color": OWN_COLOR,
         "others": others_content(run, review, group, kept, [page_name(each.row.recording) for each in group]),

@@ -80,7 +80,7 @@ def make_overlay_video(
                 height_px, width_px = picture.shape[:2]
                 _check_size(row, video_path, width_px, height_px)
                 layout = plan_layout(width_px, height_px, len(run.behaviors), scale, run.is_exclusive)
-                painter = FramePainter(timeline, layout, window_s, *crop, row.animal)
+                painter = FramePainter(timeline, layout, window_s, *crop, row.animal_name)
             writer.write(painter.paint(picture, frame))
             if writer.n_frames % _REPORT_EVERY_FRAMES == 0:
                 progress(writer.n_frames, len(frames))
