@@ -10,6 +10,7 @@ import numpy as np
 from common.suggestions import listing
 from common.tables import Row
 from features.kinematics.distances import CENTERS, PairDistances, pair_distances
+from features.places import known_boxes
 from models.bundle import update_metadata
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import CONSENSUS_RULES, UNNAMED
@@ -114,7 +115,7 @@ def write_results(
     TRAINING.write(run, history)
     CHOICES.write(run, choice_rows(choices, behaviors, [item.id for item in checked]))
     for item in checked:
-        _write_inputs(run, item)
+        _write_inputs(config, run, item)
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
     _write_frames(run, timelines, uncalibrated)
     _complete_bundles(config, run, choices)
@@ -199,10 +200,14 @@ def write_scores(
     SCORES.write(run, score_rows(scored, behaviors))
 
 
-def _write_inputs(run: RunDir, item: CheckedRecording) -> None:
+def _write_inputs(config: ExperimentConfig, run: RunDir, item: CheckedRecording) -> None:
     """Write what was read of a recording: where the animal was, and what humans saw."""
     if item.centers is not None:
-        write_centers(run.centers_path(item.id), item.centers)
+        own = item.animals.tracks.get(item.animals.own) if item.animals is not None else None
+        # Boxes of keypoints are narrow: of use only where crops are cut around them.
+        is_known = own is not None and (own.box_px is not None or config.crop.around != "center")
+        boxes = known_boxes(own, config.center.min_likelihood) if own is not None and is_known else None
+        write_centers(run.centers_path(item.id), item.centers, boxes)
     if item.labels is not None:
         write_labels(run.labels_path(item.id), item.labels)
     if len(item.annotators) > 1:

@@ -89,7 +89,7 @@ def rows_by_video(all_files: Sequence[VideoFiles], table_folder: Path) -> dict[P
 
 
 def _look(files: VideoFiles) -> _Seen:
-    animals, doubts = _animals_in(files.poses[0]) if files.poses else ((), ())
+    animals, doubts = animals_in(files.poses[0]) if files.poses else ((), ())
     subjects: dict[PairedAnnotation, Mapping[str, bool]] = {}
     problems = {}
     for paired in files.annotations:
@@ -103,7 +103,7 @@ def _look(files: VideoFiles) -> _Seen:
     return _Seen(files, animals, subjects, problems, doubts)
 
 
-def _animals_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def animals_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of several animals in a pose file, else none; and what is doubtful about them."""
     try:
         names, _ = individuals_in(path)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from pathlib import Path
 
 from common.errors import InputError
@@ -16,11 +15,11 @@ from pipeline.dataset.label_findings import label_findings
 from pipeline.dataset.pairing.names import pose_cores
 from pipeline.dataset.pairing.pairing import Pairing, Unpaired, VideoFiles, pair_files
 from pipeline.dataset.pairing.table_cells import (
+    animals_id,
     annotation_cell,
     guess_individuals,
     path_cell,
     recording_ids,
-    safe_name,
     unwritable_reason,
 )
 from pipeline.dataset.table import ANIMAL, COLUMNS, FPS, PARTNER
@@ -156,7 +155,7 @@ def _recordings(
         for row in found.rows:
             own_id, individual = ids[video], individuals[video]
             if row.animal:
-                own_id = _animals_id(own_id, row.animal, taken)
+                own_id = animals_id(own_id, row.animal, taken)
                 individual = own_id if individual == ids[video] else f"{individual}_{row.animal}"
             own_files = replace(files, annotations=row.annotations)
             labels = choose_labels(own_files, _readable(header), row.animal)
@@ -176,15 +175,6 @@ def _named_as(files: VideoFiles) -> Path:
     path, sequence = split_sequence(files.video)
     is_alone = files.video in files.poses and not sequence
     return path.with_stem(min(pose_cores(path.stem), key=len)) if is_alone else files.video
-
-
-def _animals_id(video_id: str, animal: str, taken: set[str]) -> str:
-    """`video_animal`, safe and unlike any other id."""
-    plain = safe_name(f"{video_id}_{animal}", "animal")
-    numbered = (f"{plain}_{number}" for number in count(2))
-    own_id = next(name for name in chain([plain], numbered) if name.casefold() not in taken)
-    taken.add(own_id.casefold())
-    return own_id
 
 
 def _cells(

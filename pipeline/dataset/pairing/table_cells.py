@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from common.names import canonical, invisible_letters, unsafe_name_reason
@@ -41,6 +42,15 @@ def recording_ids(videos: Sequence[Path]) -> dict[Path, str]:
         ids[video] = next(name for name in choices if name.casefold() not in seen)
         seen.add(ids[video].casefold())
     return ids
+
+
+def animals_id(video_id: str, animal: str, taken: set[str]) -> str:
+    """`video_animal`, safe and unlike any other id (`taken`, case folded, to which it is added)."""
+    plain = safe_name(f"{video_id}_{animal}", "animal")
+    numbered = (f"{plain}_{number}" for number in count(2))
+    own_id = next(name for name in chain([plain], numbered) if name.casefold() not in taken)
+    taken.add(own_id.casefold())
+    return own_id
 
 
 def guess_individuals(ids: Mapping[Path, str]) -> dict[Path, str]:
