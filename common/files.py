@@ -101,6 +101,21 @@ def replace_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def put_bytes(path: Path, content: bytes) -> None:
+    """Write one of thousands of small files in one step, in a folder that is there; raises `OSError`.
+
+    It is not flushed, which would take longer than all else: a power cut may leave it empty under its own name. So its
+    checksum must be kept elsewhere. What a killed process left is cleared by `clear_remains`.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def clear_remains(folder: Path, others: Iterable[str] = ()) -> None:
     """Delete what killed processes left in a folder that this process alone writes into.
 

@@ -68,6 +68,17 @@ def around_boxes(
     return Places(middles, np.maximum(side_px, LEAST_SIDE_PX), np.logical_and.reduce(observed))
 
 
+def known_boxes(track: PoseTrack, min_likelihood: float) -> NDArray[np.float64] | None:
+    """Left, top, right and bottom of an animal's box, shape (n_frames, 4), in pixels; NaN where it is missing.
+
+    It is the track's own, else that of its keypoints; None where neither is there.
+    """
+    try:
+        return _boxes_of(track, min_likelihood, None)
+    except InputError:
+        return None
+
+
 def _boxes_of(track: PoseTrack, min_likelihood: float, frame_size_px: tuple[int, int] | None) -> NDArray[np.float64]:
     """Left, top, right, bottom (n_frames, 4) of an animal; NaN where its box is missing."""
     boxes = _keypoint_boxes(track, min_likelihood) if track.box_px is None else track.box_px.copy()

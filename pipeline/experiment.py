@@ -12,6 +12,7 @@ from common.notes import Doubt
 from features.engines import require_engine
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, summarise
+from pipeline.films.contact_sheets import cut_contact_sheets
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
 from pipeline.report.html import write_report
@@ -116,6 +117,7 @@ def _write_all(
     result_notes += cut_film_strips(run, recordings, scorable(timelines.head), config.crop.size_px)
     views = config.feature_source().as_used(stage_one.described).views()
     result_notes += cut_network_views(run, recordings, timelines.head, views, config.frame_step)
+    cut_contact_sheets(run, recordings, views)
     n_frames = sum(item.n_frames for item in recordings)
     record.stage_done("scores and tables", n_frames, uncalibrated=choices.uncalibrated())
 

@@ -15,8 +15,8 @@ PACKAGES = ("common", "features", "models", "pipeline")
 # From top to bottom; a room imports only what stands below it. Scoring is a leaf, and so are features and models.
 ROOMS = (
     *("command_line", "commands", "experiment", "search", "ensemble", "prediction", "review", "report", "films"),
-    *("exports", "run_folder", "training", "audit", "starter", "dataset", "annotations", "demo", "config", "scoring"),
-    "runtime",
+    *("exports", "run_folder", "training", "audit", "starter", "image_dataset", "dataset", "annotations", "demo"),
+    *("config", "scoring", "runtime"),
 )
 ORDER = (*(f"pipeline.{room}" for room in ROOMS), "features", "models", "common")
 LEAVES = {"features", "models", "pipeline.scoring", "pipeline.runtime", "common"}

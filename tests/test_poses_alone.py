@@ -8,10 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.kinematics.distances import MEASURES
 from models.bundle import read_metadata
 from pipeline.command_line import main
+from pipeline.report.figures.proximity import draw_proximity
+from pipeline.report.figures.style import figure_style
 from pipeline.run_folder.features import feature_names
+from pipeline.run_folder.frame_tables import read_distances, read_labels
+from pipeline.run_folder.reading import read_run
 from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.proximity import Apart, proximity_rows
+from pipeline.scoring.timeline import Timeline
 from tests.conftest import made_once, without_figures
 from tests.lab import N_FRAMES, known_labels, write_experiment, write_labels
 
@@ -99,6 +106,9 @@ def test_new_poses_are_predicted_the_same_whoever_of_the_two_is_called_what(lab:
     expected = probabilities(run, "p3")
     np.testing.assert_array_equal(probabilities(tmp_path / "out", "same"), expected)
     np.testing.assert_array_equal(probabilities(tmp_path / "out", "swapped"), expected)
+    # Without labels there is no proximity of behaviors, but the distances are there.
+    same, other = (tmp_path / "out" / "proximity" / f"{name}.csv" for name in ("same", "swapped"))
+    assert same.read_bytes() == other.read_bytes() and not (tmp_path / "out" / "proximity.csv").exists()
 
 
 def test_poses_that_were_learned_from_are_known(lab: Path, tmp_path: Path) -> None:
@@ -133,3 +143,58 @@ def test_copies_of_poses_stay_on_one_side(lab: Path, tmp_path: Path, capsys: pyt
     table.write_text("\n".join([COLUMNS, *rows]) + "\n", encoding="utf-8")
     assert main([str(write_experiment(tmp_path, table, "features: poses"))]) == 2
     assert "'p0' is for train and 'p3' for test" in " ".join(capsys.readouterr().err.split())
+
+
+def test_proximity_is_told_and_can_be_computed_again_from_the_runs_files(lab: Path) -> None:
+    run = read_run(lab / "runs" / "tiny")
+    rows = run.tables.proximity
+    # Three training recordings, which no head predicted, and a test recording are told apart.
+    assert {(row["subset"], row["n_individuals"]) for row in rows if row["recording"] == "pooled"} == {
+        ("cross_validation", 3), ("test", 1),
+    }  # fmt: skip
+    apart = []
+    for row, pair in zip(run.recordings, run.tables.proximity_pairs, strict=True):
+        assert (pair["own"], pair["other"], pair["nose"], pair["is_swappable"]) == ("anna", "ben", "nose", True)
+        assert pair["body_length_px"] == pytest.approx(40, rel=0.05)
+        found, labels = read_distances(RunDir(run.path), row), read_labels(RunDir(run.path), row, run.behaviors)
+        assert labels is not None
+        nothing = np.full(labels.active.shape, np.nan)
+        timeline = run.timelines.get(row.recording) or Timeline(
+            row.recording, row.fps, run.behaviors, nothing, {}, labels.active, labels.scored, subset=row.subset
+        )
+        px, body = ({m: found[f"{m}_{unit}"] for m in MEASURES} for unit in ("px", "body_lengths"))
+        apart.append(Apart(timeline, px, body, pair["resampled_with"]))
+    again = proximity_rows(apart)
+    for row, stored in zip(again, rows, strict=True):
+        assert {name: pytest.approx(value, abs=2e-6) if isinstance(value, float) else value
+                for name, value in row.items()} == stored  # fmt: skip
+    # Along a diagonal, they are 30 px apart when they groom, 120 px when not; a missing keypoint leaves it unknown.
+    (row,) = (r for r in rows if (r["behavior"], r["recording"], r["measure"]) == ("grooming", "p3", "centers"))
+    medians = [row["shown_median_px"], row["not_shown_median_px"]]
+    assert medians == pytest.approx([30 * 2**0.5, 120 * 2**0.5], abs=2)
+    assert row["auc"] > 0.99 and row["n_unknown_shown"] > 0
+    assert row["n_shown"] + row["n_unknown_shown"] == known_labels(3)[:, 0].sum()
+
+
+def test_the_page_says_where_distance_alone_does_as_well(lab: Path) -> None:
+    run = read_run(lab / "runs" / "tiny")
+    page = " ".join(run.path.joinpath("report.html").read_text(encoding="utf-8").split())
+    for said in (
+        'id="proximity"',
+        "Distance alone does as well as the head",
+        "Between their centers, the animals are 1.",
+        "Distance alone, nearest first, reaches an average precision of 1.000",
+        "can’t be compared with the head: the head predicted none of these frames",
+        "nose to tail base is the less of both ways",
+        "in the middle half of the frames) apart while it is shown",
+    ):
+        assert said in page
+    with figure_style():
+        drawing = draw_proximity(run)
+    assert drawing is not None
+    sums = dict.fromkeys(("shown_percent", "not_shown_percent"), 0.0)
+    for bin_ in drawing.numbers:
+        if (bin_["behavior"], bin_["measure"]) == ("grooming", "centers"):
+            assert bin_["subset"] == "test"
+            sums = {key: sums[key] + bin_[key] for key in sums}
+    assert sums == pytest.approx(dict.fromkeys(sums, 100.0))

@@ -41,6 +41,13 @@ class Layout:
         return 0 if self.axis is None else self.keypoints.index(self.axis[1])
 
 
+def places_on_body(keypoints: Sequence[str]) -> list[int]:
+    """Places of the keypoints that are not on the tail behind its base; all where that leaves fewer than two."""
+    plain = [_plain(name) for name in keypoints]
+    places = [i for i, name in enumerate(plain) if "tail" not in name or name in _TAILS]
+    return places if len(places) > 1 else list(range(len(plain)))
+
+
 def layout_of(
     found: Sequence[str], where: str, keypoints: Sequence[str] | None = None, axis: tuple[str, str] | None = None
 ) -> Layout:
@@ -67,7 +74,7 @@ def layout_of(
 
 
 def _guessed(keypoints: Sequence[str], where: str) -> tuple[str, str]:
-    plain = {re.sub(r"[^a-z0-9]", "", name.casefold()): name for name in reversed(keypoints)}
+    plain = {_plain(name): name for name in reversed(keypoints)}
     tail = next((plain[name] for name in _TAILS if name in plain), None)
     head = next((plain[name] for name in _HEADS if name in plain), None)
     if tail is None or head is None:
@@ -78,3 +85,7 @@ def _guessed(keypoints: Sequence[str], where: str) -> tuple[str, str]:
             f"{head or next(name for name in keypoints if name != tail)}]}}."
         )
     return tail, head
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,21 +70,38 @@ def animals_of(
     """
     positions, seen, likelihoods = [], [], []
     for name, track in tracks.items():
-        places = [track.keypoints.index(name) for name in layout.keypoints]
-        xy_px, likelihood = track.xy_px[:, places], track.likelihood[:, places]
-        with np.errstate(invalid="ignore"):
-            is_seen = (likelihood >= min_likelihood) & np.isfinite(xy_px).all(axis=2)
-        if not is_seen.any():
-            raise _never_seen(track, name, likelihood, min_likelihood)
-        z = np.where(is_seen, xy_px[..., 0] + 1j * xy_px[..., 1], np.nan + 1j * np.nan)
-        positions.append(np.ascontiguousarray(z.T))
-        seen.append(np.ascontiguousarray(is_seen.T))
-        likelihoods.append(np.ascontiguousarray(likelihood.T))
+        found = seen_positions(track, layout.keypoints, min_likelihood)
+        if not found.seen.any():
+            raise _never_seen(track, name, found.likelihood, min_likelihood)
+        positions.append(found.z)
+        seen.append(found.seen)
+        likelihoods.append(found.likelihood)
     scale_px = _body_length_px(next(iter(tracks.values())), layout, positions)
     return tuple(
-        Animal(layout, _filled(z, is_seen, max_fill_frames) / scale_px, likelihood, ~is_seen)
+        Animal(layout, fill_gaps(z, is_seen, max_fill_frames) / scale_px, likelihood, ~is_seen)
         for z, is_seen, likelihood in zip(positions, seen, likelihoods, strict=True)
     )
+
+
+class SeenPositions(NamedTuple):
+    """Keypoints of one animal, each array of shape (n_keypoints, n_frames).
+
+    `z`: x + iy in pixels, NaN where not `seen`; `likelihood` as the tracker says.
+    """
+
+    z: NDArray[np.complex128]
+    seen: NDArray[np.bool_]
+    likelihood: NDArray[np.float64]
+
+
+def seen_positions(track: PoseTrack, keypoints: Sequence[str], min_likelihood: float) -> SeenPositions:
+    """Where keypoints are, as far as the tracker saw them with a likelihood of at least `min_likelihood`."""
+    places = [track.keypoints.index(name) for name in keypoints]
+    xy_px, likelihood = track.xy_px[:, places], track.likelihood[:, places]
+    with np.errstate(invalid="ignore"):
+        is_seen = (likelihood >= min_likelihood) & np.isfinite(xy_px).all(axis=2)
+    z = np.where(is_seen, xy_px[..., 0] + 1j * xy_px[..., 1], np.nan + 1j * np.nan)
+    return SeenPositions(*(np.ascontiguousarray(array.T) for array in (z, is_seen, likelihood)))
 
 
 def _never_seen(track: PoseTrack, name: str, likelihood: NDArray[np.float64], min_likelihood: float) -> InputError:
@@ -99,18 +117,24 @@ def _never_seen(track: PoseTrack, name: str, likelihood: NDArray[np.float64], mi
 def _body_length_px(track: PoseTrack, layout: Layout, positions: Sequence[NDArray[np.complex128]]) -> float:
     if layout.axis is None:
         return 1.0
-    lengths_px = np.concatenate([length(z[layout.head] - z[layout.tail]) for z in positions])
-    known_px = lengths_px[lengths_px > 0]
-    if not len(known_px):
+    length_px = axis_length_px(layout, positions)
+    if length_px is None:
         raise InputError(
             f"The ends of the body axis ({listing(layout.axis)}) are in no frame of {track.source_path.name} seen "
             "together, so that the animal's length isn't known. Name other ends, from tail to head, in `axis` of the "
             "source `poses`, or lower center.min_likelihood."
         )
-    return float(np.median(known_px))
+    return length_px
 
 
-def _filled(z: NDArray[np.complex128], seen: NDArray[np.bool_], max_fill_frames: int) -> NDArray[np.complex128]:
+def axis_length_px(layout: Layout, positions: Sequence[NDArray[np.complex128]]) -> float | None:
+    """Median length of the body axis over all animals and frames in which both its ends are seen; None without any."""
+    lengths_px = np.concatenate([length(z[layout.head] - z[layout.tail]) for z in positions])
+    known_px = lengths_px[lengths_px > 0]
+    return float(np.median(known_px)) if len(known_px) else None
+
+
+def fill_gaps(z: NDArray[np.complex128], seen: NDArray[np.bool_], max_fill_frames: int) -> NDArray[np.complex128]:
     """Positions (n_keypoints, n_frames) with short gaps between two seen frames filled by straight lines."""
     if not max_fill_frames:
         return z

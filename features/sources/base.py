@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from common.errors import InputError
 from features.centers import CenterConfig, track_center
 from features.engines import DEFAULT_ENGINE, Engines
+from features.kinematics.distances import AxisSettings
 from features.sources.views import NetworkView
 from features.tracks import Animals, CenterTrack, Whose
 from features.video.inspection import VideoInfo
@@ -197,6 +198,10 @@ class FeatureSource(ABC, Generic[Config]):
     def center(self, animals: Animals, config: CenterConfig, fps: float) -> CenterTrack:
         """The one point that stands for the animal, and where it is observed; raises as ``track_center``."""
         return track_center(animals.main, config, fps)
+
+    def axis_settings(self, config: CenterConfig) -> AxisSettings:
+        """How the bodies of two animals are found among their keypoints, where distances between them are measured."""
+        return AxisSettings(None, config.min_likelihood)
 
     @abstractmethod
     def rows_of(

@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import InputError
 from features.centers import CenterConfig
+from features.kinematics.distances import AxisSettings
 from features.sources.base import FeatureRows, FeatureSource, Given, Measured, Progress, RecordingFiles
 from features.sources.views import NetworkView
 from features.tracks import Animals, CenterTrack, Whose
@@ -48,6 +49,10 @@ class JoinedSource:
         # Where a network looks, if any does, and there where the center itself is cropped.
         first = min(with_poses, key=lambda member: (member.view() is None, member.needs_keypoints))
         return first.center(animals, config, fps)
+
+    def axis_settings(self, config: CenterConfig) -> AxisSettings:
+        """Those of the source that is made of keypoints, if any is; as ``FeatureSource.axis_settings``."""
+        return max(self.members, key=lambda member: member.needs_keypoints).axis_settings(config)
 
     def rows_of(
         self,

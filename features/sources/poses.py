@@ -15,6 +15,7 @@ from common.names import canonical_names
 from common.suggestions import did_you_mean, listing
 from features.cache.store import CACHE_VERSION
 from features.centers import CenterConfig, gap_frames, track_whole
+from features.kinematics.distances import AxisSettings
 from features.kinematics.layout import Layout, layout_of
 from features.kinematics.rows import Motion, animals_of, feature_names
 from features.kinematics.steps import Span
@@ -162,6 +163,12 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         assert self.config.max_gap_s is not None and self.config.min_likelihood is not None
         tracks = [*self._tracks(animals).values()][: 1 if self.config.partner else None]
         return track_whole(tracks, self.config.min_likelihood, gap_frames(self.config.max_gap_s, fps))
+
+    def axis_settings(self, config: CenterConfig) -> AxisSettings:
+        """Its own axis, and from which likelihood on it takes a keypoint."""
+        own = self.config.min_likelihood
+        least = config.min_likelihood if own is None else own
+        return AxisSettings(self.config.axis, least, self.config.keypoints, self.config.fill_gaps_s)
 
     def _tracks(self, animals: Animals) -> dict[str, PoseTrack]:
         where = animals.main.source_path.name

@@ -55,7 +55,9 @@ __all__ = [
     "read_annotation",
     "require_format",
     "require_spans",
+    "subjects_in",
     "tells_animals_apart",
+    "told_fps",
 ]
 
 FORMATS: dict[str, AnnotationReader] = {
@@ -159,6 +161,38 @@ def tells_animals_apart(path: Path, format: str = "") -> bool:
         return True  # Reading it will say what is wrong.
     tells = getattr(FORMATS[name], "tells_animals_apart", None)
     return name in _OF_SEVERAL_ANIMALS or (tells is not None and tells(file))
+
+
+def subjects_in(path: Path, choice: AnnotationChoice, video_name: str) -> dict[str, bool] | None:
+    """Whose behaviors a file tells of a video: names ("" = nobody's), and whether any behavior of each is there.
+
+    None where the format, or this file, tells no animals apart.
+
+    Raises
+    ------
+    InputError
+        The file can't be read, or holds several observations, of which `choice` and the video's name tell none.
+    """
+    if not needs_file(choice.format):
+        return None
+    file = open_annotation_file(path)
+    find = getattr(FORMATS[choice.format or _recognise(file)], "subjects_in", None)
+    return None if find is None else find(file, Wanted(0, 0.0, video_name, choice))
+
+
+def told_fps(path: Path, choice: AnnotationChoice, video_name: str) -> float | None:
+    """Frames per second of the video that was scored, as the file itself says; None where it doesn't.
+
+    Raises
+    ------
+    InputError
+        As `subjects_in`.
+    """
+    if not needs_file(choice.format):
+        return None
+    file = open_annotation_file(path)
+    find = getattr(FORMATS[choice.format or _recognise(file)], "told_fps", None)
+    return None if find is None else find(file, Wanted(0, 0.0, video_name, choice))
 
 
 def names_videos(path: Path, observation: str = "") -> bool:

@@ -222,8 +222,9 @@ class AnnotationReader(Protocol):
     """What each module in `FORMATS` offers.
 
     One whose files name videos also has ``media_by_observation(file)`` (what `#observation=` can name → names of its
-    videos), one whose files may tell animals apart ``tells_animals_apart(file)``, and one without files ``NEEDS_FILE``,
-    which is False.
+    videos), one whose files may tell animals apart ``tells_animals_apart(file)`` and ``subjects_in(file, wanted)``
+    (names → whether any behavior is shown), one whose files say the video's rate ``told_fps(file, wanted)``, and one
+    without files ``NEEDS_FILE``, which is False.
     """
 
     DESCRIPTION: str

@@ -72,6 +72,14 @@ def tells_animals_apart(file: AnnotationFile) -> bool:
     return True
 
 
+def subjects_in(file: AnnotationFile, wanted: Wanted) -> dict[str, bool]:
+    """Mice by their names, or numbers where they have none."""
+    content = _load(file)
+    names = {key: canonical(str(name)) for key, name in content.external_identities.items()}
+    mice = content.labels if content.unfragmented_labels is None else content.unfragmented_labels
+    return {names.get(key, key): any(mice.get(key, {}).values()) for key in (*names, *mice)}
+
+
 def read(file: AnnotationFile, wanted: Wanted) -> FrameTable:
     """Read the blocks of one mouse.
 

@@ -6,6 +6,7 @@ COMMANDS = {
     "audit": ("pipeline.commands.audit", "run_audit_command"),
     "cache": ("pipeline.commands.cache", "run_cache_command"),
     "compare": ("pipeline.commands.compare", "run_compare_command"),
+    "dataset": ("pipeline.commands.dataset", "run_dataset_command"),
     "ensemble": ("pipeline.commands.ensemble", "run_ensemble_command"),
     "evaluate": ("pipeline.commands.evaluation.command", "run_evaluate_command"),
     "init": ("pipeline.commands.init", "run_init_command"),

@@ -15,6 +15,7 @@ from common.errors import InputError
 from common.files import write_text
 from features.sources.views import NetworkView
 from models.tasks import Exclusive
+from pipeline.audit.identity import SeenChange, seen_changes
 from pipeline.audit.pictures import SeenRecording, seen_recordings
 from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
@@ -55,7 +56,9 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     write_audit_tables(audit, options.output)
     views = settings.source.views()
     seen = seen_recordings(audit, views)
-    page = write_audit_page(audit, options.output / "audit.html", str(options.config or "defaults"), views, seen)
+    changes = seen_changes(audit)
+    experiment = str(options.config or "defaults")
+    page = write_audit_page(audit, options.output / "audit.html", experiment, views, seen, changes)
     console = Console()
     print_audit(audit, console)
     console.print(f"{verdict(audit)} All of it: {page}", soft_wrap=True, highlight=False)
@@ -132,10 +135,15 @@ def _what_to_audit(options: argparse.Namespace) -> tuple[Path, ReadingSettings, 
 
 
 def write_audit_page(
-    audit: Audit, path: Path, experiment: str, views: Sequence[NetworkView], seen: Sequence[SeenRecording]
+    audit: Audit,
+    path: Path,
+    experiment: str,
+    views: Sequence[NetworkView],
+    seen: Sequence[SeenRecording],
+    changes: Sequence[SeenChange] = (),
 ) -> Path:
     """Write the page that a person reads; `experiment` names the settings it was made with."""
-    from pipeline.report.network_views import colors_in_words, view_table
+    from pipeline.report.network_views import change_table, colors_in_words, view_table
     from pipeline.report.pages import render
 
     measured = [item.measured for item in audit.recordings if item.measured is not None]
@@ -151,6 +159,10 @@ def write_audit_page(
         "colors": colors_in_words(views),
         "seen": [
             {"recording": item.recording, "table": view_table(_heads(item), views, item.pictures)} for item in seen
+        ],
+        "changes": [
+            {"recording": name, "table": change_table([change for change in changes if change.recording == name])}
+            for name in dict.fromkeys(change.recording for change in changes)
         ],
     }
     write_text(path, render("data_audit.html.j2", context))

@@ -21,7 +21,7 @@ from common.suggestions import listing
 from pipeline.commands.arguments import add_run, command_parser, require_recordings
 from pipeline.exports import EXPORTS
 from pipeline.exports.base import ExportedFile
-from pipeline.exports.recording import HUMAN, NO_DATE, PREDICTED, ExportRecording, name_of
+from pipeline.exports.recording import HUMAN, NO_DATE, PREDICTED, ExportRecording, name_of, of_several_animals
 from pipeline.run_folder.reading import RecordingRow, Run, read_run
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.bouts.bouts import Bout, bouts_from_frames
@@ -101,7 +101,9 @@ def _recording(row: RecordingRow, lines: Timeline, run: Run) -> ExportRecording:
                 missing_by_name[name] = missing_by_name.get(name, np.zeros(row.n_frames, bool)) | missing[:, i]
         unscored[HUMAN] = [part for name, mask in missing_by_name.items() for part in bouts_from_frames(mask, name)]
     video = row.video_path or (Path(row.video) if row.video else None)
-    return ExportRecording(row.recording, video, row.fps, row.n_frames, bouts, unscored, run.is_exclusive)
+    return ExportRecording(
+        row.recording, video, row.fps, row.n_frames, bouts, unscored, run.is_exclusive, row.animal_name
+    )
 
 
 def _require_own_names(recordings: Sequence[ExportRecording]) -> None:
@@ -142,6 +144,9 @@ def _tell(folder: Path, found: Mapping[str, Sequence[ExportedFile]], recordings:
     if cells:
         print("A corrected file comes back as annotations: write into the column `annotations` of your table")
         print(f"  {(folder.resolve() / cells[0]).as_posix()}")
+    together = list(of_several_animals(recordings))
+    if together and "boris" in found:
+        print(f"In the project, {listing(together)} hold all animals of a video: add #subject= and whose is meant.")
     partly = [recording.id for recording in recordings if any(recording.unscored.values())]
     if partly:
         print(

@@ -35,7 +35,7 @@ def run_init_command(arguments: Sequence[str]) -> int:
     table_path, experiment_path = output / "recordings.csv", output / f"{name}.yaml"
     if not options.overwrite:
         _require_new(table_path, experiment_path)
-    if not lab.videos and not lab.sequences:
+    if not lab.videos and not lab.sequences and not lab.poses:
         raise InputError(_no_videos(lab))
     # What the readers remark on a file is printed with it, if it is used.
     with only_errors("pipeline.annotations"):

@@ -16,7 +16,8 @@ from pipeline.commands.arguments import add_dask, command_parser, dask_overrides
 from pipeline.dataset.load import notes_on
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.table import read_recordings
-from pipeline.prediction.new_videos import POSES_BESIDE, recordings_of_videos
+from pipeline.prediction.new_videos import POSES_BESIDE, is_by_animal, recordings_of_videos
+from pipeline.run_folder.recordings import read_recordings as read_run_recordings
 from pipeline.run_folder.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ tables of a run, a report, and summary.csv with a row for each video and behavio
 and does not stop the others (the exit code is 2 then)."""
 _EXAMPLES = """examples:
   python run_experiment.py predict runs/exp1 "new videos" --output runs/new
-        every video of a folder; the pose file of each lies beside it and begins with the video's name
+        every video of a folder; the pose file of each lies beside it and begins with the video's name; where it
+        holds several animals, each is predicted as a recording of its own
   python run_experiment.py predict runs/exp1 m1.mp4 m2.mp4 --poses m1DLC.h5 m2DLC.h5
         two videos, and their pose files in the same order
   python run_experiment.py predict runs/exp1 m1.mp4 --poses blob
@@ -57,7 +59,8 @@ def run_predict_command(arguments: Sequence[str]) -> int:
         execution = load_config(config_path, dask_overrides(options)).execution
     bad_rows: list[tuple[str, str]] = []
     notes: list[str] = []
-    recordings = _recordings(options, bad_rows, notes)
+    by_animal = bool(options.videos) and is_by_animal(one.config, read_run_recordings(RunDir(trained.path)))
+    recordings = _recordings(options, by_animal, bad_rows, notes)
     output = options.output or options.run.resolve().with_name(f"{options.run.resolve().name}_predicted")
     outcome = predict_recordings(
         trained,
@@ -99,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _recordings(options: argparse.Namespace, bad_rows: list[tuple[str, str]], notes: list[str]) -> list[Recording]:
+def _recordings(
+    options: argparse.Namespace, by_animal: bool, bad_rows: list[tuple[str, str]], notes: list[str]
+) -> list[Recording]:
     if bool(options.videos) == bool(options.recordings):
         raise InputError(
             "predict expects either videos (or folders of videos) or a table with --recordings, and one of them only. "
@@ -109,7 +114,7 @@ def _recordings(options: argparse.Namespace, bad_rows: list[tuple[str, str]], no
         if options.poses != [POSES_BESIDE]:
             raise InputError("--poses goes with videos; a table of recordings names the poses in its column `poses`.")
         return read_recordings(options.recordings, lambda name, error: bad_rows.append((name, str(error))))
-    recordings, found = recordings_of_videos(options.videos, options.poses)
+    recordings, found = recordings_of_videos(options.videos, options.poses, by_animal)
     for note in found:
         log.warning("%s", note)
     notes += found

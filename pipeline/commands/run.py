@@ -47,6 +47,8 @@ _EXAMPLES = """examples:
         a trained run on new videos: predictions, a summary table, a report
   python run_experiment.py export runs/exp1
         bouts for BORIS (a project to correct them in) and spreadsheets
+  python run_experiment.py dataset my/my.yaml --output my/images
+        the crops that the network is shown as image files with their labels, for other programs
   python run_experiment.py overlay runs/exp1
         a video with what human and model say on it, to look at or to show
   python run_experiment.py review runs/exp1 --serve

@@ -1,14 +1,19 @@
-"""What is odd about a recording's poses."""
+"""What is odd about a recording's poses: of one animal, and of several whose tracks jump or trade places."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from common.suggestions import listing
 from features.centers import WHOLE_ANIMAL, CenterConfig, remedy_for
-from features.tracks import CenterTrack, PoseTrack
+from features.identity import Handover, IdentityChanges, Jump, Swap
+from features.poses import individuals_in, read_poses
+from features.tracks import Animals, CenterTrack, PoseTrack
 from features.video.inspection import VideoInfo
 from pipeline.dataset.findings import Finding
 
@@ -19,6 +24,11 @@ NEAR_ORIGIN = 0.1
 FEW_ON_ANIMAL, FEWEST_FRAMES, NEAR_SHARE = 0.6, 15, 0.08
 """Poses of the video itself reach 0.98 and more, those of another video 0.4 at most (see benchmarks/README.md)."""
 _MOST_IN_ONE_PLACE, _N_PLACES = 0.35, 300
+_N_NAMED, _MOST_TRACKS = 4, 24
+_CORRECT = (
+    "Look at these frames (`audit` shows the first). Where it is so, correct the tracks in the tracker (DeepLabCut's "
+    "and SLEAP's have views for that) and export them again."
+)
 
 
 def reading_findings(recording: str, pose: PoseTrack) -> list[Finding]:
@@ -170,3 +180,80 @@ def farthest_share(pose: PoseTrack, config: CenterConfig, video: VideoInfo) -> f
 def _is_seen(pose: PoseTrack, config: CenterConfig) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         return (pose.likelihood >= config.min_likelihood) & np.isfinite(pose.xy_px).all(axis=2)
+
+
+def all_tracks(animals: Animals, path: Path, fit: Callable[[PoseTrack], PoseTrack]) -> dict[str, PoseTrack]:
+    """Tracks of all animals in a pose file, `fit` to the frames of the video; those that are not among `animals` are
+    read.
+
+    Empty for a file of one animal, and for one of more tracks than animals fit into a picture.
+    """
+    if not animals.own and len(animals.tracks) < 2:
+        return {}
+    names = animals.present if len(animals.present) > 1 else ()
+    with suppress(InputError):  # of an animal that features are not made of
+        names = names or individuals_in(path)[0]
+        if 1 < len(names) <= _MOST_TRACKS:
+            return {name: animals.tracks.get(name) or fit(read_poses(path, name)) for name in names}
+    return {}
+
+
+def identity_findings(recording: str, own: str, changes: IdentityChanges, fps: float, name: str) -> Iterator[Finding]:
+    """Yield what was found of the recording's own animal, once for each kind; `own` "" = of all, as of a pair.
+
+    `name`: of the pose file.
+    """
+    swaps = [swap for swap in changes.swaps if not own or own in swap.animals]
+    for pair in dict.fromkeys(swap.animals for swap in swaps):
+        frames = [swap for swap in swaps if swap.animals == pair]
+        yield _swap_finding(recording, own, frames, fps, name)
+    for animal in dict.fromkeys(jump.animal for jump in changes.jumps):
+        if own in ("", animal):
+            yield _jump_finding(recording, [jump for jump in changes.jumps if jump.animal == animal], fps, name)
+    handovers = [each for each in changes.handovers if own in ("", each.old, each.new)]
+    if handovers:
+        yield _handover_finding(recording, handovers, fps, name)
+
+
+def _swap_finding(recording: str, own: str, swaps: Sequence[Swap], fps: float, name: str) -> Finding:
+    found = (
+        f"In {name}, the tracks {' and '.join(swaps[0].animals)} trade places {_times(len(swaps))}: each goes on where "
+        f"the other was. {_frames(swaps, fps)}."
+    )
+    if not own:
+        return Finding("note", recording, found, "Features of a pair are the same for two that are swapped.", _CORRECT)
+    consequence = "From there on each is taken for the other: crops and poses are not those of the animal scored."
+    return Finding("warning", recording, found, consequence, _CORRECT)
+
+
+def _jump_finding(recording: str, jumps: Sequence[Jump], fps: float, name: str) -> Finding:
+    farthest = max(jumps, key=lambda jump: jump.distance_px)
+    lengths = "" if farthest.lengths != farthest.lengths else f" ({farthest.lengths:.1f} body lengths)"
+    onto = list(dict.fromkeys(jump.onto for jump in jumps if jump.onto))
+    found = (
+        f"In {name}, the track {jumps[0].animal} jumps {_times(len(jumps))} farther than an animal can go, at most "
+        f"{farthest.distance_px:.0f} px{lengths}{f', onto {listing(onto)}' if onto else ''}. {_frames(jumps, fps)}."
+    )
+    consequence = "There, for some frames or from there on, it is on something else than this animal."
+    return Finding("warning", recording, found, consequence, _CORRECT)
+
+
+def _handover_finding(recording: str, handovers: Sequence[Handover], fps: float, name: str) -> Finding:
+    shown = [f"{each.old} in frame {each.before:,} ({each.before / fps:.1f} s), {each.new}" for each in handovers]
+    found = f"In {name}, a track ends where another begins, in the same place: {listing(shown, _N_NAMED)}."
+    return Finding(
+        "warning",
+        recording,
+        found,
+        "These are probably one animal under two names or ids. Its row knows one: other frames are unobserved.",
+        "Give an animal one id throughout in the tracker (SLEAP: connect track breaks), and export again.",
+    )
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _frames(events: Sequence[Swap | Jump], fps: float) -> str:
+    shown = [f"{event.frame:,} ({event.frame / fps:.1f} s)" for event in events]
+    return f"Frame{'s' if len(shown) > 1 else ''} {listing(shown, _N_NAMED)}"

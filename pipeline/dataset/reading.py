@@ -15,6 +15,7 @@ from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import did_you_mean, listing
 from features.centers import CenterConfig
+from features.identity import IdentityChanges, identity_changes
 from features.poses import individuals_in, read_poses
 from features.poses.blob_cache import cached_blob_track
 from features.poses.middle import middle_track
@@ -31,10 +32,10 @@ from pipeline.dataset.findings import Finding, change_finding, error_finding, vi
 from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
 from pipeline.dataset.label_findings import seconds_findings
-from pipeline.dataset.pose_findings import pose_findings, reading_findings
+from pipeline.dataset.pose_findings import all_tracks, identity_findings, pose_findings, reading_findings
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.machine import usable_cores
-from pipeline.runtime.progress import Bar
+from pipeline.runtime.progress import Bar, under_title
 
 Progress = Callable[[int, int], None]
 
@@ -42,11 +43,6 @@ Progress = Callable[[int, int], None]
 _MOST_DECODERS = 8
 _ANY_FPS = 30.0
 """Without a video it is only asked whether the keypoints are there, not how long gaps are."""
-
-
-def under_title(bar: Bar, title: str) -> Progress:
-    """A bar that shows one piece of work after another, now this one."""
-    return lambda done, total: bar.update(done, total, title)
 
 
 @dataclass(frozen=True)
@@ -229,7 +225,8 @@ class LoadedRecording:
 
     `animals` are as in the file; `poses` has a pose of the main one, and `fitted` of each, for each frame of the video;
     `centers` are made of those, or else of `animals`. `labels` are by annotator, without those that can't be read or
-    are of other frames. `findings`: about video and poses, and everything that would end a run.
+    are of other frames. `identity`: where tracks of several animals are not what they say. `findings`: about
+    video and poses, and everything that would end a run.
     """
 
     recording: Recording
@@ -239,6 +236,7 @@ class LoadedRecording:
     fitted: Animals | None = None
     centers: CenterTrack | None = None
     labels: dict[str, FittedLabels] = field(default_factory=dict)
+    identity: IdentityChanges = field(default_factory=IdentityChanges)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -315,6 +313,7 @@ def load_recording(
         _fit_poses(loaded, annotations, settings, listed)
     with listed():
         _find_center(loaded, settings)
+    _find_changes(loaded, settings)
     _fit_labels(loaded, annotations, settings)
     return loaded
 
@@ -380,6 +379,15 @@ def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
         centers = replace(centers, observed=centers.observed & loaded.poses.covered & _seen(loaded))
     loaded.centers = centers
     loaded.findings += pose_findings(loaded.id, pose, centers, settings.center, loaded.video)
+
+
+def _find_changes(loaded: LoadedRecording, settings: ReadingSettings) -> None:
+    animals, measured = loaded.fitted, loaded.measured
+    if animals is not None and measured is not None and (path := loaded.recording.pose_path) is not None:
+        allowed, n_frames, fps = settings.allowance(loaded.id), measured.n_frames, measured.fps
+        tracks = all_tracks(animals, path, lambda track: fit_poses(track, n_frames, allowed).pose)
+        loaded.identity = identity_changes(tracks, fps, settings.center.min_likelihood)
+        loaded.findings += identity_findings(loaded.id, animals.own, loaded.identity, fps, path.name)
 
 
 def _seen(loaded: LoadedRecording) -> NDArray[np.bool_]:

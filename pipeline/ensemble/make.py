@@ -186,6 +186,8 @@ def _checked(first: Member, name: str) -> CheckedRecording:
         individual=row.individual,
         group=row.group,
         split=_SPLITS.get(row.subset, ""),
+        animal=row.animal,
+        partner=row.partner,
     )
     return CheckedRecording(
         recording=recording,

@@ -45,7 +45,7 @@ def file_per_source(
     for recording in recordings:
         for source in recording.bouts:
             place = path.format(name_of(recording.id, source))
-            cells = {(recording.id, source): f"{reader}:{place}"} if reader else {}
+            cells = {(recording.id, source): f"{reader}:{place}{recording.part}"} if reader else {}
             yield ExportedFile(place, content(recording, source), cells)
 
 

@@ -22,8 +22,9 @@ _LENGTH_MARGIN_S = 0.0001
 class EventRow(NamedTuple):
     """One event of a BORIS observation of a media file, in the order of BORIS' columns.
 
-    The time is in seconds with three decimals, the code is the behavior; subject and modifier are empty, and so is
-    the comment, except `TOUCHING_COMMENT`. Frames count from 0; at the stop it is the first one after the bout.
+    The time is in seconds with three decimals, the subject is the animal ("" = there is one only), the code is the
+    behavior; the modifier is empty, and so is the comment, except `TOUCHING_COMMENT`. Frames count from 0; at the stop
+    it is the first one after the bout.
     """
 
     time_s: float
@@ -34,8 +35,8 @@ class EventRow(NamedTuple):
     frame_index: int
 
 
-def event_rows(bouts: Iterable[Bout], fps: float) -> list[EventRow]:
-    """START and STOP of every bout, by time; at one time STOPs come first, then by name.
+def event_rows(bouts: Iterable[Bout], fps: float, subject: str = "") -> list[EventRow]:
+    """START and STOP of every bout of a subject, by time; at one time STOPs come first, then by name.
 
     Bouts of one behavior do not overlap.
     """
@@ -45,7 +46,7 @@ def event_rows(bouts: Iterable[Bout], fps: float) -> list[EventRow]:
     for bout in bouts:
         comment = TOUCHING_COMMENT if (bout.behavior, bout.start_frame) in stops else ""
         for is_start, frame, said in ((True, bout.start_frame, comment), (False, bout.stop_frame, "")):
-            row = EventRow(round(frame / fps, 3), "", bout.behavior, "", said, frame)
+            row = EventRow(round(frame / fps, 3), subject, bout.behavior, "", said, frame)
             rows.append((row.time_s, is_start, row))
     return [row for _, _, row in sorted(rows)]
 

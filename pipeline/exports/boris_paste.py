@@ -20,10 +20,10 @@ def files(
 ) -> Iterator[ExportedFile]:
     """A text for each recording and source, ``paste/<recording>.tsv``."""
     return file_per_source(
-        recordings, "paste/{}.tsv", lambda r, source: paste_text(r.bouts[source], r.fps).encode("utf-8")
+        recordings, "paste/{}.tsv", lambda r, source: paste_text(r.bouts[source], r.fps, r.animal).encode("utf-8")
     )
 
 
-def paste_text(bouts: Sequence[Bout], fps: float) -> str:
+def paste_text(bouts: Sequence[Bout], fps: float, subject: str = "") -> str:
     """A line per event; empty where there are no bouts."""
-    return "\n".join("\t".join((f"{row.time_s:.3f}", *map(str, row[1:]))) for row in event_rows(bouts, fps))
+    return "\n".join("\t".join((f"{row.time_s:.3f}", *map(str, row[1:]))) for row in event_rows(bouts, fps, subject))

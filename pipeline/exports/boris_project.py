@@ -3,8 +3,9 @@
 Format: project format 7.0, which BORIS 7 to 10 read and write (tried with 7.13, 8.27, 9.15 and 10.0): JSON with the
 ethogram (``behaviors_conf``) and the observations. Here every recording has an observation for each source of
 bouts, ``<recording>`` for the predicted and ``<recording> (human)`` for a human's, both of the same media
-file and without a subject. The only part of an observation that depends on bouts is ``events``, a list of rows
-``[time in seconds, "", behavior, "", comment, frame index]``, two for a bout (see `boris_events`); to fill in
+file. The animal, where a recording names one, is the subject, and all animals of a video together have an observation
+``<video> (all animals)`` as well. The only part of an observation that depends on bouts is ``events``, a list of rows
+``[time in seconds, subject, behavior, "", comment, frame index]``, two for a bout (see `boris_events`); to fill in
 other bouts, replace that list.
 
 Only ASCII is written, since BORIS opens the file in the system's encoding, which need not be UTF-8.
@@ -12,17 +13,17 @@ Only ASCII is written, since BORIS opens the file in the system's encoding, whic
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from string import ascii_lowercase, digits
 from typing import Any
 
 from common.colors import behavior_colors
 from pipeline.exports.base import ExportedFile
 from pipeline.exports.boris_events import event_rows, media_length_s
-from pipeline.exports.recording import NO_DATE, PREDICTED, ExportRecording, name_of
+from pipeline.exports.recording import NO_DATE, PREDICTED, ExportRecording, name_of, of_several_animals
 from pipeline.scoring.bouts.bouts import Bout
 
-DESCRIPTION = "BORIS project, all recordings in one"
+DESCRIPTION = "BORIS project, all recordings in one; animals are subjects"
 FORMAT_VERSION = "7.0"
 _N_PLAYERS = 8
 
@@ -54,13 +55,9 @@ def boris_project(
         "project_description": "Bouts of behaviors, written by Rearview. Observations that end with (human) hold the "
         "labels of an annotator, the others what was predicted.",
         "project_format_version": FORMAT_VERSION,
-        "subjects_conf": {},
+        "subjects_conf": _subjects(recordings),
         "behaviors_conf": _ethogram(behaviors, any(recording.exclusive for recording in recordings)),
-        "observations": {
-            name_of(recording.id, source): _observation(recording, source, behaviors, date)
-            for recording in recordings
-            for source in recording.bouts
-        },
+        "observations": _observations(recordings, behaviors, date),
         "behavioral_categories": [],
         "behavioral_categories_config": {},
         "independent_variables": {},
@@ -77,7 +74,7 @@ def files(
     path = f"{name}.boris"
     text = json.dumps(boris_project(recordings, behaviors, name, date), indent=1) + "\n"
     cells = {
-        (recording.id, source): f"{path}#observation={name_of(recording.id, source)}"
+        (recording.id, source): f"{path}#observation={name_of(recording.id, source)}{recording.part}"
         for recording in recordings
         for source in recording.bouts
     }
@@ -113,19 +110,50 @@ def _keys(behaviors: Sequence[str]) -> Mapping[str, str]:
     return keys
 
 
-def _observation(recording: ExportRecording, source: str, behaviors: Sequence[str], date: str) -> dict[str, Any]:
+def _subjects(recordings: Sequence[ExportRecording]) -> dict[str, Any]:
+    """The animals that are named; their keys are digits, which behaviors rarely have."""
+    animals = dict.fromkeys(recording.animal for recording in recordings if recording.animal)
+    keys = chain(digits[1:], repeat(""))
+    return {
+        str(i): {"key": key, "name": animal, "description": ""}
+        for i, (animal, key) in enumerate(zip(animals, keys, strict=False))
+    }
+
+
+def _observations(recordings: Sequence[ExportRecording], behaviors: Sequence[str], date: str) -> dict[str, Any]:
+    """One for each recording and source, then for each video of several animals one of all, where all have it."""
+    found = {
+        name_of(recording.id, source): _observation([recording], recording.id, source, behaviors, date)
+        for recording in recordings
+        for source in recording.bouts
+    }
+    for name, own in of_several_animals(recordings).items():
+        for source in own[0].bouts:
+            if name_of(name, source) not in found and all(source in one.bouts for one in own):
+                whose = " and ".join(one.animal for one in own)
+                found[name_of(name, source)] = _observation(own, whose, source, behaviors, date)
+    return found
+
+
+def _observation(
+    recordings: Sequence[ExportRecording], whose: str, source: str, behaviors: Sequence[str], date: str
+) -> dict[str, Any]:
+    """Of one recording, or of several animals in one video."""
+    recording = recordings[0]
     media = recording.id if recording.video_path is None else recording.video_path.as_posix()
     players = {str(player): [media] if player == 1 else [] for player in range(1, _N_PLAYERS + 1)}
-    unscored = recording.unscored.get(source, ())
-    watched = _watched(unscored, behaviors, recording.n_frames)
+    unscored = [stretch for one in recordings for stretch in one.unscored.get(source, ())]
+    watches = {_watched(one.unscored.get(source, ()), behaviors, one.n_frames) for one in recordings}
+    watched = watches.pop() if len(watches) == 1 else None
+    events = [row for one in recordings for row in event_rows(one.bouts[source], one.fps, one.animal)]
     interval_s = [round(frame / recording.fps, 3) for frame in watched] if watched else [0, 0]
     return {
         "file": players,
         "type": "MEDIA",
         "date": date,
-        "description": _description(recording, source, unscored),
+        "description": _description(recording, whose, source, unscored),
         "time offset": 0.0,
-        "events": [list(row) for row in event_rows(recording.bouts[source], recording.fps)],
+        "events": [list(row) for row in sorted(events, key=lambda row: row.time_s)],
         "observation time interval": interval_s,
         "independent_variables": {},
         "visualize_spectrogram": False,
@@ -157,10 +185,8 @@ def _watched(unscored: Sequence[Bout], behaviors: Sequence[str], n_frames: int) 
     return (start, stop) if start < stop and not inner else None
 
 
-def _description(recording: ExportRecording, source: str, unscored: Sequence[Bout]) -> str:
-    parts = [
-        f"Predicted bouts of {recording.id}." if source == PREDICTED else f"Labels of {recording.id} by a {source}."
-    ]
+def _description(recording: ExportRecording, whose: str, source: str, unscored: Sequence[Bout]) -> str:
+    parts = [f"Predicted bouts of {whose}." if source == PREDICTED else f"Labels of {whose} by a {source}."]
     if unscored:
         names = sorted({stretch.behavior for stretch in unscored})
         n_frames = len({f for stretch in unscored for f in range(stretch.start_frame, stretch.stop_frame)})

@@ -38,7 +38,7 @@ def files(
         for source, bouts in recording.bouts.items():
             path = f"xlsx/{name_of(recording.id, source)}.xlsx"
             # A workbook without events names no video and can't be told from one that was cut off.
-            cells = {(recording.id, source): f"boris_tabular:{path}"} if bouts else {}
+            cells = {(recording.id, source): f"boris_tabular:{path}{recording.part}"} if bouts else {}
             yield ExportedFile(path, workbook_bytes(recording, bouts, date), cells)
 
 
@@ -51,7 +51,7 @@ def workbook_bytes(recording: ExportRecording, bouts: Sequence[Bout], date: str)
     del workbook["Sheet"]
     sheet.append(COLUMNS)
     active: set[str] = set()
-    for row in event_rows(bouts, recording.fps):
+    for row in event_rows(bouts, recording.fps, recording.animal):
         active ^= {row.code}
         kind = "START" if row.code in active else "STOP"
         values = (*row[:5], row.code, kind, row.frame_index, media, length_s, recording.fps)

@@ -1,25 +1,42 @@
 """Videos named on the command line, or by their folder, as recordings to predict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
+from common.suggestions import listing
+from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.dataset.pairing.pairing import find_poses
-from pipeline.dataset.pairing.table_cells import guess_individuals, recording_ids
+from pipeline.dataset.pairing.table_cells import animals_id, guess_individuals, recording_ids
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.table import POSE_WORDS
+from pipeline.run_folder.recordings import RecordingRow
+from pipeline.starter.animals import animals_in
 
 POSES_BESIDE = "beside the video"
 _POSE_SUFFIXES = (".csv", ".h5", ".hdf5", ".npy", ".npz", ".slp", ".nwb", ".nc")
 
 
-def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[list[Recording], list[str]]:
+def is_by_animal(config: ExperimentConfig, rows: Iterable[RecordingRow]) -> bool:
+    """Whether a run has recordings of one animal each: none of a pair, nor of the animal that its settings name."""
+    if any(row.animal for row in rows):
+        return True
+    crops = [getattr(source, "crop", None) or config.crop for source in config.features]
+    is_of_pairs = any(getattr(source, "pair", None) for source in config.features)
+    return not (config.center.individual or is_of_pairs or any(crop.around == "pair" for crop in crops))
+
+
+def recordings_of_videos(
+    videos: Sequence[Path], poses: Sequence[str], by_animal: bool = True
+) -> tuple[list[Recording], list[str]]:
     """Make recordings of videos, to predict only, and find their pose files; notes tell which was taken of several.
 
     Of a folder every video is taken (not those of folders within). `poses` is a pose file for each video, in order; or
     one folder; or `blob` or `middle`; or `POSES_BESIDE`, to look for each video's pose file in the video's own folder.
-    Ids and individuals are as `init` makes them of the videos' names.
+    Ids and individuals are as `init` makes them of the videos' names. With `by_animal`, a video has a row for each
+    animal of its pose file; of two, each is the other's partner.
 
     Raises
     ------
@@ -39,7 +56,31 @@ def recordings_of_videos(videos: Sequence[Path], poses: Sequence[str]) -> tuple[
         Recording(ids[video], video, pose, {}, individuals[video], "", "", pose_word=word)
         for video, pose in zip(paths, pose_paths, strict=True)
     ]
-    return recordings, notes
+    return _each_animal(recordings, notes) if by_animal else recordings, notes
+
+
+def _each_animal(recordings: Sequence[Recording], notes: list[str]) -> list[Recording]:
+    """A row for each animal, where a pose file holds several; what can't be read stays one row, and fails later."""
+    animals_of: dict[str, tuple[str, ...]] = {}
+    for recording in recordings:
+        animals, doubts = animals_in(recording.pose_path) if recording.pose_path is not None else ((), ())
+        notes += doubts
+        animals_of[recording.id] = animals
+        if animals and recording.pose_path is not None:
+            said = ", with the other as its partner" if len(animals) == 2 else ""
+            notes.append(f"{recording.pose_path.name} holds {listing(animals)}: a row for each{said}.")
+    taken = {recording.id.casefold() for recording in recordings}
+    rows = []
+    for recording in recordings:
+        animals = animals_of[recording.id]
+        for animal in animals:
+            own_id = animals_id(recording.id, animal, taken)
+            is_guessed = recording.individual != recording.id
+            individual = f"{recording.individual}_{animal}" if is_guessed else own_id
+            partner = next((other for other in animals if other != animal), "") if len(animals) == 2 else ""
+            rows.append(replace(recording, id=own_id, individual=individual, animal=animal, partner=partner))
+        rows += [] if animals else [recording]
+    return rows
 
 
 def _videos_in(path: Path, notes: list[str]) -> list[Path]:

@@ -26,6 +26,7 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
 from pipeline.dataset.reading import ReadingSettings, inspect_ahead
 from pipeline.dataset.recording import Recording
+from pipeline.films.contact_sheets import cut_contact_sheets
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
 from pipeline.prediction.ensembles import TrainedEnsemble
@@ -163,7 +164,9 @@ def _carry_out(
     as_scored = [*map(_as_scored, timelines.head)]
     notes += cut_film_strips(run, checked, as_scored, config.crop.size_px)
     if len(by_member) == 1:
-        notes += cut_network_views(run, checked, as_scored, by_member[0].source.views(), config.frame_step)
+        views = by_member[0].source.views()
+        notes += cut_network_views(run, checked, as_scored, views, config.frame_step)
+        cut_contact_sheets(run, checked, views)
     record.finish(
         [*trained.version_notes(), *notes_on(checked), *dict.fromkeys(outcome.notes), *notes],
         uncalibrated=choices.uncalibrated(),

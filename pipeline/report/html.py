@@ -33,6 +33,7 @@ from pipeline.report.figures.style import FigureFile
 from pipeline.report.network_views import views_of_run
 from pipeline.report.pages import render
 from pipeline.report.prediction import found_in, summary_by_recording
+from pipeline.report.proximity import body_length_words, pair_words, proximity_lines, proximity_sentences
 from pipeline.report.recompute import recompute_scores
 from pipeline.report.score_tables import FRAME_RATIOS, balance_lines, harm_done, score_lines, thesis_comparisons
 from pipeline.report.strips import strip_groups
@@ -62,6 +63,7 @@ _SECTIONS = {
     "confusion": "Confusion",
     "calibration": "Calibration",
     "agreement": "Human agreement",
+    "proximity": "Proximity",
     "rasters": "Rasters",
     "strips": "Film strips",
     "views": "What the network sees",
@@ -155,6 +157,11 @@ def _context(run: Run) -> dict[str, Any]:
         "choices": choice_lines(run),
         "calibration": calibration_lines(run),
         "agreement": agreement_tables(run),
+        "proximity_lines": proximity_lines(run),
+        "proximity_recordings": proximity_lines(run, pooled=False),
+        "proximity_sentences": proximity_sentences(run),
+        "proximity_pairs": pair_words(run),
+        "body_length": body_length_words(run),
         "strips": strip_groups(run),
         "views": views_of_run(run),
         "statistics": {name: statistics_lines(run, name) for name in run.behaviors},
@@ -197,6 +204,7 @@ def _sections(run: Run, context: Mapping[str, Any], figures: Mapping[str, Figure
         "confusion": "confusion" in figures and not tables.confusion,
         "calibration": context["calibration"],
         "agreement": context["agreement"],
+        "proximity": tables.proximity,
         "rasters": context["rasters"],
         "strips": context["strips"],
         "views": context["views"],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from common.pictures import data_uri
 from common.tables import Row
 from features.sources.views import NetworkView
+from pipeline.audit.identity import SeenChange
 from pipeline.run_folder.pictures import read_network_views
 from pipeline.run_folder.reading import Run
 from pipeline.run_folder.run_dir import RunDir
@@ -42,6 +43,22 @@ def view_table(
     return {"columns": columns, "rows": rows}
 
 
+def change_table(changes: Sequence[SeenChange]) -> Row:
+    """The same macro's table of what is odd about tracks: the frames before and after."""
+    rows = [
+        {
+            "title": change.said,
+            "size": f"frame {change.frame:,}, {change.frame / change.fps:.1f} s",
+            "pictures": [
+                {"image": data_uri(jpeg), "alt": f"{change.said}: frame {number:,}"}
+                for number, jpeg in zip((change.before, change.frame), change.pictures, strict=True)
+            ],
+        }
+        for change in changes
+    ]
+    return {"columns": [["before"], ["after"]], "rows": rows}
+
+
 def colors_in_words(views: Sequence[NetworkView]) -> list[str]:
     """What colors mean, a sentence for each way of making them; none where they are the video's own."""
     return [words for words in dict.fromkeys(view.colors_in_words for view in views) if words]
@@ -75,4 +92,19 @@ def views_of_run(run: Run) -> Row | None:
     columns = [[line for line in heads[column] if line] for column in sorted(heads)]
     pictures = [[jpegs.get((row, column)) for column in sorted(heads)] for row in sorted(views)]
     in_order = [views[row] for row in sorted(views)]
-    return {"table": view_table(columns, in_order, pictures), "words": colors_in_words(in_order)}
+    return {
+        "table": view_table(columns, in_order, pictures),
+        "words": colors_in_words(in_order),
+        "sheets": _sheets(run),
+    }
+
+
+def _sheets(run: Run) -> list[Row]:
+    """The contact sheet of each recording that has one."""
+    folder = RunDir(run.path)
+    paths = {row.recording: folder.contact_sheet_path(row.recording) for row in run.recordings}
+    return [
+        {"recording": name, "image": data_uri(read_required(folder, path, lambda path: path.read_bytes()))}
+        for name, path in paths.items()
+        if path.is_file()
+    ]

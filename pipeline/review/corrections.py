@@ -25,6 +25,8 @@ from pipeline.scoring.bouts.bouts import Bout
 log = logging.getLogger(__name__)
 
 COLUMNS = ("behavior", "start_frame", "stop_frame", "start_s", "stop_s", "duration_s", "origin", "model_frames")
+ANIMAL = "animal"
+"""A further column where the recording names its animal."""
 ORIGINS = ("model", "human", "edited")
 FROM_MODEL = "from_model"
 STATE_VERSION = 1
@@ -117,7 +119,9 @@ def boris_tree(
     """
     names = run.names_in_annotations
     bouts = {PREDICTED: [replace(bout, behavior=names[bout.behavior]) for bout, _ in corrected]}
-    exported = ExportRecording(row.recording, video_path, row.fps, row.n_frames, bouts, exclusive=run.is_exclusive)
+    exported = ExportRecording(
+        row.recording, video_path, row.fps, row.n_frames, bouts, exclusive=run.is_exclusive, animal=row.animal_name
+    )
     tree = boris_project([exported], run.ethogram, f"{run.name} {row.recording} corrected")
     tree["project_description"] = f"Corrected bouts of {row.recording} (run {run.name}), reviewed in Rearview."
     words = "Corrected bouts, reviewed in Rearview."
@@ -163,16 +167,18 @@ def write_corrections(
     if from_model is None:
         from_model = parse_from_model(None, corrected, run.behaviors, row.n_frames)
     rows = []
+    columns, whose = ((*COLUMNS, ANIMAL), (row.animal_name,)) if row.animal else (COLUMNS, ())
     for bout, origin in corrected:
         frames = (bout.start_frame, bout.stop_frame, bout.n_frames)
         seconds = (n_frames / row.fps for n_frames in frames)
-        cells = (names[bout.behavior], *frames[:2], *seconds, origin, _n_shared(bout, from_model[bout.behavior]))
-        rows.append(dict(zip(COLUMNS, cells, strict=True)))
+        n_shared = _n_shared(bout, from_model[bout.behavior])
+        cells = (names[bout.behavior], *frames[:2], *seconds, origin, n_shared, *whose)
+        rows.append(dict(zip(columns, cells, strict=True)))
     csv_path, boris_path = _paths(folder, row.recording)
     for kept in keep_changed([csv_path, boris_path]):
         log.warning("A file of corrections was changed by something else than the review; it is kept in %s.", kept)
     tree = boris_tree(run, row, video_path, corrected, from_model)
-    texts = {csv_path: table_text(COLUMNS, rows), boris_path: json.dumps(tree, indent=1) + "\n"}
+    texts = {csv_path: table_text(columns, rows), boris_path: json.dumps(tree, indent=1) + "\n"}
     write_sealed(texts, {FROM_MODEL: {names[behavior]: stretches for behavior, stretches in from_model.items()}})
     return [boris_path, csv_path]
 
@@ -205,9 +211,10 @@ def _n_shared(bout: Bout, stretches: Sequence[tuple[int, int]]) -> int:
     return sum(max(0, min(bout.stop_frame, stop) - max(bout.start_frame, start)) for start, stop in stretches)
 
 
-def annotations_cell(folder: Path, recording: str) -> str:
+def annotations_cell(folder: Path, row: RecordingRow) -> str:
     """How the column `annotations` of a table names a recording's corrections, wherever the table lies."""
-    return f"{(folder.resolve() / recording).as_posix()}.boris#observation={recording}"
+    cell = f"{(folder.resolve() / row.recording).as_posix()}.boris#observation={row.recording}"
+    return f"{cell}#subject={row.subject}" if row.subject else cell
 
 
 def draft_path(folder: Path, review: Review) -> Path:

@@ -17,6 +17,7 @@ from common.errors import InputError
 from common.files import write_text
 from features.video.files import is_there
 from pipeline.films.browser_video import exact_rate
+from pipeline.review.animals import OWN_COLOR, by_video, others_content, shown_box
 from pipeline.review.corrections import boris_tree, corrections_folder, mend_corrections, saved_state
 from pipeline.review.ranking import BUDGET_S, gain_s
 from pipeline.review.run_reading import Review
@@ -52,14 +53,15 @@ def write_pages(run: Run, reviews: Sequence[Review], folder: Path) -> Path:
         When the folder cannot be written, or holds other files of these names.
     """
     _require_pages(folder, reviews)
-    ordered = sorted(reviews, key=lambda review: -gain_s(review.places))
-    names = [page_name(review.row.recording) for review in ordered]
+    groups = by_video(sorted(reviews, key=lambda review: -gain_s(review.places)))
+    ordered = [(review, group) for group in groups for review in group]
+    names = [page_name(review.row.recording) for review, _ in ordered]
     links = [None, *map(quote, names), None]
-    for place, (name, review) in enumerate(zip(names, ordered, strict=True)):
+    for place, (name, (review, group)) in enumerate(zip(names, ordered, strict=True)):
         around = {"previous": links[place], "next": links[place + 2], "index": INDEX_PAGE}
         mend_corrections(corrections_folder(run, folder), run, review, original_video(review))
-        write_text(folder / name, _recording_page(run, review, folder, around))
-    write_text(folder / INDEX_PAGE, _index_page(run, ordered))
+        write_text(folder / name, _recording_page(run, review, group, folder, around))
+    write_text(folder / INDEX_PAGE, _index_page(run, groups))
     return folder / INDEX_PAGE
 
 
@@ -95,20 +97,23 @@ def content_policy(scripts: Sequence[str]) -> str:
     )
 
 
-def _recording_page(run: Run, review: Review, folder: Path, links: dict[str, str | None]) -> str:
+def _recording_page(
+    run: Run, review: Review, group: Sequence[Review], folder: Path, links: dict[str, str | None]
+) -> str:
+    """Of one recording; `group`: all of its video, of which it is one."""
     from plotly.offline import get_plotlyjs
 
     context = {
         "run": run,
         "recording": review.row,
-        "content": safe_json(page_content(run, review, folder)),
+        "content": safe_json(page_content(run, review, folder, group)),
         "links": links,
         "subset": SUBSET_WORDS.get(review.row.subset, review.row.subset),
     }
     return _with_scripts("review.html.j2", context, [get_plotlyjs(), bundle(REVIEW_SCRIPTS)])
 
 
-def _index_page(run: Run, reviews: Sequence[Review]) -> str:
+def _index_page(run: Run, groups: Sequence[Sequence[Review]]) -> str:
     rows = [
         {
             "recording": review.row,
@@ -121,8 +126,11 @@ def _index_page(run: Run, reviews: Sequence[Review]) -> str:
             "has_video": review.video.path is not None,
             "first": review.places[0] if review.places else None,
             "storage_key": storage_key(run, review),
+            "video": review.row.video or review.row.recording if len(group) > 1 and number == 0 else "",
+            "animal": review.row.animal_name if len(group) > 1 else "",
         }
-        for review in reviews
+        for group in groups
+        for number, review in enumerate(group)
     ]
     context = {"run": run, "rows": rows, "colors": behavior_colors(run.behaviors), "minutes": BUDGET_S / 60}
     return _with_scripts("index.html.j2", context, [bundle(INDEX_SCRIPTS)])
@@ -139,8 +147,8 @@ def storage_key(run: Run, review: Review) -> str:
     return f"rearview-review:{run.name}:{review.row.recording}:{review.fingerprint}"
 
 
-def page_content(run: Run, review: Review, folder: Path) -> dict[str, Any]:
-    """All that the page's script works with, as JSON holds it.
+def page_content(run: Run, review: Review, folder: Path, group: Sequence[Review] = ()) -> dict[str, Any]:
+    """All that the page's script works with, as JSON holds it; `group` are the recordings of its video.
 
     Frames are whole numbers, stretches [start, stop), probabilities 16 bit numbers in base64.
     """
@@ -148,9 +156,14 @@ def page_content(run: Run, review: Review, folder: Path) -> dict[str, Any]:
     colors, names = behavior_colors(run.behaviors), run.names_in_annotations
     rate = exact_rate(row.fps)
     lines = [timeline.behavior(column) for column in range(len(run.behaviors))]
+    kept = corrections_folder(run, folder)
     return {
         "run": run.name,
         "recording": row.recording,
+        "animal": row.animal_name,
+        "box": shown_box(run, review),
+        "own_color": OWN_COLOR,
+        "others": others_content(run, review, group, kept, [page_name(each.row.recording) for each in group]),
         "storage_key": storage_key(run, review),
         "rate": [rate.numerator, rate.denominator],
         "fps": row.fps,
@@ -181,7 +194,7 @@ def page_content(run: Run, review: Review, folder: Path) -> dict[str, Any]:
             "served": None if video is None else quote(media_name(row.recording)),
             "note": review.video.note,
         },
-        "saved": saved_state(corrections_folder(run, folder), run, review),
+        "saved": saved_state(kept, run, review),
         "served": {"save": quote(f"save/{row.recording}"), "draft": quote(f"draft/{row.recording}")},
         "boris": boris_tree(run, row, None if video is None else original_video(review)),
     }

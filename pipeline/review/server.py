@@ -236,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
             log.error("%s", error)
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), keep=True)
         else:
-            cell = annotations_cell(folder, row.recording)
+            cell = annotations_cell(folder, row)
             log.info("%s: %d bouts saved in %s, as annotations: %s", row.recording, len(corrected), folder, cell)
             self._send_json({"saved": [path.name for path in paths], "folder": str(folder), "cell": cell})
 

@@ -13,12 +13,14 @@ from pipeline.run_folder.run_dir import (
     BASELINE_PREDICTIONS,
     BOUTS,
     CENTERS,
+    CONTACT_SHEETS,
     FIGURES,
     HEADS,
     LABELS,
     MEMBERS,
     PREDICTIONS,
     PROTOCOL_PREDICTIONS,
+    PROXIMITY,
     SPREAD,
     STRIP_PICTURES,
     UNCALIBRATED_PREDICTIONS,
@@ -27,6 +29,7 @@ from pipeline.run_folder.run_dir import (
 )
 from pipeline.run_folder.whole_files import read_optional, read_required
 from pipeline.scoring.bouts.scores import IOU_NAMES
+from pipeline.scoring.proximity import COMPARED, QUANTILE_COLUMNS, WITH_INTERVAL
 from pipeline.scoring.statistics.ethology import STATISTICS
 
 Reader = Callable[[str], object]
@@ -252,10 +255,33 @@ RECORDINGS = Table(
     # Read with more care in `pipeline.run_folder.recordings`: humans edit it.
     (text, "recording subset individual group video fps n_frames"),
     (whole, "n_unobserved width_px height_px"),
-    (text, "video_path video_sha256"),
-    optional="individual group video n_unobserved width_px height_px video_path video_sha256",
+    (text, "video_path video_sha256 animal subject partner"),
+    optional="individual group video n_unobserved width_px height_px video_path video_sha256 animal subject partner",
 )
 FAILURES = Table("failures.csv", (text, "recording video reason"))
+_QUANTILES = " ".join([*QUANTILE_COLUMNS, *(f"{name}_px" for name in QUANTILE_COLUMNS)])
+_WITH_INTERVAL = " ".join(f"{name}{end}" for name in WITH_INTERVAL for end in ("", "_low", "_high"))
+PROXIMITY_STATISTICS = Table(
+    "proximity.csv",
+    (text, "behavior subset recording measure"),
+    (whole, "n_shown n_not_shown n_unknown_shown n_unknown_not_shown"),
+    (text, "unit positive"),
+    # Medians stand among the quantiles and with their intervals.
+    (number, f"{_QUANTILES} {_WITH_INTERVAL} chance head_average_precision head_roc_auc"),
+    (whole, "n_individuals"),
+    (text, "reason"),
+    (number, " ".join(COMPARED)),
+    (text, "verdict verdict_reason"),
+)
+PROXIMITY_PAIRS = Table(
+    "proximity_pairs.csv",
+    (text, "recording subset own other"),
+    (truth, "is_swappable"),
+    (text, "center nose tail_base"),
+    (number, "body_length_px"),
+    (whole, "n_frames n_known_centers"),
+    (text, "resampled_with reason"),
+)
 FILM_STRIPS = Table(
     "film_strips.csv",
     (text, "behavior kind"),
@@ -288,11 +314,13 @@ RESULT_TABLES = (
     SCORES, CLASS_SCORES, CONFUSION, BASELINE_SCORES, RANDOM_FRAME_SCORES, IMPORTANCE, PROTOCOL_SCORES, PROTOCOL,
     ENSEMBLE_SCORES, ENSEMBLE_WEIGHTS, BOUT_SCORES, INTERVALS, CALIBRATION, RECORDING_STATISTICS,
     STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT,
+    PROXIMITY_STATISTICS, PROXIMITY_PAIRS,
     SUMMARY, TRAINING, CHOICES, RECORDINGS, FILM_STRIPS, NETWORK_VIEWS,
 )  # fmt: skip
 RESULT_FOLDERS = (
     PREDICTIONS, SPREAD, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
-    ANNOTATORS, STRIP_PICTURES, VIEW_PICTURES, FIGURES, MEMBERS,
+    PROXIMITY, ANNOTATORS, STRIP_PICTURES, VIEW_PICTURES, CONTACT_SHEETS, FIGURES,
+    MEMBERS,
 )  # fmt: skip
 
 FILES_IN_WORDS = {
@@ -318,6 +346,8 @@ FILES_IN_WORDS = {
     PROTOCOL_SCORES.file: "scores by the published protocol",
     ENSEMBLE_SCORES.file: "the ensemble beside each of its members",
     ENSEMBLE_WEIGHTS.file: "how much each member counts, by behavior and recording",
+    PROXIMITY_STATISTICS.file: "how far two animals are apart while a behavior is shown and while it is not",
+    PROXIMITY_PAIRS.file: "between which animals and keypoints distances were measured",
     FILM_STRIPS.file: "the bouts shown as film strips",
     NETWORK_VIEWS.file: "the frames shown as the networks see them",
     RECORDINGS.file: "the recordings",
@@ -331,6 +361,7 @@ FOLDERS_IN_WORDS = {
     MEMBERS: "what is kept of each member: its settings and heads",
     BOUTS: "predicted bouts",
     CENTERS: "where the animal was, frame by frame",
+    PROXIMITY: "how far two animals were apart, frame by frame",
     LABELS: "human labels, frame by frame",
     ANNOTATORS: "each annotator’s labels, frame by frame",
     BASELINE_PREDICTIONS: "the baselines’ probabilities",
@@ -339,5 +370,6 @@ FOLDERS_IN_WORDS = {
     HEADS: "trained heads, to be used on new videos",
     STRIP_PICTURES: "film strips of single bouts",
     VIEW_PICTURES: "what the networks are shown of some frames",
+    CONTACT_SHEETS: "what the networks are shown of each recording",
     FIGURES: "every figure as PNG and SVG, with the numbers behind it as CSV",
 }

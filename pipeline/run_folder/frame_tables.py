@@ -1,9 +1,10 @@
 """Tables with a row per frame (or bout) in a run's folder, one file per recording: written and read."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.tables import Row, write_table
+from features.kinematics.distances import MEASURES, PairDistances
 from features.tracks import CenterTrack
 from pipeline.dataset.labels import LabelTrack
 from pipeline.run_folder.recordings import RecordingRow
@@ -26,6 +28,8 @@ BOUT_COLUMNS = (
 )  # fmt: skip
 LOGISTIC = "logistic"
 CENTER_COLUMNS = ("frame", "x_px", "y_px", "observed")
+DISTANCE_COLUMNS = tuple(f"{name}_{unit}" for unit in ("px", "body_lengths") for name in MEASURES)
+BOX_COLUMNS = ("left_px", "top_px", "right_px", "bottom_px")
 
 
 def write_labels(path: Path, labels: LabelTrack) -> None:
@@ -218,13 +222,18 @@ def _columns(table: pd.DataFrame, names: Sequence[str], row: RecordingRow, path:
         ) from None
 
 
-def write_centers(path: Path, centers: CenterTrack) -> None:
-    """Write the point that every crop was cut around, frame by frame, in pixels of the full frame."""
+def write_centers(path: Path, centers: CenterTrack, box_px: NDArray[np.float64] | None = None) -> None:
+    """Write the animal's center, frame by frame, and its box where it is known, in pixels of the full frame.
+
+    `box_px` is left, top, right and bottom, shape (n_frames, 4), NaN where missing.
+    """
+    columns = CENTER_COLUMNS if box_px is None else (*CENTER_COLUMNS, *BOX_COLUMNS)
+    boxes = np.empty((centers.n_frames, 0)) if box_px is None else box_px
     rows = (
-        {"frame": frame, "x_px": x_px, "y_px": y_px, "observed": bool(observed)}
-        for frame, ((x_px, y_px), observed) in enumerate(zip(centers.xy_px, centers.observed, strict=True))
+        dict(zip(columns, (frame, *xy_px, bool(observed), *box), strict=True))
+        for frame, (xy_px, observed, box) in enumerate(zip(centers.xy_px, centers.observed, boxes, strict=True))
     )
-    write_table(path, CENTER_COLUMNS, rows)
+    write_table(path, columns, rows)
 
 
 def read_centers(run: RunDir, row: RecordingRow) -> CenterTrack | None:
@@ -241,3 +250,76 @@ def read_centers(run: RunDir, row: RecordingRow) -> CenterTrack | None:
         return None
     values = _columns(table, CENTER_COLUMNS[1:], row, path)
     return CenterTrack(values[:, :2], values[:, 2] == 1)
+
+
+def read_boxes(run: RunDir, row: RecordingRow) -> NDArray[np.float64] | None:
+    """Left, top, right and bottom of the animal's box, shape (n_frames, 4), in pixels of the full frame.
+
+    NaN where it is missing; None where the run knows no boxes. Raises as `read_centers`.
+    """
+    path = run.centers_path(row.recording)
+    table = read_optional(run, path, _read_numbers)
+    if table is None or not set(BOX_COLUMNS) <= set(table.columns):
+        return None
+    return _columns(table, BOX_COLUMNS, row, path)
+
+
+class Squares(NamedTuple):
+    """Squares by frame, in pixels of the video: middles (n_frames, 2), NaN where unknown, and sides (n_frames,).
+
+    `observed`, shape (n_frames,), bool: where the animal was seen, and its place not filled in.
+    """
+
+    xy_px: NDArray[np.float64]
+    side_px: NDArray[np.int64]
+    observed: NDArray[np.bool_]
+
+
+def read_squares(run: RunDir, row: RecordingRow, crop: Mapping[str, Any]) -> Squares | None:
+    """Where a run's crops lay of a recording's own animal, by its settings under `crop`; None where it doesn't say.
+
+    Where crops are cut around boxes (`crop.around`), they are around the animal's own, also of those of pairs.
+
+    Raises
+    ------
+    InputError
+        When the recording's centers can't be read.
+    """
+    centers, size_px = read_centers(run, row), crop.get("size_px")
+    if centers is None or not isinstance(size_px, int):
+        return None
+    boxes = read_boxes(run, row) if crop.get("around", "center") != "center" else None
+    if boxes is None:
+        return Squares(centers.xy_px, np.full(row.n_frames, size_px, dtype=np.int64), centers.observed)
+    longer_px = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * (1 + float(crop.get("margin_percent", 0)) / 50)
+    side_px = np.ceil(np.nan_to_num(longer_px) - 1e-9).astype(np.int64)
+    return Squares((boxes[:, :2] + boxes[:, 2:]) / 2, side_px, centers.observed)
+
+
+def write_distances(path: Path, distances: PairDistances) -> None:
+    """Write how far two animals were apart, frame by frame; empty = not known."""
+    n_frames = len(next(iter(distances.px.values())))
+    unknown = np.full(n_frames, np.nan)
+    found = {f"{name}_px": values for name, values in distances.px.items()}
+    found |= {f"{name}_body_lengths": values for name, values in distances.body_lengths.items()}
+    columns = [found.get(name, unknown).tolist() for name in DISTANCE_COLUMNS]
+    rows = (
+        {"frame": frame} | dict(zip(DISTANCE_COLUMNS, cells, strict=True))
+        for frame, cells in enumerate(zip(*columns, strict=True))
+    )
+    write_table(path, ("frame", *DISTANCE_COLUMNS), rows)
+
+
+def read_distances(run: RunDir, row: RecordingRow) -> Mapping[str, NDArray[np.float64]]:
+    """Read them back by `DISTANCE_COLUMNS`, shape (n_frames,) each; {} where the run has no such file.
+
+    Raises
+    ------
+    InputError
+        As `read_centers`.
+    """
+    path = run.proximity_path(row.recording)
+    table = read_optional(run, path, _read_numbers)
+    if table is None:
+        return {}
+    return dict(zip(DISTANCE_COLUMNS, _columns(table, DISTANCE_COLUMNS, row, path).T, strict=True))

@@ -12,6 +12,7 @@ from common.places import path_at, path_from
 from common.tables import Row
 from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.dataset.load import CheckedRecording
+from pipeline.dataset.recording import Recording
 from pipeline.run_folder.contents import RECORDINGS
 from pipeline.run_folder.run_dir import RunDir
 
@@ -20,7 +21,8 @@ from pipeline.run_folder.run_dir import RunDir
 class RecordingRow:
     """One line of the run's recordings.csv; None (and no video path) where the file says nothing.
 
-    `video_sha256` is that of the pose file where features are of poses alone.
+    `video_sha256` is that of the pose file where features are of poses alone. `animal` and `partner`: names in the pose
+    file, where the video shows several; else "". `subject`: the animal's name in the annotations, where it is another.
     """
 
     recording: str
@@ -35,6 +37,14 @@ class RecordingRow:
     height_px: int | None = None
     video_path: Path | None = None
     video_sha256: str = ""
+    animal: str = ""
+    subject: str = ""
+    partner: str = ""
+
+    @property
+    def animal_name(self) -> str:
+        """The animal's name for humans, and in what they annotate; "" where the video shows one only."""
+        return self.subject or self.animal
 
 
 def recording_row(item: CheckedRecording) -> RecordingRow:
@@ -53,7 +63,17 @@ def recording_row(item: CheckedRecording) -> RecordingRow:
         height_px=video.height_px if video else None,
         video_path=video.path.resolve() if video else None,
         video_sha256=item.known_by,
+        animal=item.recording.animal,
+        subject=_subject(item.recording),
+        partner=item.recording.partner,
     )
+
+
+def _subject(recording: Recording) -> str:
+    """Under what other name all annotators know the animal; "" = its own, or none that is one animal's."""
+    named = {choice.subject for choice in recording.annotation_choices.values()}
+    subject = named.pop() if recording.animal and len(named) == 1 else ""
+    return "" if "+" in subject or subject == recording.animal else subject
 
 
 def write_recordings(run: RunDir, rows: Iterable[RecordingRow]) -> None:

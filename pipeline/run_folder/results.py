@@ -5,12 +5,16 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from common.suggestions import listing
 from common.tables import Row
+from features.kinematics.distances import CENTERS, PairDistances, pair_distances
+from features.places import known_boxes
 from models.bundle import update_metadata
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import CONSENSUS_RULES, UNNAMED
-from pipeline.dataset.load import CROSS_VALIDATION, CheckedRecording
+from pipeline.dataset.load import CROSS_VALIDATION, PREDICT, CheckedRecording
 from pipeline.run_folder.contents import (
     AGREEMENT,
     BASELINE_SCORES,
@@ -25,6 +29,8 @@ from pipeline.run_folder.contents import (
     INTERVALS,
     PROTOCOL,
     PROTOCOL_SCORES,
+    PROXIMITY_PAIRS,
+    PROXIMITY_STATISTICS,
     RANDOM_FRAME_SCORES,
     RECORDING_STATISTICS,
     RESULT_FOLDERS,
@@ -38,6 +44,7 @@ from pipeline.run_folder.contents import (
 from pipeline.run_folder.frame_tables import (
     baseline_folder,
     write_centers,
+    write_distances,
     write_labels,
     write_predictions,
     write_probabilities,
@@ -51,6 +58,7 @@ from pipeline.scoring.bouts.scores import bout_rows
 from pipeline.scoring.classes import class_score_rows, confusion_rows
 from pipeline.scoring.ensembles import ensemble_rows
 from pipeline.scoring.postprocessing.decisions import EXCLUSIVE
+from pipeline.scoring.proximity import Apart, proximity_rows
 from pipeline.scoring.score_tables import calibration_rows, interval_rows, optimism_words, protocol_rows
 from pipeline.scoring.scores import score_rows
 from pipeline.scoring.statistics.ethology_tables import statistics_agreement_rows, statistics_bin_rows, statistics_rows
@@ -107,7 +115,7 @@ def write_results(
     TRAINING.write(run, history)
     CHOICES.write(run, choice_rows(choices, behaviors, [item.id for item in checked]))
     for item in checked:
-        _write_inputs(run, item)
+        _write_inputs(config, run, item)
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
     _write_frames(run, timelines, uncalibrated)
     _complete_bundles(config, run, choices)
@@ -115,6 +123,7 @@ def write_results(
     _write_groups(run, statistics, checked)
     SUMMARY.write(run, summary_rows(checked, rows, statistics, timelines.head))
     _write_agreement(config, run, checked, timelines.head)
+    _write_proximity(config, run, checked, timelines.head)
     _write_baselines(run, timelines, behaviors)
     if importance:
         IMPORTANCE.write(run, importance)
@@ -191,10 +200,14 @@ def write_scores(
     SCORES.write(run, score_rows(scored, behaviors))
 
 
-def _write_inputs(run: RunDir, item: CheckedRecording) -> None:
+def _write_inputs(config: ExperimentConfig, run: RunDir, item: CheckedRecording) -> None:
     """Write what was read of a recording: where the animal was, and what humans saw."""
     if item.centers is not None:
-        write_centers(run.centers_path(item.id), item.centers)
+        own = item.animals.tracks.get(item.animals.own) if item.animals is not None else None
+        # Boxes of keypoints are narrow: of use only where crops are cut around them.
+        is_known = own is not None and (own.box_px is not None or config.crop.around != "center")
+        boxes = known_boxes(own, config.center.min_likelihood) if own is not None and is_known else None
+        write_centers(run.centers_path(item.id), item.centers, boxes)
     if item.labels is not None:
         write_labels(run.labels_path(item.id), item.labels)
     if len(item.annotators) > 1:
@@ -234,6 +247,46 @@ def _write_agreement(
     ]
     if annotated:
         AGREEMENT.write(run, agreement_rows(annotated, config.annotations in CONSENSUS_RULES))
+
+
+def _write_proximity(
+    config: ExperimentConfig, run: RunDir, checked: Sequence[CheckedRecording], timelines: Sequence[Timeline]
+) -> None:
+    """Measure how far two animals are apart, where recordings are of two, and what that says of their behavior."""
+    settings = config.feature_source().axis_settings(config.center)
+    pairs, apart = [], []
+    for item, timeline in zip(checked, timelines, strict=True):
+        found = item.animals and pair_distances(item.animals, config.center, settings, item.fps)
+        if not found:
+            continue
+        write_distances(run.proximity_path(item.id), found)
+        pairs.append(_pair_row(item, found))
+        if timeline.has_labels and timeline.subset != PREDICT:
+            apart.append(Apart(timeline, found.px, found.body_lengths, item.split_group))
+    if pairs:
+        PROXIMITY_PAIRS.write(run, pairs)
+    if apart:
+        PROXIMITY_STATISTICS.write(run, proximity_rows(apart))
+
+
+def _pair_row(item: CheckedRecording, found: PairDistances) -> Row:
+    """Of proximity_pairs.csv: who, and between which keypoints."""
+    tail_base, nose = found.axis or ("", "")
+    return {
+        "recording": item.id,
+        "subset": item.subset,
+        "own": found.own,
+        "other": found.other,
+        "is_swappable": found.is_swappable,
+        "center": ", ".join(found.center),
+        "nose": nose,
+        "tail_base": tail_base,
+        "body_length_px": found.body_length_px,
+        "n_frames": item.n_frames,
+        "n_known_centers": int((~np.isnan(found.px[CENTERS])).sum()),
+        "resampled_with": item.split_group,
+        "reason": found.reason,
+    }
 
 
 def _write_baselines(run: RunDir, timelines: RunTimelines, behaviors: Sequence[str]) -> None:

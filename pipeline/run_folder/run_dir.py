@@ -50,11 +50,13 @@ LABELS = "labels"
 ANNOTATORS = "annotators"
 BOUTS = "bouts"
 CENTERS = "centers"
+PROXIMITY = "proximity"
 HEADS = "heads"
 SPREAD = "spread"
 MEMBERS = "members"
 STRIP_PICTURES = "film_strips"
 VIEW_PICTURES = "network_views"
+CONTACT_SHEETS = "contact_sheets"
 FIGURES = "figures"
 
 
@@ -106,9 +108,17 @@ class RunDir:
         """Predicted bouts of a recording."""
         return self.path / BOUTS / f"{recording}.csv"
 
+    def contact_sheet_path(self, recording: str) -> Path:
+        """What the networks are shown of one recording, as one picture."""
+        return self.path / CONTACT_SHEETS / f"{recording}.jpg"
+
     def centers_path(self, recording: str) -> Path:
         """Where the animal was, frame by frame."""
         return self.path / CENTERS / f"{recording}.csv"
+
+    def proximity_path(self, recording: str) -> Path:
+        """How far two animals were apart, frame by frame."""
+        return self.path / PROXIMITY / f"{recording}.csv"
 
     def head_path(self, behavior: str) -> Path:
         """Bundle of the final head of a behavior."""

@@ -18,6 +18,8 @@ from pipeline.run_folder.contents import (
     IMPORTANCE,
     INTERVALS,
     PROTOCOL,
+    PROXIMITY_PAIRS,
+    PROXIMITY_STATISTICS,
     RANDOM_FRAME_SCORES,
     RECORDING_STATISTICS,
     STATISTICS_AGREEMENT,
@@ -73,6 +75,8 @@ class Tables:
     random_frame_scores: tuple[Row, ...] = ()
     importance: tuple[Row, ...] = ()
     ensemble: tuple[Row, ...] = ()
+    proximity: tuple[Row, ...] = ()
+    proximity_pairs: tuple[Row, ...] = ()
     summary: tuple[Row, ...] = ()
     failures: tuple[Row, ...] = ()
 
@@ -114,6 +118,8 @@ _TABLES: dict[str, Table] = {
     "random_frame_scores": RANDOM_FRAME_SCORES,
     "importance": IMPORTANCE,
     "ensemble": ENSEMBLE_SCORES,
+    "proximity": PROXIMITY_STATISTICS,
+    "proximity_pairs": PROXIMITY_PAIRS,
     "summary": SUMMARY,
     "failures": FAILURES,
 }

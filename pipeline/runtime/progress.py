@@ -5,7 +5,7 @@ On a terminal these are bars; in a log file or a batch system, a line whenever a
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -63,6 +63,11 @@ class Bar:
             log.info("%s: %s of %s, about %s left", self._text, count(self._done), count(self._total), duration(left_s))
         else:
             log.info("%s …", self._text)
+
+
+def under_title(bar: Bar, title: str) -> Callable[[int, int], None]:
+    """What shows how much of a piece of work is done, on a bar that shows one piece after another, now this one."""
+    return lambda done, total: bar.update(done, total, title)
 
 
 class Bars(Progress):

@@ -5,31 +5,43 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InputError
+from features.kinematics.layout import layout_of
+from features.poses import split_sequence
 from features.poses.calms21 import FPS as SEQUENCE_FPS
 from features.tracks import BLOB, MIDDLE
 from pipeline.annotations import RawAnnotation
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.label_findings import label_findings
+from pipeline.dataset.pairing.names import pose_cores
 from pipeline.dataset.pairing.pairing import Pairing, Unpaired, VideoFiles, pair_files
 from pipeline.dataset.pairing.table_cells import (
+    animals_id,
     annotation_cell,
     guess_individuals,
     path_cell,
     recording_ids,
     unwritable_reason,
 )
-from pipeline.dataset.table import COLUMNS, FPS
-from pipeline.starter.clips import are_sorted_clips, pair_clips, pair_sequences
+from pipeline.dataset.table import ANIMAL, COLUMNS, FPS, PARTNER
+from pipeline.starter.animals import VideoRows, rows_by_video
+from pipeline.starter.clips import are_sorted_clips, pair_clips, pair_poses, pair_sequences
 from pipeline.starter.lab_folder import LabFolder, Skipped
 from pipeline.starter.labels import ChosenLabels, choose_annotator, choose_labels, tally_behaviors, unusable_names
 from pipeline.starter.poses import MOST_CROP_PX, PoseAdvice, advise_by_videos, advise_on_poses
 from pipeline.starter.starter_yaml import StarterFacts, learnable_behaviors
 from pipeline.starter.videos import VideoHeader, read_video_header
 
+_ANY_FPS = 30.0
+
 
 @dataclass(frozen=True)
 class FoundRecording:
-    """A row of the table, and what it was made of."""
+    """A row of the table, and what it was made of.
+
+    `animal` is "" where the video has a single row, which is of the `pair` if that names two animals. `held_out_with`:
+    rows of one name there stand on one side of every split, as those of one video do; the recording's own id, or what
+    the video's name tells of the animal. `notes` and `doubts` are about the animals of the video, with its first row.
+    """
 
     id: str
     files: VideoFiles
@@ -37,6 +49,11 @@ class FoundRecording:
     labels: ChosenLabels
     individual: str
     cells: dict[str, str]
+    held_out_with: str
+    animal: str = ""
+    pair: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,16 +92,16 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
             headers[video] = read_video_header(video)
         except InputError as error:
             broken.append(Skipped(video, str(error)))
-    is_alone = not lab.videos and bool(lab.sequences)
-    if is_alone:
-        headers = dict.fromkeys(lab.sequences, VideoHeader(SEQUENCE_FPS, 0, 0, 0))
-    if not headers:
+    is_alone = not lab.videos and bool(lab.sequences or lab.poses)
+    if not headers and not is_alone:
         raise InputError(
             f"None of the {len(lab.videos)} videos in {lab.root} can be opened. The first: {broken[0].reason}"
         )
-    are_clips = are_sorted_clips(lab, headers)
-    if is_alone:
-        pairing = pair_sequences(lab)
+    are_clips = not is_alone and are_sorted_clips(lab, headers)
+    if is_alone and lab.sequences:
+        pairing, headers = pair_sequences(lab), dict.fromkeys(lab.sequences, VideoHeader(SEQUENCE_FPS, 0, 0, 0))
+    elif is_alone:
+        pairing, headers = pair_poses(lab)
     elif are_clips:
         pairing = pair_clips(lab, list(headers))
     else:
@@ -118,29 +135,72 @@ def _doubts(recordings: Sequence[FoundRecording], facts: StarterFacts) -> Iterat
 def _recordings(
     pairing: Pairing, headers: dict[Path, VideoHeader], table_folder: Path, pose_word: str
 ) -> tuple[list[FoundRecording], list[Unpaired]]:
-    ids = recording_ids([files.video for files in pairing.videos])
-    individuals = guess_individuals(ids)
-    recordings = []
     refused: list[Unpaired] = []
+    all_files = []
     for files in pairing.videos:
         reasons = {paired: unwritable_reason(paired, table_folder) for paired in files.annotations}
         refused += [p.source.unpaired(reason) for p, reason in reasons.items() if reason]
-        files = replace(files, annotations=tuple(paired for paired, reason in reasons.items() if not reason))
-        header, own_id, individual = headers[files.video], ids[files.video], individuals[files.video]
-        labels = choose_labels(files, header)
-        refused += labels.unpaired
-        cells = dict.fromkeys(COLUMNS, "") | {
-            "recording": own_id,
-            "video": path_cell(files.video, table_folder) if files.video not in files.poses else "",
-            "poses": path_cell(files.poses[0], table_folder) if files.poses else pose_word,
-            "annotations": annotation_cell(labels.sources, table_folder),
-            "individual": individual,
-            "split": "train" if labels.sources else "",
-        }
-        if files.video in files.poses:
-            cells[FPS] = f"{header.fps:g}"
-        recordings.append(FoundRecording(own_id, files, header, labels, individual, cells))
+        all_files.append(replace(files, annotations=tuple(p for p, reason in reasons.items() if not reason)))
+    rows_of = rows_by_video(all_files, table_folder)
+    refused += [each for found in rows_of.values() for each in found.unpaired]
+    named = {files.video: _named_as(files) for files in all_files}
+    by_name = recording_ids(list(named.values()))
+    guessed = guess_individuals(by_name)
+    ids, individuals = ({video: found[name] for video, name in named.items()} for found in (by_name, guessed))
+    has_animals = any(row.animal for found in rows_of.values() for row in found.rows)
+    taken = {own_id.casefold() for own_id in ids.values()}
+    recordings: list[FoundRecording] = []
+    for files in all_files:
+        found, header, video = rows_of[files.video], headers[files.video], files.video
+        for row in found.rows:
+            own_id, individual = ids[video], individuals[video]
+            if row.animal:
+                own_id = animals_id(own_id, row.animal, taken)
+                individual = own_id if individual == ids[video] else f"{individual}_{row.animal}"
+            own_files = replace(files, annotations=row.annotations)
+            labels = choose_labels(own_files, _readable(header), row.animal)
+            refused += labels.unpaired
+            cells = _cells(own_id, individual, own_files, header, labels, table_folder, "" if row.animal else pose_word)
+            cells |= {ANIMAL: row.animal, PARTNER: row.partner} if has_animals else {}
+            said = found if row is found.rows[0] else VideoRows(())
+            about = (row.animal, found.pair, said.notes, said.doubts)
+            recordings.append(
+                FoundRecording(own_id, own_files, header, labels, individual, cells, individuals[video], *about)
+            )
     return recordings, refused
+
+
+def _named_as(files: VideoFiles) -> Path:
+    """The video, or what it was called where there are poses alone."""
+    path, sequence = split_sequence(files.video)
+    is_alone = files.video in files.poses and not sequence
+    return path.with_stem(min(pose_cores(path.stem), key=len)) if is_alone else files.video
+
+
+def _cells(
+    own_id: str,
+    individual: str,
+    files: VideoFiles,
+    header: VideoHeader,
+    labels: ChosenLabels,
+    table_folder: Path,
+    pose_word: str,
+) -> dict[str, str]:
+    is_alone = files.video in files.poses
+    cells = dict.fromkeys(COLUMNS, "") | {
+        "recording": own_id,
+        "video": "" if is_alone else path_cell(files.video, table_folder),
+        "poses": path_cell(files.poses[0], table_folder) if files.poses else pose_word,
+        "annotations": annotation_cell(labels.sources, table_folder),
+        "individual": individual,
+        "split": "train" if labels.sources else "",
+    }
+    return cells | ({FPS: f"{header.fps:g}" if header.fps else ""} if is_alone else {})
+
+
+def _readable(header: VideoHeader) -> VideoHeader:
+    """With some rate where nothing tells it: names of behaviors do not depend on it."""
+    return header if header.fps else replace(header, fps=_ANY_FPS)
 
 
 def _facts(
@@ -149,10 +209,14 @@ def _facts(
     annotated = [recording for recording in recordings if recording.labels.sources]
     annotator = choose_annotator([list(recording.labels.sources) for recording in annotated])
     read: dict[str, dict[str, RawAnnotation]] = {r.id: r.labels.read for r in annotated}
-    tallies = tally_behaviors(read, annotator, {r.id: r.individual for r in annotated})
+    tallies = tally_behaviors(read, annotator, {r.id: r.held_out_with for r in annotated})
     points, columns = unusable_names([annotation for found in read.values() for annotation in found.values()])
+    are_sequences = is_alone and all(split_sequence(recording.files.video)[1] for recording in recordings)
     # Sequences that were scored for the same classes name one in each frame.
-    are_alike = is_alone and len({labels.behaviors for found in read.values() for labels in found.values()}) == 1
+    are_alike = are_sequences and len({labels.behaviors for own in read.values() for labels in own.values()}) == 1
+    advice = PoseAdvice() if are_sequences else _advice(recordings, are_clips, is_alone)
+    has_rows = any(recording.animal for recording in recordings)
+    has_partners = has_rows and all(recording.cells.get(PARTNER) for recording in recordings)
     return StarterFacts(
         name,
         from_here(table_path),
@@ -163,22 +227,37 @@ def _facts(
         tuple(sorted({who for recording in annotated for who in recording.labels.sources})),
         annotator,
         len(annotated),
-        len({recording.individual for recording in annotated}),
-        PoseAdvice() if is_alone else _advice(recordings, are_clips),
+        len({recording.held_out_with for recording in annotated}),
+        advice,
         max(recording.header.fps for recording in recordings),
         are_clips,
         is_alone,
         are_clips or are_alike,
+        are_sequences,
+        next((recording.pair for recording in recordings if recording.pair), ()),
+        has_rows,
+        has_partners and _has_geometry(advice.available),
     )
 
 
-def _advice(recordings: Sequence[FoundRecording], are_clips: bool) -> PoseAdvice:
+def _has_geometry(keypoints: Sequence[str]) -> bool:
+    """Whether the geometry of two animals can be told without anybody's help."""
+    try:
+        return len(keypoints) > 1 and layout_of(keypoints, "").axis is not None
+    except InputError:
+        return False
+
+
+def _advice(recordings: Sequence[FoundRecording], are_clips: bool, is_alone: bool) -> PoseAdvice:
     """Center and crop by the poses; where these don't tell the animal's length, by the videos, or all of a clip."""
-    poses = [recording.files.poses[0] for recording in recordings if recording.files.poses]
+    poses = list(dict.fromkeys(recording.files.poses[0] for recording in recordings if recording.files.poses))
     side_px = min(min(recording.header.width_px, recording.header.height_px) for recording in recordings)
     advice = advise_on_poses(poses, side_px) if poses else PoseAdvice()
+    if is_alone:
+        return replace(advice, crop_px=None)
     # What stands out from the background is no single animal where there are several.
-    if advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals and not are_clips:
+    is_unclear = advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals
+    if is_unclear and not are_clips and not any(recording.animal for recording in recordings):
         videos = [(recording.files.video, recording.header.fps) for recording in recordings]
         advice = advise_by_videos(advice, videos, side_px)
     is_whole = are_clips and advice.crop_px is None

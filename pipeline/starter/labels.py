@@ -65,12 +65,15 @@ class _Candidate(NamedTuple):
     problem: str
 
 
-def choose_labels(files: VideoFiles, header: VideoHeader) -> ChosenLabels:
-    """Choose one source per annotator; several that say the same are one, several that don't are left unpaired."""
+def choose_labels(files: VideoFiles, header: VideoHeader, animal: str = "") -> ChosenLabels:
+    """Choose one source per annotator; several that say the same are one, several that don't are left unpaired.
+
+    `animal`: whose labels they are, where the video shows several.
+    """
     video = files.video.name
     groups: dict[str, list[_Candidate]] = {}
     for paired in files.annotations:
-        groups.setdefault(_annotator_name(paired.annotator), []).append(_read(files, paired, header))
+        groups.setdefault(_annotator_name(paired.annotator), []).append(_read(files, paired, header, animal))
     notes: list[str] = []
     unpaired: list[Unpaired] = []
     chosen: dict[str, _Candidate] = {}
@@ -158,10 +161,10 @@ def unusable_names(labels: Iterable[RawAnnotation]) -> tuple[list[str], list[str
     return list(points), list(columns)
 
 
-def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader) -> _Candidate:
+def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader, animal: str) -> _Candidate:
     source = paired.source
     path, sequence = split_sequence(source.path)
-    choice = AnnotationChoice(source.format, sequence, source.observation, paired.media)
+    choice = AnnotationChoice(source.format, sequence, source.observation, paired.media, paired.subject, animal=animal)
     try:
         read = read_annotation(path, header.n_frames, header.fps, choice=choice, video_name=files.video.name)
     except InputError as error:
@@ -169,9 +172,10 @@ def _read(files: VideoFiles, paired: PairedAnnotation, header: VideoHeader) -> _
     fits = any(read.span.fits(header.n_frames + extra) for extra in range(_HEADER_SLACK_FRAMES + 1))
     problem = ""
     if header.n_frames and not fits and abs(read.span.n_frames - header.n_frames) > _HEADER_SLACK_FRAMES:
+        told = f"{files.video.name} has" if files.video in files.poses else "the video's header says"
         problem = (
-            f"{source.shown} has labels of {read.span.n_frames} frames, but the video's header says {header.n_frames}. "
-            "Is it of another video?"
+            f"{source.shown} has labels of {read.span.n_frames} frames, but {told} {header.n_frames}. Is it of another "
+            "video?"
         )
     return _Candidate(paired, read, problem)
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.dataset.equal_findings import equal_notes
+from pipeline.dataset.pairing.pairing import PairedAnnotation
 from pipeline.starter.findings import Findings, from_here
 from pipeline.starter.starter_yaml import LEAST_INDIVIDUALS, learnable_behaviors
 
@@ -21,7 +22,8 @@ def print_findings(findings: Findings) -> None:
     """Print everything, on a terminal in its width, else in lines of 120 signs."""
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDTH)
-    console.print(_by_class(findings) if findings.facts.are_clips or findings.facts.is_alone else _table(findings))
+    is_many = findings.facts.are_clips or findings.facts.are_sequences
+    console.print(_by_class(findings) if is_many else _table(findings))
     _print_lines(console, "Not paired", _unpaired(findings))
     _print_lines(console, "Left aside", _left_aside(findings))
     _print_lines(console, "Chosen", _choices(findings))
@@ -34,20 +36,32 @@ def print_findings(findings: Findings) -> None:
 
 
 def _table(findings: Findings) -> Table:
+    facts = findings.facts
     n_annotated = sum(bool(r.labels.sources) for r in findings.recordings)
-    table = Table(
-        title=f"{_counted(len(findings.recordings), 'video')}, {n_annotated} with annotations", title_justify="left"
-    )
-    for column in ("recording", "individual", "video", "poses", "annotations"):
+    n_files = len({r.files.video for r in findings.recordings})
+    what = _counted(n_files, "pose file" if facts.is_alone else "video")
+    counted = [f"{what} without a video" if facts.is_alone else what]
+    counted += [f"{_counted(len(findings.recordings), 'row')}, one for each animal"] * facts.has_rows
+    table = Table(title=f"{'; '.join(counted)}, {n_annotated} with annotations", title_justify="left")
+    columns = ["recording", "animal", "individual", "video", "poses", "annotations"]
+    shown = [
+        name for name in columns if (name != "animal" or facts.has_rows) and (name != "video" or not facts.is_alone)
+    ]
+    for column in shown:
         table.add_column(column, overflow="fold")
     for r in findings.recordings:
         poses = _short(r.files.poses[0], findings.root) if r.files.poses else r.cells["poses"] or _NONE
         sources = "\n".join(
-            f"{who}: {paired.source.shown}" if who else paired.source.shown for who, paired in r.labels.sources.items()
+            f"{who}: {_source(paired)}" if who else _source(paired) for who, paired in r.labels.sources.items()
         )
-        cells = (r.id, r.individual, _short(r.files.video, findings.root), poses, sources or _NONE)
-        table.add_row(*(Text(cell) for cell in cells))
+        video = _short(r.files.video, findings.root)
+        cells = dict(zip(columns, (r.id, r.animal, r.individual, video, poses, sources or _NONE), strict=True))
+        table.add_row(*(Text(cells[name]) for name in shown))
     return table
+
+
+def _source(paired: PairedAnnotation) -> str:
+    return f"{paired.source.shown}, subject {paired.subject}" if paired.subject else paired.source.shown
 
 
 def _by_class(findings: Findings) -> Table:
@@ -92,18 +106,23 @@ def _left_aside(findings: Findings) -> list[str]:
 
 def _choices(findings: Findings) -> list[str]:
     lines: dict[str, list[str]] = {}
+    told: set[Path] = set()
     for r in findings.recordings:
         own = lines.setdefault(r.id, [])
-        if len(r.files.poses) > 1:
+        if len(r.files.poses) > 1 and r.files.video not in told:
+            told.add(r.files.video)
             others = ", ".join(path.name for path in r.files.poses[1:])
-            own.append(f"{r.files.video.name}: poses are read from {r.files.poses[0].name} (also there: {others}).")
-        own += r.labels.notes
+            where = "" if r.files.video in r.files.poses else f"{r.files.video.name}: "
+            own.append(f"{where}poses are read from {r.files.poses[0].name} (also there: {others}).")
+        own += [*r.notes, *r.labels.notes]
     return equal_notes(lines, _names(findings))
 
 
 def _doubts(findings: Findings) -> list[str]:
     """What labels lack; what is the same for several recordings, once."""
     lines: dict[str, list[str]] = {}
+    for r in findings.recordings:
+        lines.setdefault(r.id, []).extend(r.doubts)
     for finding in findings.doubts:
         lines.setdefault(finding.recording, []).append(finding.note)
     return equal_notes(lines, _names(findings))
@@ -115,6 +134,7 @@ def _names(findings: Findings) -> dict[str, list[str]]:
         r.id: [
             r.id,
             r.files.video.name,
+            r.animal,
             *(path.name for path in r.files.poses),
             *(name for paired in r.files.annotations for name in (paired.source.path.name, paired.source.observation)),
         ]
@@ -124,11 +144,7 @@ def _names(findings: Findings) -> dict[str, list[str]]:
 
 def _checks(findings: Findings) -> list[str]:
     facts = findings.facts
-    is_guessed = any(r.individual != r.id for r in findings.recordings)
-    lines = [
-        "The column `individual`: folds are made by it, so all videos of one animal must have the same name there"
-        + (" (guessed from the videos' names)." if is_guessed else " (now every recording has its own).")
-    ]
+    lines = _individuals(findings)
     if facts.are_clips:
         lines.append(
             "The videos were taken as clips that were sorted into folders by what is seen in them. If these folders "
@@ -155,27 +171,34 @@ def _checks(findings: Findings) -> list[str]:
             "No annotations were paired, so nothing can be learned yet: name them in the column `annotations`."
         )
     elif facts.n_individuals < LEAST_INDIVIDUALS:
+        what = _counted(facts.n_individuals, "video") if facts.has_rows else f"{facts.n_individuals} individuals"
+        more = "more videos" if facts.has_rows else "videos of more animals"
         lines.append(
-            f"Labels of {facts.n_individuals} individuals: cross-validation needs {LEAST_INDIVIDUALS}. Annotate videos "
-            "of more animals, or set cross_validation: none in the YAML."
+            f"Labels of {what}: cross-validation needs {LEAST_INDIVIDUALS}. Annotate {more}, or set "
+            "cross_validation: none in the YAML."
         )
     kept, rare = learnable_behaviors(facts)
     if rare:
         lines.append(
-            f"Left out of `behaviors:` in the YAML, since cross-validation needs {LEAST_INDIVIDUALS} animals that show "
-            f"a behavior: {_some([f'{tally.names[0]} ({tally.n_individuals})' for tally in rare])}. Annotate it in "
-            "more videos."
+            f"Left out of `behaviors:` in the YAML, since cross-validation needs {LEAST_INDIVIDUALS} {facts.units} "
+            f"that show a behavior: {_some([f'{tally.names[0]} ({tally.n_individuals})' for tally in rare])}. Annotate "
+            "it in more videos."
         )
     elif kept and facts.n_individuals >= LEAST_INDIVIDUALS > max(tally.n_individuals for tally in kept):
         lines.append(
-            f"No behavior is shown by {LEAST_INDIVIDUALS} animals, as cross-validation needs. Annotate more videos, or "
-            "set cross_validation: none in the YAML."
+            f"No behavior is shown by {LEAST_INDIVIDUALS} {facts.units}, as cross-validation needs. Annotate more "
+            "videos, or set cross_validation: none in the YAML."
         )
-    if facts.poses.individuals:
+    if facts.poses.individuals and not facts.has_rows and not facts.pair:
         lines.append(
             f"The pose files hold several animals ({_some(facts.poses.individuals)}): name one in center.individual."
         )
-    if facts.poses.crop_px is None and not facts.is_alone:
+    if facts.is_alone and not facts.fps:
+        lines.append(
+            "Nothing tells how many frames per second the poses are of, on which speeds depend: write it into the "
+            "column `fps` of every row."
+        )
+    if facts.poses.crop_px is None and not facts.is_alone and not facts.pair:
         lines.append(
             "`crop: size_px` in the YAML: how large your animal is could not be told from poses and videos. Measure "
             "it in a frame, without its tail, and write 1.5 to 2 times that; in too large a crop the network hardly "
@@ -192,6 +215,37 @@ def _checks(findings: Findings) -> list[str]:
             f"as they are: {_some(facts.point_events)}."
         )
     return lines + _doubts(findings)
+
+
+def _individuals(findings: Findings) -> list[str]:
+    """What the user should know of the column `individual`."""
+    if not findings.facts.has_rows:
+        is_guessed = any(r.individual != r.id for r in findings.recordings)
+        how = "guessed from the videos' names" if is_guessed else "now every recording has its own"
+        return [
+            "The column `individual`: recordings with the same name there are held out together, so all videos of one "
+            f"animal must have it ({how})."
+        ]
+    videos = {r.files.video for r in findings.recordings if r.animal}
+    names = {
+        r.animal: {s.files.video for s in findings.recordings if s.animal == r.animal} for r in findings.recordings
+    }
+    repeated = [name for name, where in names.items() if name and len(where) > 1]
+    is_guessed = any(r.held_out_with not in r.id for r in findings.recordings)
+    guessed = " Whose videos are of the same animals was guessed from their names (column `individual`)."
+    lines = ["Animals of one video are always held out together." + guessed * is_guessed]
+    if repeated:
+        lines[0] += (
+            f" {_some(repeated)} stand in several of {len(videos)} videos: these are taken for names of tracks or "
+            "roles, not of individuals. If one is the same animal in several videos, write one "
+            "name into `individual` of these rows: else it is on both sides of a split, and scores are too good."
+        )
+    elif len(videos) > 1:
+        lines[0] += (
+            " No name stands in two videos, so each row has an `individual` of its own. If an animal is in several "
+            "videos under other names, write one name into `individual` of these rows."
+        )
+    return lines
 
 
 def _counted(number: int, what: str) -> str:

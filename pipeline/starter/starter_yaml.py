@@ -27,7 +27,9 @@ class StarterFacts:
     names, `annotator` is whose labels are used (None where nobody must be named). `n_annotated` counts annotated
     recordings, `n_individuals` the animals in them. `fps` is the highest frame rate of the videos; 0 = unknown.
     `are_clips`: they are clips that were sorted into folders by behavior. `is_alone`: poses without videos.
-    `is_exclusive`: each frame is of one class.
+    `is_exclusive`: each frame is of one class. `are_sequences`: recordings of a file that holds several and their
+    labels. `pair`: two animals whose labels are of both. `has_rows`: rows of a video name their animal; `has_partners`:
+    and each the other one of two, with keypoints that tell the geometry of both. `n_individuals` counts videos then.
     """
 
     name: str
@@ -44,6 +46,15 @@ class StarterFacts:
     are_clips: bool = False
     is_alone: bool = False
     is_exclusive: bool = False
+    are_sequences: bool = False
+    pair: tuple[str, ...] = ()
+    has_rows: bool = False
+    has_partners: bool = False
+
+    @property
+    def units(self) -> str:
+        """What is held out as a whole, in words."""
+        return "videos" if self.has_rows else "animals"
 
 
 def starter_yaml(facts: StarterFacts) -> str:
@@ -126,11 +137,12 @@ def _min_bout_s(facts: StarterFacts) -> float:
 
 def _lack_of_individuals(facts: StarterFacts, kept: Sequence[BehaviorTally]) -> str:
     """What cross-validation lacks; "" where nothing."""
+    whose = "VIDEOS" if facts.has_rows else "INDIVIDUALS"
     if facts.n_individuals < LEAST_INDIVIDUALS:
-        return f"INDIVIDUALS WITH LABELS; found: {facts.n_individuals}."
+        return f"{whose} WITH LABELS; found: {facts.n_individuals}."
     n_showing = max((tally.n_individuals for tally in kept), default=facts.n_individuals)
     if n_showing < LEAST_INDIVIDUALS:
-        return f"INDIVIDUALS THAT SHOW THE BEHAVIOR; no behavior is shown by more than {n_showing}."
+        return f"{whose} THAT SHOW THE BEHAVIOR; no behavior is shown by more than {n_showing}."
     return ""
 
 

@@ -18,17 +18,18 @@ def write_timed_video(
     level: Callable[[int], int] = lambda frame: 200,
     repeats: Container[int] = (),
     fps: int = 10,
+    gop: int = 1000,
 ) -> Path:
     """H.264 (frames stored out of order) of a dark square that moves in every frame.
 
     `step_s` is the time from a frame to the next; `level` the gray level of the ground; frames in `repeats` show the
-    picture of the frame before.
+    picture of the frame before. `gop`: frames from one key frame to the next, at most.
     """
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width = stream.height = SIZE_PX
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "16", "bf": "2", "g": "1000"}
+        stream.options = {"crf": "16", "bf": "2", "g": str(gop)}
         stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
         picture, ticks = np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8), 0
         for number in range(n_frames):

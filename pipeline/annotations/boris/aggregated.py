@@ -10,7 +10,7 @@ before it isn't fixed, so such an export is refused.
 from common.errors import InputError
 from pipeline.annotations.base import EventList, FoundBout, Wanted, collect_bouts
 from pipeline.annotations.boris.events import Event, to_frame
-from pipeline.annotations.boris.exports import media_of, select_events
+from pipeline.annotations.boris.exports import fps_of, media_of, select_events, subjects_of
 from pipeline.annotations.boris.media import MediaPart, signs_of_another_video, true_cause_first
 from pipeline.annotations.cells import number
 from pipeline.annotations.opening import AnnotationFile, Row, cell
@@ -47,6 +47,16 @@ def events_of(file: AnnotationFile) -> list[Event]:
 def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
     """Observation ids → names of their media."""
     return media_of(events_of(file))
+
+
+def subjects_in(file: AnnotationFile, wanted: Wanted) -> dict[str, bool]:
+    """Subjects of an observation, all of which show something."""
+    return subjects_of(file, events_of(file), wanted)
+
+
+def told_fps(file: AnnotationFile, wanted: Wanted) -> float | None:
+    """Frames per second of the video."""
+    return fps_of(file, events_of(file), wanted)
 
 
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:

@@ -43,6 +43,11 @@ class Event:
         return NO_SUBJECT if name.casefold() in ("", NO_SUBJECT.casefold()) else name
 
     @property
+    def subject_name(self) -> str:
+        """The same, "" where there is none."""
+        return "" if self.subject == NO_SUBJECT else self.subject
+
+    @property
     def modifiers(self) -> str:
         """Modifiers joined by ``|``; "" where there are none."""
         texts = [text for name, text in self.cells.items() if name.startswith("modifier") and text]

@@ -44,6 +44,29 @@ def media_of(events: Iterable[Event]) -> dict[str, list[str]]:
     return media
 
 
+def subjects_of(file: AnnotationFile, events: Iterable[Event], wanted: Wanted) -> dict[str, bool]:
+    """Subjects of one observation ("" = none), all of which show something, in the order of their names."""
+    return dict.fromkeys(sorted({event.subject_name for event in _of_observation(file, list(events), wanted)}), True)
+
+
+def fps_of(file: AnnotationFile, events: Iterable[Event], wanted: Wanted) -> float | None:
+    """Frames per second of an observation's only rate; None where there is none, or several."""
+    rates = {
+        number(text.strip())
+        for event in _of_observation(file, list(events), wanted)
+        for text in _rates(event).replace("|", ";").replace(",", ";").split(";")
+        if is_given(text.strip())
+    }
+    return rates.pop() if len(rates) == 1 else None
+
+
+def _of_observation(file: AnnotationFile, events: list[Event], wanted: Wanted) -> list[Event]:
+    if not events:
+        return []
+    chosen = choose_observation(file, media_of(events), wanted)
+    return [event for event in events if event["observation id"] == chosen]
+
+
 def select_events(
     file: AnnotationFile, events: list[Event], wanted: Wanted, kinds: Sequence[str], time_columns: Sequence[str]
 ) -> tuple[list[Event], dict[str, str], MediaPart]:

@@ -126,6 +126,21 @@ def media_by_observation(file: AnnotationFile) -> dict[str, list[str]]:
     return {canonical(name): _media_names(found) for name, found in _load(file.path).observations.items()}
 
 
+def subjects_in(file: AnnotationFile, wanted: Wanted) -> dict[str, bool]:
+    """Subjects of the project → whether anything is scored of them in the observation; "" = nobody."""
+    project, _, observation = _chosen(file, wanted)
+    found = (_event(row, cells) for row, cells in enumerate(observation.events, start=1))
+    scored = {event.subject_name for event in found}
+    names = sorted(scored | {subject.name for subject in project.subjects_conf.values()})
+    return {name: name in scored for name in names}
+
+
+def told_fps(file: AnnotationFile, wanted: Wanted) -> float | None:
+    """Frames per second of the observation's media, where all have one."""
+    rates = {_positive(rate) for rate in _chosen(file, wanted)[2].media_info.fps.values()}
+    return rates.pop() if len(rates) == 1 else None
+
+
 def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     """Read one observation's events of one subject.
 
@@ -135,23 +150,13 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
         No project of BORIS; a choice of observation, media file or subject that the user must make;
         another video; an event without its counterpart.
     """
-    if not matches(file):
-        raise file.other_than(DESCRIPTION)
-    project = _load(file.path)
-    observations = {canonical(name): found for name, found in project.observations.items()}
-    media = {name: _media_names(found) for name, found in observations.items()}
-    if not media:
-        raise InputError(f"The BORIS project {file.path.name} has no observations. Was it saved after scoring?")
-    name = choose_observation(file, media, wanted)
-    try:
-        observation = _Observation.model_validate(observations[name])
-    except ValidationError as error:
-        raise _refused(file.path, error, f"observation {name!r}") from error
+    project, name, observation = _chosen(file, wanted)
     require_recorded(file.path.name, observation.type)
     players = observation.players
     if not players:
         raise InputError(f"Observation {name!r} of {file.path.name} names no media file, so its times are no video's.")
-    with true_cause_first(other_video_doubts(file, media[name], wanted)):
+    media = [media.name for player in players for media in player.playlist]
+    with true_cause_first(other_video_doubts(file, media, wanted)):
         part = choose_media(file, file.path.name, players, wanted)
     watched = part.watched or _watched(observation.interval_s, part, wanted)
     part = replace(part, start_s=part.start_s + observation.time_offset)
@@ -167,6 +172,22 @@ def read(file: AnnotationFile, wanted: Wanted) -> EventList:
     codes = [behavior.code for behavior in project.behaviors_conf.values() if behavior.is_state]
     never = [code for code in codes if code not in (*scored.behaviors, *faults)]
     return replace(scored, behaviors=(*scored.behaviors, *never))
+
+
+def _chosen(file: AnnotationFile, wanted: Wanted) -> tuple[_Project, str, _Observation]:
+    """The project, and the observation that is meant."""
+    if not matches(file):
+        raise file.other_than(DESCRIPTION)
+    project = _load(file.path)
+    observations = {canonical(name): found for name, found in project.observations.items()}
+    media = {name: _media_names(found) for name, found in observations.items()}
+    if not media:
+        raise InputError(f"The BORIS project {file.path.name} has no observations. Was it saved after scoring?")
+    name = choose_observation(file, media, wanted)
+    try:
+        return project, name, _Observation.model_validate(observations[name])
+    except ValidationError as error:
+        raise _refused(file.path, error, f"observation {name!r}") from error
 
 
 def _pair(file: AnnotationFile, states: Iterable[Event], part: MediaPart, wanted: Wanted) -> list[FoundBout]:

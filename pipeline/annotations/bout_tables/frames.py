@@ -15,6 +15,7 @@ from pipeline.annotations.bout_tables.columns import FRAMES, MIXED, SECONDS_OF, 
 from pipeline.annotations.bout_tables.rows import columns_of, frames_note, rows_of, to_events, unit_of
 from pipeline.annotations.bout_tables.rows import media_by_observation as media_by_observation
 from pipeline.annotations.bout_tables.rows import names_videos as names_videos
+from pipeline.annotations.bout_tables.rows import subjects_in as subjects_in
 from pipeline.annotations.bout_tables.rows import tells_animals_apart as tells_animals_apart
 from pipeline.annotations.bout_tables.seconds import seconds_of
 from pipeline.annotations.cells import frame_number

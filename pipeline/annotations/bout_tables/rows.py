@@ -103,6 +103,17 @@ def tells_animals_apart(file: AnnotationFile) -> bool:
     return columns is not None and any(cell(cells, columns.animal) for _, cells in file.rows[1:])
 
 
+def subjects_in(file: AnnotationFile, wanted: Wanted) -> dict[str, bool] | None:
+    """Animals of a recording's bouts, and those that are only behaved towards; None without a column of animals."""
+    columns = columns_of(file)
+    if columns is None or not tells_animals_apart(file):
+        return None
+    rows = [(row, cells) for row, cells in file.iter_rows() if row > file.header_row and any(cells)]
+    bouts = [_bout_row(file, row, cells, columns) for row, cells in _of_one_source(file, rows, columns, wanted)[0]]
+    names = {cell(row.cells, columns.animal): True for row in bouts}
+    return {row.target: False for row in bouts if row.target} | names
+
+
 def names_videos(file: AnnotationFile) -> bool:
     """True where columns say of which recording each bout is."""
     columns = columns_of(file)

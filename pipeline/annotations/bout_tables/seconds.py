@@ -13,6 +13,7 @@ from pipeline.annotations.bout_tables.columns import SECONDS_OF, without_unit
 from pipeline.annotations.bout_tables.rows import columns_of, rows_of, to_events, unit_of
 from pipeline.annotations.bout_tables.rows import media_by_observation as media_by_observation
 from pipeline.annotations.bout_tables.rows import names_videos as names_videos
+from pipeline.annotations.bout_tables.rows import subjects_in as subjects_in
 from pipeline.annotations.bout_tables.rows import tells_animals_apart as tells_animals_apart
 from pipeline.annotations.cells import nearest_frame, seconds
 from pipeline.annotations.opening import AnnotationFile, cell

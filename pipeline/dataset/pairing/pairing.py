@@ -67,12 +67,16 @@ class AnnotationSource:
 
 
 class PairedAnnotation(NamedTuple):
-    """A source that belongs to a video; `media` is given where the source serves several videos."""
+    """A source that belongs to a video; `media` is given where the source serves several videos.
+
+    `subject`: whose behaviors are meant, where the source calls the row's animal otherwise than the poses do.
+    """
 
     source: AnnotationSource
     annotator: str
     media: str = ""
     by_part: bool = False
+    subject: str = ""
 
 
 @dataclass(frozen=True)

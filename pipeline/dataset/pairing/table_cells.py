@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from common.names import canonical, invisible_letters, unsafe_name_reason
@@ -41,6 +42,15 @@ def recording_ids(videos: Sequence[Path]) -> dict[Path, str]:
         ids[video] = next(name for name in choices if name.casefold() not in seen)
         seen.add(ids[video].casefold())
     return ids
+
+
+def animals_id(video_id: str, animal: str, taken: set[str]) -> str:
+    """`video_animal`, safe and unlike any other id (`taken`, case folded, to which it is added)."""
+    plain = safe_name(f"{video_id}_{animal}", "animal")
+    numbered = (f"{plain}_{number}" for number in count(2))
+    own_id = next(name for name in chain([plain], numbered) if name.casefold() not in taken)
+    taken.add(own_id.casefold())
+    return own_id
 
 
 def guess_individuals(ids: Mapping[Path, str]) -> dict[Path, str]:
@@ -83,12 +93,13 @@ def path_cell(path: Path, table_folder: Path) -> str:
 
 
 def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path) -> str:
-    """`annotator=path#observation=NAME#media=NAME`, joined by `;`, each part only where it is needed."""
+    """`annotator=path#observation=NAME#media=NAME#subject=NAME`, joined by `;`, each part only where it is needed."""
     parts = []
     for annotator, paired in sources.items():
         text = paired.source.shown if paired.source.format else path_cell(paired.source.path, table_folder)
         text += f"#observation={paired.source.observation}" if paired.source.observation else ""
         text += f"#media={paired.media}" if paired.media else ""
+        text += f"#subject={paired.subject}" if paired.subject else ""
         parts.append(f"{annotator}={text}" if annotator else text)
     return ";".join(parts)
 
@@ -96,7 +107,7 @@ def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path)
 def unwritable_reason(paired: PairedAnnotation, table_folder: Path) -> str:
     """Why a source can't be named in a cell of the table; empty if it can."""
     path, sequence = split_sequence(paired.source.path)
-    for text in (path_cell(path, table_folder), sequence, paired.source.observation, paired.media):
+    for text in (path_cell(path, table_folder), sequence, paired.source.observation, paired.media, paired.subject):
         if ";" in text or _PART.search(text):
             return f"{text!r} holds a sign that has a meaning in the table (; or #…=): rename it"
     observation = paired.source.observation

@@ -18,9 +18,9 @@ _HIDDEN_FOUND, _HIDDEN_ERROR_PX = 0.4, 7.0
 """Of what lies below the other mouse, so much is given a place all the same, and by so much it is wrong."""
 _NEAR, _TOUCHING = 0.75, 0.3
 """Distances from a keypoint to the other's nearest one, in body lengths: errors begin there, and are worst there."""
-_DRIFT = 0.14
+_DRIFT = 0.16
 """Of a keypoint in contact: standard deviation in body lengths along x and y, which lasts for `_SPELL_S`."""
-_TAKEN_FROM_OTHER, _LOST_IN_CONTACT, _MERGED = 0.3, 0.4, 0.08
+_TAKEN_FROM_OTHER, _LOST_IN_CONTACT, _MERGED = 0.3, 0.45, 0.08
 """Shares of the time in contact: a keypoint is put on the other's, isn't found, the two are found as one."""
 _SPELL_S = 0.4
 """How long such errors last, about."""

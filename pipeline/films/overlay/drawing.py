@@ -16,7 +16,7 @@ from common.colors import INK
 Bgr = tuple[int, int, int]
 _LINE_PER_SIZE = 1.35
 """Height of a line of text, with room for accents and tails, per size of the font."""
-_BOX, BOX_UNOBSERVED = "#FFFFFF", "#9AA3AD"
+BOX, BOX_UNOBSERVED = "#FFFFFF", "#9AA3AD"
 
 
 def bgr(color: str) -> Bgr:
@@ -104,7 +104,7 @@ def draw_box(canvas: NDArray[np.uint8], box: tuple[int, int, int], line_px: int,
     """
     left, top, side = box
     dash = side if observed else 5 * line_px
-    for color, grown in ((INK, 1), (_BOX if observed else BOX_UNOBSERVED, 0)):
+    for color, grown in ((INK, 1), (BOX if observed else BOX_UNOBSERVED, 0)):
         for start in range(0, side, 2 * dash):
             length, width = min(dash, side - start) + 2 * grown, line_px + 2 * grown
             for across in (0, side - line_px):

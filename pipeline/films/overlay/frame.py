@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from common.colors import GRID, INK, MUTED, behavior_colors
 from pipeline.films.overlay.drawing import (
+    BOX,
     BOX_UNOBSERVED,
     bgr,
     draw_box,
@@ -43,8 +44,10 @@ class FramePainter:
         Center of the crop in pixels of the video; no box is drawn without.
     observed : ndarray, shape (n_frames,), bool, or None
         Where the center was seen, not filled in.
-    crop_size_px : int
+    crop_size_px : int, or ndarray of int, shape (n_frames,)
         Side of the crop in pixels of the video.
+    animal : str
+        Its name, which stands above the box; "" = there is one only.
     """
 
     def __init__(
@@ -54,14 +57,16 @@ class FramePainter:
         window_s: float,
         center_xy_px: NDArray[np.float64] | None,
         observed: NDArray[np.bool_] | None,
-        crop_size_px: int,
+        crop_size_px: int | NDArray[np.int64],
+        animal: str = "",
     ) -> None:
+        self._animal = animal
         self._timeline = timeline
         self._colors = behavior_colors(timeline.behaviors)
         self._layout = layout
         self._center_xy_px = center_xy_px
         self._observed = observed
-        self._crop_size_px = crop_size_px
+        self._crop_size_px = np.broadcast_to(crop_size_px, timeline.n_frames)
         self._raster = Raster(timeline, layout, window_s)
         self._empty = self._draw_what_never_changes()
 
@@ -197,7 +202,7 @@ class FramePainter:
     def _draw_box(self, picture: NDArray[np.uint8], frame: int) -> None:
         """The box of the crop, exactly where `features.crops` cuts, with the active behaviors above it."""
         assert self._center_xy_px is not None
-        layout, size = self._layout, self._crop_size_px
+        layout, size = self._layout, int(self._crop_size_px[frame])
         x_px, y_px = self._center_xy_px[frame]
         if not (math.isfinite(x_px) and math.isfinite(y_px)):
             return
@@ -207,9 +212,10 @@ class FramePainter:
         draw_box(picture, box, layout.line_px, observed)
         active = self._timeline.predicted[FULL][frame]
         colors = [color for color, on in zip(self._colors.items(), active, strict=True) if on]
-        tags = [(name, readable_on(color), color) for name, color in colors]
+        tags = [(self._animal, "#000000", BOX)] if self._animal else []
+        tags += [(name, readable_on(color), color) for name, color in colors]
         if not observed:
-            tags.insert(0, (_NOT_OBSERVED, "#000000", BOX_UNOBSERVED))
+            tags.insert(bool(self._animal), (_NOT_OBSERVED, "#000000", BOX_UNOBSERVED))
         padding = round(layout.text_px * 0.4)
         pictures = [
             text_picture(fitting(t, picture.shape[1] - 2 * padding, layout.text_px, True), layout.text_px, c, b, True,

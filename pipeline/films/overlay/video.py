@@ -16,7 +16,7 @@ from features.video.reading import iter_bgr_frames
 from pipeline.films.browser_video import BrowserVideoWriter
 from pipeline.films.overlay.frame import FramePainter
 from pipeline.films.overlay.layout import plan_layout
-from pipeline.run_folder.frame_tables import read_centers
+from pipeline.run_folder.frame_tables import read_squares
 from pipeline.run_folder.reading import RecordingRow, Run, section
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
@@ -80,7 +80,7 @@ def make_overlay_video(
                 height_px, width_px = picture.shape[:2]
                 _check_size(row, video_path, width_px, height_px)
                 layout = plan_layout(width_px, height_px, len(run.behaviors), scale, run.is_exclusive)
-                painter = FramePainter(timeline, layout, window_s, *crop)
+                painter = FramePainter(timeline, layout, window_s, *crop, row.animal_name)
             writer.write(painter.paint(picture, frame))
             if writer.n_frames % _REPORT_EVERY_FRAMES == 0:
                 progress(writer.n_frames, len(frames))
@@ -101,14 +101,15 @@ def _timeline(run: Run, row: RecordingRow) -> Timeline:
     return replace(timeline, settings=tuple({FULL: known} for known in settings))
 
 
-def _crop(run: Run, row: RecordingRow) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None, int]:
+def _crop(
+    run: Run, row: RecordingRow
+) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None, int | NDArray[np.int64]]:
     """Centers of the crop in pixels of the video, whether they were observed, and the crop's side; None = unknown."""
-    centers = read_centers(RunDir(run.path), row)
-    size_px = section(run.config, "crop").get("size_px")
-    if centers is None or not isinstance(size_px, int):
+    squares = read_squares(RunDir(run.path), row, section(run.config, "crop"))
+    if squares is None:
         log.warning("%s: the run doesn't say where the animal was, so its box is not drawn.", row.recording)
         return None, None, 0
-    return centers.xy_px, centers.observed, size_px
+    return squares.xy_px, squares.observed, squares.side_px
 
 
 def stretch_frames(timeline: Timeline, start_s: float, stop_s: float | None) -> range:

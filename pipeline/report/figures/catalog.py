@@ -13,6 +13,7 @@ from pipeline.report.figures.agreement import draw_agreement
 from pipeline.report.figures.bouts import draw_bout_lengths, draw_class_balance
 from pipeline.report.figures.curves import draw_calibration, draw_confusion, draw_precision_recall
 from pipeline.report.figures.importance import draw_importance
+from pipeline.report.figures.proximity import draw_proximity
 from pipeline.report.figures.rasters import draw_overview, part_for_raster, raster_name, save_raster
 from pipeline.report.figures.scores import draw_score_overview, draw_variants
 from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
@@ -89,6 +90,12 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
         "Above each line: pairs of humans, their range as a gray band and their mean as a black line; below it: the "
         "model compared with each human, in the behavior's color. A model inside the band agrees with a human as well "
         "as humans do with each other.",
+    ),
+    "proximity": (
+        draw_proximity,
+        "How far the animals are apart",
+        "Share of a behavior's frames at each distance: colored while a human saw it, gray while not; lines: medians. "
+        "Scored frames in which the distance is known; the last bin holds all that is farther.",
     ),
     "importance": (
         draw_importance,

@@ -7,6 +7,7 @@ from typing import Any
 from common.suggestions import listing
 from common.tables import Row, number
 from common.wording import count, decimal, percent, ratio
+from pipeline.report.proximity import compared_rows, is_as_good
 from pipeline.run_folder.evidence import (
     AVERAGE_PRECISION,
     BOUT_F1,
@@ -218,7 +219,13 @@ def _weak_spots(run: Run) -> list[Notice]:
                 absent.append(place)
             elif n_positive < FEW_POSITIVE_FRAMES:
                 few.append(f"{place} ({n_positive})")
+    apart = [f"{r['behavior']}, {SUBSET_WORDS.get(r['subset'], '')}" for r in compared_rows(run) if is_as_good(r)]
     candidates = (
+        (
+            apart,
+            "Distance alone does as well as the head",
+            "How near the two animals are tells the behavior as well, as far as these recordings can: see Proximity.",
+        ),
         (
             beaten,
             "Not better than the baseline",

@@ -7,7 +7,8 @@ const TOUCHING_COMMENT = "end; the next bout begins here";
 
 export function csvText(content, { bouts, fromModel }) {
   const shared = ({ behavior, start, stop }) => fromModel[behavior].reduce((n, [first, last]) => n + Math.max(0, Math.min(stop, last) - Math.max(start, first)), 0);
-  const { fps, behaviors } = content;
+  const { fps, behaviors, animal } = content;
+  const columns = animal ? [...COLUMNS, "animal"] : COLUMNS;
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const cells = (bout, { behavior, start, stop, origin } = bout) => [
     quoted(behaviors[behavior].annotated_as),
@@ -18,8 +19,9 @@ export function csvText(content, { bouts, fromModel }) {
     ((stop - start) / fps).toFixed(6),
     origin,
     shared(bout),
+    ...(animal ? [quoted(animal)] : []),
   ];
-  return [COLUMNS, ...bouts.map((bout) => cells(bout))].map((row) => `${row.join(",")}\n`).join("");
+  return [columns, ...bouts.map((bout) => cells(bout))].map((row) => `${row.join(",")}\n`).join("");
 }
 
 // Whose bouts and frames these are; the same words as corrections.py.
@@ -34,15 +36,15 @@ function originsText({ behaviors, n_frames }, { bouts, fromModel }) {
 // The page carries a project without events; here they are filled in, two for a bout, by time.
 export function borisText(content, doc) {
   const { bouts } = doc;
-  const { fps, behaviors } = content;
+  const { fps, behaviors, animal: subject } = content;
   const time = (frame) => Math.round((frame / fps) * 1000) / 1000;
   const starts = new Set(bouts.map((bout) => `${bout.behavior} ${bout.start}`));
   const edges = (event) => bouts.map((bout) => event(bout, behaviors[bout.behavior].annotated_as));
-  const stops = edges(({ behavior, stop }, name) => [time(stop), "", name, "", starts.has(`${behavior} ${stop}`) ? TOUCHING_COMMENT : "", stop]);
+  const stops = edges(({ behavior, stop }, name) => [time(stop), subject, name, "", starts.has(`${behavior} ${stop}`) ? TOUCHING_COMMENT : "", stop]);
   const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const byName = (events) => events.sort((a, b) => compare(a[2], b[2]));
   // Sorting is stable: what stops at a time comes before what starts then.
-  const events = [...byName(stops), ...byName(edges(({ start }, name) => [time(start), "", name, "", "", start]))];
+  const events = [...byName(stops), ...byName(edges(({ start }, name) => [time(start), subject, name, "", "", start]))];
   events.sort((a, b) => a[0] - b[0]);
   const tree = structuredClone(content.boris);
   const observation = tree.observations[content.recording];

@@ -3,7 +3,7 @@
 import { byId, element } from "./dom.js";
 
 // [names of keys, as shown, what it does, action]. "Mod" is Ctrl, or ⌘ on a Mac.
-export function keyTable({ player, doc, edit, lists, raster, saving, clock, stepBout, speed, help }) {
+export function keyTable({ player, doc, edit, lists, raster, saving, clock, boxes, goToOther, stepBout, speed, help }) {
   const second = Math.max(1, Math.round(clock.frames(1)));
   const selected = () => doc.selected ?? lists.place;
   return [
@@ -18,6 +18,8 @@ export function keyTable({ player, doc, edit, lists, raster, saving, clock, step
       [["r"], "R", "play the selected bout or place once", () => selected() && player.replay(Math.max(0, selected().start - second), selected().stop + second)],
       [[">"], ">", "faster", () => speed(1)],
       [["<"], "<", "slower", () => speed(-1)],
+      [["b"], "B", "show or hide the box around the animal", () => boxes.toggle()],
+      [["o"], "O", "the page of the other animal of this video, at the same time", () => goToOther()],
       [["Home"], "Home", "first frame", () => player.step(-Infinity)],
       [["End"], "End", "last frame", () => player.step(Infinity)],
     ]],

@@ -10,6 +10,8 @@ import { Raster } from "./raster.js";
 import { RasterTouch } from "./raster_touch.js";
 import { Editing } from "./edit.js";
 import { Lists } from "./lists.js";
+import { Boxes } from "./box.js";
+import { connectOthers, frameInAddress } from "./others.js";
 import { drawHelp, keyTable, listenToKeys } from "./keys.js";
 import { Saving } from "./saving.js";
 
@@ -39,8 +41,10 @@ async function begin() {
   connectRaster(raster, player);
   player.onChange(() => showNow(content, clock, player, probabilities, doc));
   doc.onChange(() => showNow(content, clock, player, probabilities, doc));
+  const boxes = new Boxes(content, player);
+  const goToOther = connectOthers(content, player);
   const help = () => byId("help").showModal();
-  const table = keyTable({ player, doc, edit, lists, raster, saving, clock, help, speed: stepSpeed, stepBout: (way) => stepBout(way, player, doc, raster) });
+  const table = keyTable({ player, doc, edit, lists, raster, saving, clock, boxes, goToOther, help, speed: stepSpeed, stepBout: (way) => stepBout(way, player, doc, raster) });
   listenToKeys(table);
   drawHelp(table);
   byId("help-button").addEventListener("click", help);
@@ -48,7 +52,7 @@ async function begin() {
   releaseFocus();
   redrawOnResize(raster, touch);
   saving.restore();
-  player.seek(0);
+  player.seek(frameInAddress());
   document.body.dataset.ready = "true";
 }
 

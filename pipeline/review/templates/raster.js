@@ -5,6 +5,7 @@ import { byId, element } from "./dom.js";
 import { timeText } from "./frames.js";
 import { decimate } from "./decimate.js";
 import { boxes, curve, rasterLayout, ticks, together } from "./raster_layout.js";
+import { drawOtherLabels, layoutOthers } from "./others.js";
 
 const INK = "#1f2933";
 const UNKNOWN = "#d5dae0";
@@ -48,6 +49,8 @@ export class Raster {
   draw(spaceForAll) {
     const { behaviors, human, exclusive } = this.content;
     this.layout = rasterLayout(behaviors.length, human !== null, spaceForAll, exclusive);
+    this.others = layoutOthers(this.content, this.layout.height - this.layout.ruler);
+    this.layout.height += this.others.height;
     this.plot.style.height = `${this.layout.height}px`;
     this.drawLabels();
     this.traces = [];
@@ -55,6 +58,7 @@ export class Raster {
     this.places = { corrected: [], line: [], area: [] };
     this.addGround();
     behaviors.forEach((_, behavior) => this.addBehavior(behavior));
+    this.addOthers();
     const config = { staticPlot: true, displayModeBar: false, responsive: false };
     return window.Plotly.newPlot(this.plot, this.traces, this.plotLayout(), config).then(() => this.tellRange());
   }
@@ -64,7 +68,7 @@ export class Raster {
     const p = (behavior) => element("output", { class: "now-p", id: `p-${behavior}` }, "");
     const names = behaviors.map(({ name, color }, i) => (exclusive ? [element("div", { class: "class-label", color, title: name }, element("b", {}, name), p(i))] : [element("b", {}, name), p(i)]));
     const labels = exclusive ? [this.laneLabel({}, 0, names.flat())] : behaviors.map(({ name, color }, i) => this.laneLabel({ color, title: name }, i, names[i]));
-    byId("labels").replaceChildren(...labels);
+    byId("labels").replaceChildren(...labels, ...drawOtherLabels(this.others, this.content));
   }
 
   laneLabel(attributes, behavior, names) {
@@ -105,6 +109,21 @@ export class Raster {
     this.places.line.push(this.add(line, { line: { color, width: 1.2 } }));
   }
 
+  // What other animals do, in the behaviors' colors; nothing of it can be changed here.
+  addOthers() {
+    const { behaviors, n_frames: n } = this.content;
+    const lanes = this.others.blocks.flatMap((block) => block.lanes);
+    if (!lanes.length) return;
+    this.add(together(lanes.map(({ place }) => boxes([[0, n]], place))), { fill: LANE });
+    this.add(together(lanes.map(({ unknown, place }) => boxes(unknown, place))), { fill: UNKNOWN });
+    for (const isModel of [true, false]) {
+      behaviors.forEach(({ color }, i) => {
+        const shown = lanes.filter(({ source, shown: own }) => (source === "model") === isModel && own.includes(i));
+        if (shown.length) this.add(together(shown.map(({ runs, place }) => boxes(runs[i], place))), { fill: isModel ? `${color}99` : color });
+      });
+    }
+  }
+
   add(points, { fill, line }) {
     const style = fill
       ? { fill: "toself", fillcolor: fill, line: { width: 0 } }
@@ -135,6 +154,7 @@ export class Raster {
       const { threshold } = this.content.behaviors[behavior];
       return [...(threshold === null ? [] : [line(bottom - threshold * (bottom - top), true)]), line(end, false)];
     });
+    shapes.push(...this.others.blocks.map(({ bottom: end }) => line(end, false)));
     const bottom = this.layout.height - this.layout.ruler;
     return {
       margin: { l: 0, r: 0, t: 0, b: this.layout.ruler, pad: 0 },

@@ -4,6 +4,7 @@
 import { byId } from "./dom.js";
 import { boutAt, makeBout, runAt } from "./bouts.js";
 import { spanText } from "./frames.js";
+import { otherAt } from "./others.js";
 
 const GRIP_PX = 6;
 const MOVED_PX = 4;
@@ -32,10 +33,11 @@ export class RasterTouch {
     const frame = this.player.clock.clamp(Math.floor(exact));
     const place = this.raster.layout.rows.findIndex((row) => row.top <= y && y < row.bottom);
     const row = this.raster.layout.rows[place];
+    const other = row ? null : otherAt(this.raster.others, y, frame);
     const names = row ? ["corrected", "model", "human", "probability"] : [];
-    const lane = names.find((name) => row[name] && row[name][0] - 2 <= y && y < row[name][1] + 1) ?? (row ? null : "ruler");
+    const lane = names.find((name) => row[name] && row[name][0] - 2 <= y && y < row[name][1] + 1) ?? (row ? null : other ? "other" : "ruler");
     const behavior = row && this.raster.content.exclusive ? this.classAt(lane, frame) : place;
-    return { x, frame, exact, behavior, lane, ...this.found(behavior, lane, frame, x) };
+    return { x, frame, exact, behavior, lane, other, ...(other ? { run: other.run } : this.found(behavior, lane, frame, x)) };
   }
 
   classAt(lane, frame) {
@@ -168,10 +170,12 @@ export class RasterTouch {
     this.glass.style.cursor = spot.grip ? "ew-resize" : onBout ? "pointer" : spot.lane === "ruler" ? "col-resize" : "crosshair";
     const run = spot.bout ? [spot.bout.start, spot.bout.stop] : spot.run;
     const { clock } = this.player;
-    const name = spot.behavior >= 0 ? this.raster.content.behaviors[spot.behavior].name : "";
+    const shown = spot.other?.behavior ?? spot.behavior;
+    const name = shown >= 0 ? this.raster.content.behaviors[shown].name : "";
+    const whose = spot.other ? `${spot.other.name} · ${spot.other.source}` : spot.lane;
     if (run) {
       const [start, stop] = run;
-      this.tip(event, `${name} · ${spot.lane} · ${clock.text(start)}–${clock.text(stop)} · ${spanText(clock.seconds(stop - start))} · frames ${start}–${stop - 1}`);
+      this.tip(event, `${name} · ${whose} · ${clock.text(start)}–${clock.text(stop)} · ${spanText(clock.seconds(stop - start))} · frames ${start}–${stop - 1}`);
     } else if (spot.lane === "probability") {
       const p = this.raster.probabilities[spot.behavior][spot.frame];
       this.tip(event, `${name} · probability ${Number.isNaN(p) ? "unknown" : p.toFixed(2)} · ${clock.text(spot.frame)}`);

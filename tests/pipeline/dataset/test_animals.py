@@ -13,6 +13,7 @@ from pipeline.dataset.load import load_dataset
 from pipeline.dataset.reading import Measured, ReadingSettings, read_recording_labels, read_recording_poses
 from pipeline.dataset.split_groups import split_groups
 from pipeline.dataset.table import read_recordings
+from pipeline.run_folder.recordings import recording_row
 from pipeline.training.embed import run_stage_one
 from pipeline.training.plan import plan_folds
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_labels, write_poses, write_video
@@ -201,6 +202,10 @@ def test_a_subject_may_have_another_name_than_the_track(tmp_path: Path):
     boris.write_text(boris.read_text(encoding="utf-8").replace(",dark,", ",resident,"), encoding="utf-8")
     write_rows(tmp_path, [row_of(0, "dark", annotations="w0_boris.csv#subject=resident"), row_of(0, "light")])
     first, second = load_dataset(load_config(config_path))
+    assert [(row.animal, row.subject, row.animal_name) for row in map(recording_row, (first, second))] == [
+        ("dark", "resident", "resident"),
+        ("light", "", "light"),
+    ]
     assert first.labels is not None and second.labels is not None
     assert np.array_equal(first.labels.active, labels_of(0, "dark"))
     assert np.array_equal(second.labels.active, labels_of(0, "light"))

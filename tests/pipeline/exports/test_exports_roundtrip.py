@@ -176,6 +176,41 @@ def test_bouts_come_back(name: str, found: tuple[float, tuple[str, ...], list[Ex
                 assert _bouts(annotation, behaviors, recording.n_frames) == expected
 
 
+@pytest.mark.parametrize("name", EXPORTS)
+def test_each_animal_of_a_video_has_its_bouts_back(tmp_path: Path, name: str) -> None:
+    video = Path("pair.mp4")
+    # At frame 20 a bout of one behavior ends where another's begins, of both animals.
+    own = {
+        "mäuse, dark": [Bout("a", 10, 20), Bout("a", 20, 25), Bout("b", 3, 4)],
+        "light": [Bout("a", 12, 20), Bout("b", 20, 40)],
+    }
+    recordings = [
+        ExportRecording(f"m{i}", video, 25, 40, {PREDICTED: bouts, HUMAN: bouts[:i]}, animal=animal)
+        for i, (animal, bouts) in enumerate(own.items())
+    ]
+    files = list(EXPORTS[name].files(recordings, ("a", "b"), "run"))
+    if EXPORTS[name] is boris_paste:
+        cells = _pasted(tmp_path, files, boris_project(recordings, ("a", "b"), "run"))
+    else:
+        cells = _write(tmp_path, files)
+    (tmp_path / video).touch()
+    rows = [[r.id, str(video), f'"me={cells[r.id, PREDICTED]}"', f'"{r.animal}"'] for r in recordings]
+    if name == "boris":
+        together = [f"run.boris#observation=pair (all animals)#subject={animal}" for animal in own]
+        everybody = "run.boris#observation=pair (all animals)"
+        human = "run.boris#observation=pair (all animals) (human)"
+        rows = [[*row[:2], f'"me={row[2][4:-1]};a={a};b={everybody};c={human}"', row[3]]
+                for row, a in zip(rows, together, strict=True)]  # fmt: skip
+    lines = [",".join(row) for row in [["recording", "video", "annotations", "animal"], *rows]]
+    (tmp_path / "recordings.csv").write_text("\n".join(lines), encoding="utf-8")
+    for row, recording in zip(read_recordings(tmp_path / "recordings.csv"), recordings, strict=True):
+        for annotator, path in row.annotation_paths.items():
+            choice = row.annotation_choices[annotator]
+            annotation = read_annotation(path, 40, 25, choice=choice, video_name="pair.mp4")
+            expected = sorted(recording.bouts[HUMAN if annotator == "c" else PREDICTED])
+            assert _bouts(annotation, ("a", "b"), 40) == (expected if name != "frames" else _united(expected))
+
+
 def test_exclusive_states_stop_each_other(tmp_path: Path) -> None:
     bouts = [Bout("a", 10, 20), Bout("b", 20, 25), Bout("a", 25, 30), Bout("c", 5, 10)]
     recording = ExportRecording("m1", Path("m1.mp4"), 25, 40, {PREDICTED: bouts}, exclusive=True)

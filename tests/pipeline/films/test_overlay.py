@@ -40,12 +40,12 @@ def timelines(labels: bool = True, fps: float = FPS) -> Timeline:
     return Timeline("mouse_01", fps, BEHAVIORS, probability, {FULL: predicted}, *human, settings)
 
 
-def painter(center=(100.0, 80.0), crop_px=60, size=(320, 240), scale=1.0, observed=True, lines=None):
+def painter(center=(100.0, 80.0), crop_px=60, size=(320, 240), scale=1.0, observed=True, lines=None, animal=""):
     lines = timelines() if lines is None else lines
     layout = plan_layout(*size, len(BEHAVIORS), scale)
     centers = None if center is None else np.tile(np.array(center, dtype=np.float64), (N_FRAMES, 1))
     seen = np.full(N_FRAMES, observed)
-    return FramePainter(lines, layout, 12.0, centers, seen, crop_px), layout
+    return FramePainter(lines, layout, 12.0, centers, seen, crop_px, animal), layout
 
 
 def gray(size=(320, 240), level=90) -> np.ndarray:
@@ -105,6 +105,8 @@ def test_where_the_animal_was_not_observed_the_box_is_dashed_and_says_so():
     assert (dashed != seen).any()
     assert (dashed[:48] != 90).any(), "a tag stands above the box"
     assert (seen[:48] == 90).all()
+    named = picture_part(painter(animal="dark")[0].paint(gray(), 0), layout)
+    assert (named[:48] == 255).any() and (named[48:] == seen[48:]).all(), "the animal's name stands there"
 
 
 def test_without_centers_there_is_no_box():

@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from common.errors import InputError
 from features.backbones import resolve
 from features.backbones.download import WeightsUnavailableError
+from features.sources.contact_sheet import TILE_PX
 from pipeline.command_line import main
 from pipeline.config.schema import load_config
 from pipeline.dataset.table import read_recordings
@@ -225,6 +227,10 @@ def test_predicted_bouts_are_shown_as_film_strips(lab, predicted):
     assert page.count('alt="What mobilenet_v2 sees.') == len(shown) > 0
     page = (lab / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
     assert page.count('alt="What mobilenet_v2 sees.') == len(rows_of(lab / "runs" / "tiny" / "network_views.csv")) > 0
+    # Six frames of each recording, a tile each.
+    sheets = sorted((lab / "runs" / "tiny" / "contact_sheets").glob("*.jpg"))
+    assert page.count('alt="What the networks see of') == len(sheets) == 5
+    assert Image.open(sheets[0]).size[1] == TILE_PX
 
 
 def test_the_summary_is_the_predictions_summed_up(predicted):

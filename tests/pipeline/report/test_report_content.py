@@ -182,6 +182,7 @@ def test_every_figure_can_do_without_the_newer_tables(run):
         "found",
         "groups",
         "importance",
+        "proximity",
         "statistics",
         "time_bins",
         "variants",

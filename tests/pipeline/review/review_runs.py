@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 
 from common.tables import write_lines, write_table
+from features.tracks import CenterTrack
 from pipeline.films.browser_video import BrowserVideoWriter
 from pipeline.run_folder.contents import SCORES
+from pipeline.run_folder.frame_tables import write_centers
 from pipeline.run_folder.run_dir import RunDir
 
 BEHAVIORS = ("grooming", 'mäuse & </script> "行動"')
@@ -68,8 +70,12 @@ def make_review_run(
     behaviors=BEHAVIORS,
     name: str = "exp ü",
     task: str = "binary",
+    animals: tuple[str, ...] = (),
 ) -> Path:
-    """Only what a review reads: config.yaml, recordings.csv, empty scores, predictions/, labels/ if there are any."""
+    """Only what a review reads: config.yaml, recordings.csv, empty scores, predictions/, labels/ if there are any.
+
+    `animals`: of each recording, in their order, with a center that moves to the right by a pixel in ten frames.
+    """
     folder.mkdir(parents=True)
     SCORES.write(RunDir(folder), [])
     config = {
@@ -77,6 +83,7 @@ def make_review_run(
         "behaviors": dict.fromkeys(behaviors, "x"),
         "task": {"name": task},
         "postprocess": {"threshold": 0.5, "min_bout_s": 0.2},
+        "crop": {"size_px": 20},
     }
     # JSON is YAML.
     (folder / "config.yaml").write_text(json.dumps(config, indent=1), encoding="utf-8")
@@ -93,6 +100,11 @@ def make_review_run(
             }
         )
         _write_timelines(folder, name, scene, behaviors)
+    for row, animal in zip(rows, animals, strict=False):
+        row |= {"animal": animal, "width_px": SIZE_PX, "height_px": SIZE_PX}
+        x_px = 15.0 + 20 * animals.index(animal) + np.arange(N_FRAMES) / 10
+        xy_px = np.stack([x_px, np.full(N_FRAMES, 30.0)], axis=1)
+        write_centers(RunDir(folder).centers_path(row["recording"]), CenterTrack(xy_px, x_px > 20))
     write_table(folder / "recordings.csv", tuple(rows[0]), rows)
     return folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.notes import ModelLabels
-from pipeline.annotations import EventList, read_annotation
+from pipeline.annotations import AnnotationChoice, EventList, read_annotation
 from pipeline.command_line import main
 from pipeline.review.corrections import draft_path, parse_corrections, write_corrections
 from pipeline.review.run_reading import read_review_run
@@ -346,6 +346,42 @@ def test_downloads_read_back_as_shown(page, tmp_path):
         page.click("#download-csv")
     download.value.save_as(tmp_path / "none.csv")
     assert read_back(tmp_path / "none.csv") == []
+
+
+def test_animals_of_one_video_have_boxes_and_lead_to_each_other(context, tmp_path):
+    video = write_browser_video(tmp_path / "pair.mp4")
+    light = Scene(model=(((100, 130),), ((30, 50),)), human=None)
+    animals = ("mäuse, dark", "light")
+    make_review_run(tmp_path / "run", {"p dark": (Scene(), video), "p_light": (light, video)}, animals=animals)
+    assert main(["review", str(tmp_path / "run")]) == 0
+    page = open_page(context, (tmp_path / "run" / "review" / "p dark.html").as_uri() + "#frame=110")
+    assert frame(page) == 110
+    # Of 64 x 64 px, as large as fits and in the middle; the square's first pixel is 16, 20.
+    screen, box = (page.locator(name).bounding_box() for name in ("#screen", ".animal-box.own"))
+    scale = min(screen["width"], screen["height"]) / 64
+    left = screen["x"] + (screen["width"] - 64 * scale) / 2 + 16 * scale
+    assert box["x"] == pytest.approx(left, abs=1) and box["width"] == pytest.approx(20 * scale, abs=1)
+    assert page.locator(".animal-box .tag").all_text_contents() == list(animals)
+    press(page, "b")
+    assert not page.locator(".animal-box.own").is_visible()
+    # A click on a bout of the other animal goes there and changes nothing.
+    (lane,) = page.locator(".lane-label.other .other-behavior").all()[:1]
+    glass, label = page.locator("#glass").bounding_box(), lane.bounding_box()
+    page.mouse.click(glass["x"] + 120 / N_FRAMES * glass["width"], label["y"] + 4)
+    assert frame(page) == 100 and page.locator("#state").text_content() == "no unsaved changes"
+    for suffix in ("csv", "boris"):
+        with page.expect_download() as download:
+            page.click(f"#download-{suffix}")
+        download.value.save_as(tmp_path / f"d.{suffix}")
+        choice = AnnotationChoice(animal=animals[0])
+        found = read_annotation(tmp_path / f"d.{suffix}", N_FRAMES, FPS, choice=choice, video_name="pair.mp4")
+        assert isinstance(found, EventList) and len(found.bouts) == len(bouts(page))
+    assert page.locator(".edit-other").get_attribute("href") == "p_light.html"
+    press(page, "ArrowRight", "o")
+    page.wait_for_url("**/p_light.html*")
+    page.wait_for_selector("body[data-ready]")
+    assert page.locator("h1").text_content() == "p_light" and frame(page) == 101
+    assert page.complaints == []
 
 
 def test_corrections_survive_and_leaving_asks(page, context, lab):

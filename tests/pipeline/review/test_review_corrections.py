@@ -8,10 +8,11 @@ import pytest
 
 from common.errors import InputError
 from common.notes import ModelLabels
-from common.seals import accept_changed, checked_text
+from common.seals import accept_changed, checked_text, seal_findings
 from pipeline.annotations import AnnotationChoice, EventList, read_annotation
 from pipeline.command_line import main
 from pipeline.review.corrections import (
+    annotations_cell,
     draft_path,
     parse_corrections,
     parse_from_model,
@@ -79,6 +80,25 @@ def test_the_frames_that_are_the_models_are_counted_wherever_the_files_go(lab, t
     copied.write_bytes(boris.read_bytes())
     (note,) = read(copied).notes
     assert said(note, "copied.boris")
+
+
+def test_corrections_of_one_of_several_animals_are_read_as_its_own(lab):
+    run, review, folder = lab
+    # Its id in the tracks is no name; a table has both.
+    lab = (run, replace(review, row=replace(review.row, animal="1", subject="dark")), folder)
+    assert annotations_cell(folder, lab[1].row).endswith("m1.boris#observation=m1#subject=dark")
+    for bouts in (BOUTS, []):
+        for path in save(lab, bouts, {}):
+            choice = AnnotationChoice(subject="dark", animal="1")
+            found = read_annotation(path, N_FRAMES, FPS, choice=choice) if bouts or path.suffix == ".boris" else None
+            assert found is None or len(found.bouts) == len(bouts)
+        state = saved_state(folder, *lab[:2])
+        assert state is not None and [bout[:3] for bout in state["bouts"]] == [bout[:3] for bout in bouts]
+    save(lab)
+    for path in (folder / "m1.csv", folder / "m1.boris"):
+        with pytest.raises(InputError, match="'light'"):
+            read_annotation(path, N_FRAMES, FPS, choice=AnnotationChoice(animal="light"))
+    assert seal_findings(folder) == {}
 
 
 def test_a_models_no_is_a_models_label_too(lab):

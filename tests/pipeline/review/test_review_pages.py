@@ -15,18 +15,22 @@ import pytest
 from common.errors import InputError
 from common.notes import Doubt
 from common.yaml_text import dump_yaml
+from features.tracks import CenterTrack
 from pipeline.annotations import read_annotation
 from pipeline.annotations.base import AnnotationChoice
 from pipeline.command_line import main
 from pipeline.dataset.labels import label_tracks
 from pipeline.films.originals import files_by_name
 from pipeline.review import scripts
-from pipeline.review.corrections import draft_path, parse_corrections, saved_state, write_corrections
+from pipeline.review.animals import by_video, shown_box
+from pipeline.review.corrections import CorrectedBout, draft_path, parse_corrections, saved_state, write_corrections
 from pipeline.review.pages import content_policy, page_content, page_name, safe_json
 from pipeline.review.run_reading import read_review_run
-from pipeline.review.videos import page_video, relative_url
+from pipeline.review.videos import PageVideo, page_video, relative_url
 from pipeline.run_folder.contents import CHOICES
+from pipeline.run_folder.frame_tables import write_centers
 from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.bouts.bouts import Bout
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.timeline import FULL
 from pipeline.training.chosen_settings import Choice, Choices, choice_rows, fixed_variants
@@ -114,6 +118,38 @@ def test_what_a_page_knows(lab):
     assert kinds[:3] == [("invented", 120, 150), ("missed", 80, 100), ("stop", 240, 255)]
     assert content["boris"]["observations"]["playable #1"]["events"] == []
     assert content_of(lab / "run é" / "review" / "old.html")["human"] is None
+
+
+def test_a_page_knows_where_animals_are_and_what_the_others_do(tmp_path):
+    recordings = {"alone": (Scene(), None), "d": (Scene(), tmp_path / "v.mp4"), "l": (Scene(), tmp_path / "v.mp4")}
+    run_path = make_review_run(tmp_path / "run", recordings, animals=("", "dark", "light"))
+    boxes = np.tile([1.0, 2.4, 30, 40], (N_FRAMES, 1))
+    boxes[7] = np.nan
+    centers = CenterTrack(np.full((N_FRAMES, 2), 9.0), np.arange(N_FRAMES) > 3)
+    write_centers(RunDir(run_path).centers_path("l"), centers, boxes)
+    run, reviews = read_review_run(run_path)
+    reviews = [replace(review, video=PageVideo(tmp_path / "v.mp4")) for review in reviews]
+    light = reviews[2]
+    write_corrections(run_path / "corrections", run, light.row, None, [CorrectedBout(Bout("grooming", 3, 9), "edited")])
+    assert [[one.row.recording for one in group] for group in by_video(reviews)] == [["alone"], ["d", "l"]]
+    content = page_content(run, reviews[1], run_path / "review", reviews[1:])
+    values = np.frombuffer(base64.b64decode(content["box"]["values"]), dtype="<i2").reshape(-1, 2)
+    assert (content["animal"], content["box"]["side"]) == ("dark", 20)
+    assert values[[0, 10, 11]].tolist() == [[25, 20], [26, 20], [27, 20]]
+    (other,) = content["others"]
+    assert (other["name"], other["page"], other["box"]["side"]) == ("light", "l.html", None)
+    assert other["box"]["unobserved"] == [(0, 4)]
+    values = np.frombuffer(base64.b64decode(other["box"]["values"]), dtype="<i2").reshape(-1, 4)
+    assert values[[0, 7]].tolist() == [[1, 2, 30, 40], [-32768] * 4]
+    around = {**run.config, "crop": {"size_px": 20, "around": "box", "margin_percent": 10}}
+    box = shown_box(replace(run, config=around), replace(light, video=PageVideo(tmp_path / "v.mp4")))
+    assert box is not None
+    square = np.frombuffer(base64.b64decode(box["values"]), dtype="<i2").reshape(-1, 4)[0]
+    # Of 37.6 px in height, with a tenth at each end, around 15.5, 21.2.
+    assert square.tolist() == [-7, -1, 39, 45]
+    lanes = {lane["source"]: lane["runs"] for lane in other["lanes"]}
+    assert lanes == {"corrected": [[(3, 9)], []], "human": [[(20, 60), (80, 100)], [(200, 255)]]}
+    assert page_content(run, reviews[0], run_path / "review", reviews[:1])["others"] == []
 
 
 def test_not_predicted_frames_are_marked(lab, tmp_path):

@@ -1,0 +1,226 @@
+"""The animals of each video: who is in its poses, whose behaviors its annotations tell, and the rows that this makes.
+
+A video of several animals gets a row for each, if its annotations say whose each behavior is. If those of no video do,
+and all show two animals, labels are taken as those of the pair: one row, whose features are of both alike.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from common.errors import InputError
+from common.suggestions import listing
+from features.poses import individuals_in, read_poses, split_sequence
+from pipeline.annotations import AnnotationChoice, subjects_in
+from pipeline.dataset.pairing.pairing import PairedAnnotation, Unpaired, VideoFiles
+from pipeline.dataset.pairing.subjects import PairedSubjects, pair_subjects
+from pipeline.dataset.pairing.table_cells import annotation_cell, unwritable_reason
+
+LEAST_SEEN, MOST_TRACKS = 0.05, 24
+"""A track that is there in fewer of the frames is a fragment, and in a file of more tracks all are."""
+_NO_ANIMAL = "single"
+"""DeepLabCut's name for what belongs to no individual, such as corners of the cage."""
+EMPTY_BOUTS = "behavior,start_frame,stop_frame"
+
+
+class AnimalRow(NamedTuple):
+    """A row of a video: whose it is ("" = the only animal, or the pair as a whole), its partner, its annotations."""
+
+    animal: str = ""
+    partner: str = ""
+    annotations: tuple[PairedAnnotation, ...] = ()
+
+
+@dataclass(frozen=True)
+class VideoRows:
+    """The rows of one video.
+
+    `notes`: how animals and subjects were paired. `doubts`: what the user must look at or fill in. `unpaired`:
+    annotations that are in no row. `pair`: the two animals of a row that is of both.
+    """
+
+    rows: tuple[AnimalRow, ...]
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    unpaired: tuple[Unpaired, ...] = ()
+    pair: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What files of a video tell of animals: names in the poses, subjects of each annotation, what to say of it."""
+
+    files: VideoFiles
+    animals: tuple[str, ...] = ()
+    subjects: Mapping[PairedAnnotation, Mapping[str, bool]] = field(default_factory=dict)
+    problems: Mapping[PairedAnnotation, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether any annotation says whose its behaviors are."""
+        return any(self._are_told(names) for names in self.subjects.values())
+
+    def _are_told(self, subjects: Mapping[str, bool]) -> bool:
+        names = [name for name in subjects if name]
+        if "" in subjects and not any(subjects[name] for name in names):
+            return False  # a project knows subjects, of which nobody made use
+        return len(names) > 1 or bool(pair_subjects(self.animals, names).subject_of)
+
+    def named(self, paired: PairedAnnotation) -> list[str]:
+        """Subjects of an annotation, where it tells animals apart."""
+        subjects = self.subjects.get(paired, {})
+        return [name for name in subjects if name] if self._are_told(subjects) else []
+
+
+def rows_by_video(all_files: Sequence[VideoFiles], table_folder: Path) -> dict[Path, VideoRows]:
+    """The rows of each video; files that can't be read are taken as of one animal, and told of when they are used."""
+    seen = [_look(files) for files in all_files]
+    several = [each for each in seen if len(each.animals) > 1]
+    told = [each for each in several if each.files.annotations]
+    are_pairs = bool(told) and all(len(each.animals) == 2 and not each.tells_apart for each in told)
+    return {
+        each.files.video: _of_pair(each) if are_pairs and len(each.animals) == 2 else _of_each(each, table_folder)
+        for each in seen
+    }
+
+
+def _look(files: VideoFiles) -> _Seen:
+    animals, doubts = animals_in(files.poses[0]) if files.poses else ((), ())
+    subjects: dict[PairedAnnotation, Mapping[str, bool]] = {}
+    problems = {}
+    for paired in files.annotations:
+        source = paired.source
+        choice = AnnotationChoice(source.format, observation=source.observation, media=paired.media)
+        try:
+            if not split_sequence(source.path)[1]:
+                subjects[paired] = subjects_in(source.path, choice, files.video.name) or {}
+        except (InputError, OSError) as error:
+            problems[paired] = str(error)
+    return _Seen(files, animals, subjects, problems, doubts)
+
+
+def animals_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of several animals in a pose file, else none; and what is doubtful about them."""
+    try:
+        names, _ = individuals_in(path)
+        if len(names) < 2 or list(names) == [f"animal{number}" for number in range(len(names))]:
+            return (), ()  # SuperAnimal's slots are no animals
+        kept = [name for name in names if name.casefold() != _NO_ANIMAL]
+        if len(kept) > MOST_TRACKS:
+            doubt = (
+                f"{path.name} holds {len(kept)} tracks, which are pieces of fewer animals: join them in the tracker. "
+                "Its video has one row, without an animal."
+            )
+            return (), (doubt,)
+        seen = {name: _seen_share(path, name) for name in kept} if len(kept) > 2 else dict.fromkeys(kept, 1.0)
+    except (InputError, OSError):
+        return (), ()
+    rare = [name for name, share in seen.items() if share < LEAST_SEEN]
+    kept = [name for name in kept if name not in rare]
+    doubt = (
+        f"{path.name}: no rows for {listing(rare, 8)}, seen in fewer than {LEAST_SEEN:.0%} of its frames. Are these "
+        "pieces of the other tracks? Join them in the tracker."
+    )
+    return (tuple(kept) if len(kept) > 1 else ()), ((doubt,) if rare else ())
+
+
+def _seen_share(path: Path, animal: str) -> float:
+    n_seen = np.isfinite(read_poses(path, animal).xy_px).all(axis=2).sum(axis=1)
+    return float(np.mean(n_seen > 0))
+
+
+def _of_pair(seen: _Seen) -> VideoRows:
+    files = seen.files
+    note = (
+        f"{files.video.name}: its annotations do not say which of {listing(seen.animals)} shows a behavior, so its row "
+        "is of the pair as a whole."
+    )
+    row = AnimalRow("", "", files.annotations)
+    return VideoRows((row,), (note,) if files.annotations else (), seen.doubts, pair=seen.animals)
+
+
+def _of_each(seen: _Seen, table_folder: Path) -> VideoRows:
+    """A row for each animal; of a video whose poses tell none apart, for each subject, if there is no pose file."""
+    files, video = seen.files, seen.files.video.name
+    subjects = list(dict.fromkeys(name for paired in files.annotations for name in seen.named(paired)))
+    if not seen.animals and (files.poses or len(subjects) < 2):
+        return VideoRows((AnimalRow("", "", files.annotations),), doubts=seen.doubts)
+    doubts = list(seen.doubts)
+    if not seen.animals:
+        seen = replace(seen, animals=tuple(subjects))
+        doubts.append(
+            f"{video}: its annotations are of {listing(subjects)}, each of which has a row, but there is no pose file "
+            "that tells them apart. Name one in the column `poses`, and in `animal` whom it means by each."
+        )
+    own: dict[str, list[PairedAnnotation]] = {animal: [] for animal in seen.animals}
+    notes: list[str] = []
+    unpaired = []
+    for paired in files.annotations:
+        if not seen.named(paired):
+            reason = seen.problems.get(paired) or (
+                f"it does not say which animal shows a behavior, and {video} has a row for each of "
+                f"{listing(seen.animals)}. Name it in the row of the animal that it is of, with `train` in `split`"
+            )
+            unpaired.append(paired.source.unpaired(reason))
+            continue
+        found = pair_subjects(seen.animals, seen.named(paired))
+        for animal, subject in found.subject_of.items():
+            is_same = subject.casefold() == animal.casefold()
+            named = paired._replace(subject="" if is_same else subject)
+            if reason := unwritable_reason(named, table_folder):
+                unpaired.append(paired.source.unpaired(reason))
+            else:
+                own[animal].append(named)
+        notes += _notes(seen, paired, found)
+        doubts += _doubts(seen, paired, found, table_folder)
+    two = len(seen.animals) == 2 and bool(files.poses)
+    partner_of = dict(zip(seen.animals, reversed(seen.animals), strict=True)) if two else {}
+    rows = tuple(AnimalRow(name, partner_of.get(name, ""), tuple(own[name])) for name in seen.animals)
+    return VideoRows(rows, tuple(notes), tuple(doubts), tuple(unpaired))
+
+
+def _notes(seen: _Seen, paired: PairedAnnotation, found: PairedSubjects) -> Iterator[str]:
+    """Yield what needs no answer."""
+    video, shown = seen.files.video.name, paired.source.shown
+    if found.subject_of and found.by == "name":
+        names = [a if a == s else f"{a} ({s} there)" for a, s in found.subject_of.items()]
+        yield f"{video}: subjects of {shown} are paired with the animals of its poses by name: {listing(names)}."
+    silent = [subject for subject in found.subject_of.values() if not seen.subjects[paired][subject]]
+    if silent:
+        yield (
+            f"{video}: {shown} has the subject {listing(silent)}, but no events of it: taken as watched, without any "
+            "of the behaviors. If nobody scored it, empty `annotations` and `split` of its row."
+        )
+    if "" in seen.subjects[paired]:
+        yield f"{video}: events of no subject in {shown} are in no row."
+
+
+def _doubts(seen: _Seen, paired: PairedAnnotation, found: PairedSubjects, table_folder: Path) -> Iterator[str]:
+    """Yield what only the user knows."""
+    video, shown = seen.files.video.name, paired.source.shown
+    cell = annotation_cell({paired.annotator: paired}, table_folder)
+    if found.by != "name":
+        names = [f"{animal} = {subject}" for animal, subject in found.subject_of.items()]
+        counts = ", one of which counts from 0" if found.by == "shifted" else ""
+        yield f"{video}: animals and subjects of {shown} are paired by their numbers{counts}: {listing(names)}. Right?"
+    scored = [name for name in found.subjects if seen.subjects[paired][name]]
+    if found.animals and scored:
+        yield (
+            f"{video}: which of its animals ({listing(found.animals)}) is {listing(scored)} in {shown}? Write "
+            f"`{cell}#subject={scored[0]}`, or another subject, into the column `annotations` of the right row, and "
+            "`train` into its `split`."
+        )
+    elif found.animals:
+        first, subject = next(iter(found.subject_of.items()))
+        yield (
+            f"{video}: {shown} has no subject {listing(found.animals)}, so that this row has no annotations and is not "
+            f"learned from. Do the labels of {first} belong to both, as those of a pair may? Then copy its cell, with "
+            f"#subject={subject} behind it. Was the animal watched, and showed nothing? Then name a CSV that holds "
+            f"only the line {EMPTY_BOUTS}. Write `train` into `split` in both cases."
+        )
+    elif scored:
+        yield f"{video}: the poses have no animal for {listing(scored)} of {shown}, whose behaviors are in no row."

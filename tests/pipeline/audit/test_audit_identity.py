@@ -1,0 +1,69 @@
+"""What `audit` shows of tracks that trade places: the frames before and after, each animal in its color."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageColor
+
+from common.colors import PALETTE
+from pipeline.audit.identity import seen_changes
+from pipeline.audit.recording import audit_table
+from pipeline.commands.audit import write_audit_page
+from pipeline.config.schema import load_config
+from pipeline.dataset.load import load_recordings
+from pipeline.dataset.reading import ReadingSettings
+from pipeline.dataset.table import read_recordings
+from tests.lab import N_FRAMES, known_labels, make_video_lab, write_video
+
+SWAP = 70
+KEYPOINTS = ("nose", "midbody", "tailbase")
+
+
+def write_tracks(path: Path) -> None:
+    """Two animals that sway; the tracks trade places in frame `SWAP`."""
+    columns = [(name, point, axis) for name in ("dark", "light") for point in KEYPOINTS for axis in ("x", "y")]
+    rows = [",".join([level, *(column[i] for column in columns)])
+            for i, level in enumerate(("individuals", "bodyparts", "coords"))]  # fmt: skip
+    rows.insert(0, ",".join(["scorer", *["net"] * len(columns)]))
+    for frame in range(N_FRAMES):
+        order = (45, 15) if frame >= SWAP else (15, 45)
+        x = dict(zip(("dark", "light"), order, strict=True))
+        sway = np.sin(frame / 5)
+        cells = [
+            x[name] + sway if axis == "x" else 20 + 8 * KEYPOINTS.index(point) for name, point, axis in columns
+        ]  # fmt: skip
+        rows.append(",".join([str(frame), *(f"{value:.2f}" for value in cells)]))
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def make_lab(folder: Path) -> Path:
+    config = make_video_lab(folder, n_train=0)
+    write_video(folder / "w.avi", known_labels(0))
+    write_tracks(folder / "w_dlc.csv")
+    rows = [f"w_{animal},w.avi,w_dlc.csv,,{animal}" for animal in ("dark", "light")]
+    (folder / "recordings.csv").write_text("\n".join(["recording,video,poses,annotations,animal", *rows]) + "\n")
+    return config
+
+
+def test_the_first_frames_are_shown_once_for_all_animals_of_a_video(tmp_path: Path, caplog):
+    config = make_lab(tmp_path)
+    settings = ReadingSettings(cache_dir=tmp_path / "cache", table_folder=tmp_path)
+    audit = audit_table(tmp_path / "recordings.csv", settings, is_experiment=False)
+    found = [finding for finding in audit.findings if "trade places" in finding.found]
+    assert [finding.recording for finding in found] == ["w_dark", "w_light"]
+    assert len([equal for equal in audit.equal_findings if "trade places" in equal.first.found]) == 1
+    (seen,) = seen_changes(audit)
+    assert (seen.recording, seen.said, seen.before, seen.frame) == ("w_dark", "dark and light trade places", 69, 70)
+    reds = []
+    for jpeg in seen.pictures:
+        picture = np.asarray(Image.open(io.BytesIO(jpeg)), dtype=float)
+        is_dark = np.abs(picture - ImageColor.getrgb(PALETTE[0])).sum(axis=2) < 60
+        reds.append(np.flatnonzero(is_dark.any(axis=0)).mean() / picture.shape[1])
+    assert reds[0] < 0.5 < reds[1], "the track of `dark` is left before, and right after"
+    page = write_audit_page(audit, tmp_path / "audit.html", "x", [], [], [seen]).read_text(encoding="utf-8")
+    assert page.count('alt="dark and light trade places: frame') == 2
+    # A run says it too.
+    with caplog.at_level("WARNING"):
+        load_recordings(load_config(config), read_recordings(tmp_path / "recordings.csv"))
+    assert sum("trade places" in record.getMessage() for record in caplog.records) == 1
