@@ -21,7 +21,7 @@ class CenterConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keypoints: str | list[str] = Field(default="midbody", description="one keypoint, or several to average")
+    keypoints: str | tuple[str, ...] = Field(default="midbody", description="one keypoint, or several to average")
     individual: str | None = Field(default=None, description="whose keypoints, where the file holds several animals")
     min_likelihood: float = Field(
         default=0.6,
@@ -37,7 +37,7 @@ class CenterConfig(BaseModel):
 
     @field_validator("keypoints")
     @classmethod
-    def _named_once(cls, keypoints: str | list[str]) -> str | list[str]:
+    def _named_once(cls, keypoints: str | tuple[str, ...]) -> str | tuple[str, ...]:
         names = [keypoints] if isinstance(keypoints, str) else keypoints
         if not names or not all(names) or len(set(names)) != len(names):
             raise ValueError("name at least one keypoint, and none twice")

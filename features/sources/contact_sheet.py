@@ -15,7 +15,7 @@ from features.video.inspection import VideoInfo
 from features.video.reading import DecodedFrame
 
 N_SPREAD = 6
-TILE_PX = 120
+TILE_PX, GAP_PX = 120, 3
 
 
 def sheet_frames(views: Sequence[NetworkView], video: VideoInfo, centers: CenterTrack) -> NDArray[np.int64]:
@@ -48,9 +48,13 @@ def sheet_jpegs(
 
 def as_one_picture(sheet: Sequence[Sequence[NDArray[np.uint8] | None]]) -> NDArray[np.uint8]:
     """A sheet as one picture, a row for each network; what can't be decoded is white."""
-    blank = np.full((TILE_PX, TILE_PX, 3), 255, dtype=np.uint8)
-    tiles = [[blank if shown is None else resize_crop(shown, TILE_PX) for shown in row] for row in sheet]
-    return np.concatenate([np.concatenate(row, axis=1) for row in tiles])
+    picture = np.full((len(sheet) * TILE_PX, max(map(len, sheet)) * TILE_PX, 3), 255, dtype=np.uint8)
+    for row, tiles in enumerate(sheet):
+        for column, shown in enumerate(tiles):
+            if shown is not None:
+                top, left, side = row * TILE_PX, column * TILE_PX, TILE_PX - GAP_PX
+                picture[top : top + side, left : left + side] = resize_crop(shown, side)
+    return picture
 
 
 def sheet_pictures(

@@ -16,6 +16,7 @@ from features.places import around_boxes
 from features.poses.npy_tracks import read as read_npy
 from features.sources.crop_config import CropConfig
 from features.sources.cropping import Crops, crop_video, cropping_of, shown_animals
+from features.sources.views import NetworkView
 from features.tracks import Animals, CenterTrack, PoseTrack, Whose
 from features.video.inspection import VideoInfo, inspect_video
 from features.video.reading import iter_bgr_frames
@@ -167,3 +168,7 @@ def test_what_cannot_be_cropped_is_told(video: VideoInfo):
     other = replace(partner, keypoints=("snout", "midbody", "ear"))
     with pytest.raises(InputError, match="lacks tailbase"):
         overlay_of([partner, other], (), 0.6)
+
+
+def test_a_view_can_be_a_key_whatever_its_center_is_made_of():
+    assert len({NetworkView("n", CropConfig(), 32, CenterConfig(keypoints=["snout", "neck"])) for _ in range(2)}) == 1

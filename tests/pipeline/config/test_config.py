@@ -126,7 +126,7 @@ def test_set_changes_one_key_and_leaves_its_neighbours(tmp_path: Path):
     config = load_config(path, ["head.units=32", "recordings=my data/recordings.csv", "center.keypoints=[a, b]"])
     assert (config.head.units, config.head.name, config.crop.size_px) == (32, "lstm", 100)
     assert config.recordings == "my data/recordings.csv"
-    assert config.center.keypoints == ["a", "b"]
+    assert config.center.keypoints == ("a", "b")
 
 
 @pytest.mark.parametrize(
