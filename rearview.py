@@ -63,27 +63,17 @@ def table(run: Run | str | Path, name: str) -> pd.DataFrame:
 
 
 def bouts(run: Run | str | Path) -> pd.DataFrame:
-    """Read the predicted bouts of all recordings of a run as one long table.
+    """Read the predicted bouts of all recordings of a run: its table ``bouts``.
 
-    Columns: `recording`, `individual`, `group`, `behavior`, `start_frame`, `stop_frame` (the frame after the last),
-    `start_s`, `stop_s`, `duration_s`, `mean_probability`. Nothing where nothing was predicted.
+    Columns: `recording`, `individual`, `group`, `animal`, `behavior`, `start_frame`, `stop_frame` (the frame after the
+    last), `start_s`, `stop_s`, `duration_s`, `mean_probability`.
 
     Raises
     ------
     InputError
-        The folder is no finished run, or is damaged.
+        The run has no such table (older ones don't; write them again by running them).
     """
-    run = run if isinstance(run, Run) else read_run(Path(run))
-    parts = []
-    for row in run.recordings:
-        path = run.path / "bouts" / f"{row.recording}.csv"
-        if is_file(path):
-            part = pd.read_csv(path)
-            whose = {"recording": row.recording, "individual": row.individual, "group": row.group}
-            for place, (column, value) in enumerate(whose.items()):
-                part.insert(place, column, value)
-            parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return table(run, "bouts")
 
 
 def timeline(run: Run, recording: str, behavior: str) -> BehaviorTimeline:

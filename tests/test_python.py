@@ -30,6 +30,7 @@ def test_a_run_is_read_as_tables_and_arrays(finished_run: Path):
     scores = rearview.table(run, "scores")
     assert {"behavior", "f1", "average_precision"} <= set(scores.columns) and len(scores)
     bouts = rearview.bouts(run)
+    assert list(bouts.columns[:5]) == ["recording", "individual", "group", "animal", "behavior"]
     files = [pd.read_csv(path) for path in sorted((finished_run / "bouts").glob("*.csv"))]
     assert len(bouts) == sum(map(len, files)) and set(bouts["recording"]) <= {row.recording for row in run.recordings}
     recording = run.recordings[0].recording

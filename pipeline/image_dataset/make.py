@@ -32,8 +32,9 @@ from pipeline.image_dataset.rows import COLUMNS, PATH, images_of, require_any, w
 from pipeline.image_dataset.settings import ImageSettings
 from pipeline.image_dataset.table import write_images_csv
 from pipeline.image_dataset.work import jobs_of, make_videos
-from pipeline.runtime.machine import REARVIEW_VERSION, usable_cores
+from pipeline.runtime.machine import usable_cores
 from pipeline.runtime.progress import progress_bars
+from pipeline.runtime.version import REARVIEW_VERSION
 
 log = logging.getLogger(__name__)
 

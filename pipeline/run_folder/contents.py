@@ -233,6 +233,12 @@ SUMMARY = Table(
     (text, "doubts"),
     optional="doubts",
 )
+ALL_BOUTS = Table(
+    "bouts.csv",
+    (text, "recording individual group animal behavior"),
+    (whole, "start_frame stop_frame"),
+    (number, "start_s stop_s duration_s mean_probability"),
+)
 TRAINING = Table(
     "training.csv",
     (text, "behavior head fold"),
@@ -315,7 +321,7 @@ RESULT_TABLES = (
     ENSEMBLE_SCORES, ENSEMBLE_WEIGHTS, BOUT_SCORES, INTERVALS, CALIBRATION, RECORDING_STATISTICS,
     STATISTICS_BINS, STATISTICS_AGREEMENT, GROUPS, AGREEMENT,
     PROXIMITY_STATISTICS, PROXIMITY_PAIRS,
-    SUMMARY, TRAINING, CHOICES, RECORDINGS, FILM_STRIPS, NETWORK_VIEWS,
+    SUMMARY, ALL_BOUTS, TRAINING, CHOICES, RECORDINGS, FILM_STRIPS, NETWORK_VIEWS,
 )  # fmt: skip
 RESULT_FOLDERS = (
     PREDICTIONS, SPREAD, BASELINE_PREDICTIONS, UNCALIBRATED_PREDICTIONS, PROTOCOL_PREDICTIONS, BOUTS, CENTERS, LABELS,
@@ -351,6 +357,7 @@ FILES_IN_WORDS = {
     FILM_STRIPS.file: "the bouts shown as film strips",
     NETWORK_VIEWS.file: "the frames shown as the networks see them",
     RECORDINGS.file: "the recordings",
+    ALL_BOUTS.file: "predicted bouts of all recordings",
     TRAINING.file: "loss and validation scores, epoch by epoch",
     "provenance.json": "versions, machine, seconds, weights",
     "log.txt": "what happened, line by line",

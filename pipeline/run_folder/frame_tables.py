@@ -51,11 +51,13 @@ def write_predictions(run: RunDir, timeline: Timeline) -> None:
     )
     columns = (*_probability_columns(timeline.behaviors), *timeline.behaviors)
     write_table(run.predictions_path(timeline.recording), columns, rows)
-    bouts = sorted(
-        (bout for column, behavior in enumerate(timeline.behaviors) for bout in _bouts(timeline, column, behavior)),
-        key=lambda row: (row["start_frame"], row["behavior"]),
-    )
-    write_table(run.bouts_path(timeline.recording), BOUT_COLUMNS, bouts)
+    write_table(run.bouts_path(timeline.recording), BOUT_COLUMNS, bouts_of(timeline))
+
+
+def bouts_of(timeline: Timeline) -> list[Row]:
+    """All predicted bouts of a recording in order of time, by `BOUT_COLUMNS`."""
+    found = (bout for column, behavior in enumerate(timeline.behaviors) for bout in _bouts(timeline, column, behavior))
+    return sorted(found, key=lambda row: (row["start_frame"], row["behavior"]))
 
 
 def write_probabilities(path: Path, timeline: Timeline) -> None:
@@ -95,7 +97,7 @@ def _probability_rows(timeline: Timeline) -> list[Row]:
     ]
 
 
-def _bouts(timeline: Timeline, column: int, behavior: str) -> list[dict[str, str | int | float]]:
+def _bouts(timeline: Timeline, column: int, behavior: str) -> list[Row]:
     line = timeline.behavior(column)
     return [
         {

@@ -17,6 +17,7 @@ from pipeline.dataset.annotators import CONSENSUS_RULES, UNNAMED
 from pipeline.dataset.load import CROSS_VALIDATION, PREDICT, CheckedRecording
 from pipeline.run_folder.contents import (
     AGREEMENT,
+    ALL_BOUTS,
     BASELINE_SCORES,
     BOUT_SCORES,
     CALIBRATION,
@@ -43,6 +44,7 @@ from pipeline.run_folder.contents import (
 )
 from pipeline.run_folder.frame_tables import (
     baseline_folder,
+    bouts_of,
     write_centers,
     write_distances,
     write_labels,
@@ -118,6 +120,7 @@ def write_results(
         _write_inputs(config, run, item)
     uncalibrated = timelines.uncalibrated if config.calibration != "none" else []
     _write_frames(run, timelines, uncalibrated)
+    write_all_bouts(run, rows, timelines.head)
     _complete_bundles(config, run, choices)
     statistics = write_statistics(run, timelines.head)
     _write_groups(run, statistics, checked)
@@ -150,6 +153,14 @@ def _write_frames(run: RunDir, timelines: RunTimelines, uncalibrated: Sequence[T
     ):
         for timeline in others:
             write_probabilities(run.predictions_path(timeline.recording, folder), timeline)
+
+
+def write_all_bouts(run: RunDir, rows: Sequence[RecordingRow], timelines: Sequence[Timeline]) -> None:
+    """Write the bouts of all recordings as one table."""
+    names = ("recording", "individual", "group", "animal")
+    whose = {row.recording: {name: getattr(row, name) for name in names} for row in rows}
+    predicted = (timeline for timeline in timelines if timeline.is_predicted)
+    ALL_BOUTS.write(run, (whose[each.recording] | bout for each in predicted for bout in bouts_of(each)))
 
 
 def _write_classes(run: RunDir, timelines: RunTimelines, head_name: str) -> None:

@@ -27,7 +27,7 @@ from pipeline.run_folder.frame_tables import write_labels, write_predictions
 from pipeline.run_folder.provenance import begin_evaluation, now
 from pipeline.run_folder.reading import EVALUATION
 from pipeline.run_folder.recordings import RecordingRow, write_recordings
-from pipeline.run_folder.results import write_class_scores, write_scores, write_statistics
+from pipeline.run_folder.results import write_all_bouts, write_class_scores, write_scores, write_statistics
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.classes import class_score_rows
 from pipeline.scoring.postprocessing.decisions import BINARY, EXCLUSIVE
@@ -282,9 +282,8 @@ def _write(
     write_text(run.config_path, dump_yaml(tree))
     provenance = begin_evaluation()
     run.write_provenance(provenance)
-    write_recordings(
-        run, (RecordingRow(t.recording, t.subset, t.individual, "", "", t.fps, t.n_frames, None) for t in timelines)
-    )
+    rows = [RecordingRow(t.recording, t.subset, t.individual, "", "", t.fps, t.n_frames, None) for t in timelines]
+    write_recordings(run, rows)
     choices = Choices(final={b: Choice(fixed_variants(settings)) for b in behaviors})
     CHOICES.write(run, choice_rows(choices, behaviors, [t.recording for t in timelines]))
     for timeline in timelines:
@@ -292,6 +291,7 @@ def _write(
         labels = LabelTrack(timeline.behaviors, timeline.true, timeline.scored)
         write_labels(run.labels_path(timeline.recording), labels)
         write_predictions(run, timeline)
+    write_all_bouts(run, rows, timelines)
     write_statistics(run, timelines)
     if timelines[0].is_exclusive:
         write_class_scores(run, class_score_rows(timelines, "head"), timelines)
