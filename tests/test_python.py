@@ -56,6 +56,22 @@ def test_a_video_is_embedded_as_the_run_did(lab: Path):
     assert found.features.std() > 0
 
 
+def test_the_lines_of_the_readme_run(lab: Path, capsys: pytest.CaptureFixture[str]):
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    lines = readme.partition("```python\n")[2].partition("```")[0]
+    for theirs, ours in {
+        "runs/exp1": (lab / "runs" / "tiny").as_posix(),
+        "experiments/exp1.yaml": (lab / "experiment.yaml").as_posix(),
+        "demo/HD_sim_07.mp4": (lab / "v0.avi").as_posix(),
+        "demo/HD_sim_07_dlc.csv": (lab / "v0_dlc.csv").as_posix(),
+        "HD_sim_07": "v0",
+    }.items():
+        assert theirs in lines
+        lines = lines.replace(theirs, ours)
+    exec(lines, {})
+    assert f"({N_FRAMES}, " in capsys.readouterr().out
+
+
 def test_what_is_not_there_is_told(finished_run: Path):
     run = rearview.read_run(finished_run)
     with pytest.raises(rearview.InputError, match=r"no table 'scorse'.*Did you mean 'scores'"):
