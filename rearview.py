@@ -22,6 +22,9 @@ __version__ = REARVIEW_VERSION
 __all__ = ["Embeddings", "InputError", "__version__", "bouts", "embed", "read_run", "score", "table", "timeline"]
 
 
+_NAMES = ("recording", "individual", "group", "animal", "partner", "subject", "behavior", "class", "subset", "video")
+
+
 class Embeddings(NamedTuple):
     """Features of a video.
 
@@ -59,7 +62,13 @@ def table(run: Run | str | Path, name: str) -> pd.DataFrame:
     if not is_file(path):
         known = sorted(each.stem for each in folder.glob("*.csv"))
         raise InputError(f"{folder} has no table {name!r}.{did_you_mean(name, known)} It has: {listing(known)}.")
-    return pd.read_csv(path)
+    try:
+        found = pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} can't be read as a table ({error}). Check it with `verify {folder}`.") from None
+    # An id such as 001 or NA is a name, no number and not missing.
+    named = pd.read_csv(path, usecols=[c for c in found.columns if c in _NAMES], dtype=str, keep_default_na=False)
+    return found.assign(**{column: named[column] for column in named.columns})
 
 
 def bouts(run: Run | str | Path) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from features.centers import fill_gaps
 from features.tracks import CenterTrack, PoseTrack
 
 LEAST_SIDE_PX = 8
+_MOST_SIDES = 1.5
+"""A box that is larger than the picture by this is an error of the tracker."""
 _MOST_OUTSIDE = 0.05
 """Trackers guess on for a moment when an animal leaves; more boxes than this are of another video."""
 
@@ -50,7 +52,7 @@ def around_boxes(
         Keypoints below it are not seen; of a track without boxes of its own, the box is that of those seen.
     max_gap_frames : int
     frame_size_px : tuple of int, optional
-        Width and height of the video. Boxes that lie outside it are missing.
+        Width and height of the video. Boxes that lie outside it, or are far larger, are missing.
 
     Raises
     ------
@@ -85,6 +87,8 @@ def _boxes_of(track: PoseTrack, min_likelihood: float, frame_size_px: tuple[int,
     known = np.isfinite(boxes).all(axis=1)
     if frame_size_px is not None:
         inside = np.all((boxes[:, :2] < frame_size_px) & (boxes[:, 2:] >= 0), axis=1)
+        # One keypoint far off would make a crop that no memory holds.
+        inside &= (boxes[:, 2:] - boxes[:, :2]).max(axis=1) <= _MOST_SIDES * max(frame_size_px)
         outside: NDArray[np.bool_] = known & ~inside
         if outside.sum() > _MOST_OUTSIDE * known.sum():
             raise _boxes_outside(track, boxes, outside, frame_size_px)
@@ -120,7 +124,8 @@ def _boxes_outside(
 ) -> InputError:
     first = int(np.flatnonzero(outside)[0])
     return InputError(
-        f"Boxes of {track.source_path.name} lie outside the picture ({frame_size_px[0]} × {frame_size_px[1]} px) in "
+        f"Boxes of {track.source_path.name} lie outside the picture ({frame_size_px[0]} × {frame_size_px[1]} px), or "
+        f"are far larger, in "
         f"{int(outside.sum()):,} of {len(boxes):,} frames, first in frame {first}: left, top, right, bottom are "
         f"{', '.join(f'{value:g}' for value in boxes[first])}. Were they tracked in a video of another size, or is it "
         "the file of another video? Track this one, or correct the row."

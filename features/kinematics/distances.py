@@ -1,6 +1,7 @@
 """How far two animals are apart, frame by frame: between their centers, nose to nose, nose to tail base."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.suggestions import listing
-from features.centers import CenterConfig, gap_frames
+from features.centers import CenterConfig, gap_frames, track_center
 from features.kinematics.layout import Layout, layout_of
 from features.kinematics.rows import axis_length_px, fill_gaps, seen_positions
 from features.kinematics.steps import Positions, Values, length
@@ -64,9 +65,9 @@ class PairDistances:
 def pair_distances(animals: Animals, center: CenterConfig, settings: AxisSettings, fps: float) -> PairDistances | None:
     """Measure the recording's own animal and its partner, or the two of a pair; None where there are not two.
 
-    The center is the mean of `center.keypoints` where the pose file has them, else the middle of the body axis, else
-    the mean of all keypoints. A keypoint counts where its likelihood reaches `min_likelihood`, and in gaps that the
-    source of features fills too.
+    The center is that of crops (`track_center`) where both have `center.keypoints`, else the middle of the body axis,
+    else the mean of all keypoints. A keypoint counts where its likelihood reaches `min_likelihood`, and in gaps that
+    the source of features fills too.
     """
     names = _names(animals)
     tracks = [animals.tracks[name] for name in names or ()]
@@ -81,8 +82,7 @@ def pair_distances(animals: Animals, center: CenterConfig, settings: AxisSetting
         found = seen_positions(track, keypoints, settings.min_likelihood)
         return fill_gaps(found.z, found.seen, fill_frames)
 
-    # A mean is missing where one of its keypoints is.
-    one, another = (positions(track, centers).mean(axis=0) for track in tracks)
+    one, another = (_center_of(track, centers, center, positions, fps) for track in tracks)
     px = {CENTERS: length(another - one)}
     is_swappable = animals.own not in names
     body_length_px = None
@@ -92,11 +92,25 @@ def pair_distances(animals: Animals, center: CenterConfig, settings: AxisSetting
         (tail, nose), (other_tail, other_nose) = (positions(track, axis) for track in tracks)
         px[NOSE_TO_NOSE] = length(other_nose - nose)
         there, back = length(other_tail - nose), length(tail - other_nose)
-        px[NOSE_TO_TAIL_BASE] = np.fmin(there, back) if is_swappable else there
+        px[NOSE_TO_TAIL_BASE] = np.minimum(there, back) if is_swappable else there
         if body_length_px is None:
             reason = f"{listing(axis)} are in no frame seen together, so that the body's length is not known"
     rounded = {name: np.round(values, _PX_DECIMALS) for name, values in px.items()}
     return PairDistances(*names, is_swappable, rounded, body_length_px, centers, axis, reason)
+
+
+def _center_of(
+    track: PoseTrack, names: tuple[str, ...], center: CenterConfig, positions: Callable[..., Positions], fps: float
+) -> Positions:
+    """Where crops are cut around, bridged over the same gaps, if these are the crops' keypoints; NaN = unknown."""
+    if names == center.keypoint_names:
+        with suppress(InputError):  # of which the crops' own center speaks
+            found = track_center(track, center, fps)
+            z: Positions = found.xy_px[:, 0] + 1j * found.xy_px[:, 1]
+            z[~found.observed] = np.nan
+            return z
+    # A mean is missing where one of its keypoints is.
+    return positions(track, names).mean(axis=0)
 
 
 def _names(animals: Animals) -> tuple[str, str] | None:

@@ -79,13 +79,15 @@ def cropping_of(
     if not crop.needs_keypoints:
         return Cropping(crop, offsets_frames, around_center(centers, crop.size_px))
     assert animals is not None
-    tracks = [animals.tracks[each] for each in shown_animals(crop, animals.whose, animals.main.source_path.name)]
-    tracks = tracks[1:] if crop.animal == "partner" else tracks
+    whose = shown_animals(crop, animals.whose, animals.main.source_path.name)
+    whose = whose[1:] if crop.animal == "partner" else whose
+    tracks = [animals.tracks[each] for each in whose]
     try:
         places = _places(crop, center, tracks, video, centers)
         overlay = overlay_of(tracks, crop.skeleton, center.min_likelihood) if crop.keypoint_overlay else None
     except InputError as error:
-        raise InputError(f"Recording {name}: {error}") from None
+        shown = f" (crops show {' and '.join(filter(None, whose))})" if any(whose) else ""
+        raise InputError(f"Recording {name}{shown}: {error}") from None
     return Cropping(crop, offsets_frames, places, overlay)
 
 

@@ -1,7 +1,7 @@
 """Who the other animal of a recording is."""
 
 from common.errors import InputError
-from common.suggestions import listing
+from common.suggestions import did_you_mean, listing
 from features.tracks import Whose
 
 OTHER = "other"
@@ -34,9 +34,14 @@ def find_partner(whose: Whose, where: str, asked_by: str, named: str = OTHER) ->
         )
     if not own:
         raise InputError(
-            f"{asked_by} needs a partner ({partner}), but the recording of {where} names no animal of its own. Name it "
-            "in the column `animal` of the recordings table or in center.individual; where labels belong to both, set "
-            f"`pair: [{', '.join(present[:2])}]` of the source `poses`, or crop.around: pair."
+            f"{asked_by} needs a partner ({partner}), but the recording of {where} names no animal of its own, and the "
+            f"file holds {listing(present)}. Name the two in the columns `animal` and `partner` of the recordings "
+            f"table; where labels belong to both, poses alone do with `pair: [{', '.join(present[:2])}]`."
+        )
+    if own not in present:
+        raise InputError(
+            f"Individual {own!r} is not in {where}, which holds {listing(present)}.{did_you_mean(own, present)} "
+            "Correct the column `animal` of the recordings table."
         )
     others = [name for name in present if name != own] if partner == OTHER else [partner]
     if len(others) != 1 or others == [own]:

@@ -44,6 +44,12 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         near = difflib.get_close_matches(path.name, beside, n=1)
         hint = f" Did you mean {path.parent / near[0]}?" if near else ""
         raise InputError(f"The experiment file {path} does not exist (looked in {Path.cwd()}).{hint}")
+    if path.suffix.lower() in _TABLES:
+        raise InputError(
+            f"{path} is a table, and an experiment is a YAML file. To look at these recordings, type: python "
+            f"run_experiment.py audit {path}; to run an experiment on them, write `recordings: {path}` into its YAML, "
+            f"or type: python run_experiment.py experiments/exp1.yaml --set recordings={path}"
+        )
     with path.open("rb") as file:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
@@ -54,12 +60,6 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8 in your editor.") from None
     except NotYamlError as problem:
         raise InputError(f"{path} can't be read as YAML: {problem}. Look at the indentation and colons.") from None
-    if not isinstance(tree, dict) and path.suffix.lower() in _TABLES:
-        raise InputError(
-            f"{path} is a table, and an experiment is a YAML file. To look at these recordings, type: python "
-            f"run_experiment.py audit {path}; to run an experiment on them, write `recordings: {path}` into its YAML, "
-            f"or type: python run_experiment.py experiments/exp1.yaml --set recordings={path}"
-        )
     if not isinstance(tree, dict):
         raise InputError(f"{path} should hold `key: value` lines, as experiments/exp1.yaml does; found {tree!r:.60}.")
     return tree

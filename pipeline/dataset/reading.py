@@ -140,9 +140,10 @@ def read_animals(
         return Animals(own, (own,), {own: read_recording_poses(recording, settings, video, progress)})
     present, alone = individuals_in(recording.pose_path)
     if recording.partner and recording.partner not in present:
+        held = f"holds {listing(present)}" if any(present) else "holds a single animal without a name"
         raise InputError(
             f"The column `partner` of {recording.id} asks for {recording.partner!r}, but {recording.pose_path.name} "
-            f"holds {listing(present)}.{did_you_mean(recording.partner, present)}"
+            f"{held}.{did_you_mean(recording.partner, present)}"
         )
     whose = Whose(own, tuple(present), recording.partner)
     wanted = [*settings.source.animals(whose, recording.pose_path.name), *filter(None, [recording.partner])]

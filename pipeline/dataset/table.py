@@ -107,7 +107,7 @@ class _Uses:
             named = replace(choice, format="", scored="", animal="")
             part = f" {named}" if named != AnnotationChoice() else ""
             if (
-                f"{path}{part}" in self.files
+                f"{path.resolve()}{part}" in self.files
                 and not choice.media
                 and names_videos(path, choice.sequence or choice.observation)
             ):
@@ -125,10 +125,10 @@ class _Uses:
 
     def _add_file(self, fields: "Row", recording: Recording, column: str, path: Path, part: str = "") -> bool:
         """Tell whether an earlier row of the same video names it as well."""
-        uses = self.files.setdefault(f"{path}{part}", [])
+        uses = self.files.setdefault(f"{path.resolve()}{part}", [])
         for row, other in uses:
             animals = {recording.animal.casefold(), other.animal.casefold()}
-            if other.video_path != recording.video_path or "" in animals or len(animals) == 1:
+            if other.video_path.resolve() != recording.video_path.resolve() or "" in animals or len(animals) == 1:
                 raise fields.error(column, _already(path.name, row))
             if path == recording.video_path and other.fps != recording.fps:
                 raise fields.error(FPS, f"row {row} gives {path.name} another rate. Write one for all rows of a video.")

@@ -7,6 +7,7 @@ the checksum of its files. Checksums of images.csv and README.md are written int
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FACTS, TABLE, README, UNITS = "dataset.json", "images.csv", "README.md", ".units"
 LAST_FILES = (TABLE, README)
+_IMAGE = re.compile(r"\d+\.(jpg|png)")
 
 
 class DatasetDir:
@@ -102,8 +104,29 @@ class DatasetDir:
         """Say what it is made of."""
         write_text(self._facts_path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
+    def _require_nothing_else(self) -> None:
+        """Refuse to delete what no data set wrote."""
+        images = (path for side in SIDES for path in (self.path / side).rglob("*") if path.is_file())
+        foreign = [path for path in images if not _IMAGE.fullmatch(path.name)]
+        with suppress(OSError, ValueError):
+            known = json.loads(self._facts_path.read_text(encoding="utf-8")).get("finished", {})
+            written = [(self.path / name, sha256) for name, sha256 in known.items()]
+            foreign += [path for path, sha256 in written if path.exists() and sha256_of(path) != sha256]
+        if foreign:
+            raise InputError(
+                f"--overwrite deletes the data set in {self.path}, but {foreign[0]} was put there, or changed, by "
+                "somebody else. Move it away, or choose another folder with --output."
+            )
+
     def clear(self) -> None:
-        """Delete what a data set consists of, and nothing else; the facts last, so that a kill can be repeated."""
+        """Delete what a data set consists of, and nothing else; the facts last, so that a kill can be repeated.
+
+        Raises
+        ------
+        InputError
+            Other files lie in its folders, or one of its own was changed.
+        """
+        self._require_nothing_else()
         for name in (*SIDES, UNITS):
             # Records first would do as well: without its record a unit is not believed to be there.
             if (self.path / name).is_dir():

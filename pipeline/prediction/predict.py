@@ -26,6 +26,7 @@ from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording, load_recordings, notes_on, summarise
 from pipeline.dataset.reading import ReadingSettings, inspect_ahead
 from pipeline.dataset.recording import Recording
+from pipeline.dataset.split_groups import split_groups
 from pipeline.films.contact_sheets import cut_contact_sheets
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
@@ -299,7 +300,8 @@ def _load_all(
             notes = (*learned_from.notes(item), *item.notes)
             known = replace(item, recording=replace(recording, split="test" if is_test else ""), notes=notes)
             checked.append(replace(known, labels=None, annotators={}) if learned_from.knows(item) else known)
-    return checked
+    groups = split_groups([item.recording for item in checked], {item.id: item.known_by for item in checked})
+    return [replace(item, split_group=groups[item.id]) for item in checked]
 
 
 def _load(

@@ -54,10 +54,10 @@ def compared_rows(run: Run) -> list[Row]:
 
 def is_as_good(row: Row) -> bool:
     """Whether distance alone does as well as the head, as far as a compared row can tell."""
-    difference, low = row["head_minus_distance"], row["difference_low"]
+    difference = row["head_minus_distance"]
     if difference is None or row["verdict"] == REAL:
         return difference is not None and difference < 0
-    return difference <= 0 or row["verdict"] == CHANCE or (low is not None and low <= 0)
+    return difference <= 0 or row["verdict"] == CHANCE
 
 
 def proximity_sentences(run: Run) -> list[dict[str, Any]]:
@@ -130,8 +130,8 @@ def verdict_words(row: Row) -> str:
         said = "Distance alone does at least as well as the head"
     elif is_as_good(row):
         said = "Distance alone does as well as the head, as far as these recordings tell: its lead may be chance"
-    elif low is None:
-        said = "The head is ahead here, with too few individuals to tell whether that is chance"
+    elif low is None or low <= 0:
+        said = "The head is ahead here, with too few individuals to tell the two apart"
     else:
         said = "The head is ahead, with too few individuals for a test"
     return f"{scores} {said} (difference {numbers}{why})."

@@ -261,8 +261,9 @@ RECORDINGS = Table(
     # Read with more care in `pipeline.run_folder.recordings`: humans edit it.
     (text, "recording subset individual group video fps n_frames"),
     (whole, "n_unobserved width_px height_px"),
-    (text, "video_path video_sha256 animal subject partner"),
-    optional="individual group video n_unobserved width_px height_px video_path video_sha256 animal subject partner",
+    (text, "video_path video_sha256 animal subject partner split_group"),
+    optional="individual group video n_unobserved width_px height_px video_path video_sha256 animal subject partner "
+    "split_group",
 )
 FAILURES = Table("failures.csv", (text, "recording video reason"))
 _QUANTILES = " ".join([*QUANTILE_COLUMNS, *(f"{name}_px" for name in QUANTILE_COLUMNS)])

@@ -139,7 +139,7 @@ def read_timeline(
         true=None if labels is None else labels.active,
         scored=None if labels is None else labels.scored,
         subset=row.subset,
-        individual=row.individual,
+        individual=row.split_group or row.individual,
         task=task,
         background=background,
         spread=None

@@ -23,6 +23,7 @@ class RecordingRow:
 
     `video_sha256` is that of the pose file where features are of poses alone. `animal` and `partner`: names in the pose
     file, where the video shows several; else "". `subject`: the animal's name in the annotations, where it is another.
+    `split_group`: the individual, or one name for all that were filmed together, which are no independent ones.
     """
 
     recording: str
@@ -40,6 +41,7 @@ class RecordingRow:
     animal: str = ""
     subject: str = ""
     partner: str = ""
+    split_group: str = ""
 
     @property
     def animal_name(self) -> str:
@@ -66,6 +68,7 @@ def recording_row(item: CheckedRecording) -> RecordingRow:
         animal=item.recording.animal,
         subject=_subject(item.recording),
         partner=item.recording.partner,
+        split_group=item.split_group,
     )
 
 

@@ -241,7 +241,8 @@ def _complete_bundles(config: ExperimentConfig, run: RunDir, choices: Choices) -
 
 def _write_groups(run: RunDir, statistics: Sequence[Row], checked: Sequence[CheckedRecording]) -> None:
     """Compare the lab's groups, where its table names at least two."""
-    individuals = {item.id: item.recording.individual for item in checked}
+    # Animals that were filmed together are no independent ones.
+    individuals = {item.id: item.split_group or item.recording.individual for item in checked}
     groups = {item.id: item.recording.group for item in checked}
     if len({*groups.values()} - {""}) > 1:
         GROUPS.write(run, group_rows(recording_values(statistics, individuals, groups)))

@@ -27,6 +27,10 @@ class Outlook:
         self._began_s: float | None = None
         self._is_told = False
 
+    def skip(self, n_steps: int) -> None:
+        """Take some steps that an earlier, interrupted run had done."""
+        self._total -= n_steps
+
     def add(self, n_steps: int) -> None:
         """Take some steps that were just done."""
         now_s = time.monotonic()

@@ -45,6 +45,9 @@ class Bar:
             self._first, self._began_s, self._total = done, time.monotonic(), None
         else:
             self._progress.update(self._task, completed=done, total=total, description=text)
+        if not self._done:
+            # What an earlier, interrupted run had done says nothing of how long the rest takes.
+            self._first, self._began_s = done, time.monotonic()
         self._done, self._total, self._text = done, total or self._total, text or self._text
         self._tell()
 

@@ -5,8 +5,8 @@ individuals (those that were filmed together as one), never frames.
 
 Distance alone is a classifier: frames are called from the nearest on, or from the farthest on where the pooled AUC of
 the training recordings is below a half (`positive`). Its average precision is compared with the head's on the same
-frames, for the measure whose own is the highest in the training recordings. Where these are scored too, that choice
-flatters the distance a little.
+frames, for the measure whose AUC is the farthest from .5 in the training recordings. Where these are scored too, that
+choice flatters the distance a little.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,16 +144,16 @@ def _of_behavior(
     of: int, behavior: str, groups: Sequence[tuple[str, str, list[Apart]]], measures: Sequence[str]
 ) -> Iterator[_Line]:
     positive: dict[str, str] = {}
-    strongest, highest = measures[0], -1.0
+    strongest, furthest = measures[0], -1.0
     training = next((group for subset, _, group in groups if subset == _TRAINING), groups[0][2])
     for measure in measures:
         first = _Cell(training, of, measure)
         auc, positive[measure] = first.value(AUC), NEARER
         if auc is not None and auc < 0.5:
             positive[measure] = FARTHER
-        value = first.value(_ranking(positive[measure]))
-        if value is not None and value > highest:
-            strongest, highest = measure, value
+        # Measures are known in other frames, of which other shares show the behavior: their AUC can be compared.
+        if auc is not None and abs(auc - 0.5) > furthest:
+            strongest, furthest = measure, abs(auc - 0.5)
     for subset, name, group in groups:
         for measure in measures:
             cell = _Cell(group, of, measure)

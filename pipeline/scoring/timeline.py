@@ -83,7 +83,7 @@ class Timeline:
         `cross_validation` (each probability from a head that never saw the recording), `test`, `predict` or
         `evaluation`.
     individual : str
-        Whose video it is; "" = its own.
+        Whose video it is, one name for all animals that were filmed together; "" = its own.
     task : str
         One of `DECISIONS`. With `exclusive` at most one behavior is true, and at most one predicted, in a frame.
     background : str

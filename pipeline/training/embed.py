@@ -109,18 +109,21 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
 
 def _outlook(config: ExperimentConfig, source: JoinedSource, given: Sequence[Given]) -> Outlook:
     """How long it takes to embed what is not in the cache."""
-    rows = {one.files.id: [each for each in source.rows_of(*one) if each.is_slow] for one in given}
-    cache_dir = config.execution.cache_dir
-    n_rows = {r: sum(len(each.spans) for each in own if not has_rows(each, cache_dir)) for r, own in rows.items()}
-    n_missing = sum(map(bool, n_rows.values()))
-    return Outlook(f"Embedding {n_missing} recordings, {sum(n_rows.values()):,} crops", sum(n_rows.values()))
+    cache_dir, n_recordings, n_rows = config.execution.cache_dir, 0, 0
+    for one in given:
+        # Not kept: they hold where each frame's crop lies.
+        missing = [each for each in source.rows_of(*one) if each.is_slow and not has_rows(each, cache_dir)]
+        n_recordings += bool(missing)
+        n_rows += sum(len(each.spans) for each in missing)
+    return Outlook(f"Embedding {n_recordings} recordings, {n_rows:,} crops", n_rows)
 
 
 def by_video(checked: Iterable[CheckedRecording]) -> list[list[CheckedRecording]]:
     """Put recordings of one video together, which is decoded once for all its animals; in order of the first ones."""
     videos: dict[object, list[CheckedRecording]] = {}
     for item in checked:
-        videos.setdefault(item.recording.video_path if item.recording.has_video else item.id, []).append(item)
+        key = item.recording.video_path.resolve() if item.recording.has_video else item.id
+        videos.setdefault(key, []).append(item)
     return list(videos.values())
 
 
@@ -243,7 +246,10 @@ class _Counter:
         self.n_new = 0
 
     def __call__(self, done: int, total: int) -> None:
-        self._first = done if self._first is None else self._first
+        if self._first is None:
+            self._first = done
+            if done < total:
+                self._outlook.skip(done)
         self._outlook.add(done - self._first - self.n_new)
         self.n_new = done - self._first
         self._progress(done, total)

@@ -135,7 +135,7 @@ def _timeline(
         scored=None if item.labels is None else item.labels.scored,
         settings=settings,
         subset=item.subset,
-        individual=item.recording.individual,
+        individual=item.split_group or item.recording.individual,
         task=task.name,
         background=task.background,
     )

@@ -154,9 +154,14 @@ def test_what_cannot_be_cropped_is_told(video: VideoInfo):
             cropping_of(crop, CenterConfig(), video, centers, animals, "m1")
 
     box = CropConfig(around="box")
-    refused(box, animals_of(own, partner), r"m1: Boxes of pair.csv lie outside the picture \(80 × 48 px\) in 6")
+    refused(
+        box,
+        animals_of(own, partner),
+        r"m1 .*: Boxes of pair.csv lie outside the picture \(80 × 48 px\), or are far larger, in 6",
+    )
     blob = PoseTrack(("blob",), own.xy_px[:, :1], np.ones((N_FRAMES, 1)), Path("m1.avi"))
     alone = Animals("", ("",), {"": blob})
+    refused(box, animals_of(track_at(20, 20, [0, 0, 5000, 20]), partner), "far larger, in 6")
     refused(box, alone, "box or pair needs boxes, or several keypoints.*crop.around: center")
     refused(CropConfig(keypoint_overlay=True), alone, "m1.avi has only the point blob")
     with_line = CropConfig(keypoint_overlay=True, skeleton=(("snout", "tailbse"),))

@@ -46,7 +46,7 @@ def test_without_a_terminal_a_line_a_minute_says_how_far_it_is(
             bar(done, 6000)
     lines = [record.message.replace("\u00a0", " ") for record in caplog.records]
     assert len(lines) == 5
-    assert lines[0] == "Embedding m1: 500 of 6,000, about 11 min 00 s left"
+    assert lines[0] == "Embedding m1: 500 of 6,000, about 9 min 10 s left"
 
 
 def test_the_first_seconds_tell_how_long_all_of_it_takes(

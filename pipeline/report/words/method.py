@@ -45,7 +45,7 @@ def _features(run: Run) -> Iterator[str]:
         if not crop:
             sources.append(f"numbers that were computed elsewhere ({width} for each frame)")
             continue
-        shown = _shown(crop)
+        shown = crop_words(crop)
         if crop.get("moments_s"):
             around = "its own position" if crop.get("follow") else "the animal’s position in that frame"
             shown = (
@@ -67,7 +67,7 @@ def _features(run: Run) -> Iterator[str]:
         yield said
 
 
-def _shown(crop: Mapping[str, Any]) -> str:
+def crop_words(crop: Mapping[str, Any]) -> str:
     """What is cut out of a frame; settings that an older run hasn't are as they were then."""
     whose = "the animal’s partner" if crop.get("animal") == "partner" else "the animal"
     margin = f"and {setting(crop.get('margin_percent'))} % at each end"

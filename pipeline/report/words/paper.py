@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from common.suggestions import listing
 from common.wording import setting
+from pipeline.report.words.method import crop_words
 from pipeline.run_folder.features import used_features
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, TEST, Run, section
 from pipeline.run_folder.tables import FINAL
@@ -35,6 +36,7 @@ Cite = Callable[[object], str]
 """The number of a work in brackets; "" where none is cited."""
 
 
+_OTHER_KINDS = ("prediction", "ensemble")
 _NAMES = {"lstm": "LSTM", "tcn": "temporal convolutional"}
 
 
@@ -47,7 +49,8 @@ class Paper(NamedTuple):
 
 def methods_paragraph(run: Run) -> Paper | None:
     """Describe a run in the past tense; None where it trained nothing (another program's output, predictions)."""
-    if EVALUATION in run.subsets or not run.subsets or not section(run.config, "head"):
+    is_trained_here = run.provenance.get("kind") not in _OTHER_KINDS and not section(run.provenance, "trained_run")
+    if EVALUATION in run.subsets or not run.subsets or not section(run.config, "head") or not is_trained_here:
         return None
     cited: list[str] = []
 
@@ -67,46 +70,58 @@ def _inputs(run: Run, cite: Cite) -> Iterator[str]:
     version = run.provenance.get("rearview_version")
     yield f"Behavior was labeled with Rearview{f' {version}' if version else ''}."
     step = int(run.config.get("frame_step") or 1)
-    of_frames = "every frame" if step == 1 else f"every {step}th frame"
+    of_frames = "every frame" if step == 1 else f"one frame in {step}"
+    keypoints = setting(section(run.config, "center").get("keypoints"))
     for one in used_features(run):
-        crop = section(one, "crop")
-        if one.get("words"):
-            yield f"Features of {of_frames} were {one['words']}."
-        elif crop:
-            keypoints = setting(section(run.config, "center").get("keypoints"))
-            around = f"{crop.get('size_px')} px around the animal (keypoint {keypoints})"
-            if crop.get("around") in ("box", "pair"):
-                around = "the box of the animal" if crop["around"] == "box" else "the boxes of both animals"
-            moments = f", at {setting(crop['moments_s'])} s as its three colors" if crop.get("moments_s") else ""
-            used, weights = one.get("used"), one.get("weights")
+        crop, used = section(one, "crop"), one.get("used")
+        if crop:
+            moments = f", of moments {setting(crop['moments_s'])} s from it" if crop.get("moments_s") else ""
+            weights = one.get("weights")
             trained = "trained on ImageNet" if used in WORKS and weights != "random" else f"weights: {weights}"
             yield (
-                f"Of {of_frames}, a crop of {around}{moments} was turned into {one.get('n_features')} numbers by the "
-                f"network {used}{cite(used)} ({trained}), which was not trained further."
+                f"Of {of_frames}{moments}, {crop_words(crop)} (center: {keypoints}) was turned into "
+                f"{one.get('n_features')} numbers by the network {used}{cite(used)} ({trained}), which was not trained "
+                "further."
             )
+        else:
+            made = one.get("words") or "numbers that were computed with other software"
+            yield f"Features of {of_frames} were {made} ({one.get('n_features')} numbers)."
 
 
 def _heads(run: Run, cite: Cite) -> Iterator[str]:
     head, training = section(run.config, "head"), section(run.config, "training")
     name = str(head.get("name"))
-    sizes = ", ".join(f"{setting(head[key])} {key}" for key in ("layers", "units", "filters", "width") if head.get(key))
+    sizes = ", ".join(
+        f"{key}: {setting(head[key])}" for key in ("layers", "units", "filters", "width") if head.get(key)
+    )
     kind = f"{'bidirectional ' * bool(head.get('bidirectional'))}{_NAMES.get(name, name)}{cite(name)}"
     which = (
         f"One {kind} head ({sizes}) for all {len(run.behaviors)} classes ({listing(run.behaviors)})"
         if run.is_exclusive
         else f"For each behavior ({listing(run.behaviors)}) a {kind} head ({sizes})"
     )
+    is_thesis = run.config.get("protocol") == "thesis"
+    stopped_by = "the held-out recording itself, as published" if is_thesis else "recordings that were left out for it"
+    n_members = section(run.config, "ensemble").get("members") or 1
+    of_members = f"; the mean of {n_members} such heads was taken" if n_members > 1 else ""
     loss = section(section(run.config, "task"), "loss").get("name")
     focal = f"focal loss{cite('focal')}, " if loss == "focal" else ""
     yield (
         f"{which} learned from windows of {setting(training.get('window_frames'))} frames with Adam{cite('adam')} "
         f"(learning rate {setting(training.get('learning_rate'))}, {focal}"
-        f"at most {setting(training.get('epochs'))} epochs, stopped early by recordings that were left out for it)."
+        f"at most {setting(training.get('epochs'))} epochs, stopped early by {stopped_by}){of_members}."
     )
-    settings = run.tables.settings(run.behaviors[0], FINAL)
-    if settings is not None:
-        chosen = " chosen on recordings that the heads had not seen" if run.config.get("postprocess") == "tune" else ""
-        yield f"Probabilities became bouts by post-processing{chosen}: {DESCRIPTIONS[run.task](settings)}"
+    settings = {name: run.tables.settings(name, FINAL) for name in run.behaviors}
+    words = {name: DESCRIPTIONS[run.task](found) for name, found in settings.items() if found is not None}
+    if run.config.get("postprocess") == "tune":
+        yield (
+            "Probabilities became bouts by post-processing that was chosen, for each held-out recording, on others "
+            "that the heads had not seen (postprocess.csv has all settings)."
+        )
+    elif words:
+        same = set(words.values())
+        each = same.pop() if len(same) == 1 else " ".join(f"{name}: {text}" for name, text in words.items())
+        yield f"Probabilities became bouts by post-processing. {each.rstrip('.')}."
     calibration = run.config.get("calibration")
     if calibration in WORKS:
         yield f"They were calibrated ({calibration}{cite(calibration)}) on recordings other than the scored one."
@@ -117,13 +132,17 @@ def _evaluation(run: Run, cite: Cite) -> Iterator[str]:
         members = run.members(subset)
         n_individuals = len({row.individual for row in members})
         if subset in run.subsets:
-            how = (
-                "each predicted by heads that had seen no recording of the same individual or video"
-                if subset == CROSS_VALIDATION
-                else "which took no part in training or any choice"
-            )
-            yield f"{words} scored {len(members)} recordings of {n_individuals} individuals, {how}."
-    yield (
-        f"We report frame-wise F1 and average precision and segmental F1{cite('bouts')}, with 95 % bootstrap intervals "
-        f"over individuals{cite('bootstrap')}."
-    )
+            how = "which took no part in training or any choice"
+            if subset == CROSS_VALIDATION:
+                how = "each predicted by heads that had not learned from any recording of the same individual or video"
+                if run.config.get("protocol") == "thesis":
+                    how += ", but were stopped by the recording itself, so that the scores are optimistic"
+            scored = f"{_several(len(members), 'recording')} of {_several(n_individuals, 'individual')}"
+            yield f"{words} scored {scored}, {how}."
+    yield f"We report frame-wise F1 and average precision and segmental F1{cite('bouts')}."
+    if any(row["low"] is not None for row in run.tables.intervals):
+        yield f"Intervals are 95 % bootstrap intervals over individuals{cite('bootstrap')}."
+
+
+def _several(n: int, what: str) -> str:
+    return f"{n} {what}" + "s" * (n != 1)

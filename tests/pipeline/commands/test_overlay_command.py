@@ -69,7 +69,7 @@ def made(tmp_path_factory) -> Path:
             "recording": name, "subset": "test" if i == 2 else "cross_validation", "individual": name, "group": "",
             "video": video.name, "fps": FPS, "n_frames": N_FRAMES, "n_unobserved": 0, "width_px": 160,
             "height_px": 48, "video_path": str(video), "video_sha256": hashlib.sha256(video.read_bytes()).hexdigest(),
-            "animal": "", "subject": "", "partner": "",
+            "animal": "", "subject": "", "partner": "", "split_group": "",
         })  # fmt: skip
     RECORDINGS.write(run, rows)
     return folder

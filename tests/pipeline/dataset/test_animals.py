@@ -13,7 +13,12 @@ from pipeline.dataset.load import load_dataset
 from pipeline.dataset.reading import Measured, ReadingSettings, read_recording_labels, read_recording_poses
 from pipeline.dataset.split_groups import split_groups
 from pipeline.dataset.table import read_recordings
-from pipeline.run_folder.recordings import recording_row
+from pipeline.run_folder.frame_tables import read_timeline, write_predictions
+from pipeline.run_folder.frame_tables import write_labels as write_label_table
+from pipeline.run_folder.recordings import read_recordings as read_recordings_of
+from pipeline.run_folder.recordings import recording_row, write_recordings
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.scoring.timeline import Timeline
 from pipeline.training.embed import run_stage_one
 from pipeline.training.plan import plan_folds
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_video_lab, write_labels, write_poses, write_video
@@ -124,6 +129,23 @@ def test_a_video_is_decoded_once_for_the_crops_of_all_its_animals(tmp_path: Path
     alone = load_config(config_path, [f"cache_dir={(tmp_path / 'alone').as_posix()}"])
     (one,) = run_stage_one(alone, checked[1:2], only_cached=False).recordings
     assert np.array_equal(one.source.load(), together.recordings[1].source.load())
+
+
+def test_animals_that_were_filmed_together_count_as_one_in_intervals(tmp_path: Path):
+    checked = load_dataset(load_config(make_pair_lab(tmp_path)))
+    rows = [recording_row(item) for item in checked]
+    run = RunDir(tmp_path / "run")
+    write_recordings(run, rows)
+    read = read_recordings_of(run)
+    assert [row.individual for row in read] == [f"mouse {i} {animal}" for i in range(3) for animal in ANIMALS]
+    assert [row.split_group for row in read] == [f"mouse {i} dark" for i in range(3) for _ in ANIMALS]
+    for row, item in zip(read, checked, strict=True):
+        assert item.labels is not None
+        write_label_table(run.labels_path(row.recording), item.labels)
+        probability = item.labels.active.astype(np.float32)
+        write_predictions(run, Timeline(row.recording, FPS, BEHAVIORS, probability, {"full": item.labels.active}))
+    resampled = [timeline.individual for row in read if (timeline := read_timeline(run, row, BEHAVIORS))]
+    assert resampled == [row.split_group for row in read]
 
 
 def test_animals_of_one_video_are_held_out_together(tmp_path: Path):

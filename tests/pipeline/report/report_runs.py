@@ -157,7 +157,8 @@ def _write_more_tables(
 
 
 def _write_recordings(run: RunDir, timelines: list[Timeline]) -> None:
-    blank = dict.fromkeys(("width_px", "height_px", "video_path", "video_sha256", "animal", "subject", "partner"))
+    empty = ("width_px", "height_px", "video_path", "video_sha256", "animal", "subject", "partner", "split_group")
+    blank = dict.fromkeys(empty)
     rows = [
         {
             "recording": timeline.recording,

@@ -240,7 +240,7 @@ def test_a_paper_gets_a_paragraph_with_the_runs_own_settings_and_works(tmp_path)
     paper = methods_paragraph(run)
     assert paper is not None
     assert "network resnet50v2 [1] (trained on ImageNet)" in paper.paragraph
-    assert "a bidirectional LSTM [2] head (3 layers, 64 units) learned from windows of 300 frames" in paper.paragraph
+    assert "a bidirectional LSTM [2] head (layers: 3, units: 64) learned from windows of 300 frames" in paper.paragraph
     assert "scored 5 recordings of 5 individuals" in paper.paragraph
     cited = [int(number) for number in re.findall(r"\[(\d+)\]", paper.paragraph)]
     assert sorted(set(cited)) == list(range(1, len(paper.works) + 1)), "each work is cited, in order"
