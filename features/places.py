@@ -70,15 +70,18 @@ def around_boxes(
     return Places(middles, np.maximum(side_px, LEAST_SIDE_PX), np.logical_and.reduce(observed))
 
 
-def known_boxes(track: PoseTrack, min_likelihood: float) -> NDArray[np.float64] | None:
-    """Left, top, right and bottom of an animal's box, shape (n_frames, 4), in pixels; NaN where it is missing.
+def known_boxes(track: PoseTrack, min_likelihood: float, max_gap_frames: int) -> NDArray[np.float64] | None:
+    """Left, top, right and bottom of an animal's box, shape (n_frames, 4), in pixels, as crops are cut around it.
 
-    It is the track's own, else that of its keypoints; None where neither is there.
+    It is the track's own, else that of its keypoints; None where neither is there. Short gaps are bridged; NaN in
+    longer ones.
     """
     try:
-        return _boxes_of(track, min_likelihood, None)
+        boxes, observed = fill_gaps(_boxes_of(track, min_likelihood, None), max_gap_frames)
     except InputError:
         return None
+    boxes[~observed] = np.nan
+    return boxes
 
 
 def _boxes_of(track: PoseTrack, min_likelihood: float, frame_size_px: tuple[int, int] | None) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from common.suggestions import listing
 from common.tables import Row
+from features.centers import gap_frames
 from features.kinematics.distances import CENTERS, PairDistances, pair_distances
 from features.places import known_boxes
 from models.bundle import update_metadata
@@ -217,7 +218,9 @@ def _write_inputs(config: ExperimentConfig, run: RunDir, item: CheckedRecording)
         own = item.animals.tracks.get(item.animals.own) if item.animals is not None else None
         # Boxes of keypoints are narrow: of use only where crops are cut around them.
         is_known = own is not None and (own.box_px is not None or config.crop.around != "center")
-        boxes = known_boxes(own, config.center.min_likelihood) if own is not None and is_known else None
+        center, boxes = config.center, None
+        if own is not None and is_known:
+            boxes = known_boxes(own, center.min_likelihood, gap_frames(center.max_gap_s, item.fps))
         write_centers(run.centers_path(item.id), item.centers, boxes)
     if item.labels is not None:
         write_labels(run.labels_path(item.id), item.labels)
