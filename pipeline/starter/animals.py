@@ -15,19 +15,19 @@ from common.errors import InputError
 from common.suggestions import listing
 from features.poses import individuals_in, read_poses, split_sequence
 from pipeline.annotations import AnnotationChoice, subjects_in
+from pipeline.annotations.boris.events import NO_SUBJECT
 from pipeline.dataset.pairing.pairing import PairedAnnotation, Unpaired, VideoFiles
 from pipeline.dataset.pairing.subjects import PairedSubjects, pair_subjects
 from pipeline.dataset.pairing.table_cells import annotation_cell, unwritable_reason
+from pipeline.starter.poses import NO_ANIMAL
 
 LEAST_SEEN, MOST_TRACKS = 0.05, 24
 """A track that is there in fewer of the frames is a fragment, and in a file of more tracks all are."""
-_NO_ANIMAL = "single"
-"""DeepLabCut's name for what belongs to no individual, such as corners of the cage."""
 EMPTY_BOUTS = "behavior,start_frame,stop_frame"
 
 
 class AnimalRow(NamedTuple):
-    """A row of a video: whose it is ("" = the only animal, or the pair as a whole), its partner, its annotations."""
+    """A row of a video: its animal ("" = of poses of one, or the pair as a whole), its partner, its annotations."""
 
     animal: str = ""
     partner: str = ""
@@ -96,20 +96,25 @@ def _look(files: VideoFiles) -> _Seen:
         source = paired.source
         choice = AnnotationChoice(source.format, observation=source.observation, media=paired.media)
         try:
-            if not split_sequence(source.path)[1]:
-                subjects[paired] = subjects_in(source.path, choice, files.video.name) or {}
+            is_sequence = bool(split_sequence(source.path)[1])
+            found = None if is_sequence else subjects_in(source.path, choice, files.video.name)
+            if found is not None:
+                subjects[paired] = found
         except (InputError, OSError) as error:
             problems[paired] = str(error)
     return _Seen(files, animals, subjects, problems, doubts)
 
 
 def animals_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of several animals in a pose file, else none; and what is doubtful about them."""
+    """Names of the animals in a pose file that names several, of which all but one may be none; and doubts about them.
+
+    Empty for a file of one, which needs no name, and where nothing tells animals.
+    """
     try:
         names, _ = individuals_in(path)
         if len(names) < 2 or list(names) == [f"animal{number}" for number in range(len(names))]:
             return (), ()  # SuperAnimal's slots are no animals
-        kept = [name for name in names if name.casefold() != _NO_ANIMAL]
+        kept = [name for name in names if name.casefold() != NO_ANIMAL]
         if len(kept) > MOST_TRACKS:
             doubt = (
                 f"{path.name} holds {len(kept)} tracks, which are pieces of fewer animals: join them in the tracker. "
@@ -125,7 +130,7 @@ def animals_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         f"{path.name}: no rows for {listing(rare, 8)}, seen in fewer than {LEAST_SEEN:.0%} of its frames. Are these "
         "pieces of the other tracks? Join them in the tracker."
     )
-    return (tuple(kept) if len(kept) > 1 else ()), ((doubt,) if rare else ())
+    return tuple(kept), ((doubt,) if rare else ())
 
 
 def _seen_share(path: Path, animal: str) -> float:
@@ -160,6 +165,11 @@ def _of_each(seen: _Seen, table_folder: Path) -> VideoRows:
     notes: list[str] = []
     unpaired = []
     for paired in files.annotations:
+        if not seen.named(paired) and len(seen.animals) == 1:
+            labels, more = _of_the_only_one(seen, paired, table_folder)
+            own[seen.animals[0]] += labels
+            doubts += more
+            continue
         if not seen.named(paired):
             reason = seen.problems.get(paired) or (
                 f"it does not say which animal shows a behavior, and {video} has a row for each of "
@@ -173,7 +183,7 @@ def _of_each(seen: _Seen, table_folder: Path) -> VideoRows:
             named = paired._replace(subject="" if is_same else subject)
             if reason := unwritable_reason(named, table_folder):
                 unpaired.append(paired.source.unpaired(reason))
-            else:
+            elif seen.subjects[paired][subject]:
                 own[animal].append(named)
         notes += _notes(seen, paired, found)
         doubts += _doubts(seen, paired, found, table_folder)
@@ -183,18 +193,47 @@ def _of_each(seen: _Seen, table_folder: Path) -> VideoRows:
     return VideoRows(rows, tuple(notes), tuple(doubts), tuple(unpaired))
 
 
+def _of_the_only_one(
+    seen: _Seen, paired: PairedAnnotation, table_folder: Path
+) -> tuple[list[PairedAnnotation], list[str]]:
+    """Labels of the only animal, in an annotation whose subjects are not told by its name; and doubts."""
+    video, shown, (animal,) = seen.files.video.name, paired.source.shown, seen.animals
+    subjects = seen.subjects.get(paired)
+    if subjects is None:
+        return [paired], []  # it names none, or can't be read, which is told when it is used
+    scored = [name for name, is_scored in subjects.items() if is_scored]
+    if not scored:
+        return [], [_silence(seen, paired, animal, next(filter(None, subjects), ""), table_folder)]
+    named = [paired._replace(subject=name or NO_SUBJECT) for name in scored]
+    if reason := unwritable_reason(named[0], table_folder):
+        return [], [f"{video}: {shown}: {reason}."]
+    if len(scored) > 1:
+        cell = annotation_cell({paired.annotator: named[-1]}, table_folder)
+        return [], [
+            f"{video}: {shown} has events of {listing([each.subject for each in named])}. Which are those of {animal}? "
+            f"Write `{cell}`, or the other one, into the column `annotations` of its row, and `train` into its `split`."
+        ]
+    doubt = f"{video}: {animal} of the poses is taken for {scored[0]} of {shown}: each has only that one. Right?"
+    return named, [doubt] * bool(scored[0])
+
+
+def _silence(seen: _Seen, paired: PairedAnnotation, animal: str, subject: str, table_folder: Path) -> str:
+    """What to fill in where a subject ("" = nobody named) has no events: the file does not say if it was watched."""
+    cell = annotation_cell({paired.annotator: paired._replace(subject=subject)}, table_folder)
+    what = f"`{cell}`" if subject else f"a CSV that holds only the line {EMPTY_BOUTS}"
+    return (
+        f"{seen.files.video.name}: {paired.source.shown} has no events{f' of {subject}' * bool(subject)}, so that the "
+        f"row of {animal} has no labels from it. Was {animal} watched, and showed nothing? "
+        f"Then write {what} into `annotations` and `train` into `split` of this row."
+    )
+
+
 def _notes(seen: _Seen, paired: PairedAnnotation, found: PairedSubjects) -> Iterator[str]:
     """Yield what needs no answer."""
     video, shown = seen.files.video.name, paired.source.shown
     if found.subject_of and found.by == "name":
         names = [a if a == s else f"{a} ({s} there)" for a, s in found.subject_of.items()]
         yield f"{video}: subjects of {shown} are paired with the animals of its poses by name: {listing(names)}."
-    silent = [subject for subject in found.subject_of.values() if not seen.subjects[paired][subject]]
-    if silent:
-        yield (
-            f"{video}: {shown} has the subject {listing(silent)}, but no events of it: taken as watched, without any "
-            "of the behaviors. If nobody scored it, empty `annotations` and `split` of its row."
-        )
     if "" in seen.subjects[paired]:
         yield f"{video}: events of no subject in {shown} are in no row."
 
@@ -207,6 +246,10 @@ def _doubts(seen: _Seen, paired: PairedAnnotation, found: PairedSubjects, table_
         names = [f"{animal} = {subject}" for animal, subject in found.subject_of.items()]
         counts = ", one of which counts from 0" if found.by == "shifted" else ""
         yield f"{video}: animals and subjects of {shown} are paired by their numbers{counts}: {listing(names)}. Right?"
+    told = {animal: subject for animal, subject in found.subject_of.items() if seen.subjects[paired][subject]}
+    for animal in found.subject_of:
+        if animal not in told:
+            yield _silence(seen, paired, animal, found.subject_of[animal], table_folder)
     scored = [name for name in found.subjects if seen.subjects[paired][name]]
     if found.animals and scored:
         yield (
@@ -214,8 +257,14 @@ def _doubts(seen: _Seen, paired: PairedAnnotation, found: PairedSubjects, table_
             f"`{cell}#subject={scored[0]}`, or another subject, into the column `annotations` of the right row, and "
             "`train` into its `split`."
         )
+    elif found.animals and not told:
+        yield (
+            f"{video}: {shown} has no events of {listing(found.animals)}, so that these rows are not learned from. Was "
+            f"one watched, and showed nothing? Then name a CSV that holds only the line {EMPTY_BOUTS} in its "
+            "`annotations`, and write `train` into its `split`."
+        )
     elif found.animals:
-        first, subject = next(iter(found.subject_of.items()))
+        first, subject = next(iter(told.items()))
         yield (
             f"{video}: {shown} has no subject {listing(found.animals)}, so that this row has no annotations and is not "
             f"learned from. Do the labels of {first} belong to both, as those of a pair may? Then copy its cell, with "

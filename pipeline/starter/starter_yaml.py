@@ -28,8 +28,9 @@ class StarterFacts:
     recordings, `n_individuals` the animals in them. `fps` is the highest frame rate of the videos; 0 = unknown.
     `are_clips`: they are clips that were sorted into folders by behavior. `is_alone`: poses without videos.
     `is_exclusive`: each frame is of one class. `are_sequences`: recordings of a file that holds several and their
-    labels. `pair`: two animals whose labels are of both. `has_rows`: rows of a video name their animal; `has_partners`:
-    and each the other one of two, with keypoints that tell the geometry of both. `n_individuals` counts videos then.
+    labels. `pair`: two animals whose labels are of both. `has_rows`: a video has a row for each animal; `has_partners`:
+    and each row names the other one of two, with keypoints that tell the geometry of both. `n_individuals` counts
+    videos then.
     """
 
     name: str
