@@ -4,6 +4,7 @@ A video of several animals gets a row for each, if its annotations say whose eac
 and all show two animals, labels are taken as those of the pair: one row, whose features are of both alike.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +40,8 @@ class VideoRows:
     """The rows of one video.
 
     `notes`: how animals and subjects were paired. `doubts`: what the user must look at or fill in. `unpaired`:
-    annotations that are in no row. `pair`: the two animals of a row that is of both.
+    annotations that are in no row. `pair`: the two animals of rows that are of both, and whether these must be
+    named, since pose files hold others as well (`is_pair_named`).
     """
 
     rows: tuple[AnimalRow, ...]
@@ -47,13 +49,15 @@ class VideoRows:
     doubts: tuple[str, ...] = ()
     unpaired: tuple[Unpaired, ...] = ()
     pair: tuple[str, ...] = ()
+    is_pair_named: bool = False
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What files of a video tell of animals: names in the poses, subjects of each annotation, what to say of it."""
+    """What files of a video tell of animals: animals among the names in the poses, subjects of each annotation."""
 
     files: VideoFiles
+    names: tuple[str, ...] = ()
     animals: tuple[str, ...] = ()
     subjects: Mapping[PairedAnnotation, Mapping[str, bool]] = field(default_factory=dict)
     problems: Mapping[PairedAnnotation, str] = field(default_factory=dict)
@@ -82,14 +86,20 @@ def rows_by_video(all_files: Sequence[VideoFiles], table_folder: Path) -> dict[P
     several = [each for each in seen if len(each.animals) > 1]
     told = [each for each in several if each.files.annotations]
     are_pairs = bool(told) and all(len(each.animals) == 2 and not each.tells_apart for each in told)
+    if not are_pairs:
+        return {each.files.video: _of_each(each, table_folder) for each in seen}
+    pair = Counter(tuple(sorted(each.animals)) for each in seen if len(each.animals) == 2).most_common(1)[0][0]
+    is_named = any(len(each.names) > 2 for each in seen if each.animals)
     return {
-        each.files.video: _of_pair(each) if are_pairs and len(each.animals) == 2 else _of_each(each, table_folder)
+        each.files.video: _of_pair(each, pair, is_named)
+        if len(each.animals) == 2
+        else _of_no_pair(each, pair, table_folder)
         for each in seen
     }
 
 
 def _look(files: VideoFiles) -> _Seen:
-    animals, doubts = animals_in(files.poses[0]) if files.poses else ((), ())
+    names, animals, doubts = _names_in(files.poses[0]) if files.poses else ((), (), ())
     subjects: dict[PairedAnnotation, Mapping[str, bool]] = {}
     problems = {}
     for paired in files.annotations:
@@ -102,7 +112,7 @@ def _look(files: VideoFiles) -> _Seen:
                 subjects[paired] = found
         except (InputError, OSError) as error:
             problems[paired] = str(error)
-    return _Seen(files, animals, subjects, problems, doubts)
+    return _Seen(files, names, animals, subjects, problems, doubts)
 
 
 def animals_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -110,27 +120,33 @@ def animals_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     Empty for a file of one, which needs no name, and where nothing tells animals.
     """
+    return _names_in(path)[1:]
+
+
+def _names_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """All names in a pose file, those of them that are animals where it names several, and doubts."""
+    names: tuple[str, ...] = ()
     try:
         names, _ = individuals_in(path)
         if len(names) < 2 or list(names) == [f"animal{number}" for number in range(len(names))]:
-            return (), ()  # SuperAnimal's slots are no animals
+            return names, (), ()  # SuperAnimal's slots are no animals
         kept = [name for name in names if name.casefold() != NO_ANIMAL]
         if len(kept) > MOST_TRACKS:
             doubt = (
                 f"{path.name} holds {len(kept)} tracks, which are pieces of fewer animals: join them in the tracker. "
                 "Its video has one row, without an animal."
             )
-            return (), (doubt,)
+            return names, (), (doubt,)
         seen = {name: _seen_share(path, name) for name in kept} if len(kept) > 2 else dict.fromkeys(kept, 1.0)
     except (InputError, OSError):
-        return (), ()
+        return names, (), ()
     rare = [name for name, share in seen.items() if share < LEAST_SEEN]
     kept = [name for name in kept if name not in rare]
     doubt = (
         f"{path.name}: no rows for {listing(rare, 8)}, seen in fewer than {LEAST_SEEN:.0%} of its frames. Are these "
         "pieces of the other tracks? Join them in the tracker."
     )
-    return tuple(kept), ((doubt,) if rare else ())
+    return names, tuple(kept), ((doubt,) if rare else ())
 
 
 def _seen_share(path: Path, animal: str) -> float:
@@ -138,14 +154,32 @@ def _seen_share(path: Path, animal: str) -> float:
     return float(np.mean(n_seen > 0))
 
 
-def _of_pair(seen: _Seen) -> VideoRows:
+def _of_pair(seen: _Seen, pair: tuple[str, ...], is_named: bool) -> VideoRows:
+    """The row of both animals; `pair`: what most videos call them."""
     files = seen.files
     note = (
         f"{files.video.name}: its annotations do not say which of {listing(seen.animals)} shows a behavior, so its row "
         "is of the pair as a whole."
     )
     row = AnimalRow("", "", files.annotations)
-    return VideoRows((row,), (note,) if files.annotations else (), seen.doubts, pair=seen.animals)
+    other_names = (
+        f"{files.video.name}: its two animals are called {listing(seen.animals)}, and not {listing(pair)}, which the "
+        "YAML names, since some pose files hold others beside the two. Give the animals the same names in all pose "
+        "files, or make another experiment of the videos that have other names."
+    )
+    doubts = (*seen.doubts, *[other_names] * (is_named and set(seen.animals) != set(pair)))
+    return VideoRows((row,), (note,) if files.annotations else (), doubts, pair=pair, is_pair_named=is_named)
+
+
+def _of_no_pair(seen: _Seen, pair: tuple[str, ...], table_folder: Path) -> VideoRows:
+    """Rows of a video that does not show two animals, where those of the others are of a pair."""
+    rows = _of_each(seen, table_folder)
+    who = listing(seen.animals) if seen.animals else "one animal"
+    doubt = (
+        f"{seen.files.video.name}: its poses are of {who}, but labels of the others are of a pair ({listing(pair)}), "
+        "whose features need both. Take its rows out of the table."
+    )
+    return replace(rows, doubts=(*rows.doubts, doubt)) if seen.names else rows
 
 
 def _of_each(seen: _Seen, table_folder: Path) -> VideoRows:

@@ -38,7 +38,8 @@ _ANY_FPS = 30.0
 class FoundRecording:
     """A row of the table, and what it was made of.
 
-    `animal` is "" where the video has a single row, which is of the `pair` if that names two animals. `held_out_with`:
+    `animal` is "" where the video has a single row, which is of the `pair` if that names two animals
+    (`is_pair_named`: pose files hold others as well). `held_out_with`:
     rows of one name there stand on one side of every split, as those of one video do; the recording's own id, or what
     the video's name tells of the animal. `notes` and `doubts` are about the animals of the video, with its first row.
     """
@@ -52,6 +53,7 @@ class FoundRecording:
     held_out_with: str
     animal: str = ""
     pair: tuple[str, ...] = ()
+    is_pair_named: bool = False
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -164,7 +166,7 @@ def _recordings(
             cells = _cells(own_id, individual, own_files, header, labels, table_folder, "" if row.animal else pose_word)
             cells |= {ANIMAL: row.animal, PARTNER: row.partner} if has_animals else {}
             said = found if row is found.rows[0] else VideoRows(())
-            about = (row.animal, found.pair, said.notes, said.doubts)
+            about = (row.animal, found.pair, found.is_pair_named, said.notes, said.doubts)
             recordings.append(
                 FoundRecording(own_id, own_files, header, labels, individual, cells, individuals[video], *about)
             )
@@ -240,6 +242,7 @@ def _facts(
         next((recording.pair for recording in recordings if recording.pair), ()),
         has_rows,
         has_partners and has_geometry(advice.available),
+        any(recording.is_pair_named for recording in recordings),
     )
 
 

@@ -154,6 +154,18 @@ def test_labels_of_nobody_are_those_of_the_pair_and_those_of_one_are_not_given_t
     assert [(item.id, item.animal) for item in findings.recordings] == [(f"w{i}", "") for i in range(3)]
     assert "do not say which of dark, light shows a behavior" in said(findings, capsys)
     assert {len(item.animals.tracks) for item in load_dataset(load_config(written(lab))) if item.animals} == {2}
+    # With a third name in a file, whose animals others call otherwise.
+    write_tracks(lab / "w0_dlc.csv", ("dark", "single", "light"))
+    assert {tuple(r.animals.tracks) for r in load_dataset(load_config(written(lab))) if r.animals} == {
+        ("dark", "light")
+    }
+    assert "not dark, light" not in said(found(lab), capsys)
+    write_tracks(lab / "w1_dlc.csv", ("a", "b"))
+    assert "w1.avi: its two animals are called a, b, and not dark, light" in said(found(lab), capsys)
+    write_tracks(lab / "w1_dlc.csv", ("dark", "single"))
+    assert "w1.avi: its poses are of dark, but labels of the others are of a pair" in said(found(lab), capsys)
+    for i in range(2):
+        write_tracks(lab / f"w{i}_dlc.csv")
     # One file that names a subject, and all have rows by animal.
     path.write_text(path.read_text(encoding="utf-8").replace(",,grooming", ",Dark,grooming"), encoding="utf-8")
     findings = found(lab)
