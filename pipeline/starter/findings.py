@@ -38,7 +38,8 @@ _ANY_FPS = 30.0
 class FoundRecording:
     """A row of the table, and what it was made of.
 
-    `animal` is "" where the video has a single row, which is of the `pair` if that names two animals. `held_out_with`:
+    `animal` is "" where the video has a single row, which is of the `pair` if that names two animals
+    (`is_pair_named`: pose files hold others as well). `held_out_with`:
     rows of one name there stand on one side of every split, as those of one video do; the recording's own id, or what
     the video's name tells of the animal. `notes` and `doubts` are about the animals of the video, with its first row.
     """
@@ -52,6 +53,7 @@ class FoundRecording:
     held_out_with: str
     animal: str = ""
     pair: tuple[str, ...] = ()
+    is_pair_named: bool = False
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -148,13 +150,14 @@ def _recordings(
     guessed = guess_individuals(by_name)
     ids, individuals = ({video: found[name] for video, name in named.items()} for found in (by_name, guessed))
     has_animals = any(row.animal for found in rows_of.values() for row in found.rows)
+    has_several = any(len(found.rows) > 1 for found in rows_of.values())
     taken = {own_id.casefold() for own_id in ids.values()}
     recordings: list[FoundRecording] = []
     for files in all_files:
         found, header, video = rows_of[files.video], headers[files.video], files.video
         for row in found.rows:
             own_id, individual = ids[video], individuals[video]
-            if row.animal:
+            if row.animal and has_several:
                 own_id = animals_id(own_id, row.animal, taken)
                 individual = own_id if individual == ids[video] else f"{individual}_{row.animal}"
             own_files = replace(files, annotations=row.annotations)
@@ -163,7 +166,7 @@ def _recordings(
             cells = _cells(own_id, individual, own_files, header, labels, table_folder, "" if row.animal else pose_word)
             cells |= {ANIMAL: row.animal, PARTNER: row.partner} if has_animals else {}
             said = found if row is found.rows[0] else VideoRows(())
-            about = (row.animal, found.pair, said.notes, said.doubts)
+            about = (row.animal, found.pair, found.is_pair_named, said.notes, said.doubts)
             recordings.append(
                 FoundRecording(own_id, own_files, header, labels, individual, cells, individuals[video], *about)
             )
@@ -215,7 +218,9 @@ def _facts(
     # Sequences that were scored for the same classes name one in each frame.
     are_alike = are_sequences and len({labels.behaviors for own in read.values() for labels in own.values()}) == 1
     advice = PoseAdvice() if are_sequences else _advice(recordings, are_clips, is_alone)
-    has_rows = any(recording.animal for recording in recordings)
+    if any(recording.animal for recording in recordings):
+        advice = replace(advice, individuals=())  # the table names whose each row is
+    has_rows = len({recording.files.video for recording in recordings}) < len(recordings)
     has_partners = has_rows and all(recording.cells.get(PARTNER) for recording in recordings)
     return StarterFacts(
         name,
@@ -236,11 +241,12 @@ def _facts(
         are_sequences,
         next((recording.pair for recording in recordings if recording.pair), ()),
         has_rows,
-        has_partners and _has_geometry(advice.available),
+        has_partners and has_geometry(advice.available),
+        any(recording.is_pair_named for recording in recordings),
     )
 
 
-def _has_geometry(keypoints: Sequence[str]) -> bool:
+def has_geometry(keypoints: Sequence[str]) -> bool:
     """Whether the geometry of two animals can be told without anybody's help."""
     try:
         return len(keypoints) > 1 and layout_of(keypoints, "").axis is not None

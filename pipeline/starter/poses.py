@@ -17,6 +17,8 @@ from pipeline.dataset.pairing.names import fold, raw_words
 from pipeline.runtime.progress import progress_bars
 from pipeline.starter.videos import animal_length_px
 
+NO_ANIMAL = "single"
+"""DeepLabCut's name for what belongs to no individual, such as corners of the cage."""
 _N_SAMPLED, _N_SAMPLED_VIDEOS = 5, 3
 _LEAST_FRAMES = 100
 _LEAST_SEEN = 0.3
@@ -143,7 +145,8 @@ def _first_individual(path: Path) -> tuple[PoseTrack, tuple[str, ...]]:
     try:
         return read_poses(path), ()
     except SeveralIndividualsError as error:
-        return read_poses(path, error.names[0]), error.names
+        animals = [name for name in error.names if name.casefold() != NO_ANIMAL]
+        return read_poses(path, (animals or error.names)[0]), error.names
 
 
 def _body_length_px(track: PoseTrack) -> float | None:

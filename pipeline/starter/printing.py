@@ -10,7 +10,8 @@ from rich.text import Text
 
 from pipeline.dataset.equal_findings import equal_notes
 from pipeline.dataset.pairing.pairing import PairedAnnotation
-from pipeline.starter.findings import Findings, from_here
+from pipeline.dataset.table import PARTNER
+from pipeline.starter.findings import Findings, from_here, has_geometry
 from pipeline.starter.starter_yaml import LEAST_INDIVIDUALS, learnable_behaviors
 
 _MOST_LINES = 25
@@ -44,9 +45,8 @@ def _table(findings: Findings) -> Table:
     counted += [f"{_counted(len(findings.recordings), 'row')}, one for each animal"] * facts.has_rows
     table = Table(title=f"{'; '.join(counted)}, {n_annotated} with annotations", title_justify="left")
     columns = ["recording", "animal", "individual", "video", "poses", "annotations"]
-    shown = [
-        name for name in columns if (name != "animal" or facts.has_rows) and (name != "video" or not facts.is_alone)
-    ]
+    has_animals = any(r.animal for r in findings.recordings)
+    shown = [name for name in columns if (name != "animal" or has_animals) and (name != "video" or not facts.is_alone)]
     for column in shown:
         table.add_column(column, overflow="fold")
     for r in findings.recordings:
@@ -189,10 +189,11 @@ def _checks(findings: Findings) -> list[str]:
             f"No behavior is shown by {LEAST_INDIVIDUALS} {facts.units}, as cross-validation needs. Annotate more "
             "videos, or set cross_validation: none in the YAML."
         )
-    if facts.poses.individuals and not facts.has_rows and not facts.pair:
+    if facts.poses.individuals and not facts.pair:
         lines.append(
             f"The pose files hold several animals ({_some(facts.poses.individuals)}): name one in center.individual."
         )
+    lines += _without_partner(findings)
     if facts.is_alone and not facts.fps:
         lines.append(
             "Nothing tells how many frames per second the poses are of, on which speeds depend: write it into the "
@@ -215,6 +216,19 @@ def _checks(findings: Findings) -> list[str]:
             f"as they are: {_some(facts.point_events)}."
         )
     return lines + _doubts(findings)
+
+
+def _without_partner(findings: Findings) -> list[str]:
+    """Why features of an animal and its partner are not in the YAML, where only some rows have one."""
+    without = [r.id for r in findings.recordings if not r.cells.get(PARTNER)]
+    is_told = has_geometry(findings.facts.poses.available)
+    if not (is_told and 0 < len(without) < len(findings.recordings)):
+        return []
+    return [
+        f"{_counted(len(without), 'row')} without a `partner` ({_some(without)}), so that geometry of an animal and "
+        "its partner is not in `features:` of the YAML. Fill in the partners, or take these rows out of the table, and "
+        "add {source: poses, partner: other}."
+    ]
 
 
 def _individuals(findings: Findings) -> list[str]:

@@ -28,8 +28,9 @@ class StarterFacts:
     recordings, `n_individuals` the animals in them. `fps` is the highest frame rate of the videos; 0 = unknown.
     `are_clips`: they are clips that were sorted into folders by behavior. `is_alone`: poses without videos.
     `is_exclusive`: each frame is of one class. `are_sequences`: recordings of a file that holds several and their
-    labels. `pair`: two animals whose labels are of both. `has_rows`: rows of a video name their animal; `has_partners`:
-    and each the other one of two, with keypoints that tell the geometry of both. `n_individuals` counts videos then.
+    labels. `pair`: two animals whose labels are of both; `is_pair_named`: pose files hold others as well. `has_rows`: a
+    video has a row for each animal; `has_partners`: and each row names the other one of two, with keypoints that tell
+    the geometry of both. `n_individuals` counts videos then.
     """
 
     name: str
@@ -50,6 +51,7 @@ class StarterFacts:
     pair: tuple[str, ...] = ()
     has_rows: bool = False
     has_partners: bool = False
+    is_pair_named: bool = False
 
     @property
     def units(self) -> str:

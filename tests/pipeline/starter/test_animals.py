@@ -1,5 +1,6 @@
 """A row for each animal of a video: who is who in poses and annotations, and what only the user knows."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.starter.lab_folder import scan_folder
 from pipeline.starter.printing import print_findings
 from pipeline.starter.starter_yaml import starter_yaml
 from tests.lab import N_FRAMES, known_labels, write_video
+from tests.pipeline.annotations.test_annotations_projects import observation, project
 from tests.pipeline.dataset.test_animals import labels_of, write_both_subjects
 
 KEYPOINTS = ("nose", "midbody", "tailbase")
@@ -73,6 +75,13 @@ def make_lab(folder: Path, n_videos: int = 3, renamed: tuple[str, str] = ("dark"
         text = text.replace(",dark,", f",{renamed[0]},").replace(",light,", f",{renamed[1]},")
         path.write_text(text, encoding="utf-8")
     return folder
+
+
+def boris_bout(video: int, whose: str) -> str:
+    """BORIS' tabular export of one bout of two seconds."""
+    head = "Observation id,Media file name,Media duration (s),FPS (frame/s),Subject,Behavior,Behavior type,Time"
+    beginning = f"o{video},w{video}.avi,{N_FRAMES / 10},10,{whose},grooming"
+    return f"{head}\n{beginning},START,1\n{beginning},STOP,3\n"
 
 
 def found(lab: Path) -> Findings:
@@ -140,13 +149,23 @@ def test_labels_of_nobody_are_those_of_the_pair_and_those_of_one_are_not_given_t
     for i in range(3):
         write_tracks(lab / f"w{i}_dlc.csv")
         path = lab / f"w{i}_boris.csv"
-        head = path.read_text(encoding="utf-8").splitlines()[0]
-        bout = [f"o{i},w{i}.avi,{N_FRAMES / 10},10,,grooming,{kind},{at}" for at, kind in ((1, "START"), (3, "STOP"))]
-        path.write_text("\n".join([head, *bout]) + "\n", encoding="utf-8")
+        path.write_text(boris_bout(i, ""), encoding="utf-8")
     findings = found(lab)
     assert [(item.id, item.animal) for item in findings.recordings] == [(f"w{i}", "") for i in range(3)]
     assert "do not say which of dark, light shows a behavior" in said(findings, capsys)
     assert {len(item.animals.tracks) for item in load_dataset(load_config(written(lab))) if item.animals} == {2}
+    # With a third name in a file, whose animals others call otherwise.
+    write_tracks(lab / "w0_dlc.csv", ("dark", "single", "light"))
+    assert {tuple(r.animals.tracks) for r in load_dataset(load_config(written(lab))) if r.animals} == {
+        ("dark", "light")
+    }
+    assert "not dark, light" not in said(found(lab), capsys)
+    write_tracks(lab / "w1_dlc.csv", ("a", "b"))
+    assert "w1.avi: its two animals are called a, b, and not dark, light" in said(found(lab), capsys)
+    write_tracks(lab / "w1_dlc.csv", ("dark", "single"))
+    assert "w1.avi: its poses are of dark, but labels of the others are of a pair" in said(found(lab), capsys)
+    for i in range(2):
+        write_tracks(lab / f"w{i}_dlc.csv")
     # One file that names a subject, and all have rows by animal.
     path.write_text(path.read_text(encoding="utf-8").replace(",,grooming", ",Dark,grooming"), encoding="utf-8")
     findings = found(lab)
@@ -171,6 +190,64 @@ def test_subjects_without_poses_and_tracks_without_labels_have_rows(tmp_path: Pa
         ("w0_t0", "t1", ""), ("w0_t1", "t0", "")
     ]  # fmt: skip
     assert "no rows for t2, seen in fewer than 5% of its frames" in said(findings, capsys)
+
+
+def test_the_only_animal_of_a_file_of_several_names_is_named(tmp_path: Path, capsys):
+    lab = make_lab(tmp_path / "lab", 3, ("dark", "dark"))
+    for i, whose in enumerate(("dark", "mouse1", "")):
+        write_tracks(lab / f"w{i}_dlc.csv", ("dark", "single"))
+        (lab / f"w{i}_boris.csv").write_text(boris_bout(i, whose), encoding="utf-8")
+    findings = found(lab)
+    assert [(r.id, r.individual, r.animal, r.cells["annotations"]) for r in findings.recordings] == [
+        ("w0", "w0", "dark", "w0_boris.csv"),
+        ("w1", "w1", "dark", "w1_boris.csv#subject=mouse1"),
+        ("w2", "w2", "dark", "w2_boris.csv#subject=No focal subject"),
+    ]
+    assert "dark of the poses is taken for mouse1" in (words := said(findings, capsys))
+    assert "center.individual" not in words and not findings.facts.has_rows
+    for item in load_dataset(load_config(written(lab))):
+        assert item.labels is not None and item.labels.active.sum() == 20
+    # Beside a video of two the geometry of both is left out, and that is said.
+    write_tracks(lab / "w0_dlc.csv", ("dark", "light", "single"))
+    findings = found(lab)
+    assert [(r.id, r.cells["partner"]) for r in findings.recordings] == [
+        ("w0_dark", "light"), ("w0_light", "dark"), ("w1_dark", ""), ("w2_dark", "")
+    ]  # fmt: skip
+    assert "2 rows without a `partner` (w1_dark, w2_dark)" in said(findings, capsys)
+    assert not findings.facts.has_partners and len(load_dataset(load_config(written(lab)))) == 4
+
+
+def test_a_subject_without_events_is_not_taken_as_negative(tmp_path: Path, capsys):
+    lab = make_lab(tmp_path / "lab", 2)
+    events = [[1.0, "dark", "grooming", "", ""], [3.0, "dark", "grooming", "", ""]]
+    observations = {f"w{i}": observation(*events[: 2 - 2 * i], files={"1": [f"w{i}.avi"]}, lengths={f"w{i}.avi": 12.0})
+                    for i in range(2)}  # fmt: skip
+    content = project(**observations)
+    content["subjects_conf"] = {"0": {"name": "dark"}, "1": {"name": "light"}}
+    content["behaviors_conf"] = {"0": {"code": "grooming", "type": "State event"}}
+    (lab / "p.boris").write_text(json.dumps(content), encoding="utf-8")
+    for i in range(2):
+        (lab / f"w{i}_boris.csv").unlink()
+        write_tracks(lab / f"w{i}_dlc.csv")
+    findings = found(lab)
+    assert [(r.id, r.cells["annotations"], r.cells["split"]) for r in findings.recordings] == [
+        ("w0_dark", "p.boris#observation=w0", "train"), ("w0_light", "", ""), ("w1_dark", "", ""), ("w1_light", "", "")
+    ]  # fmt: skip
+    words = said(findings, capsys)
+    assert "Was light watched, and showed nothing? Then write `p.boris#observation=w0#subject=light`" in words
+    # What the sentence says to write is read as watched, without any behavior.
+    written(lab)
+    table = lab / "recordings.csv"
+    cells = findings.recordings[1].cells | {"annotations": "p.boris#observation=w0#subject=light", "split": "train"}
+    write_table(table, tuple(cells), [findings.recordings[0].cells, cells])
+    item = load_dataset(load_config(lab / "x.yaml"))[1]
+    assert item.labels is not None and item.labels.scored.all() and not item.labels.active.any()
+    # Other names than the animals' do not end in an error where nothing is scored.
+    for i in range(2):
+        write_ids(lab, f"w{i}", (3, 7))
+        (lab / f"w{i}_dlc.csv").unlink()
+    assert "which of its animals (3, 7) is dark" in (words := said(found(lab), capsys))
+    assert "has no events of 3, 7" in words
 
 
 def test_poses_without_videos_are_recordings(tmp_path: Path, capsys):
