@@ -15,7 +15,7 @@ from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import did_you_mean, listing
 from features.centers import CenterConfig
-from features.identity import IdentityChanges, identity_changes
+from features.identity import IdentityChanges
 from features.poses import individuals_in, read_poses
 from features.poses.blob_cache import cached_blob_track
 from features.poses.middle import middle_track
@@ -32,7 +32,7 @@ from pipeline.dataset.findings import Finding, change_finding, error_finding, vi
 from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
 from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
 from pipeline.dataset.label_findings import seconds_findings
-from pipeline.dataset.pose_findings import all_tracks, identity_findings, pose_findings, reading_findings
+from pipeline.dataset.pose_findings import FramesOfPoses, find_changes, pose_findings, reading_findings
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.machine import usable_cores
 from pipeline.runtime.progress import Bar, under_title
@@ -384,10 +384,9 @@ def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
 def _find_changes(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     animals, measured = loaded.fitted, loaded.measured
     if animals is not None and measured is not None and (path := loaded.recording.pose_path) is not None:
-        allowed, n_frames, fps = settings.allowance(loaded.id), measured.n_frames, measured.fps
-        tracks = all_tracks(animals, path, lambda track: fit_poses(track, n_frames, allowed).pose)
-        loaded.identity = identity_changes(tracks, fps, settings.center.min_likelihood)
-        loaded.findings += identity_findings(loaded.id, animals.own, loaded.identity, fps, path.name)
+        frames = FramesOfPoses(measured.n_frames, measured.fps, settings.allowance(loaded.id))
+        loaded.identity, found = find_changes(loaded.id, animals, path, frames, settings.center.min_likelihood)
+        loaded.findings += found
 
 
 def _seen(loaded: LoadedRecording) -> NDArray[np.bool_]:

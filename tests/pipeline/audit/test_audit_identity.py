@@ -7,11 +7,16 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from common.colors import PALETTE
+from features.poses import read_poses
+from features.tracks import Animals
 from pipeline.audit.identity import seen_changes
 from pipeline.audit.recording import audit_table
 from pipeline.commands.audit import write_audit_page
+from pipeline.config.frame_policy import FrameAllowance
 from pipeline.config.schema import load_config
+from pipeline.dataset import pose_findings
 from pipeline.dataset.load import load_recordings
+from pipeline.dataset.pose_findings import FramesOfPoses, find_changes
 from pipeline.dataset.reading import ReadingSettings
 from pipeline.dataset.table import read_recordings
 from tests.lab import N_FRAMES, known_labels, make_video_lab, write_video
@@ -44,6 +49,30 @@ def make_lab(folder: Path) -> Path:
     rows = [f"w_{animal},w.avi,w_dlc.csv,,{animal}" for animal in ("dark", "light")]
     (folder / "recordings.csv").write_text("\n".join(["recording,video,poses,annotations,animal", *rows]) + "\n")
     return config
+
+
+def test_a_file_is_looked_at_once_for_all_rows_and_again_when_it_is_another(tmp_path: Path, monkeypatch):
+    looked: list[int] = []
+    look = pose_findings.identity_changes
+    monkeypatch.setattr(pose_findings, "identity_changes", lambda *given: looked.append(1) or look(*given))
+    names = [f"id{i}" for i in range(pose_findings._MOST_TRACKS + 1)]
+
+    def read(n_tracks: int) -> list[str]:
+        cells = np.arange(10.0)[:, None] + np.repeat(np.arange(n_tracks) * 50, 2)
+        heads = [["scorer", *["net"] * 2 * n_tracks], ["individuals", *np.repeat(names[:n_tracks], 2)],
+                 ["bodyparts", *["midbody"] * 2 * n_tracks], ["coords", *["x", "y"] * n_tracks]]  # fmt: skip
+        lines = [*heads, *([str(i), *map(str, row)] for i, row in enumerate(cells))]
+        (tmp_path / "w.csv").write_text("\n".join(map(",".join, lines)) + "\n", encoding="utf-8")
+        found = []
+        for name in names[:2] * 2:
+            alone = Animals(name, ("",), {name: read_poses(tmp_path / "w.csv", name)})
+            frames = FramesOfPoses(10, 30.0, FrameAllowance())
+            found += find_changes("m", alone, tmp_path / "w.csv", frames, 0.6)[1]
+        return [finding.found for finding in found]
+
+    assert not read(3) and len(looked) == 1
+    assert not read(4) and len(looked) == 2
+    assert set(read(25)) == {"w.csv holds 25 tracks, which are pieces of fewer animals."} and len(looked) == 2
 
 
 def test_the_first_frames_are_shown_once_for_all_animals_of_a_video(tmp_path: Path, caplog):
