@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +33,6 @@ _CORRECT = (
     "Look at these frames (`audit` shows the first). Where it is so, correct the tracks in the tracker (DeepLabCut's "
     "and SLEAP's have views for that) and export them again."
 )
-
-
-class FramesOfPoses(NamedTuple):
-    """The frames that poses are brought to, and what the frame policy allows."""
-
-    n_frames: int
-    fps: float
-    allowed: FrameAllowance
 
 
 def reading_findings(recording: str, pose: PoseTrack) -> list[Finding]:
@@ -196,34 +187,40 @@ def _is_seen(pose: PoseTrack, config: CenterConfig) -> NDArray[np.bool_]:
 
 
 def find_changes(
-    recording: str, animals: Animals, path: Path, frames: FramesOfPoses, min_likelihood: float
+    recording: str,
+    animals: Animals,
+    path: Path,
+    frames: tuple[int, float],
+    allowed: FrameAllowance,
+    min_likelihood: float,
 ) -> tuple[IdentityChanges, list[Finding]]:
     """Where the tracks of several animals in a pose file are not what they say, and what of it concerns a recording.
 
     Nothing is found in a file of one animal, and in one of more tracks than animals fit into a picture, which is told.
-    A file is looked at once for all rows and readings.
+    A file is looked at once for all rows and readings. `frames`: their number, to which the policy brings poses, and
+    frames per second.
     """
     if not animals.own and len(animals.tracks) < 2:
         return IdentityChanges(), []
     facts = split_sequence(path)[0].stat()
-    n_tracks, changes = _changes_in(path, (facts.st_size, facts.st_mtime_ns), frames, min_likelihood)
+    n_tracks, changes = _changes_in(path, (facts.st_size, facts.st_mtime_ns), *frames, allowed, min_likelihood)
     if n_tracks > _MOST_TRACKS:
         return changes, [_pieces_finding(recording, n_tracks, path.name)]
     used = [name for name in animals.tracks if name != animals.own] if animals.own else []
-    return changes, [*identity_findings(recording, animals.own, changes, frames.fps, path.name, used)]
+    return changes, [*identity_findings(recording, animals.own, changes, frames[1], path.name, used)]
 
 
 @lru_cache(maxsize=256)
 def _changes_in(
-    path: Path, stamp: tuple[int, int], frames: FramesOfPoses, min_likelihood: float
+    path: Path, stamp: tuple[int, int], n_frames: int, fps: float, allowed: FrameAllowance, min_likelihood: float
 ) -> tuple[int, IdentityChanges]:
     """How many tracks a file holds, and what was found in them; `stamp` tells whether it is still the same file."""
     names: tuple[str, ...] = ()
     with suppress(InputError):  # of an animal that features are not made of
         names, _ = individuals_in(path)
         if 1 < len(names) <= _MOST_TRACKS:
-            tracks = {name: fit_poses(read_poses(path, name), frames.n_frames, frames.allowed).pose for name in names}
-            return len(names), identity_changes(tracks, frames.fps, min_likelihood)
+            tracks = {name: fit_poses(read_poses(path, name), n_frames, allowed).pose for name in names}
+            return len(names), identity_changes(tracks, fps, min_likelihood)
     return len(names), IdentityChanges()
 
 
