@@ -294,7 +294,8 @@ def _swap_finding(recording: str, own: str, swaps: Sequence[Swap], fps: float, n
     )
     if not own:
         return Finding("note", recording, found, "Features of a pair are the same for two that are swapped.", _CORRECT)
-    consequence = "From there on each is taken for the other: crops and poses are not those of the animal scored."
+    whose = "the animal scored" if own in swaps[0].animals else "its partner"
+    consequence = f"From there on each is taken for the other: crops and poses are not those of {whose}."
     return Finding("warning", recording, found, consequence, _CORRECT)
 
 
