@@ -203,6 +203,18 @@ class FeatureSource(ABC, Generic[Config]):
         """How the bodies of two animals are found among their keypoints, where distances between them are measured."""
         return AxisSettings(None, config.min_likelihood)
 
+    def check(self, given: Given) -> NDArray[np.bool_] | None:
+        """Look whether rows can be made of a recording, as far as its poses tell: nothing is loaded or decoded.
+
+        Returned is where all animals are observed, shape (n_frames,); None where features are of one.
+
+        Raises
+        ------
+        InputError
+            As ``rows_of``.
+        """
+        return None
+
     @abstractmethod
     def rows_of(
         self,

@@ -129,6 +129,15 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
         self.crop.offsets_frames(video.fps, files.id)
         return Measured(video.n_frames, video.fps, (video.sha256,), video)
 
+    def _cropping(self, given: Given) -> Cropping:
+        assert given.video is not None and given.centers is not None
+        return cropping_of(self.crop, self.settings.center, given.video, given.centers, given.animals, given.files.id)
+
+    def check(self, given: Given) -> NDArray[np.bool_] | None:
+        """Find where crops would be cut."""
+        places = self._cropping(given).places
+        return places.observed if self.crop.needs_partner else None
+
     def rows_of(
         self,
         files: RecordingFiles,
@@ -138,8 +147,8 @@ class FrameSource(FeatureSource[FrameSourceConfig]):
         animals: Animals | None = None,
     ) -> "FrameRows":
         """An embedding per analysed frame."""
+        cropping = self._cropping(Given(files, n_frames, video, centers, animals))
         assert video is not None and centers is not None
-        cropping = cropping_of(self.crop, self.settings.center, video, centers, animals, files.id)
         return FrameRows(files.id, video, centers, cropping, self.resolved, self.settings, self._engine)
 
     def settled(self, recordings: Sequence[Given], cache_dir: Path) -> Self:

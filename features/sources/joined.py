@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import InputError
 from features.centers import CenterConfig
@@ -53,6 +54,11 @@ class JoinedSource:
     def axis_settings(self, config: CenterConfig) -> AxisSettings:
         """Those of the source that is made of keypoints, if any is; as ``FeatureSource.axis_settings``."""
         return max(self.members, key=lambda member: member.needs_keypoints).axis_settings(config)
+
+    def check(self, given: Given) -> NDArray[np.bool_] | None:
+        """Where all animals are observed that any source needs; as ``FeatureSource.check``."""
+        found = [observed for member in self.members if (observed := member.check(given)) is not None]
+        return np.logical_and.reduce(found) if found else None
 
     def rows_of(
         self,

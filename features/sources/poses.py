@@ -218,6 +218,19 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         other.layout, other.n_animals = layout, n_animals
         return other
 
+    def check(self, given: Given) -> NDArray[np.bool_] | None:
+        """Look for the keypoints and the axis, and where each of two animals is seen."""
+        assert given.animals is not None and self.config.min_likelihood is not None
+        tracks = [*self._tracks(given.animals).values()]
+        if self.layout is None:
+            self._layout_of(tracks[0])
+        fps = given.files.fps or (given.video.fps if given.video else None)
+        if len(tracks) < 2 or fps is None:
+            return None
+        assert self.config.max_gap_s is not None
+        longest = gap_frames(self.config.max_gap_s, fps)
+        return np.logical_and.reduce([_observed(track, self.config.min_likelihood, longest) for track in tracks])
+
     def rows_of(
         self,
         files: RecordingFiles,
@@ -287,6 +300,14 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
     def identity(self) -> dict[str, Any]:
         """Names of the features, and how they are computed."""
         return {"version": POSES_VERSION, "names": self.names}
+
+
+def _observed(track: PoseTrack, min_likelihood: float, max_gap_frames: int) -> NDArray[np.bool_]:
+    """Where anything of an animal is seen, shape (n_frames,), but for short gaps."""
+    try:
+        return track_whole([track], min_likelihood, max_gap_frames).observed
+    except InputError:  # nowhere
+        return np.zeros(track.n_frames, dtype=bool)
 
 
 class PoseRows(FeatureRows):

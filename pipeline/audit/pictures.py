@@ -41,7 +41,7 @@ def _seen(item: AuditedRecording, views: Sequence[NetworkView]) -> SeenRecording
         shown = sheet_frames(views, video, centers)
         pictures = sheet_jpegs(views, video, centers, item.loaded.fitted, shown)
     except InputError:
-        return None  # What is wrong with the video has been found.
+        return None  # What is wrong with the video, or with crops of it, was found when it was read.
     return SeenRecording(
         item.id,
         [frame / video.fps for frame in shown.tolist()],

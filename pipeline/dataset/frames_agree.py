@@ -64,3 +64,14 @@ def _labels_fit(span: LabelSpan, n_frames_video: int, allowed: FrameAllowance) -
     if span.complete:
         return allowed.length_fits(n_frames_video, span.n_frames, shift)
     return span.n_frames + shift <= n_frames_video + allowed.tail_frames + max(0, shift)
+
+
+def do_frames_agree(
+    recording: str, n_frames: int, n_pose_rows: int | None, label_span: LabelSpan | None, allowed: FrameAllowance
+) -> bool:
+    """Whether `check_frames_agree` finds nothing wrong."""
+    try:
+        check_frames_agree(recording, n_frames, n_pose_rows, label_span, allowed)
+    except FramesDisagreeError:
+        return False
+    return True

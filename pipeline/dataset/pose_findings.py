@@ -1,8 +1,9 @@
 """What is odd about a recording's poses: of one animal, and of several whose tracks jump or trade places."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.suggestions import listing
 from features.centers import WHOLE_ANIMAL, CenterConfig, remedy_for
-from features.identity import Handover, IdentityChanges, Jump, Swap
-from features.poses import individuals_in, read_poses
+from features.identity import Handover, IdentityChanges, Jump, Swap, identity_changes
+from features.poses import individuals_in, read_poses, split_sequence
 from features.tracks import Animals, CenterTrack, PoseTrack
 from features.video.inspection import VideoInfo
+from pipeline.config.frame_policy import FrameAllowance
 from pipeline.dataset.findings import Finding
+from pipeline.dataset.frame_fit import fit_poses
 
-MANY_UNSURE, MANY_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01
+MANY_UNSURE, MANY_UNOBSERVED, MORE_UNOBSERVED, MANY_OUTSIDE = 0.2, 0.05, 0.01, 0.01
 MOSTLY_UNSURE = 0.5
 NEAR_ORIGIN = 0.1
 """An arena of 50 cm in a picture of 640 px that is tracked in cm; in parts of the picture it would be 1 px."""
@@ -25,6 +28,7 @@ FEW_ON_ANIMAL, FEWEST_FRAMES, NEAR_SHARE = 0.6, 15, 0.08
 """Poses of the video itself reach 0.98 and more, those of another video 0.4 at most (see benchmarks/README.md)."""
 _MOST_IN_ONE_PLACE, _N_PLACES = 0.35, 300
 _N_NAMED, _MOST_TRACKS = 4, 24
+_JOIN = "Give an animal one id throughout in the tracker (SLEAP: connect track breaks), and export again."
 _CORRECT = (
     "Look at these frames (`audit` shows the first). Where it is so, correct the tracks in the tracker (DeepLabCut's "
     "and SLEAP's have views for that) and export them again."
@@ -182,37 +186,105 @@ def _is_seen(pose: PoseTrack, config: CenterConfig) -> NDArray[np.bool_]:
         return (pose.likelihood >= config.min_likelihood) & np.isfinite(pose.xy_px).all(axis=2)
 
 
-def all_tracks(animals: Animals, path: Path, fit: Callable[[PoseTrack], PoseTrack]) -> dict[str, PoseTrack]:
-    """Tracks of all animals in a pose file, `fit` to the frames of the video; those that are not among `animals` are
-    read.
+def find_changes(
+    recording: str,
+    animals: Animals,
+    path: Path,
+    frames: tuple[int, float],
+    allowed: FrameAllowance,
+    min_likelihood: float,
+) -> tuple[IdentityChanges, list[Finding]]:
+    """Where the tracks of several animals in a pose file are not what they say, and what of it concerns a recording.
 
-    Empty for a file of one animal, and for one of more tracks than animals fit into a picture.
+    Nothing is found in a file of one animal, and in one of more tracks than animals fit into a picture, which is told.
+    A file is looked at once for all rows and readings. `frames`: their number, to which the policy brings poses, and
+    frames per second.
     """
     if not animals.own and len(animals.tracks) < 2:
-        return {}
-    names = animals.present if len(animals.present) > 1 else ()
+        return IdentityChanges(), []
+    facts = split_sequence(path)[0].stat()
+    n_tracks, changes = _changes_in(path, (facts.st_size, facts.st_mtime_ns), *frames, allowed, min_likelihood)
+    if n_tracks > _MOST_TRACKS:
+        return changes, [_pieces_finding(recording, n_tracks, path.name)]
+    used = [name for name in animals.tracks if name != animals.own] if animals.own else []
+    return changes, [*identity_findings(recording, animals.own, changes, frames[1], path.name, used)]
+
+
+@lru_cache(maxsize=256)
+def _changes_in(
+    path: Path, stamp: tuple[int, int], n_frames: int, fps: float, allowed: FrameAllowance, min_likelihood: float
+) -> tuple[int, IdentityChanges]:
+    """How many tracks a file holds, and what was found in them; `stamp` tells whether it is still the same file."""
+    names: tuple[str, ...] = ()
     with suppress(InputError):  # of an animal that features are not made of
-        names = names or individuals_in(path)[0]
+        names, _ = individuals_in(path)
         if 1 < len(names) <= _MOST_TRACKS:
-            return {name: animals.tracks.get(name) or fit(read_poses(path, name)) for name in names}
-    return {}
+            tracks = {name: fit_poses(read_poses(path, name), n_frames, allowed).pose for name in names}
+            return len(names), identity_changes(tracks, fps, min_likelihood)
+    return len(names), IdentityChanges()
 
 
-def identity_findings(recording: str, own: str, changes: IdentityChanges, fps: float, name: str) -> Iterator[Finding]:
+def _pieces_finding(recording: str, n_tracks: int, name: str) -> Finding:
+    return Finding(
+        "warning",
+        recording,
+        f"{name} holds {n_tracks} tracks, which are pieces of fewer animals.",
+        "It was not looked at whether tracks jump, trade places or go on under another id. Where the row's animal has "
+        "another id it is unobserved.",
+        _JOIN,
+    )
+
+
+def identity_findings(
+    recording: str, own: str, changes: IdentityChanges, fps: float, name: str, used: Sequence[str] = ()
+) -> Iterator[Finding]:
     """Yield what was found of the recording's own animal, once for each kind; `own` "" = of all, as of a pair.
 
-    `name`: of the pose file.
+    `name`: of the pose file. `used`: others that the recording is about, such as a partner.
     """
-    swaps = [swap for swap in changes.swaps if not own or own in swap.animals]
+    about = {own, *used}
+    swaps = [swap for swap in changes.swaps if not own or about.intersection(swap.animals)]
     for pair in dict.fromkeys(swap.animals for swap in swaps):
         frames = [swap for swap in swaps if swap.animals == pair]
         yield _swap_finding(recording, own, frames, fps, name)
     for animal in dict.fromkeys(jump.animal for jump in changes.jumps):
-        if own in ("", animal):
+        if not own or animal in about:
             yield _jump_finding(recording, [jump for jump in changes.jumps if jump.animal == animal], fps, name)
-    handovers = [each for each in changes.handovers if own in ("", each.old, each.new)]
+    handovers = [each for each in changes.handovers if not own or about.intersection((each.old, each.new))]
     if handovers:
         yield _handover_finding(recording, handovers, fps, name)
+
+
+def company_findings(
+    recording: str,
+    animals: Animals,
+    centers: CenterTrack,
+    observed: NDArray[np.bool_] | None,
+    config: CenterConfig,
+    video: VideoInfo | None,
+) -> Iterator[Finding]:
+    """Yield whether frames are lost because another animal than the recording's own is not seen.
+
+    `observed`, shape (n_frames,): where all animals are that features are made of; None where it is one.
+    """
+    if observed is None or not len(observed):
+        return
+    lost = ~(observed & centers.observed)
+    if video is not None:
+        lost &= video.seen  # the others are told of as such
+    more = lost & centers.observed
+    if lost.mean() > MANY_UNOBSERVED and more.mean() > MORE_UNOBSERVED:
+        who = "the animal or its partner" if animals.own else "one of the two animals"
+        yield Finding(
+            "warning",
+            recording,
+            f"In {lost.mean():.0%} of the frames {who} is not observed: no good pose for more than "
+            f"{config.max_gap_s:g} s.",
+            "Crops are cut there where it was last seen; these frames are not trained on, but scored. Features of "
+            "keypoints that need both animals are missing there.",
+            "Look at the video there: is it hidden or out of the picture? If not, label more frames of this kind for "
+            "the tracker and track the video again, or lower center.min_likelihood.",
+        )
 
 
 def _swap_finding(recording: str, own: str, swaps: Sequence[Swap], fps: float, name: str) -> Finding:
@@ -222,7 +294,8 @@ def _swap_finding(recording: str, own: str, swaps: Sequence[Swap], fps: float, n
     )
     if not own:
         return Finding("note", recording, found, "Features of a pair are the same for two that are swapped.", _CORRECT)
-    consequence = "From there on each is taken for the other: crops and poses are not those of the animal scored."
+    whose = "the animal scored" if own in swaps[0].animals else "its partner"
+    consequence = f"From there on each is taken for the other: crops and poses are not those of {whose}."
     return Finding("warning", recording, found, consequence, _CORRECT)
 
 
@@ -246,7 +319,7 @@ def _handover_finding(recording: str, handovers: Sequence[Handover], fps: float,
         recording,
         found,
         "These are probably one animal under two names or ids. Its row knows one: other frames are unobserved.",
-        "Give an animal one id throughout in the tracker (SLEAP: connect track breaks), and export again.",
+        _JOIN,
     )
 
 

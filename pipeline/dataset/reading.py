@@ -8,31 +8,28 @@ from functools import partial
 from pathlib import Path
 from zlib import crc32
 
-import numpy as np
-from numpy.typing import NDArray
-
 from common.errors import InputError
 from common.notes import Doubt
 from common.suggestions import did_you_mean, listing
 from features.centers import CenterConfig
-from features.identity import IdentityChanges, identity_changes
+from features.identity import IdentityChanges
 from features.poses import individuals_in, read_poses
 from features.poses.blob_cache import cached_blob_track
 from features.poses.middle import middle_track
 from features.sources import default_source
-from features.sources.base import Measured, RecordingFiles
+from features.sources.base import Given, Measured, RecordingFiles
 from features.sources.joined import JoinedSource
 from features.tracks import BLOB, MIDDLE, Animals, CenterTrack, PoseTrack, Whose
 from features.video.inspection import VIDEO_INDEX, VideoInfo, inspect_video
 from features.video.together import inspect_together
-from pipeline.annotations import LabelSpan, RawAnnotation, read_annotation
+from pipeline.annotations import RawAnnotation, read_annotation
 from pipeline.config.frame_policy import FrameAllowance, FramesSetting, allowance
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.findings import Finding, change_finding, error_finding, video_findings
 from pipeline.dataset.frame_fit import FittedPoses, fit_annotation, fit_poses
-from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree
+from pipeline.dataset.frames_agree import FramesDisagreeError, check_frames_agree, do_frames_agree
 from pipeline.dataset.label_findings import seconds_findings
-from pipeline.dataset.pose_findings import all_tracks, identity_findings, pose_findings, reading_findings
+from pipeline.dataset.pose_findings import company_findings, find_changes, pose_findings, reading_findings
 from pipeline.dataset.recording import Recording
 from pipeline.runtime.machine import usable_cores
 from pipeline.runtime.progress import Bar, under_title
@@ -340,7 +337,7 @@ def _fit_poses(
     n_pose_rows = None if loaded.pose is None else loaded.pose.n_frames
     if loaded.pose is not None and loaded.pose.ends_with_last_seen:  # which may be before the video's end
         n_pose_rows = max(loaded.pose.n_frames, n_frames)
-    do_poses_agree = _agrees(loaded.id, n_frames, n_pose_rows, None, allowed)
+    do_poses_agree = do_frames_agree(loaded.id, n_frames, n_pose_rows, None, allowed)
     labels: list[RawAnnotation | None] = list(annotations.values())
     for number, annotation in enumerate(labels or [None]):
         # What is wrong with the poses is said once, not with every annotator.
@@ -360,16 +357,11 @@ def _fit_poses(
         loaded.findings += [change_finding(loaded.id, note) for note in loaded.poses.notes]
 
 
-def _agrees(recording: str, n_frames: int, n_rows: int | None, span: LabelSpan | None, allowed: FrameAllowance) -> bool:
-    try:
-        check_frames_agree(recording, n_frames, n_rows, span, allowed)
-    except FramesDisagreeError:
-        return False
-    return True
-
-
 def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
-    """Find the animal's center, also where the poses' rows are not those of the video or there is none."""
+    """Find the animal's center, also where the poses' rows are not those of the video or there is none.
+
+    Where they are, it is looked whether features can be made, before any are.
+    """
     animals = loaded.fitted or loaded.animals
     if animals is None:
         return
@@ -377,24 +369,23 @@ def _find_center(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     loaded.findings += reading_findings(loaded.id, pose)
     centers = settings.source.center(animals, settings.center, loaded.measured.fps if loaded.measured else _ANY_FPS)
     if loaded.poses is not None:
-        centers = replace(centers, observed=centers.observed & loaded.poses.covered & _seen(loaded))
+        seen = True if loaded.video is None else loaded.video.seen  # of a damaged one not all
+        centers = replace(centers, observed=centers.observed & loaded.poses.covered & seen)
     loaded.centers = centers
     loaded.findings += pose_findings(loaded.id, pose, centers, settings.center, loaded.video)
+    if loaded.measured is not None and loaded.fitted is not None:
+        files = files_of(loaded.recording, settings.table_folder, loaded.measured.fps)
+        given = Given(files, loaded.measured.n_frames, loaded.video, centers, loaded.fitted)
+        observed = settings.source.check(given)
+        loaded.findings += company_findings(loaded.id, loaded.fitted, centers, observed, settings.center, loaded.video)
 
 
 def _find_changes(loaded: LoadedRecording, settings: ReadingSettings) -> None:
     animals, measured = loaded.fitted, loaded.measured
     if animals is not None and measured is not None and (path := loaded.recording.pose_path) is not None:
-        allowed, n_frames, fps = settings.allowance(loaded.id), measured.n_frames, measured.fps
-        tracks = all_tracks(animals, path, lambda track: fit_poses(track, n_frames, allowed).pose)
-        loaded.identity = identity_changes(tracks, fps, settings.center.min_likelihood)
-        loaded.findings += identity_findings(loaded.id, animals.own, loaded.identity, fps, path.name)
-
-
-def _seen(loaded: LoadedRecording) -> NDArray[np.bool_]:
-    """Frames whose own picture is known, shape (n_frames,): of a damaged video, not all."""
-    assert loaded.measured is not None
-    return np.ones(loaded.measured.n_frames, dtype=bool) if loaded.video is None else loaded.video.seen
+        frames, allowed = (measured.n_frames, measured.fps), settings.allowance(loaded.id)
+        loaded.identity, found = find_changes(loaded.id, animals, path, frames, allowed, settings.center.min_likelihood)
+        loaded.findings += found
 
 
 def _fit_labels(loaded: LoadedRecording, annotations: Mapping[str, RawAnnotation], settings: ReadingSettings) -> None:
@@ -404,7 +395,7 @@ def _fit_labels(loaded: LoadedRecording, annotations: Mapping[str, RawAnnotation
     for annotator, annotation in annotations.items():
         assert loaded.measured is not None
         n_frames = loaded.measured.n_frames
-        if _agrees(loaded.id, n_frames, None, annotation.span, allowed):
+        if do_frames_agree(loaded.id, n_frames, None, annotation.span, allowed):
             fitted, notes = fit_annotation(annotation, n_frames, allowed, stop_frame)
             changes = [change_finding(loaded.id, note) for note in notes]
             odd = seconds_findings(loaded.id, annotation, loaded.video)

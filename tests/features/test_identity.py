@@ -123,6 +123,9 @@ def test_an_animal_that_goes_on_under_another_id_is_told():
     tracks["3"].xy_px[:] += 2000
     assert not identity_changes(tracks, FPS).handovers
     assert not identity_changes({**tracks, "3": without(whole, 0, 500)}, FPS).handovers
+    # An id that is used again for the same animal: both changes are told.
+    tracks["1"], tracks["3"] = without(whole, 200, 400), without(without(whole, 0, 200), 400, 900)
+    assert identity_changes(tracks, FPS).handovers == (Handover(200, 199, "1", "3"), Handover(400, 399, "3", "1"))
 
 
 def test_findings_of_a_swap_are_of_both_animals_and_a_note_for_a_pair():
@@ -131,6 +134,9 @@ def test_findings_of_a_swap_are_of_both_animals_and_a_note_for_a_pair():
     assert own.severity == "warning" and "a and b trade places 2 times" in own.found
     assert "Frames 200 (6.7 s), 1,000 (33.3 s)" in own.found
     assert [finding.severity for finding in identity_findings("r", "", changes, FPS, "x.csv")] == ["note"]
+    assert not [*identity_findings("r", "c", changes, FPS, "x.csv")]
+    (of_partner,) = identity_findings("r", "c", changes, FPS, "x.csv", ["a"])
+    assert of_partner.consequence.endswith("not those of its partner.")
 
 
 @pytest.mark.shared
