@@ -14,7 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from common.errors import InputError
 from common.files import is_file
 from common.suggestions import did_you_mean, listing
-from pipeline.run_folder.reading import Run, read_run
+from pipeline.run_folder import reading as run_reading
+from pipeline.run_folder.reading import Run
+from pipeline.run_folder.run_dir import RunDir
+from pipeline.run_folder.whole_files import read_required
 from pipeline.runtime.version import REARVIEW_VERSION
 from pipeline.scoring.timeline import BehaviorTimeline
 
@@ -42,8 +45,19 @@ class Embeddings(NamedTuple):
     observed: NDArray[np.bool_]
 
 
+def read_run(folder: str | Path) -> Run:
+    """Read a finished run, as the report does.
+
+    Raises
+    ------
+    InputError
+        The folder is no finished run, or a file of it is missing or damaged.
+    """
+    return run_reading.read_run(Path(folder))
+
+
 def table(run: Run | str | Path, name: str) -> pd.DataFrame:
-    """Read a table of a run, such as ``scores`` or ``summary``: a column per column of the file, empty cells NaN.
+    """Read a table of a run, such as ``scores`` or ``summary``: a column per column of the file, empty numbers NaN.
 
     Parameters
     ----------
@@ -55,20 +69,22 @@ def table(run: Run | str | Path, name: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The run has no such table.
+        The run has no such table, or it is not as it was written.
     """
     folder = run.path if isinstance(run, Run) else Path(run)
     path = folder / f"{name.removesuffix('.csv')}.csv"
     if not is_file(path):
         known = sorted(each.stem for each in folder.glob("*.csv"))
         raise InputError(f"{folder} has no table {name!r}.{did_you_mean(name, known)} It has: {listing(known)}.")
-    try:
-        found = pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str))
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path} can't be read as a table ({error}). Check it with `verify {folder}`.") from None
+    return read_required(RunDir(folder), path, _read_table)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    found = pd.read_csv(path)
     # An id such as 001 or NA is a name, no number and not missing.
-    named = pd.read_csv(path, usecols=[c for c in found.columns if c in _NAMES], dtype=str, keep_default_na=False)
-    return found.assign(**{column: named[column] for column in named.columns})
+    names = [column for column in found.columns if column in _NAMES]
+    found[names] = pd.read_csv(path, usecols=names, dtype=str, keep_default_na=False)[names]
+    return found
 
 
 def bouts(run: Run | str | Path) -> pd.DataFrame:

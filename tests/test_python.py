@@ -1,5 +1,6 @@
 """Rearview from Python: what a run left is read as it was written."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,18 @@ def test_the_lines_of_the_readme_run(lab: Path, capsys: pytest.CaptureFixture[st
         lines = lines.replace(theirs, ours)
     exec(lines, {})
     assert f"({N_FRAMES}, " in capsys.readouterr().out
+
+
+def test_ids_stay_names_and_damage_is_told(finished_run: Path, tmp_path: Path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    path = tmp_path / "odd.csv"
+    path.write_text("recording,individual,f1\n001,NA,0.5\n002,,\n", encoding="utf-8")
+    odd = rearview._read_table(path)
+    assert odd["recording"].tolist() == ["001", "002"] and odd["individual"].tolist() == ["NA", ""]
+    scores = tmp_path / "run" / "scores.csv"
+    scores.write_text(scores.read_text(encoding="utf-8")[:-40], encoding="utf-8")
+    with pytest.raises(rearview.InputError, match=r"scores\.csv"):
+        rearview.table(tmp_path / "run", "scores")
 
 
 def test_what_is_not_there_is_told(finished_run: Path):

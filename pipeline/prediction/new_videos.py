@@ -68,8 +68,8 @@ def _each_animal(recordings: Sequence[Recording], notes: list[str]) -> list[Reco
         animals_of[recording.id] = animals
         if animals and recording.pose_path is not None:
             said = ", with the other as its partner" if len(animals) == 2 else ""
-            rows = "a row for each" if len(animals) > 1 else "a row of it"
-            notes.append(f"{recording.pose_path.name} holds {listing(animals)}: {rows}{said}.")
+            which = "a row for each" if len(animals) > 1 else "a row of it"
+            notes.append(f"{recording.pose_path.name} holds {listing(animals)}: {which}{said}.")
     taken = {recording.id.casefold() for recording in recordings}
     rows = []
     for recording in recordings:

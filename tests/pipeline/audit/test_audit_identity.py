@@ -119,7 +119,7 @@ LINE = "crop={around: box, keypoint_overlay: true, skeleton: [[nose, tailbse]]}"
     ("setting", "factor", "said"),
     [
         (LINE, 1, "a line to 'tailbse'.*Did you mean 'tailbase'"),
-        ("crop.around=box", 9, "w_light: Boxes of w_dlc.csv lie outside the picture"),
+        ("crop.around=box", 9, "w_light .*: Boxes of w_dlc.csv lie outside the picture"),
         ("features={source: poses, keypoints: [snout]}", 1, "snout"),
     ],
 )

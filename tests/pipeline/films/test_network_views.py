@@ -59,7 +59,7 @@ def cut(lab: Path, run: Path, timelines: list[Timeline], *overrides: str) -> Any
     config = load_config(lab, [*overrides, "frame_step=3"])
     checked, views = load_dataset(config), config.feature_source().views()
     assert cut_network_views(RunDir(run), checked, timelines, views, config.frame_step) == []
-    return {item.id: item for item in checked}, views, views_of_run(SimpleNamespace(path=run))  # type: ignore[arg-type]
+    return {item.id: item for item in checked}, views, views_of_run(SimpleNamespace(path=run, recordings=()))  # type: ignore[arg-type]
 
 
 def test_every_network_has_a_row_of_the_pictures_that_it_is_given(lab: Path, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_where_no_network_looks_at_a_video_there_is_nothing(lab: Path, tmp_path:
     no_video = [timeline("elsewhere")]
     view = NetworkView("n", load_config(lab).crop, 32)
     assert cut_network_views(RunDir(tmp_path), checked, no_video, [view], 1) == []
-    assert list(tmp_path.iterdir()) == [] and views_of_run(SimpleNamespace(path=tmp_path)) is None  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == [] and views_of_run(SimpleNamespace(path=tmp_path, recordings=())) is None  # type: ignore[arg-type]
 
 
 def test_a_video_that_is_gone_is_a_note(lab: Path, tmp_path: Path) -> None:
