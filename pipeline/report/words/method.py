@@ -110,7 +110,7 @@ def _splits(run: Run) -> Iterator[str]:
         how = f", in {run.config.get('cross_validation')} parts (more for a rare behavior)" if is_parted else ""
         yield (
             f"Cross-validation: each training recording is held out once{how}, together with all other recordings "
-            "of the same individual, and is predicted by heads that were trained on the rest."
+            "of the same individual or video, and is predicted by heads that were trained on the rest."
         )
         yield from _protocol(run)
     if TEST in run.subsets:
@@ -211,7 +211,8 @@ def _bouts_and_intervals(run: Run) -> Iterator[str]:
         )
     if run.tables.intervals:
         yield (
-            "Intervals: 95 % percentile bootstrap over individuals (recordings where no individual is named), never "
+            "Intervals: 95 % percentile bootstrap over individuals (recordings where no individual is named; animals "
+            "that were filmed together are one), never "
             f"over frames, {DEFAULT_RESAMPLES:,} resamples; none for fewer than {MIN_CLUSTERS}. With few individuals "
             "they are too narrow: at 5, a 95 % interval covers the truth in about 85 % of cases."
         )

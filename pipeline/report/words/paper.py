@@ -72,20 +72,28 @@ def _inputs(run: Run, cite: Cite) -> Iterator[str]:
     step = int(run.config.get("frame_step") or 1)
     of_frames = "every frame" if step == 1 else f"one frame in {step}"
     keypoints = setting(section(run.config, "center").get("keypoints"))
+    crops_of: dict[tuple[str, str, int], list[str]] = {}
+    others = []
     for one in used_features(run):
-        crop, used = section(one, "crop"), one.get("used")
+        crop, n = section(one, "crop"), int(one.get("n_features") or 0)
         if crop:
-            moments = f", of moments {setting(crop['moments_s'])} s from it" if crop.get("moments_s") else ""
-            weights = one.get("weights")
-            trained = "trained on ImageNet" if used in WORKS and weights != "random" else f"weights: {weights}"
-            yield (
-                f"Of {of_frames}{moments}, {crop_words(crop)} (center: {keypoints}) was turned into "
-                f"{one.get('n_features')} numbers by the network {used}{cite(used)} ({trained}), which was not trained "
-                "further."
-            )
+            moments = f" at moments {setting(crop['moments_s'])} s from it" if crop.get("moments_s") else ""
+            network = (str(one.get("used")), str(one.get("weights")), n)
+            crops_of.setdefault(network, []).append(crop_words(crop) + moments)
         else:
-            made = one.get("words") or "numbers that were computed with other software"
-            yield f"Features of {of_frames} were {made} ({one.get('n_features')} numbers)."
+            others.append(f"{one.get('words') or 'numbers that were computed with other software'} ({n} numbers)")
+    for (used, weights, n), crops in crops_of.items():
+        trained = "trained on ImageNet" if used in WORKS and weights != "random" else f"weights: {weights}"
+        each = "was" if len(crops) == 1 else "were each"
+        yield (
+            f"Of {of_frames}, {listing(crops)} (center: {keypoints}) {each} turned into {n} numbers by the network "
+            f"{used}{cite(used)} ({trained}), which was not trained further."
+        )
+    for made in others:
+        yield f"Features of {of_frames} were {made}."
+    n_kept = section(run.config, "training").get("reduce_features") or 0
+    if n_kept:
+        yield f"The head saw up to {n_kept} principal components of them, learned from its training recordings."
 
 
 def _heads(run: Run, cite: Cite) -> Iterator[str]:
