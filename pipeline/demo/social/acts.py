@@ -3,6 +3,7 @@
 A new behavior is a class here and a line in `ACTS`.
 """
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -22,7 +23,7 @@ _WALL_MM = 34.0
 _AHEAD_MM = 85.0
 
 
-class Act:
+class Act(ABC):
     """One bout: the actor comes to the other mouse, its partner."""
 
     is_mutual: ClassVar[bool] = False
@@ -32,13 +33,13 @@ class Act:
         self.actor, self.partner, self.rng = actor, actor.other, rng
         self.dt = actor.dt
 
+    @abstractmethod
     def meeting(self) -> Place | None:
         """Where the actor has to be as things are now; None where there is no room."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, frame: int) -> None:
         """Both do it for one frame."""
-        raise NotImplementedError
 
     def partner_shows(self) -> bool:
         """Whether the partner shows the behavior in the frame of the last `step`."""
