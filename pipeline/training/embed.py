@@ -95,7 +95,7 @@ def run_stage_one(config: ExperimentConfig, checked: Sequence[CheckedRecording],
     source = config.feature_source().settled(given, config.execution.cache_dir)
     described = source.described()
     names = [tuple(one.get("names", ())) for one in described]
-    embedder = Embedder(config, source, only_cached, names, _outlook(config, source, given))
+    embedder = Embedder(config, source, only_cached, names, None if only_cached else _outlook(config, source, given))
     checked = _decoded(config, checked, embedder)
     embedded: dict[str, EmbeddedRecording] = {}
     videos = by_video(checked)
