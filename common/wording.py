@@ -1,5 +1,6 @@
 """Numbers as text: one way of writing each kind, everywhere on the page."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 NOT_AVAILABLE = "n/a"
@@ -45,6 +46,11 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s".replace(" ", _SPACE)
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min".replace(" ", _SPACE)
+
+
+def quoted(argument: str) -> str:
+    """An argument as it is typed on a command line: in quotes where a shell would take it apart."""
+    return argument if re.fullmatch(r"[\w./\\:=,+-]+", argument) else f'"{argument}"'
 
 
 def setting(value: object) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.notes import Doubt
+from common.places import path_from
 from features.engines import require_engine
 from pipeline.config.schema import ExperimentConfig, dump_config
-from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, summarise
+from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, recordings_csv, summarise
 from pipeline.films.contact_sheets import cut_contact_sheets
 from pipeline.films.film_strips import cut_film_strips
 from pipeline.films.network_views import cut_network_views
@@ -74,7 +75,8 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
     summarise(recordings, config.behavior_names())
     n_frames = sum(item.n_frames for item in recordings)
     folds = plan_folds(config, recordings)
-    record.stage_done("check inputs", n_frames, inputs=input_fingerprints(recordings))
+    table = path_from(run.path, recordings_csv(config))
+    record.stage_done("check inputs", n_frames, inputs=input_fingerprints(recordings), table=table)
 
     # As many workers as the experiment itself would have, since its cost is told by them.
     most = folds if whole is None else plan_folds(whole, recordings)

@@ -10,6 +10,7 @@ from common.notes import Doubt
 from features.sources.base import Measured
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.dataset.annotators import check_annotators
+from pipeline.dataset.corrections.taken import with_corrections
 from pipeline.dataset.equal_findings import EqualFindings, equal_findings
 from pipeline.dataset.findings import Finding, Severity, change_finding, error_finding
 from pipeline.dataset.label_findings import (
@@ -96,6 +97,10 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
     """
     general: list[Finding] = []
     recordings = read_recordings(table_path, lambda name, error: general.append(error_finding(name, error)))
+    try:
+        recordings = with_corrections(recordings, settings.corrections)
+    except InputError as error:
+        general.append(error_finding("", error))
     unread = [finding.recording for finding in general if finding.recording]
     settings = settings.among(recordings)
     audited: list[AuditedRecording] = []

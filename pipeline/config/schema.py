@@ -4,10 +4,9 @@ The model below is the single source of truth: the command line reads it, `exper
 is generated from it, and a run folder keeps the resolved form. Unknown keys are refused by name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -16,7 +15,6 @@ from common.names import canonical_names, unsafe_name_reason
 from common.places import all_told
 from common.words import is_missing, says_unknown
 from common.yaml_text import dump_yaml
-from features.backbones import BACKBONES
 from features.backbones.base import NetworkConfig
 from features.centers import CenterConfig
 from features.engines import AUTO, ENGINES, Engines
@@ -28,13 +26,14 @@ from features.sources.frames import AnyBackbone, FrameSourceConfig
 from features.sources.joined import JoinedSource
 from features.video.reading import MAX_FPS, MIN_FPS
 from models.heads import HEADS, HeadConfig
-from models.tasks import TASKS, Binary, Exclusive
+from models.tasks import Binary, Exclusive
 from models.training import TrainingConfig
 from pipeline.config.baselines import BASELINE_WORDS, BaselineSetting
 from pipeline.config.complaints import complaints
 from pipeline.config.demo import DEMOS, DemoConfig
 from pipeline.config.ensemble import EnsembleConfig
 from pipeline.config.execution import ExecutionConfig
+from pipeline.config.fields import walk_fields
 from pipeline.config.frame_policy import FramesSetting
 from pipeline.config.migrations import RENAMED, SCHEMA, migrate
 from pipeline.config.tasks import AnyTask, exclusive_refusal
@@ -80,6 +79,11 @@ class ExperimentConfig(BaseModel):
         description="What is said of a frame. `binary`: each behavior is present or not, by a head of its own. "
         "`exclusive`: every frame is of one class, a behavior or the background, by one head. Keys of its own: `task: "
         "{name: exclusive, other: rest}`.",
+    )
+    corrections: tuple[str, ...] = Field(
+        (),
+        description="Runs whose corrections (saved in `review`) are used in place of the annotations that the table "
+        "names: `runs/exp1`, or a list, of which the last counts. Corrected recordings without a split are trained on.",
     )
     annotations: str | None = Field(
         None,
@@ -181,6 +185,11 @@ class ExperimentConfig(BaseModel):
     )
 
     _names = field_validator("behaviors", "annotations", mode="before")(canonical_names)
+
+    @field_validator("corrections", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, given: object) -> object:
+        return (given,) if isinstance(given, str) else () if given is None else given
 
     @field_validator("name")
     @classmethod
@@ -304,11 +313,13 @@ class ExperimentConfig(BaseModel):
 
         The table is known by its name here, wherever it lies, and by what it says (`input_fingerprints`).
         """
-        tree = self.model_dump(mode="json", exclude={"name", "description", "execution"})
+        tree = self.model_dump(mode="json", exclude={"name", "description", "execution", "corrections"})
         if self.ensemble.is_one_head:
             # As before there were any.
             del tree["ensemble"]
-        return all_told(tree) | {"recordings": Path(self.recordings).name}
+        # Their places are known by name too; what they say is in the fingerprints.
+        corrections = {"corrections": [Path(place).name for place in self.corrections]} if self.corrections else {}
+        return all_told(tree) | {"recordings": Path(self.recordings).name} | corrections
 
     def chooses_settings(self) -> bool:
         """Whether post-processing or calibration is chosen on training recordings."""
@@ -352,7 +363,9 @@ def parse_config(tree: Mapping[str, Any], source: str) -> ExperimentConfig:
     try:
         return ExperimentConfig.model_validate(tree)
     except ValidationError as error:
-        raise InputError(f"{source}: {'; '.join(complaints(error, tree, list(walk_fields())))}.") from None
+        raise InputError(
+            f"{source}: {'; '.join(complaints(error, tree, list(walk_fields(ExperimentConfig))))}."
+        ) from None
 
 
 def dump_config(config: ExperimentConfig, seen_from: Sequence[Path] = ()) -> str:
@@ -363,6 +376,7 @@ def dump_config(config: ExperimentConfig, seen_from: Sequence[Path] = ()) -> str
     """
     tree = all_told(config.model_dump(mode="json"), seen_from)
     tree["recordings"] = _name_if_elsewhere(tree["recordings"])
+    tree["corrections"] = [_name_if_elsewhere(place) for place in tree["corrections"]]
     for key in ("cache_dir", "output_dir"):
         tree["execution"][key] = _name_if_elsewhere(tree["execution"][key])
     return dump_yaml({"schema": SCHEMA, **tree})
@@ -370,29 +384,3 @@ def dump_config(config: ExperimentConfig, seen_from: Sequence[Path] = ()) -> str
 
 def _name_if_elsewhere(path: str) -> str:
     return Path(path).name if Path(path).is_absolute() else path
-
-
-def walk_fields() -> Iterator[tuple[str, str, Any]]:
-    """Yield (dotted key, owner, field) of every setting; owner names the backbone or head, or is empty."""
-    yield from _walk(ExperimentConfig, "", "")
-    sources = {name: source.config_class for name, source in SOURCES.items()}
-    tables: tuple[tuple[Mapping[str, type[BaseModel]], str], ...] = (
-        (BACKBONES, "backbone"),
-        (sources, "features"),
-        (HEADS, "head"),
-        (TASKS, "task"),
-    )
-    for table, place in tables:
-        for name, model in table.items():
-            yield from _walk(model, place, name)
-
-
-def _walk(model: type[BaseModel], prefix: str, owner: str) -> Iterator[tuple[str, str, Any]]:
-    for key, field in model.model_fields.items():
-        dotted = f"{prefix}.{key}" if prefix else key
-        yield dotted, owner, field
-        members = get_args(field.annotation) if get_origin(field.annotation) in (Union, UnionType) else ()
-        models = [m for m in (members or (field.annotation,)) if isinstance(m, type) and issubclass(m, BaseModel)]
-        # A word may stand instead of keys (`postprocess: tune`); kinds of backbone and head are walked by name.
-        if len(models) == 1:
-            yield from _walk(models[0], dotted, owner)

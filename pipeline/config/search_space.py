@@ -15,7 +15,8 @@ from common.errors import InputError
 from common.suggestions import did_you_mean, listing
 from features.backbones import BACKBONES
 from models.heads import HEADS
-from pipeline.config.schema import ExperimentConfig, parse_config, walk_fields
+from pipeline.config.fields import walk_fields
+from pipeline.config.schema import ExperimentConfig, parse_config
 from pipeline.scoring.objectives import OBJECTIVES
 
 _KINDS: Mapping[str, Mapping[str, Any]] = {"backbone": BACKBONES, "head": HEADS}
@@ -31,7 +32,8 @@ _REFUSED = {
     "protocol": _SCORED,
     "search": "a search is not searched for",
 } | dict.fromkeys(
-    ("recordings", "behaviors", "task", "annotations", "cross_validation", "demo", "frames", "fps"), _SCORED
+    ("recordings", "behaviors", "task", "annotations", "corrections", "cross_validation", "demo", "frames", "fps"),
+    _SCORED,
 )
 _OF_DECISIONS = ("postprocess", "tuning", "calibration")
 
@@ -244,7 +246,7 @@ def open_space(given: Mapping[str, list[Any] | Range], tree: Mapping[str, Any], 
 
 
 def _dimension(key: str, given: list[Any] | Range, score: str, source: str) -> Dimension:
-    fields = [(owner, field) for known, owner, field in walk_fields() if known == key]
+    fields = [(owner, field) for known, owner, field in walk_fields(ExperimentConfig) if known == key]
     root, _, rest = key.partition(".")
     refusal = _REFUSED.get(root) or _of_no_use(root, score)
     if refusal is None and root == "features" and rest:
@@ -252,7 +254,9 @@ def _dimension(key: str, given: list[Any] | Range, score: str, source: str) -> D
     if refusal is not None:
         raise InputError(f"{source}: search.space.{key} cannot be searched for: {refusal}.")
     if not fields:
-        known = dict.fromkeys(known for known, _, _ in walk_fields() if known.partition(".")[0] not in _REFUSED)
+        known = dict.fromkeys(
+            known for known, _, _ in walk_fields(ExperimentConfig) if known.partition(".")[0] not in _REFUSED
+        )
         hint = did_you_mean(key, known) or " experiments/README.md lists all keys."
         raise InputError(f"{source}: search.space has the unknown key {key}.{hint}")
     owners = frozenset(owner for owner, _ in fields if owner) if root in _KINDS and rest != "name" else frozenset()

@@ -6,6 +6,7 @@ Paths are relative to the table. Around a path stands what its file leaves open,
 """
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,3 +160,13 @@ def resolve_cell(csv_path: Path, text: str) -> Path:
     if "\\" in text and not is_file(path):
         path = csv_path.parent / text.replace("\\", "/")  # written on Windows, read elsewhere
     return find_path(path)
+
+
+def path_cell(path: Path, table_folder: Path) -> str:
+    """A path as the table names it: relative to the table, with `/`; absolute where that is on another drive."""
+    try:
+        text = Path(os.path.relpath(path, table_folder)).as_posix()
+    except ValueError:
+        text = path.as_posix()
+    # The table's cells are read without outer blanks.
+    return f"./{text}" if text != text.lstrip() else text

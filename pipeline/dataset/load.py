@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.names import find_path
 from common.notes import Doubt, ModelLabels
+from common.suggestions import listing
 from features.tracks import Animals, CenterTrack
 from features.video.inspection import VideoInfo
 from models.tasks import Exclusive
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
+from pipeline.dataset.corrections.taken import with_corrections
 from pipeline.dataset.equal_findings import equal_findings, equal_notes, names_of
 from pipeline.dataset.exclusive import one_class, with_background
 from pipeline.dataset.findings import Finding
@@ -105,7 +107,7 @@ def load_dataset(config: ExperimentConfig, may_wait: bool = False) -> list[Check
     InputError
         At the first thing that is wrong, by file, row and key.
     """
-    recordings = read_recordings(recordings_csv(config))
+    recordings = with_corrections(read_recordings(recordings_csv(config)), config.corrections)
     if not any(r.split == "train" for r in recordings):
         raise InputError(nothing_to_learn_from(recordings_csv(config)))
     require_known_recordings(config.frames, [r.id for r in recordings])
@@ -287,7 +289,9 @@ def model_labels(recordings: Sequence[CheckedRecording]) -> tuple[Doubt, ...]:
 def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
     """All that is to be known of the recordings' files; what is the same for several of them, once."""
     names = {item.id: names_of(item.recording) for item in recordings}
-    return equal_notes({item.id: item.notes for item in recordings}, names)
+    corrected = [item.id for item in recordings if item.recording.is_corrected]
+    words = f"Labels corrected in a review are used in place of the table's for {listing(corrected, 5)}."
+    return [*([words] if corrected else ()), *equal_notes({item.id: item.notes for item in recordings}, names)]
 
 
 def recordings_csv(config: ExperimentConfig) -> Path:

@@ -49,8 +49,8 @@ class ReadingSettings:
     `behaviors`: our name of each and its names in the annotations; empty where no experiment is given. `annotations`:
     whose labels are used. `source`: where features come from; by default the frames of videos. `table_folder`: of the
     table of recordings. `videos`: of all recordings that are read together, well mixed. `fps`: of videos whose
-    row says nothing, where their headers are not to be believed. `may_wait`: a video is decoded when features are made
-    of it, where its packets leave no doubt what will come out.
+    row says nothing, where their headers are not to be believed. `corrections`: runs whose corrections are used.
+    `may_wait`: a video is decoded when features are made of it, where its packets leave no doubt what will come out.
     """
 
     center: CenterConfig = field(default_factory=CenterConfig)
@@ -62,6 +62,7 @@ class ReadingSettings:
     table_folder: Path = Path()
     videos: tuple[Path, ...] = ()
     fps: float | None = None
+    corrections: tuple[str, ...] = ()
     may_wait: bool = False
 
     @classmethod
@@ -76,6 +77,7 @@ class ReadingSettings:
             config.feature_source(),
             Path(config.recordings).parent,
             fps=config.fps,
+            corrections=config.corrections,
         )
 
     def among(self, recordings: Sequence[Recording]) -> "ReadingSettings":

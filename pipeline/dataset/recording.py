@@ -21,7 +21,7 @@ class Recording:
     `split`: "train", "test" or "" (to predict only). `animal`: which of several animals in the video, its name in the
     pose file and its subject in the annotations; "" = there is one only, or `center.individual` names it. `partner`:
     the other animal that social behavior is about, its name in the pose file; "" = none is named. `fps`: frames
-    per second, where the table says so and the video's header is not to be believed.
+    per second, where the table says so and the video's header is not to be believed. `is_corrected`: its labels are those of a review, not of the table.
     """
 
     id: str
@@ -36,11 +36,19 @@ class Recording:
     animal: str = ""
     partner: str = ""
     fps: float | None = None
+    is_corrected: bool = False
 
     @property
     def has_video(self) -> bool:
         """Whether the table names one; without, there are poses alone."""
         return self.video_path != self.pose_path
+
+    @property
+    def subject(self) -> str:
+        """Under what other name all annotators know the animal; "" = its own, or none that is one animal's."""
+        named = {choice.subject for choice in self.annotation_choices.values()}
+        subject = named.pop() if self.animal and len(named) == 1 else ""
+        return "" if "+" in subject or subject == self.animal else subject
 
     @property
     def has_blob_poses(self) -> bool:

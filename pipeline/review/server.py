@@ -35,6 +35,7 @@ from pipeline.review.corrections import (
     write_corrections,
     write_draft,
 )
+from pipeline.review.next_run import next_command
 from pipeline.review.pages import INDEX_PAGE, media_name, original_video, page_name
 from pipeline.review.run_reading import Review
 from pipeline.run_folder.reading import Run
@@ -112,6 +113,9 @@ def serve(run: Run, reviews: Sequence[Review], folder: Path, port: int, open_bro
             server.serve_forever()
         except KeyboardInterrupt:
             print("\nEnded. What was saved is in the folder of corrections.")
+            again = next_command(run, offer.corrections) if any(offer.corrections.glob("*.boris")) else ""
+            if again:
+                print(f"To learn from it: {again}")
 
 
 def requested_range(header: str, size: int) -> tuple[int, int] | None:
@@ -236,9 +240,10 @@ class _Handler(BaseHTTPRequestHandler):
             log.error("%s", error)
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), keep=True)
         else:
-            cell = annotations_cell(folder, row)
+            cell, again = annotations_cell(folder, row), next_command(self.offer.run, folder)
             log.info("%s: %d bouts saved in %s, as annotations: %s", row.recording, len(corrected), folder, cell)
-            self._send_json({"saved": [path.name for path in paths], "folder": str(folder), "cell": cell})
+            answer = {"saved": [path.name for path in paths], "folder": str(folder), "cell": cell, "next": again}
+            self._send_json(answer)
 
     def _send_json(self, content: Any) -> None:
         body = json.dumps(content, ensure_ascii=False).encode("utf-8")

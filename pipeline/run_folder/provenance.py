@@ -11,7 +11,7 @@ from typing import Any
 from common.files import write_text
 from common.notes import Doubt
 from common.places import path_from
-from common.wording import duration
+from common.wording import duration, quoted
 from pipeline.config.schema import ExperimentConfig
 from pipeline.run_folder.manifest import PROMISE
 from pipeline.run_folder.run_dir import RunDir
@@ -38,7 +38,8 @@ def begin_evaluation() -> dict[str, Any]:
         "started": now(),
         "finished": None,
         **PROMISE,
-        "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv[0] else "",
+        "command": " ".join(["python", Path(sys.argv[0]).name, *map(quoted, sys.argv[1:])]) if sys.argv[0] else "",
+        "arguments": sys.argv[1:],
         "python": sys.version.split()[0],
         "packages": package_versions(),
         "machine": describe_machine(),

@@ -12,7 +12,6 @@ from common.places import path_at, path_from
 from common.tables import Row
 from features.video.reading import MAX_FPS, MIN_FPS
 from pipeline.dataset.load import CheckedRecording
-from pipeline.dataset.recording import Recording
 from pipeline.run_folder.contents import RECORDINGS
 from pipeline.run_folder.run_dir import RunDir
 
@@ -66,17 +65,10 @@ def recording_row(item: CheckedRecording) -> RecordingRow:
         video_path=video.path.resolve() if video else None,
         video_sha256=item.known_by,
         animal=item.recording.animal,
-        subject=_subject(item.recording),
+        subject=item.recording.subject,
         partner=item.recording.partner,
         split_group=item.split_group,
     )
-
-
-def _subject(recording: Recording) -> str:
-    """Under what other name all annotators know the animal; "" = its own, or none that is one animal's."""
-    named = {choice.subject for choice in recording.annotation_choices.values()}
-    subject = named.pop() if recording.animal and len(named) == 1 else ""
-    return "" if "+" in subject or subject == recording.animal else subject
 
 
 def write_recordings(run: RunDir, rows: Iterable[RecordingRow]) -> None:

@@ -22,6 +22,7 @@ from common.errors import InputError
 from common.files import clear_remains, write_text
 from common.locks import CreatedLock, lock_at
 from common.places import all_told
+from pipeline.dataset.corrections.taken import CORRECTIONS
 from pipeline.run_folder.manifest import PROMISE, Manifest
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ PREDICTION = "prediction"
 # And one whose probabilities are the mean of several runs'.
 ENSEMBLE = "ensemble"
 # What a human made in a run's folder: it outlives the run.
-CORRECTIONS, EXPORTS = "corrections", "exports"
+EXPORTS = "exports"
 HUMAN_FOLDERS = (CORRECTIONS, EXPORTS)
 REVIEW, OVERLAYS = "review", "overlays"
 # What lies in a folder before its provenance does.

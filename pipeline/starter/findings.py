@@ -10,6 +10,7 @@ from features.poses import split_sequence
 from features.poses.calms21 import FPS as SEQUENCE_FPS
 from features.tracks import BLOB, MIDDLE
 from pipeline.annotations import RawAnnotation
+from pipeline.dataset.cell_paths import path_cell
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.label_findings import label_findings
 from pipeline.dataset.pairing.names import pose_cores
@@ -18,7 +19,6 @@ from pipeline.dataset.pairing.table_cells import (
     animals_id,
     annotation_cell,
     guess_individuals,
-    path_cell,
     recording_ids,
     unwritable_reason,
 )

@@ -1,6 +1,5 @@
 """The rows of a starter `recordings.csv`: ids, individuals, and cells that read back as what was paired."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from common.names import canonical, invisible_letters, unsafe_name_reason
 from features.poses import split_sequence
+from pipeline.dataset.cell_paths import path_cell
 from pipeline.dataset.pairing.names import fold, is_camera_word, is_date, raw_words, session_places
 from pipeline.dataset.pairing.pairing import PairedAnnotation
 
@@ -80,16 +80,6 @@ def individual_of(raw: Sequence[str]) -> str | None:
     if len(kept) == 1 and len(words) > 1 and any(places) and _has_digit(words[kept[0]]) and len(words[kept[0]]) > 1:
         return raw[kept[0]]
     return None
-
-
-def path_cell(path: Path, table_folder: Path) -> str:
-    """A path as the table names it: relative to the table, with `/`; absolute where that is on another drive."""
-    try:
-        text = Path(os.path.relpath(path, table_folder)).as_posix()
-    except ValueError:
-        text = path.as_posix()
-    # The table's cells are read without outer blanks.
-    return f"./{text}" if text != text.lstrip() else text
 
 
 def annotation_cell(sources: Mapping[str, PairedAnnotation], table_folder: Path) -> str:

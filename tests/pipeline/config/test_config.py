@@ -11,8 +11,9 @@ from common.errors import InputError
 from features.sources.frames import FrameSourceConfig
 from pipeline.config.demo import DEMOS
 from pipeline.config.execution import ExecutionConfig
+from pipeline.config.fields import walk_fields
 from pipeline.config.reference import REFERENCE_PATH, reference
-from pipeline.config.schema import dump_config, load_config, parse_config, walk_fields
+from pipeline.config.schema import ExperimentConfig, dump_config, load_config, parse_config
 from pipeline.config.search import is_search
 
 EXPERIMENTS = REFERENCE_PATH.parent
@@ -96,7 +97,7 @@ def test_a_schema_that_cannot_be_read_is_told(tmp_path: Path, text: str, said: s
 def test_shipped_settings_that_differ_from_the_defaults_say_why(path: Path):
     config = load_config(path)
     settings, defaults = config.model_dump(), {}
-    for key, owner, field in walk_fields():
+    for key, owner, field in walk_fields(ExperimentConfig):
         place = key.partition(".")[0]
         if owner in ("", settings[place]["name"] if place in ("backbone", "head") else ""):
             defaults[key] = field.get_default(call_default_factory=True)
@@ -214,13 +215,15 @@ def test_the_reference_page_is_up_to_date_and_complete():
     page = REFERENCE_PATH.read_text(encoding="utf-8")
     assert page == reference(), "run `python -m pipeline.config.reference`"
     # The crop of one source has the keys of the crop of all.
-    keys = {key.replace("features.crop.", "crop.") for key, _, _ in walk_fields()}
+    keys = {key.replace("features.crop.", "crop.") for key, _, _ in walk_fields(ExperimentConfig)}
     assert not [key for key in keys if f"`{key}`" not in page and not key.endswith((".name", ".source"))]
 
 
 def test_every_setting_is_explained():
     choosing = ("name", ".source")
-    assert not [key for key, _, field in walk_fields() if not field.description and not key.endswith(choosing)]
+    assert not [
+        key for key, _, field in walk_fields(ExperimentConfig) if not field.description and not key.endswith(choosing)
+    ]
 
 
 def test_a_source_takes_no_more_than_it_has_keys_for():
@@ -251,7 +254,7 @@ def numbers_in(annotation: Any, limits: tuple[Any, ...]) -> Iterator[tuple[Any, 
 def test_every_number_has_a_lower_and_an_upper_bound():
     unbounded = [
         key
-        for key, _, field in walk_fields()
+        for key, _, field in walk_fields(ExperimentConfig)
         for said in numbers_in(field.annotation, tuple(field.metadata))
         if not all(
             any(hasattr(item, sign) for item in said for sign in signs) for signs in (("ge", "gt"), ("le", "lt"))
@@ -262,7 +265,7 @@ def test_every_number_has_a_lower_and_an_upper_bound():
 
 NUMBERS = [
     (key, owner)
-    for key, owner, field in walk_fields()
+    for key, owner, field in walk_fields(ExperimentConfig)
     if any(True for _ in numbers_in(field.annotation, ())) and key not in ("postprocess", "frames")
 ]
 

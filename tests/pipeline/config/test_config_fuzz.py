@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config.fields import walk_fields
 from pipeline.config.reference import REFERENCE_PATH
-from pipeline.config.schema import dump_config, load_config, parse_config, walk_fields
+from pipeline.config.schema import ExperimentConfig, dump_config, load_config, parse_config
 from tests.damage import CELLS, damaged, fuzzed, read_or_refused
 
 FULL = dump_config(load_config(REFERENCE_PATH.parent / "exp3.yaml"))
@@ -22,7 +23,7 @@ frames: {policy: shift, by_frames: {m1: 3}}
 postprocess: {smooth_s: 0.5, order: [smooth, threshold]}
 training: {epochs: 3, learning_rate: 1e-3}
 """
-KEYS = sorted({key for key, _, _ in walk_fields()})
+KEYS = sorted({key for key, _, _ in walk_fields(ExperimentConfig)})
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | CELLS | st.just(10**400) | st.dates(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CELLS | st.integers(), inner, max_size=3),
