@@ -21,7 +21,8 @@ class Recording:
     `split`: "train", "test" or "" (to predict only). `animal`: which of several animals in the video, its name in the
     pose file and its subject in the annotations; "" = there is one only, or `center.individual` names it. `partner`:
     the other animal that social behavior is about, its name in the pose file; "" = none is named. `fps`: frames
-    per second, where the table says so and the video's header is not to be believed. `is_corrected`: its labels are those of a review, not of the table.
+    per second, where the table says so and the video's header is not to be believed. `is_corrected`: its labels are
+    those of a review, not of the table.
     """
 
     id: str
