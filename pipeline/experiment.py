@@ -100,7 +100,7 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
     record.stage_done("heads", n_frames, **({"first_look": cost} if cost else {}))
 
     _write_all(config, run, stage_one, stage_two, record)
-    log.info("Finished. Report: %s", run.report_path)
+    log.info("Finished: %s", run.report_path)
     if cost:
         log.info("%s", cost_words(cost))
     return True

@@ -126,6 +126,8 @@ def _run(
     config: "ExperimentConfig", config_path: Path, options: argparse.Namespace, whole: "ExperimentConfig | None"
 ) -> "RunDir":
     from pipeline.experiment import run_experiment
+    from pipeline.report.run_terminal import print_result
+    from pipeline.run_folder.reading import read_run
     from pipeline.run_folder.run_dir import RunDir
 
     run = RunDir(options.output or config.execution.output_dir / config.name)
@@ -134,6 +136,8 @@ def _run(
         _report_again(run)
     else:
         run_experiment(config, run, options.stage, options.overwrite, whole)
+        if run.is_finished():
+            print_result(read_run(run.path, only=()))
     return run
 
 
