@@ -27,6 +27,7 @@ from pipeline.dataset.load import CheckedRecording, check_recordings, recordings
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL
 from pipeline.dataset.reading import ReadingSettings
 from pipeline.runtime.logs import only_errors
+from pipeline.training.forecast import forecast
 from pipeline.training.plan import head_outputs, plan_head_folds
 
 _DESCRIPTION = """Looks at every video, pose file and annotation file of a table, whatever is wrong with some of them,
@@ -61,6 +62,8 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     page = write_audit_page(audit, options.output / "audit.html", experiment, views, seen, changes)
     console = Console()
     print_audit(audit, console)
+    if config is not None and not audit.n_findings("error"):
+        console.print(forecast_words(config, audit), soft_wrap=True, highlight=False)
     console.print(f"{verdict(audit)} All of it: {page}", soft_wrap=True, highlight=False)
     return 2 if audit.n_findings("error") else 0
 
@@ -80,6 +83,16 @@ def learning_findings(config: ExperimentConfig, audit: Audit) -> list[Finding]:
             except InputError as error:
                 errors[str(error)] = None
     return [*(error_finding("", InputError(error)) for error in errors), *_balance(config, recordings)]
+
+
+def forecast_words(config: ExperimentConfig, audit: Audit) -> str:
+    """How long a run takes on this machine, and on which device; or why that can't be told."""
+    try:
+        with only_errors("pipeline"), only_errors("features"):
+            checked = check_recordings([item.loaded for item in audit.recordings], config)
+            return forecast(config, checked).words()
+    except InputError as error:
+        return f"How long a run takes can't be told: {error}"
 
 
 def _label_errors(config: ExperimentConfig, audit: Audit) -> Iterator[Finding]:

@@ -68,8 +68,7 @@ def cost_of(
     sources = {r.id: r.source for r in recordings}
     n_frames = {r.id: len(r.frames) for r in recordings}
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
-    head = next(fit for fit in plan.cross_fits() or plan.final_fits([]) if is_head(fit))
-    step_s = _step_s(_trial(head, plan), n_frames, sources, labels, plan, executor)
+    step_s = seconds_of_a_step(trial_fit(plan), n_frames, sources, labels, plan, executor)
     seconds = expected_seconds(plan, n_frames, step_s, executor.n_workers)
     return {
         "experiment": config.name,
@@ -85,8 +84,9 @@ def settings_hash(config: ExperimentConfig) -> str:
     return hashlib.sha256(json.dumps(config.identity(), sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def _trial(fit: Fit, plan: FitPlan) -> Fit:
+def trial_fit(plan: FitPlan) -> Fit:
     """Two short epochs of a head, the first of which compiles it, on one recording if it has all that is needed."""
+    fit = next(fit for fit in plan.cross_fits() or plan.final_fits([]) if is_head(fit))
     task, labels = fit.task, {r: plan.labels[r].of(fit.outputs) for r in fit.train}
     enough = (r for r, own in labels.items() if not task.lacking(task.target(own.active), own.scored))
     first = next(enough, None)
@@ -98,7 +98,7 @@ def _trial(fit: Fit, plan: FitPlan) -> Fit:
     )  # fmt: skip
 
 
-def _step_s(
+def seconds_of_a_step(
     fit: Fit,
     n_frames: dict[str, int],
     sources: dict[str, EmbeddingSource],
@@ -106,6 +106,7 @@ def _step_s(
     plan: FitPlan,
     executor: Executor,
 ) -> float:
+    """Carry out `trial_fit`, whose result lies beside the labels."""
     fingerprint = fit_fingerprint(fit, sources, plan.labels)
     path = labels.path.with_name(f"{fit.key}.npz")
     job = FitJob(fit, path, fingerprint, tuple(sources[r] for r in fit.recordings), labels, {})

@@ -15,6 +15,7 @@ from pipeline.config.schema import load_config
 from pipeline.dataset import reading as reading_module
 from pipeline.dataset.findings import rounded_rate
 from pipeline.dataset.load import load_dataset
+from pipeline.training.forecast import Forecast, forecast
 from tests.features.made_videos import write_timed_video
 from tests.lab import N_FRAMES, known_labels, make_embedded_lab, make_video_lab, write_labels, write_poses, write_table
 
@@ -45,6 +46,12 @@ class Audited:
             for row in self.findings
             if (row["recording"], row["severity"]) == (recording, severity)
         )
+
+
+@pytest.fixture(autouse=True)
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is tried of networks and heads, which takes seconds, but in the test of it."""
+    monkeypatch.setattr("pipeline.commands.audit.forecast", lambda *_: Forecast("", 0, 0, 0.0, 1, 1.0))
 
 
 @pytest.fixture
@@ -468,3 +475,17 @@ def test_the_rats_with_and_without_a_second_stream(shared_dir: Path, in_folder: 
     write_table(in_folder, [row.replace("rat01_annot.txt", "rat01_annot.txt#subject=black") for row in rows])
     errors = [row for row in Audited(in_folder, str(config_path), *settings).findings if row["severity"] == "error"]
     assert [row["recording"] for row in errors] == ["rat01"] and "no stream 'black'" in errors[0]["found"]
+
+
+def test_it_says_how_long_a_run_takes_on_which_device(
+    in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pipeline.commands.audit.forecast", forecast)
+    config = make_video_lab(in_folder)
+    assert Audited(in_folder, str(config)).exit_code == 0
+    told = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("How long a run takes"))
+    assert "3 recordings, 360 crops or rows of features: about" in told
+    assert "16 heads: about" in told
+    assert "networks by tensorflow, heads by tensorflow on" in told
+    # Nothing is kept of what was tried.
+    assert not list(in_folder.glob("cache/*.h5"))
