@@ -26,10 +26,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-from filelock import BaseFileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.files import make_folder_for_all
 from common.locks import CreatedLock, lock_at
 from features.cache.parts import PARTS_SUFFIX, PartFolder, count_parts, remove_parts
 
@@ -94,10 +95,11 @@ def cache_path(cache_dir: Path, recording: str, recipe_fingerprint: str) -> Path
     return cache_dir / f"{safe}__{recipe_fingerprint[:12]}.h5"
 
 
-def lock_of(path: Path) -> BaseFileLock | CreatedLock:
+def lock_of(path: Path) -> CreatedLock:
     """The lock that whoever writes this cache holds; it is free again when a process dies."""
     folder = path.parent / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_for_all(folder)
     return lock_at(folder / f"{path.stem}.lock")
 
 

@@ -16,7 +16,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock, Timeout
+from filelock import Timeout
 
 from common.errors import InputError
 from common.files import clear_remains, write_text
@@ -80,7 +80,7 @@ class RunDir:
         self.manifest = Manifest(path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         # A path such as `.` has no name of its own.
         self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-        self._lock: BaseFileLock | CreatedLock | None = None
+        self._lock: CreatedLock | None = None
         self._kept: Path | None = None
         self._is_new = False
 
@@ -222,18 +222,20 @@ class RunDir:
         self._require_no_other_files()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = lock_at(self._whole_path.parent / f".{self._whole_path.name}.lock")
-            self._lock.acquire(timeout=0)
+            lock = lock_at(self._whole_path.parent / f".{self._whole_path.name}.lock")
+            self._lock = lock.acquire(timeout=0, outlive=True)
             self._is_new = not self.path.exists()
             self.path.mkdir(exist_ok=True)
             # Nobody else is at work here but in the folders of later commands.
             clear_remains(self.path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         except Timeout:
             raise InputError(
-                f"Another process is working on {self.path} at this moment. Wait until it ends, or give this run "
-                "another place with --output."
+                f"{self.path} is being worked on {lock.holder()}. Wait until that ends, or give this run another "
+                "place with --output."
             ) from None
         except OSError as error:
+            if self._lock is not None:
+                self._lock.release()
             raise InputError(
                 f"The run's folder {self.path} cannot be made: {error.strerror or error}. Choose a folder that you "
                 "may write with --output or `output_dir:`."
