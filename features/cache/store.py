@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.files import make_folder_for_all
 from common.locks import CreatedLock, lock_at
-from features.cache.parts import PARTS_SUFFIX, PartFolder, count_parts, remove_parts
+from common.places import require_short_paths
+from features.cache.parts import PARTS_SUFFIX, PartFolder, count_parts, parts_folder, remove_parts
 from features.hdf5_files import opened, owner_of
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,19 @@ def cache_path(cache_dir: Path, recording: str, recipe_fingerprint: str) -> Path
     """Where the embeddings of a recording made by a recipe are, or would be."""
     safe = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", recording)
     return cache_dir / f"{safe}__{recipe_fingerprint[:12]}.h5"
+
+
+def require_short_cache_paths(cache_dir: Path, recordings: Iterable[str]) -> None:
+    """Make sure that what is made of recordings can lie in a folder.
+
+    Raises
+    ------
+    InputError
+        As `common.places.require_short_paths`.
+    """
+    made = (cache_path(Path(), recording, "0" * 64) for recording in recordings)
+    parts = (parts_folder(path) / f"{0:06d}-{'0' * 32}.npy" for path in made)
+    require_short_paths(cache_dir, map(str, parts), "Shorten that recording's id, or choose a shorter cache_dir.")
 
 
 def lock_of(path: Path) -> CreatedLock:

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from filelock import Timeout
 from common.errors import InputError
 from common.files import clear_remains, write_text
 from common.locks import CreatedLock, lock_at
-from common.places import all_told
+from common.places import all_told, require_short_paths
 from pipeline.run_folder.manifest import PROMISE, Manifest
 
 log = logging.getLogger(__name__)
@@ -128,6 +128,31 @@ class RunDir:
         """Bundles of a final head: one, or those of all members of an ensemble."""
         folder = self.head_path(head)
         return [folder] if n_members == 1 else [folder / f"m{number}" for number in range(1, n_members + 1)]
+
+    def require_short_paths(self, annotators: Mapping[str, Collection[str]], heads: Collection[str]) -> None:
+        """Make sure, before hours of work, that all files can lie in the folder, here and on Windows.
+
+        Parameters
+        ----------
+        annotators : mapping of str to collection of str
+            Of recordings, by id.
+        heads : collection of str
+            Names of behaviors.
+
+        Raises
+        ------
+        InputError
+            As `common.places.require_short_paths`.
+        """
+        files = [self.predictions_path(recording, UNCALIBRATED_PREDICTIONS) for recording in annotators]
+        files += [self.annotator_labels_path(name, recording) for recording, own in annotators.items() for name in own]
+        files += [self.head_path(head) / "m10" / "model.keras" for head in heads]
+        require_short_paths(
+            self.path,
+            [str(path.relative_to(self.path)) for path in files],
+            "Shorten the id of the recording, or the name of the annotator or the behavior, or choose a shorter folder "
+            "with --output.",
+        )
 
     def is_finished(self) -> bool:
         """Whether the run came to its end: its manifest, written last, is there, and its report."""
