@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +35,21 @@ def _holds(look: Callable[[], bool]) -> bool:
         raise
     except (OSError, ValueError):
         return False
+
+
+def make_folder_for_all(folder: Path) -> None:
+    """Make a folder, unless it is there, that whoever may write the one it lies in may write, too.
+
+    On a shared drive the folder of the lab is made so by hand; what is made in it would be its maker's alone.
+    """
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    own, outer = folder.stat(), folder.parent.stat()
+    if own.st_gid == outer.st_gid:
+        with contextlib.suppress(OSError):
+            folder.chmod(stat.S_IMODE(own.st_mode | outer.st_mode & (0o077 | stat.S_ISVTX)))
 
 
 def sha256_of(path: Path) -> str:

@@ -1,26 +1,30 @@
 """Locks between processes and machines, for files that several of them write.
 
-As a rule the system keeps a lock (flock), and frees it when its process dies. Some network folders refuse that, and on
-others each machine keeps locks to itself. In such a folder a lock is a file, which only one can create: the holder
-touches it again and again, and one that is touched no longer is nobody's.
+A lock is a file that only one can create, and that says who has it: the holder touches it again and again, and one
+that is touched no longer is nobody's. As a rule the system keeps a lock beside it (flock), which outlasts a process
+that is stopped for long. Some network folders refuse that. No file stays when a lock is released.
 """
 
 import errno
 import functools
+import getpass
 import json
 import logging
 import os
 import socket
+import stat
 import threading
 import time
 import uuid
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
+
+from common.errors import shown
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +37,26 @@ _CLOCK_MAY_STEP_S = 60.0
 """The start of a process is reckoned from the clock, and moves when that is set."""
 
 
-def lock_at(path: Path) -> "BaseFileLock | CreatedLock":
-    """The lock that lies at a path, not yet taken: the system's, or a file where the system's can't be trusted."""
+def lock_at(path: Path) -> "CreatedLock":
+    """The lock that lies at a path, not yet taken: with the system's, or a file alone where that can't be trusted."""
     if (path.parent / MARKER).exists() or not _is_granted_in(path.parent):
         return CreatedLock(path)
-    return FileLock(path)
+    return SystemLock(path)
+
+
+def take_turn(lock: "CreatedLock", doing: str) -> None:
+    """Take a lock; where somebody has it, say so ("NAME is being made") and wait.
+
+    Raises
+    ------
+    OSError
+        The folder can't be written.
+    """
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("%s %s. Waiting for it.", doing, lock.holder())
+        lock.acquire()
 
 
 def make_locks_files(folder: Path) -> None:
@@ -89,8 +108,11 @@ class CreatedLock:
         self._own = b""
         self._ended = threading.Event()
 
-    def acquire(self, timeout: float = -1, poll_interval: float = 0.2) -> Self:
+    def acquire(self, timeout: float = -1, poll_interval: float = 0.2, outlive: bool = False) -> Self:
         """Take it, or wait for it at most so many seconds (less than 0: without end).
+
+        With `outlive` it waits longer for a lock of another machine, until that is touched or nobody's: at first sight
+        the lock of a machine that was switched off is like any other.
 
         Raises
         ------
@@ -100,16 +122,24 @@ class CreatedLock:
             The folder can't be written.
         """
         began, held, breaking = time.monotonic(), _Watched(self._path), _Watched(self._breaking_path)
-        own = json.dumps({"host": host(), "pid": os.getpid(), "began": _began(os.getpid()), "id": uuid.uuid4().hex})
-        while not _create(self._path, own.encode("utf-8")):
+        is_told = False
+        own = json.dumps(_holder_here()).encode("utf-8")
+        while not _create(self._path, own):
             found, unchanged_s = held.look()
             is_nobodys = found is not None and (unchanged_s > self._nobodys_after_s or _is_dead(found[0]))
             if is_nobodys and self._break(found, breaking):
                 continue
-            if 0 <= timeout <= time.monotonic() - began:
+            may_be_left = found is not None and held.is_as_first_seen and not is_nobodys and _is_elsewheres(found[0])
+            if 0 <= timeout <= time.monotonic() - began and not (outlive and may_be_left):
                 raise Timeout(str(self._path))
+            if outlive and may_be_left and not is_told:
+                is_told = True
+                log.info(
+                    "%s is locked %s. Looking for %.0f s whether that still runs.",
+                    self._path.parent, self.holder(), self._nobodys_after_s,
+                )  # fmt: skip
             time.sleep(poll_interval)
-        self._own, self._ended = own.encode("utf-8"), threading.Event()
+        self._own, self._ended = own, threading.Event()
         threading.Thread(target=self._keep_touched, args=(self._own, self._ended), daemon=True).start()
         return self
 
@@ -121,6 +151,11 @@ class CreatedLock:
             with suppress(OSError):
                 _unlink(self._path)
         self._own = b""
+
+    def holder(self) -> str:
+        """Who has it, as the end of a sentence: "by anna on lab-pc (process 12), since 2026-11-30 22:40"."""
+        found = _look(self._path)
+        return _in_words(found[0]) if found is not None else "by another process"
 
     def __enter__(self) -> Self:
         return self if self._own else self.acquire()
@@ -160,6 +195,48 @@ class CreatedLock:
             log.warning("Another process has taken the lock %s, which this one had not touched for long.", self._path)
 
 
+class SystemLock(CreatedLock):
+    """The same, while this process has the system's lock at the path as well."""
+
+    def __init__(self, path: Path, nobodys_after_s: float = _NOBODYS_AFTER_S) -> None:
+        super().__init__(path, nobodys_after_s)
+        self._system_path = path
+        self._system: FileLock | None = None
+
+    def acquire(self, timeout: float = -1, poll_interval: float = 0.2, outlive: bool = False) -> Self:
+        """See `CreatedLock`."""
+        began, system = time.monotonic(), _system_lock(self._system_path)
+        # A file that another user left, and which only its owner may lock, stops nobody: the other file decides.
+        with suppress(PermissionError):
+            system.acquire(timeout=timeout, poll_interval=poll_interval)
+        try:
+            left_s = timeout if timeout < 0 else max(0.0, timeout - (time.monotonic() - began))
+            super().acquire(left_s, poll_interval, outlive)
+        except BaseException:
+            system.release()
+            raise
+        self._system = system
+        return self
+
+    def release(self) -> None:
+        """See `CreatedLock`; the system's file goes, too, as long as nobody else has it."""
+        super().release()
+        if self._system is not None:
+            if os.name != "nt":
+                # Who opened it before may then have the system's lock on what is gone, and another on a new file: the
+                # other file decides. Windows removes none that is open; there filelock removes it.
+                with suppress(OSError):
+                    self._system_path.unlink()
+            self._system.release()
+            self._system = None
+
+
+def _system_lock(path: Path) -> FileLock:
+    """Where others may write to the folder, they may lock the file, too: some versions let only its owner."""
+    by_others = path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return FileLock(path, mode=0o644 | by_others) if by_others else FileLock(path)
+
+
 _Seen = tuple[bytes, int]
 """What a file says, and when it was touched."""
 
@@ -169,12 +246,13 @@ class _Watched:
 
     def __init__(self, path: Path) -> None:
         self._path, self._seen, self._since_s = path, _look(path), time.monotonic()
+        self.is_as_first_seen = True
 
     def look(self) -> tuple[_Seen | None, float]:
         """The file, None where there is none, and for how many seconds it is that way."""
         found, now_s = _look(self._path), time.monotonic()
         if found != self._seen:
-            self._seen, self._since_s = found, now_s
+            self._seen, self._since_s, self.is_as_first_seen = found, now_s, False
         return found, now_s - self._since_s
 
 
@@ -215,7 +293,38 @@ def host() -> str:
     processes = ""
     with suppress(OSError):
         processes = str(Path("/proc/self/ns/pid").readlink())
-    return f"{socket.gethostname()} {uuid.getnode():x} {processes}".strip()
+    node = uuid.getnode()
+    # Without a network card it is drawn anew by each process, which this bit says.
+    return f"{socket.gethostname()} {0 if node >> 40 & 1 else node:x} {processes}".strip()
+
+
+def _holder_here() -> dict[str, Any]:
+    """What a lock of this process says."""
+    user = ""
+    with suppress(Exception):  # whatever a system without names of users raises
+        user = getpass.getuser()
+    pid = os.getpid()
+    known = {"host": host(), "pid": pid, "began": _began(pid), "user": user, "since": time.time()}
+    return {**known, "id": uuid.uuid4().hex}
+
+
+def _in_words(said: bytes) -> str:
+    try:
+        holder = json.loads(said)
+        machine = "".join(map(shown, str(holder["host"]).split()[0][:60]))
+        user = "".join(map(shown, str(holder.get("user") or "")[:60]))
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(holder["since"])))
+        return f"by {f'{user} on ' if user else ''}{machine} (process {int(holder['pid'])}), since {since}"
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, OverflowError):
+        return "by another process"
+
+
+def _is_elsewheres(said: bytes) -> bool:
+    """Whether a lock names a process that can't be seen from here."""
+    try:
+        return bool(json.loads(said)["host"] != host())
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_dead(said: bytes) -> bool:
@@ -224,13 +333,20 @@ def _is_dead(said: bytes) -> bool:
         holder = json.loads(said)
         if holder["host"] != host():
             return False
-        if not psutil.pid_exists(holder["pid"]):
-            return True
         began_s = _began(holder["pid"])
-        return began_s is not None and abs(began_s - holder["began"]) > _CLOCK_MAY_STEP_S
+        if began_s is None:
+            return not psutil.pid_exists(holder["pid"])
+        return abs(began_s - holder["began"]) > _CLOCK_MAY_STEP_S or _is_zombie(holder["pid"])
     except (ValueError, KeyError, TypeError):
         # It is only just being written.
         return False
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended, but the one that started it has not noticed."""
+    with suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _began(pid: int) -> float | None:

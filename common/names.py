@@ -4,6 +4,7 @@ An accent may be stored as one sign with its letter (NFC, as keyboards give it) 
 gave it to files): people see no difference. Names that are read become NFC; files keep theirs and are looked up.
 """
 
+import hashlib
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,22 @@ def unsafe_name_reason(name: str) -> str:
         return f"it contains {' '.join(repr(c) for c in bad)}"
     if name.startswith(".") or name.endswith("."):
         return "it begins or ends with a dot"
-    if name.split(".")[0].strip().casefold() in _RESERVED:
+    if is_reserved(name):
         return f"{name!r} is reserved on Windows"
     return unreadable_name_reason(name)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether Windows takes a name for a device, whatever its ending, so that nothing can be written there."""
+    return name.split(".")[0].strip().casefold() in _RESERVED
+
+
+def shortened(name: str) -> str:
+    """A name that is ours to choose, cut where it is too long for a file; different names stay different."""
+    if len(name.encode("utf-8")) <= _LONGEST:
+        return name
+    mark = hashlib.sha256(name.encode("utf-8", errors="replace")).hexdigest()[:8]
+    return f"{name.encode('utf-8')[: _LONGEST - 10].decode('utf-8', errors='ignore').rstrip(' .')}~{mark}"
 
 
 def canonical(text: str) -> str:

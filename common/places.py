@@ -6,6 +6,41 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError
+
+LONGEST_PATH = 240
+"""Characters of a path that every Windows takes (259), but for those of a name under which a file is written first."""
+LONGEST_INSIDE = 190
+"""The same of a path within a folder that may be copied to Windows some day."""
+_IS_WINDOWS = os.name == "nt"
+
+
+def require_short_paths(folder: Path, inside: Iterable[str], advice: str) -> None:
+    """Make sure that the files of a folder can lie there, and in a folder of Windows to which it may be copied.
+
+    Parameters
+    ----------
+    folder : Path
+    inside : iterable of str
+        Paths of files within it.
+    advice : str
+        What can be made shorter.
+
+    Raises
+    ------
+    InputError
+        Windows would refuse the longest.
+    """
+    longest = max(inside, key=len, default="")
+    n_whole = len(os.path.abspath(folder)) + 1 + len(longest)  # noqa: PTH100 - resolve() would follow links
+    if len(longest) > LONGEST_INSIDE:
+        said = f"of {len(longest)} characters within {folder}, and Windows takes {LONGEST_INSIDE} there at most"
+    elif _IS_WINDOWS and n_whole > LONGEST_PATH:
+        said = f"of {n_whole} characters with that of its folder {folder}, and Windows takes {LONGEST_PATH} at most"
+    else:
+        return
+    raise InputError(f"The file {longest} would have a path {said}. {advice}")
+
 
 def path_from(folder: Path, path: Path) -> str:
     """Write a path as it is reached from a folder, so that both can be moved together; read back by `path_at`.

@@ -89,6 +89,8 @@ def _run_command(module: str, function: str, arguments: Sequence[str]) -> int:
 
 def _set_up_logging() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Read when HDF5 is loaded. Keras opens weights by its own code, with locks that network drives refuse.
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     from rich.logging import RichHandler
 
     from pipeline.runtime.logs import set_level

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.notes import Doubt
 from common.places import path_from
+from features.cache.store import require_short_cache_paths
 from features.engines import require_engine
 from pipeline.config.schema import ExperimentConfig, dump_config
 from pipeline.dataset.load import input_fingerprints, load_dataset, model_labels, notes_on, recordings_csv, summarise
@@ -72,6 +73,8 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
     if stage != "heads":
         require_engine(config.engine, config.precision)
     recordings = load_dataset(config, may_wait=stage != "heads")
+    run.require_short_paths({item.id: [*item.annotators] for item in recordings}, config.behavior_names())
+    require_short_cache_paths(config.execution.cache_dir, [item.id for item in recordings])
     summarise(recordings, config.behavior_names())
     n_frames = sum(item.n_frames for item in recordings)
     folds = plan_folds(config, recordings)

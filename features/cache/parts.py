@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import replace_bytes
+from common.files import make_folder_for_all, replace_bytes
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,8 @@ class PartFolder:
             fits = False
         if not fits:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            make_folder_for_all(self.folder)
             replace_bytes(self.folder / _PLAN, json.dumps(plan, indent=1).encode("utf-8"))
         n_chunks = -(-self._n_analysed // self._chunk_frames)
         by_position = _named_parts(self.folder)

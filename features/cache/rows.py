@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import BaseFileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.locks import CreatedLock
+from common.locks import take_turn
 from features.cache.parts import PartFolder, parts_folder, remove_parts
 from features.cache.store import FeatureCache, cache_path, fingerprint, lock_of, read_cache, write_cache, writing_to
 from features.sources.base import FeatureRows
@@ -181,20 +181,10 @@ def _turns(missing: Sequence[FeatureRows], cache_dir: Path) -> Iterator[None]:
         # In one order, so that two processes never wait for each other.
         for rows in sorted(missing, key=lambda each: _path_of(each, cache_dir)):
             with writing_to(cache_dir):
-                lock = _take_turn(_path_of(rows, cache_dir), rows.recording)
+                lock = lock_of(_path_of(rows, cache_dir))
+                take_turn(lock, f"{rows.recording} is being extracted")
             stack.callback(lock.release)
         yield
-
-
-def _take_turn(path: Path, recording: str) -> BaseFileLock | CreatedLock:
-    """Take the cache's lock; when another process has it, say so and wait for its result."""
-    lock = lock_of(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s is being extracted by another process; waiting for it.", recording)
-        lock.acquire(poll_interval=0.2)
-    return lock
 
 
 def _clear_away(path: Path) -> None:

@@ -26,12 +26,15 @@ from typing import Any
 
 import h5py
 import numpy as np
-from filelock import BaseFileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.files import make_folder_for_all
 from common.locks import CreatedLock, lock_at
-from features.cache.parts import PARTS_SUFFIX, PartFolder, count_parts, remove_parts
+from common.places import require_short_paths
+from features.cache.parts import PARTS_SUFFIX, PartFolder, count_parts, parts_folder, remove_parts
+from features.hdf5_files import opened, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ CACHE_VERSION = 1
 """Part of every fingerprint: raised when the code makes other embeddings of the same recipe."""
 
 CHUNK_BYTES = 128 * 1024
-# Files are opened without HDF5's own locks, which some network folders refuse: who writes holds `lock_of`.
+# Who writes holds `lock_of`: HDF5's own locks, which some network folders refuse, are never needed.
 UNFINISHED_SUFFIX = ".unfinished"
 _DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
 """What h5py raises for files that are not whole."""
@@ -63,7 +66,7 @@ class FeatureCache:
     @property
     def embeddings(self) -> NDArray[np.float32]:
         """Shape (n_analysed, n_features), float32; read from the file each time, so keep the result."""
-        with h5py.File(self.path, "r", locking=False) as file:
+        with opened(self.path) as file:
             return np.asarray(file["embeddings"][:], dtype=np.float32)
 
 
@@ -77,7 +80,7 @@ class CacheRow:
     n_features: int
     size_mb: float
     state: str
-    """``complete``, ``unfinished`` (an interrupted extraction, to be resumed) or ``damaged``."""
+    """``complete``, ``unfinished`` (an extraction that was interrupted), ``damaged`` or ``unreadable`` (by you)."""
     fingerprint: str
     path: Path
 
@@ -94,10 +97,24 @@ def cache_path(cache_dir: Path, recording: str, recipe_fingerprint: str) -> Path
     return cache_dir / f"{safe}__{recipe_fingerprint[:12]}.h5"
 
 
-def lock_of(path: Path) -> BaseFileLock | CreatedLock:
+def require_short_cache_paths(cache_dir: Path, recordings: Iterable[str]) -> None:
+    """Make sure that what is made of recordings can lie in a folder.
+
+    Raises
+    ------
+    InputError
+        As `common.places.require_short_paths`.
+    """
+    made = (cache_path(Path(), recording, "0" * 64) for recording in recordings)
+    parts = (parts_folder(path) / f"{0:06d}-{'0' * 32}.npy" for path in made)
+    require_short_paths(cache_dir, map(str, parts), "Shorten that recording's id, or choose a shorter cache_dir.")
+
+
+def lock_of(path: Path) -> CreatedLock:
     """The lock that whoever writes this cache holds; it is free again when a process dies."""
     folder = path.parent / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_for_all(folder)
     return lock_at(folder / f"{path.stem}.lock")
 
 
@@ -106,11 +123,16 @@ def read_cache(path: Path, expected_fingerprint: str) -> FeatureCache | None:
 
     None when there is no such file, when it was made by a recipe with another hash than `expected_fingerprint`, or
     when it is damaged; the latter two are logged.
+
+    Raises
+    ------
+    InputError
+        When it may not be read, so that nobody knows.
     """
     if not path.is_file():
         return None
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             found = str(file.attrs["fingerprint"])
             if found != expected_fingerprint:
                 log.warning("%s was made by another recipe and is not used.", path)
@@ -143,7 +165,7 @@ class CachedRows:
 
     def _read(self, what: Callable[[h5py.Dataset], Any]) -> Any:
         try:
-            with h5py.File(self._path, "r", locking=False) as file:
+            with opened(self._path) as file:
                 if not bool(file.attrs["complete"]) or str(file.attrs["fingerprint"]) != self._fingerprint:
                     raise ValueError("it was made by another recipe")
                 return what(file["embeddings"])
@@ -201,6 +223,8 @@ def write_cache(
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     n_analysed = len(frames)
     rows = max(1, min(n_analysed, CHUNK_BYTES // (4 * n_features)))
+    # Another user's process may have been killed at it, whose file can be removed but not written.
+    unfinished.unlink(missing_ok=True)
     with h5py.File(unfinished, "w", libver=("v110", "v110"), locking=False) as file:
         file.create_dataset("frames", data=frames, fletcher32=True, chunks=True)
         file.create_dataset("observed", data=observed, fletcher32=True, chunks=True)
@@ -226,6 +250,13 @@ def writing_to(cache_dir: Path) -> Iterator[None]:
     """Turn the system's refusal to write into a sentence about the cache folder."""
     try:
         yield
+    except PermissionError as error:
+        place = Path(str(error.filename)) if error.filename else cache_dir
+        whose = owner_of(place if place.exists() else place.parent, ", which belongs to {}")
+        raise InputError(
+            f"The cache folder {cache_dir} can't be written: you may not write {place}{whose}. Have its owner let your "
+            "group write to the whole folder, or set cache_dir to one of your own; what is whole there can be copied."
+        ) from error
     except OSError as error:
         raise InputError(
             f"The cache folder {cache_dir} can't be written: {error}. Expected a folder that may be written "
@@ -242,10 +273,13 @@ def list_caches(cache_dir: Path) -> list[CacheRow]:
 def verify_caches(cache_dir: Path) -> Iterator[CacheRow]:
     """As ``list_caches``, but each file is read whole and its checksums compared; row by row."""
     for row in list_caches(cache_dir):
-        if row.state == "complete" and read_cache(row.path, row.fingerprint) is None:
-            yield replace(row, state="damaged")
-        else:
-            yield row
+        state = row.state
+        if state == "complete":
+            try:
+                state = state if read_cache(row.path, row.fingerprint) is not None else "damaged"
+            except InputError:
+                state = "unreadable"
+        yield replace(row, state=state)
 
 
 def prune_caches(cache_dir: Path, older_than_days: float | None = None) -> list[CacheRow]:
@@ -263,9 +297,12 @@ def prune_caches(cache_dir: Path, older_than_days: float | None = None) -> list[
             except Timeout:
                 log.info("%s is being written by another process and stays.", row.path)
                 continue
+            except OSError as error:
+                log.warning("%s can't be deleted (%s) and stays.", row.path, error.strerror or error)
+                continue
             removed.append(row)
     for path in cache_dir.glob(f"*{UNFINISHED_SUFFIX}"):
-        with contextlib.suppress(Timeout), lock_of(path.with_suffix("")).acquire(timeout=0):
+        with contextlib.suppress(Timeout, OSError), lock_of(path.with_suffix("")).acquire(timeout=0):
             path.unlink(missing_ok=True)
     return removed
 
@@ -279,12 +316,13 @@ def _row(path: Path) -> CacheRow:
             n_frames = min(count_parts(path) * int(told["chunk_frames"]), int(told["n_analysed"]))
             n_features = int(told["n_features"])
         else:
-            with h5py.File(path, "r", locking=False) as file:
+            with opened(path) as file:
                 told, (n_frames, n_features) = dict(file.attrs), file["embeddings"].shape
             state = "complete" if bool(told["complete"]) else "damaged"
         recipe = json.loads(str(told["recipe"]))
         backbone = str(recipe["backbone"]["name"]) + " of three moments" * ("moments_frames" in recipe.get("crop", {}))
         names = str(told["recording"]), backbone
         return CacheRow(*names, n_frames, n_features, size_mb, state, str(told["fingerprint"]), path)
-    except _DAMAGE:
-        return CacheRow(path.stem.rpartition("__")[0], "", 0, 0, size_mb, "damaged", "", path)
+    except (InputError, *_DAMAGE) as error:
+        state = "unreadable" if isinstance(error, InputError | PermissionError) else "damaged"
+        return CacheRow(path.stem.rpartition("__")[0], "", 0, 0, size_mb, state, "", path)

@@ -75,10 +75,16 @@ def list_blob_tracks(cache_dir: Path) -> list[Path]:
 def prune_blob_tracks(cache_dir: Path, older_than_days: float) -> list[Path]:
     """Remove blob tracks that are older than this (0 removes all); returns those."""
     latest_s = time.time() - older_than_days * 86400
-    old = [path for path in list_blob_tracks(cache_dir) if path.stat().st_mtime <= latest_s]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return old
+    removed = []
+    for path in list_blob_tracks(cache_dir):
+        if path.stat().st_mtime <= latest_s:
+            try:
+                path.unlink(missing_ok=True)
+            except PermissionError as error:
+                log.warning("%s can't be deleted (%s) and stays.", path, error.strerror or error)
+                continue
+            removed.append(path)
+    return removed
 
 
 def _read(path: Path, video: VideoInfo) -> tuple[PoseTrack, dict[str, Any]] | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.suggestions import listing
+from features.hdf5_files import opened
 from features.poses.assembly import (
     PoseColumn,
     assemble,
@@ -36,7 +37,7 @@ def matches(path: Path) -> bool:
     try:
         if not h5py.is_hdf5(path):
             return False
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             return bool(_tables(file))
     except DAMAGE:
         return h5py.is_hdf5(path)  # damaged: let `read` say so
@@ -51,7 +52,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         Damaged file, several tables, column names that aren't DeepLabCut's, unknown individual.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             tables = _tables(file)
             if len(tables) != 1:
                 found = listing([table.name for table in tables])

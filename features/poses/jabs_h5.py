@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from features.hdf5_files import opened
 from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.tracks import PoseOddity, PoseTrack
@@ -39,7 +40,7 @@ def matches(path: Path) -> bool:
     try:
         if not h5py.is_hdf5(path):
             return False
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             return f"{_GROUP}/points" in file and f"{_GROUP}/confidence" in file
     except DAMAGE:
         return False
@@ -54,7 +55,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         Damaged file, arrays that don't fit together, unknown individual.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             group = file[_GROUP]
             yx_px, confidence = as_floats(read_array(group["points"])), as_floats(read_array(group["confidence"]))
             if yx_px.ndim not in (_ONE_MOUSE, _SEVERAL) or yx_px.shape[-2:] != (len(KEYPOINTS), 2):

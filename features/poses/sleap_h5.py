@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from features.hdf5_files import opened
 from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import DAMAGE, as_floats, read_array, text
 from features.tracks import PoseTrack
@@ -33,7 +34,7 @@ def matches(path: Path) -> bool:
     try:
         if not h5py.is_hdf5(path):
             return False
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             return all(name in file for name in ("tracks", "node_names", "track_occupancy"))
     except DAMAGE:
         return False
@@ -48,7 +49,7 @@ def read(path: Path, individual: str | None) -> PoseTrack:
         Damaged file, axes that can't be told apart, unknown or unnamed individual.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             nodes = tuple(text(name) for name in read_array(file["node_names"]).ravel())
             dims = _dims(file["tracks"], len(nodes))
             n_tracks = file["tracks"].shape[dims.index("track")]

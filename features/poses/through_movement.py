@@ -15,6 +15,7 @@ import numpy as np
 from common.delimited import find_dialect, head_rows, is_text
 from common.errors import InputError
 from common.names import canonical
+from features.hdf5_files import opened
 from features.poses.assembly import choose_individual, make_track, require_sane_length
 from features.poses.hdf5 import DAMAGE
 from features.poses.sleap_h5 import sleap_likelihood
@@ -79,7 +80,7 @@ def _source(path: Path) -> str | None:
     """Which program wrote the file, in `movement`'s words."""
     try:
         if h5py.is_hdf5(path):
-            with h5py.File(path, "r", locking=False) as file:
+            with opened(path) as file:
                 if "nwb_version" in file.attrs:
                     return "NWB"
                 if all(name in file for name in ("metadata", "frames", "instances", "points")):

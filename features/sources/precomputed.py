@@ -21,6 +21,7 @@ from common.files import is_file
 from common.names import find_path
 from common.suggestions import did_you_mean, listing
 from features.cache.store import CACHE_VERSION
+from features.hdf5_files import opened
 from features.poses.hdf5 import MAX_VALUES, read_array
 from features.sources.base import (
     FeatureRows,
@@ -211,7 +212,7 @@ def _read_array(path: Path, key: str | None) -> NDArray[np.generic]:
     """Read one array; nothing in the file is unpickled."""
     try:
         if path.suffix.lower() in (".h5", ".hdf5"):
-            with h5py.File(path, "r", locking=False) as file:
+            with opened(path) as file:
                 names: list[str] = []
                 file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
                 return read_array(file[_choose(path, names, key)])

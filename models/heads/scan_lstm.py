@@ -5,7 +5,9 @@ direction, and multiplies the input anew at each frame. So the loop is compiled 
 missing TensorFlow loops, but all that does not depend on the frame before is done for the whole window at once: the
 input's products before the loop, and in the backward pass, written by hand, the gates' derivatives before and the
 weights' gradients after it. Weights and results are those of `keras.layers.LSTM` (up to rounding), whose layers hold
-the weights and which runs itself where there is a GPU. What each takes: benchmarks/heads.py.
+the weights and which runs itself where there is a GPU. There it is given no mask, so that it keeps to cuDNN: windows
+are padded at their end only, which a layer that runs forwards never sees, and the other direction runs forwards over
+real frames turned round. What each takes: benchmarks/heads.py.
 """
 
 from __future__ import annotations
@@ -87,18 +89,15 @@ def _call_keras(hidden: tf.Tensor, layers: list[Any], mask: tf.Tensor) -> tf.Ten
     forwards = layers[0](hidden)
     if len(layers) == 1:
         return forwards
-    order = _reversal(mask)
-    backwards = layers[1](tf.gather(hidden, order, batch_dims=1))
-    return tf.concat([forwards, tf.gather(backwards, order, batch_dims=1)], -1)
+    backwards = layers[1](_turned(hidden, mask))
+    return tf.concat([forwards, _turned(backwards, mask)], -1)
 
 
-def _reversal(mask: tf.Tensor) -> tf.Tensor:
-    """Frame order that turns each window's real frames round and leaves the padding at the end."""
+def _turned(frames: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Each window's real frames turned round, (batch, n_frames, n), and the padding left at the end."""
     import tensorflow as tf
 
-    n_real = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1, keepdims=True)
-    frame = tf.range(tf.shape(mask)[1])
-    return tf.where(mask, n_real - 1 - frame, frame)
+    return tf.reverse_sequence(frames, tf.reduce_sum(tf.cast(mask, tf.int32), axis=1), seq_axis=1)
 
 
 def _call_scan(hidden: tf.Tensor, layers: list[Any], mask: tf.Tensor) -> tf.Tensor:
@@ -107,13 +106,12 @@ def _call_scan(hidden: tf.Tensor, layers: list[Any], mask: tf.Tensor) -> tf.Tens
     cells = [layer.cell for layer in layers]
     gates = [tf.tensordot(hidden, cell.kernel, 1) + cell.bias for cell in cells]
     if len(cells) == 2:
-        order = _reversal(mask)
-        gates[1] = tf.gather(gates[1], order, batch_dims=1)
+        gates[1] = _turned(gates[1], mask)
     recurrent = tf.stack([cell.recurrent_kernel + 0.0 for cell in cells])
     scanned = _scan(tf.transpose(tf.stack(gates), [2, 0, 1, 3]), recurrent)
     outputs = tf.unstack(tf.transpose(scanned, [1, 2, 0, 3]), num=len(cells))
     if len(cells) == 2:
-        outputs[1] = tf.gather(outputs[1], order, batch_dims=1)
+        outputs[1] = _turned(outputs[1], mask)
     return tf.concat(outputs, -1)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from common.errors import InputError
-from common.names import canonical
+from common.names import canonical, is_reserved
 from common.suggestions import did_you_mean, listing
 
 
@@ -31,6 +31,16 @@ def clock_time(text: str) -> float:
     return seconds
 
 
+def output_path(text: str) -> Path:
+    """Where something is to be written; no name that Windows takes for a device."""
+    reserved = next((part for part in Path(text).parts if is_reserved(part)), None)
+    if reserved is not None:
+        raise argparse.ArgumentTypeError(
+            f"{reserved!r} is the name of a device on Windows, where nothing can be written to it; choose another name"
+        )
+    return Path(text)
+
+
 def add_overrides(parser: argparse.ArgumentParser, words: str) -> None:
     """`--set KEY=VALUE`, as often as one likes."""
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=words)
@@ -42,7 +52,7 @@ def add_run(
     """`RUN [RECORDING ...] [--output DIR]`."""
     parser.add_argument("run", type=Path, metavar="RUN", help=f"folder of a run, {such_as} runs/exp1")
     parser.add_argument("recordings", nargs="*", type=canonical, metavar="RECORDING", help=recordings)
-    parser.add_argument("--output", type=Path, metavar="DIR", help=output)
+    parser.add_argument("--output", type=output_path, metavar="DIR", help=output)
 
 
 def require_recordings(run: str, names: Iterable[str], known: Collection[str]) -> None:

@@ -19,7 +19,7 @@ from pipeline.audit.identity import SeenChange, seen_changes
 from pipeline.audit.pictures import SeenRecording, seen_recordings
 from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
-from pipeline.commands.arguments import add_overrides, command_parser
+from pipeline.commands.arguments import add_overrides, command_parser, output_path
 from pipeline.config.schema import ExperimentConfig, load_config
 from pipeline.dataset.equal_findings import EqualFindings
 from pipeline.dataset.findings import Finding, error_finding
@@ -123,7 +123,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_overrides(parser, "change a key of the YAML")
     parser.add_argument(
-        "--output", type=Path, default=Path("audit"), metavar="DIR", help="folder of the results (default: audit)"
+        "--output",
+        type=output_path,
+        default=Path("audit"),
+        metavar="DIR",
+        help="folder of the results (default: audit)",
     )
     return parser
 

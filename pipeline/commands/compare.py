@@ -12,7 +12,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.suggestions import listing
 from common.tables import Row
-from pipeline.commands.arguments import command_parser
+from pipeline.commands.arguments import command_parser, output_path
 from pipeline.run_folder.contents import SCORES
 from pipeline.run_folder.run_dir import RunDir
 
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders that hold runs")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=output_path,
         metavar="DIR",
         help="folder for page, tables and figures (default: comparison, beside the runs)",
     )

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.commands.arguments import add_overrides, command_parser
+from pipeline.commands.arguments import add_overrides, command_parser, output_path
 from pipeline.config.schema import load_config
 from pipeline.image_dataset.estimate import Estimate
 from pipeline.image_dataset.folder import README, DatasetDir
@@ -57,7 +57,7 @@ def _tell(expected: Estimate) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("dataset", _DESCRIPTION, _EXAMPLE)
     parser.add_argument("config", type=Path, metavar="CONFIG.yaml", help="an experiment with a source `frames`")
-    parser.add_argument("--output", type=Path, metavar="DIR", required=True, help="folder of the data set")
+    parser.add_argument("--output", type=output_path, metavar="DIR", required=True, help="folder of the data set")
     add_overrides(parser, "change one setting of the experiment, e.g. --set crop.size_px=128")
     parser.add_argument(
         "--every", type=int, metavar="N", help="every n-th frame of each video (default: the experiment's frame_step)"

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.commands.arguments import command_parser
+from pipeline.commands.arguments import command_parser, output_path
 
 _DESCRIPTION = """Averages the probabilities of finished runs, recording by recording, and writes what comes of it as a
 run of its own: tables, report, and all that `predict` needs. Held-out recordings are scored by heads that never saw
@@ -36,7 +36,7 @@ def run_ensemble_command(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("ensemble", _DESCRIPTION, _EXAMPLE)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs, two or more")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the ensemble")
+    parser.add_argument("--output", type=output_path, required=True, metavar="DIR", help="folder of the ensemble")
     parser.add_argument(
         "--weights",
         choices=("mean", "fitted"),

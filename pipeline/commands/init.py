@@ -8,7 +8,7 @@ from common.errors import InputError
 from common.files import replacing, write_text
 from common.names import unsafe_name_reason
 from common.tables import write_table
-from pipeline.commands.arguments import command_parser
+from pipeline.commands.arguments import command_parser, output_path
 from pipeline.config.schema import load_config
 from pipeline.dataset.pairing.table_cells import safe_name
 from pipeline.dataset.table import read_recordings
@@ -70,7 +70,7 @@ def write_findings(findings: Findings) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("init", _DESCRIPTION)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="with everything, or with folders of it")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: into FOLDER)")
+    parser.add_argument("--output", type=output_path, metavar="DIR", help="where to write (default: into FOLDER)")
     parser.add_argument("--name", metavar="NAME", help="of the experiment and its YAML (default: the folder's name)")
     parser.add_argument("--blob", action="store_true", help="track the animal in videos that have no pose file")
     parser.add_argument("--overwrite", action="store_true", help="replace a recordings.csv and a YAML that are there")

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from common.errors import InputError
 from common.notes import Doubt
-from pipeline.commands.arguments import add_dask, command_parser, dask_overrides
+from pipeline.commands.arguments import add_dask, command_parser, dask_overrides, output_path
 from pipeline.dataset.load import notes_on
 from pipeline.dataset.recording import Recording
 from pipeline.dataset.table import read_recordings
@@ -88,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--recordings", type=Path, metavar="CSV", help="a table of recordings in place of videos")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder of the results (default: beside the run, RUN_predicted)"
+        "--output",
+        type=output_path,
+        metavar="DIR",
+        help="folder of the results (default: beside the run, RUN_predicted)",
     )
     parser.add_argument(
         "--frames",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from common.errors import InputError
 from common.suggestions import did_you_mean
 from pipeline.commands import COMMANDS
-from pipeline.commands.arguments import add_dask, add_overrides, command_parser, dask_overrides
+from pipeline.commands.arguments import add_dask, add_overrides, command_parser, dask_overrides, output_path
 from pipeline.runtime.logs import set_level
 
 if TYPE_CHECKING:
@@ -78,8 +78,9 @@ def run_experiments_command(arguments: Sequence[str]) -> int:
             "--output names the folder of one run, but several experiments were given. Leave it out (each run then "
             "goes to runs/<name>), or use --set output_dir=FOLDER to put them all into one folder."
         )
-    names = [config.name for config in configs]
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    # Where upper and lower case are one, as on Windows, so are the folders.
+    names = [config.name.casefold() for config in configs]
+    doubled = [config.name for config in configs if names.count(config.name.casefold()) > 1]
     if doubled:
         raise InputError(
             f"Several of the experiments have the name {doubled[0]!r}, so they would share a folder. Give each YAML "
@@ -162,7 +163,7 @@ def _experiment_parser() -> argparse.ArgumentParser:
     parser = command_parser("", description, _EXAMPLES)
     parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG.yaml", help="experiments, run in turn")
     add_overrides(parser, "change one setting of the YAML, e.g. --set head.units=32 (may be given several times)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (default: runs/<name>)")
+    parser.add_argument("--output", type=output_path, metavar="DIR", help="folder of the run (default: runs/<name>)")
     parser.add_argument(
         "--stage",
         choices=("features", "heads", "report"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.wording import ratio
-from pipeline.commands.arguments import add_dask, add_overrides, command_parser, dask_overrides
+from pipeline.commands.arguments import add_dask, add_overrides, command_parser, dask_overrides, output_path
 
 if TYPE_CHECKING:
     from pipeline.config.search import Search
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("search", _DESCRIPTION, _EXAMPLE)
     parser.add_argument("config", type=Path, metavar="SEARCH.yaml", help="an experiment with the key `search`")
     add_overrides(parser, "change one setting, e.g. --set search.trials=20 (may be given several times)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the search (default: runs/<name>)")
+    parser.add_argument("--output", type=output_path, metavar="DIR", help="folder of the search (default: runs/<name>)")
     add_dask(parser)
     parser.add_argument("--overwrite", action="store_true", help="forget the trials of a search that lies there")
     return parser

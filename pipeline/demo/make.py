@@ -13,7 +13,7 @@ import cv2
 
 from common.errors import InputError
 from common.files import replacing, write_text
-from common.locks import lock_at
+from common.locks import lock_at, take_turn
 from pipeline.config.demo import DemoConfig
 from pipeline.demo import open_field
 from pipeline.demo.social import files as social
@@ -86,7 +86,9 @@ def make_demo(
     simulator = SIMULATORS[name]
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with lock_at(folder.parent / f".{folder.name}.lock"):
+    lock = lock_at(folder.parent / f".{folder.name}.lock")
+    take_turn(lock, f"The demo {folder} is being made")
+    with lock:
         if _is_current(folder, config, simulator):
             return folder / simulator.table
         _refuse_foreign(folder)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.names import shortened
 from pipeline.scoring.bouts.bouts import Bout
 
 PREDICTED = "predicted"
@@ -70,5 +71,5 @@ def of_several_animals(recordings: Iterable[ExportRecording]) -> dict[str, list[
         stem = own[0].video_path.stem
         # Videos of two folders may have one name.
         video = stem if stems.count(stem.casefold()) == 1 else " + ".join(one.id for one in own)
-        named[f"{video} (all animals)"] = own
+        named[shortened(f"{video} (all animals)")] = own
     return named

@@ -50,11 +50,11 @@ class DatasetDir:
         whole.parent.mkdir(parents=True, exist_ok=True)
         lock = lock_at(whole.parent / f".{whole.name}.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0, outlive=True)
         except Timeout:
             raise InputError(
-                f"Another process is making the data set {self.path} at this moment. Wait until it ends, or choose "
-                "another folder with --output."
+                f"The data set {self.path} is being made {lock.holder()}. Wait until that ends, or choose another "
+                "folder with --output."
             ) from None
         try:
             if self.path.is_dir():

@@ -113,6 +113,7 @@ def predict_recordings(
     """
     run = RunDir(options.output)
     outcome = Outcome(run, failures=[Failure(name, "", reason) for name, reason in bad_rows], notes=[*notes])
+    run.require_short_paths({one.id: [*one.annotation_paths] for one in recordings}, ())
     with run.claimed():
         if run.holds_anything():
             _require_replaceable(run, options)

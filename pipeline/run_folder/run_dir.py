@@ -11,17 +11,17 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock, Timeout
+from filelock import Timeout
 
 from common.errors import InputError
 from common.files import clear_remains, write_text
 from common.locks import CreatedLock, lock_at
-from common.places import all_told
+from common.places import all_told, require_short_paths
 from pipeline.dataset.corrections.taken import CORRECTIONS
 from pipeline.run_folder.manifest import PROMISE, Manifest
 
@@ -81,7 +81,7 @@ class RunDir:
         self.manifest = Manifest(path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         # A path such as `.` has no name of its own.
         self._whole_path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-        self._lock: BaseFileLock | CreatedLock | None = None
+        self._lock: CreatedLock | None = None
         self._kept: Path | None = None
         self._is_new = False
 
@@ -129,6 +129,31 @@ class RunDir:
         """Bundles of a final head: one, or those of all members of an ensemble."""
         folder = self.head_path(head)
         return [folder] if n_members == 1 else [folder / f"m{number}" for number in range(1, n_members + 1)]
+
+    def require_short_paths(self, annotators: Mapping[str, Collection[str]], heads: Collection[str]) -> None:
+        """Make sure, before hours of work, that all files can lie in the folder, here and on Windows.
+
+        Parameters
+        ----------
+        annotators : mapping of str to collection of str
+            Of recordings, by id.
+        heads : collection of str
+            Names of behaviors.
+
+        Raises
+        ------
+        InputError
+            As `common.places.require_short_paths`.
+        """
+        files = [self.predictions_path(recording, UNCALIBRATED_PREDICTIONS) for recording in annotators]
+        files += [self.annotator_labels_path(name, recording) for recording, own in annotators.items() for name in own]
+        files += [self.head_path(head) / "m10" / "model.keras" for head in heads]
+        require_short_paths(
+            self.path,
+            [str(path.relative_to(self.path)) for path in files],
+            "Shorten the id of the recording, or the name of the annotator or the behavior, or choose a shorter folder "
+            "with --output.",
+        )
 
     def is_finished(self) -> bool:
         """Whether the run came to its end: its manifest, written last, is there, and its report."""
@@ -223,18 +248,20 @@ class RunDir:
         self._require_no_other_files()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = lock_at(self._whole_path.parent / f".{self._whole_path.name}.lock")
-            self._lock.acquire(timeout=0)
+            lock = lock_at(self._whole_path.parent / f".{self._whole_path.name}.lock")
+            self._lock = lock.acquire(timeout=0, outlive=True)
             self._is_new = not self.path.exists()
             self.path.mkdir(exist_ok=True)
             # Nobody else is at work here but in the folders of later commands.
             clear_remains(self.path, (*HUMAN_FOLDERS, REVIEW, OVERLAYS))
         except Timeout:
             raise InputError(
-                f"Another process is working on {self.path} at this moment. Wait until it ends, or give this run "
-                "another place with --output."
+                f"{self.path} is being worked on {lock.holder()}. Wait until that ends, or give this run another "
+                "place with --output."
             ) from None
         except OSError as error:
+            if self._lock is not None:
+                self._lock.release()
             raise InputError(
                 f"The run's folder {self.path} cannot be made: {error.strerror or error}. Choose a folder that you "
                 "may write with --output or `output_dir:`."

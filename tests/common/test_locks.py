@@ -1,6 +1,7 @@
 """Locks that are files hold between processes, and outlive nobody."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from common import locks
-from common.locks import CreatedLock, host, lock_at, make_locks_files
+from common.locks import CreatedLock, SystemLock, host, lock_at, make_locks_files
 
 COUNT = """
 import sys
@@ -26,13 +27,15 @@ for _ in range(15):
 """
 
 
-def test_processes_take_turns_in_a_folder_whose_locks_are_files(tmp_path: Path):
-    make_locks_files(tmp_path)
+@pytest.mark.parametrize("are_files", [False, True])
+def test_processes_take_turns_and_leave_no_files(are_files: bool, tmp_path: Path):
+    if are_files:
+        make_locks_files(tmp_path)
     (tmp_path / "n").write_text("0", encoding="utf-8")
     processes = [subprocess.Popen([sys.executable, "-c", COUNT, str(tmp_path)]) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
     assert (tmp_path / "n").read_text(encoding="utf-8") == "30"
-    assert not (tmp_path / "n.lock.held").exists()
+    assert {path.name for path in tmp_path.iterdir()} - {locks.MARKER} == {"n"}
 
 
 def test_what_a_dead_process_held_is_free_at_once_and_what_another_machine_left_after_a_while(tmp_path: Path):
@@ -56,7 +59,7 @@ def test_what_a_dead_process_held_is_free_at_once_and_what_another_machine_left_
 
 
 def test_a_folder_that_refuses_the_systems_locks_has_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert isinstance(lock_at(tmp_path / "x.lock"), FileLock)
+    assert isinstance(lock_at(tmp_path / "x.lock"), SystemLock)
 
     def refused(self: FileLock, *_: object, **__: object) -> None:
         raise OSError(37, "No locks available")
@@ -64,9 +67,9 @@ def test_a_folder_that_refuses_the_systems_locks_has_files(tmp_path: Path, monke
     (tmp_path / "nfs").mkdir()
     with monkeypatch.context() as patched:
         patched.setattr(FileLock, "acquire", refused)
-        assert isinstance(lock_at(tmp_path / "nfs" / "x.lock"), CreatedLock)
+        assert type(lock_at(tmp_path / "nfs" / "x.lock")) is CreatedLock
     # Whoever comes later, and would be granted one, goes by what is known.
-    assert isinstance(lock_at(tmp_path / "nfs" / "x.lock"), CreatedLock)
+    assert type(lock_at(tmp_path / "nfs" / "x.lock")) is CreatedLock
 
 
 def test_a_clock_that_is_set_ends_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -114,3 +117,43 @@ def test_who_lost_a_lock_does_not_keep_it_for_its_successor(
     assert held.stat().st_mtime_ns == touched and "x.lock.held" in caplog.text
     lock.release()
     assert held.read_bytes() == b"another's"
+
+
+def elsewhere(held: Path) -> None:
+    said = {"host": "lab-pc 2a pid:[7]", "pid": 4711, "began": 1.0, "user": "anna", "since": 1.7e9}
+    held.write_text(json.dumps(said), encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", [CreatedLock, SystemLock])
+def test_a_machine_that_works_keeps_its_lock_and_one_that_was_switched_off_does_not(
+    kind: type[CreatedLock], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    path, held = tmp_path / "x.lock", tmp_path / "x.lock.held"
+    elsewhere(held)
+    # Its own system's lock is not seen here: on this drive each machine keeps them to itself.
+    with pytest.raises(Timeout):
+        kind(path, 0.3).acquire(timeout=0)
+    with pytest.raises(Timeout):
+        touching = threading.Timer(0.1, lambda: os.utime(held))
+        touching.start()
+        kind(path, 60).acquire(timeout=0, poll_interval=0.01, outlive=True)
+    assert kind(path).holder().startswith("by anna on lab-pc (process 4711), since 2023-11-")
+    with caplog.at_level(logging.INFO), kind(path, 0.3).acquire(timeout=0, poll_interval=0.01, outlive=True) as mine:
+        assert f"on {host().split()[0]} (process {os.getpid()})" in mine.holder()
+    assert caplog.text.count("locked by anna on lab-pc") == 1 and not [*tmp_path.iterdir()]
+
+
+def test_a_file_that_only_its_owner_may_lock_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refused(self: FileLock, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(FileLock, "acquire", refused)
+    with SystemLock(tmp_path / "x.lock").acquire(timeout=0), pytest.raises(Timeout):
+        SystemLock(tmp_path / "x.lock").acquire(timeout=0)
+    SystemLock(tmp_path / "x.lock").acquire(timeout=0).release()
+
+
+@pytest.mark.parametrize("said", [b"", b"[]", b'{"host": ""}', b'{"host": "x", "pid": "\x1b", "since": 1e99}', b"\xff"])
+def test_a_lock_that_says_nothing_of_use_is_another_processs(said: bytes, tmp_path: Path):
+    (tmp_path / "x.lock.held").write_bytes(said)
+    assert CreatedLock(tmp_path / "x.lock").holder() == "by another process"

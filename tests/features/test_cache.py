@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from features.cache.parts import PartFolder, parts_folder
 from features.cache.store import (
     CHUNK_BYTES,
+    CachedRows,
     FeatureCache,
     cache_path,
     fingerprint,
@@ -21,6 +23,7 @@ from features.cache.store import (
     read_cache,
     verify_caches,
     write_cache,
+    writing_to,
 )
 
 N_FEATURES = 700
@@ -320,3 +323,75 @@ def test_unfinished_files_of_a_killed_process_are_removed(tmp_path: Path) -> Non
     stray.write_bytes(b"half")
     assert part_folder(tmp_path).n_committed == 4
     assert not stray.exists()
+
+
+# --- on a shared drive ----------------------------------------------------------------------------------------
+
+
+def refuse_to_open(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("features.hdf5_files.h5py.File", refuse)
+
+
+def test_a_file_that_somebody_has_locked_is_read(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    path = write(tmp_path)
+    with path.open("rb+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if "HDF5_USE_FILE_LOCKING" not in os.environ:
+            with pytest.raises(OSError, match="unable to lock"):
+                h5py.File(path, "r")
+        assert read(path) is not None
+        assert CachedRows(path, fingerprint(RECIPE)).shape[0] == N_ANALYSED
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            BlockingIOError(11, "Unable to open file (unable to lock file, errno = 11)"),
+            "HDF5_USE_FILE_LOCKING to FALSE",
+        ),
+        (OSError(37, "unable to lock file, error message = 'No locks available'"), "HDF5_USE_FILE_LOCKING to FALSE"),
+        (PermissionError(13, "Permission denied"), "may not be read"),
+    ],
+)
+def test_a_refusal_is_no_damage(error: OSError, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path)
+    refuse_to_open(monkeypatch, error)
+    for use in (read, lambda path: CachedRows(path, fingerprint(RECIPE))):
+        with pytest.raises(InputError, match=words) as caught:
+            use(path)
+        assert str(path) in str(caught.value)
+    assert [row.state for row in verify_caches(tmp_path)] == ["unreadable"]
+    assert prune_caches(tmp_path) == [] and path.exists()
+
+
+def test_what_another_user_left_is_gone_on_with_or_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o2775)
+    with lock_of(tmp_path / "m1__f.h5"):
+        pass
+    modes = [path.stat().st_mode & 0o020 for path in (tmp_path / "locks", part_folder(tmp_path).folder)]
+    assert os.name == "nt" or modes == [0o020] * 2
+    # A file that its owner alone may write is replaced, not written.
+    left = tmp_path / f"{cache_path(tmp_path, 'm1', fingerprint(RECIPE)).name}.unfinished"
+    left.write_bytes(b"another's")
+    before = left.stat().st_ino
+    kept = os.open(left, os.O_RDONLY)
+    written = write(tmp_path)
+    os.close(kept)
+    assert os.name == "nt" or written.stat().st_ino != before
+    words = r"you may not write .*m1__f\.parts, which belongs to .*let your group write"
+    with pytest.raises(InputError, match=words if os.name != "nt" else "you may not write"), writing_to(tmp_path):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "m1__f.parts"))
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path.suffix == ".h5":
+            raise PermissionError(13, "Permission denied")
+        remove(path, **options)
+
+    remove = Path.unlink
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert [row.path.suffix for row in prune_caches(tmp_path, older_than_days=0)] == [".parts"] and written.exists()

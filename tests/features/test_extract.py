@@ -1,6 +1,8 @@
 import dataclasses
+import getpass
 import logging
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -268,7 +270,8 @@ def test_second_process_says_so_waits_and_takes_the_result(
             cache = extract("mouse é 1", video, centers, tiny_backbone(), SETTINGS, tmp_path, lambda: engine)
     assert other.returncode == 0
     assert engine.n_calls == 0
-    assert "being extracted by another process" in caplog.text
+    assert f"mouse é 1 is being extracted by {getpass.getuser()} on {socket.gethostname()}" in caplog.text
+    assert not [*(tmp_path / "locks").iterdir()]
     np.testing.assert_array_equal(cache.embeddings, by_hand(video, centers, 1))
 
 

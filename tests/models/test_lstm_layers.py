@@ -1,5 +1,7 @@
 """Recurrent layers by each way to run them, against Keras' own; dropout against what it promises."""
 
+import importlib
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from models import bundle
 from models.heads import scan_lstm
 from models.heads.compiled import compiled
 from models.heads.dropout import dropout_class
+from models.heads.lstm import LstmConfig
 from models.heads.lstm_kernel import call_kernel
 from models.heads.scan_lstm import scan_lstm_class
+from models.tasks import TASKS
 
 WAYS = [call_kernel, scan_lstm._call_scan, scan_lstm._call_keras]
 
@@ -60,6 +64,33 @@ def test_it_computes_what_keras_lstm_computes(
     again, gradients_again = run(layer, hidden, mask)
     assert np.array_equal(again, output)
     assert all(np.array_equal(a, b) for a, b in zip(gradients, gradients_again, strict=True))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_on_a_gpu_keras_keeps_to_cudnn(bidirectional: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Keras' own code hands to cuDNN, of a batch with padding and an empty window."""
+    asked: list[dict[str, Any]] = []
+
+    def cudnn(*arguments: Any, **named: Any) -> Any:
+        asked.append(inspect.signature(of_keras).bind(*arguments, **named).arguments)
+        raise NotImplementedError  # as where the operation is missing: Keras then computes by itself
+
+    keras_rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")
+    of_keras = keras_rnn._cudnn_lstm
+    head = LstmConfig(layers=2, units=4, bidirectional=bidirectional)
+    mask = tf.sequence_mask([9, 4, 0], 9)
+    x = tf.random.normal((3, 9, 5), seed=1) * tf.cast(mask, tf.float32)[..., None]
+    monkeypatch.setattr(scan_lstm, "_way", lambda: call_kernel)
+    model = head.build(5, 9, TASKS["binary"](), ())
+    expected = model([x, mask], training=False)
+    monkeypatch.setattr(scan_lstm, "_way", lambda: scan_lstm._call_keras)
+    monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
+    monkeypatch.setattr(keras_rnn, "_cudnn_lstm", cudnn)
+    output = tf.function(lambda *given: model(list(given), training=True))(x, mask)
+    assert len(asked) == 2 * (1 + bidirectional)
+    assert all(call["mask"] is None and not call["go_backwards"] for call in asked)
+    output = tf.function(lambda *given: model(list(given), training=False))(x, mask)
+    np.testing.assert_allclose(output[mask], expected[mask], atol=2e-6)
 
 
 def test_large_weights_saturate_and_nan_is_not_hidden() -> None:

@@ -18,7 +18,7 @@ from common.files import write_text
 from common.names import canonical, unreadable_name_reason, unsafe_name_reason
 from common.yaml_text import dump_yaml
 from features.video.reading import MAX_FPS, MIN_FPS
-from pipeline.commands.arguments import command_parser
+from pipeline.commands.arguments import command_parser, output_path
 from pipeline.commands.evaluation.classes import ClassColumns, class_columns, read_classes
 from pipeline.commands.evaluation.columns import FrameColumns
 from pipeline.dataset.labels import LabelTrack
@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     for flag, words, default in seconds:
         words = f"{words} (default: {default:g}, as in an experiment; 0 = off, as with --predicted)"
         parser.add_argument(flag, type=float, metavar="SECONDS", help=words)
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for tables and report")
+    parser.add_argument("--output", type=output_path, required=True, metavar="DIR", help="folder for tables and report")
     parser.add_argument("--overwrite", action="store_true", help="replace what lies in the folder already")
     return parser
 

@@ -45,12 +45,13 @@ def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path):
 def test_two_processes_cannot_work_in_one_folder(tmp_path: Path):
     first = RunDir(tmp_path / "exp1")
     first.claim()
-    with pytest.raises(InputError, match="Another process"):
+    with pytest.raises(InputError, match=rf"exp1 is being worked on by .* \(process {os.getpid()}\), since 20"):
         RunDir(tmp_path / "exp1").claim()
     first.release()
     second = RunDir(tmp_path / "exp1")
     second.claim()
     second.release()
+    assert [path.name for path in tmp_path.iterdir()] == ["exp1"]
 
 
 def test_an_earlier_run_is_kept_until_the_new_one_is_finished(tmp_path: Path):
@@ -168,7 +169,7 @@ def test_what_a_kill_left_to_clear_up_is_cleared_by_the_next(tmp_path: Path, mon
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
             killed.claim()
-        killed._lock.release(force=True)
+        killed._lock.release()
         n_removed = 99
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["exp1"]
     assert killed.config_path.read_text(encoding="utf-8") == "second"
