@@ -53,6 +53,23 @@ def quoted(argument: str) -> str:
     return argument if re.fullmatch(r"[\w./\\:=,+-]+", argument) else f'"{argument}"'
 
 
+def roughly(seconds: float) -> str:
+    """Seconds that are not known better, as a person says them: under 1 min, 25 min, 1 h 20 min, 40 h, 5 days."""
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"under{_SPACE}1{_SPACE}min"
+    if minutes < 9.5:
+        return f"{round(minutes)}{_SPACE}min"
+    fives = 5 * round(minutes / 5)
+    if fives < 60:
+        return f"{fives}{_SPACE}min"
+    hours, rest = divmod(10 * round(minutes / 10), 60)
+    if hours < 10:
+        return f"{hours} h {rest} min".replace(" ", _SPACE) if rest else f"{hours}{_SPACE}h"
+    hours = round(minutes / 60)
+    return f"{hours}{_SPACE}h" if hours < 72 else f"{round(hours / 24)}{_SPACE}days"
+
+
 def setting(value: object) -> str:
     """A value of the configuration as a line of text."""
     if value is None:

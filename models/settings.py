@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# In how much of the most epochs that are allowed training usually has stopped.
+_SHARE_OF_EPOCHS = 0.5
+
 
 class TrainingConfig(BaseModel):
     """Settings shared by all heads; the defaults are the thesis' where it states them."""
@@ -82,3 +85,22 @@ class TrainingConfig(BaseModel):
         """Steps in which frames of recordings of these lengths are passed about once, or the least number asked for."""
         n_windows = sum(-(-n // self.window_frames) for n in n_frames)
         return max(self.min_steps_per_epoch, -(-n_windows // self.batch_windows))
+
+    def expected_epochs(self) -> float:
+        """Epochs after which early stopping is expected: halfway to the most that are allowed."""
+        return min(self.epochs, max(_SHARE_OF_EPOCHS * self.epochs, self.min_epochs + self.patience))
+
+    def expected_steps(self, train: Sequence[int], refit: Sequence[int] = ()) -> float:
+        """Steps until early stopping is expected, and those of the head that is then trained on `refit`, if any.
+
+        Parameters
+        ----------
+        train, refit : sequence of int
+            Analysed frames of each recording that is learned from.
+        """
+        steps = self.expected_epochs() * self.steps_per_epoch(train)
+        return steps + (self.best_epoch() * self.steps_per_epoch(refit) if refit else 0.0)
+
+    def best_epoch(self) -> float:
+        """The epoch that is expected to be the best: training goes on for `patience` epochs more."""
+        return max(1.0, self.expected_epochs() - self.patience)

@@ -2,20 +2,25 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
 from common.files import replacing, write_text
 from common.names import unsafe_name_reason
 from common.tables import write_table
+from features.engines.tensorflow import sees_gpu
 from pipeline.commands.arguments import command_parser, output_path
 from pipeline.config.schema import load_config
 from pipeline.dataset.pairing.table_cells import safe_name
 from pipeline.dataset.table import read_recordings
 from pipeline.runtime.logs import only_errors
-from pipeline.starter.findings import Findings, find_recordings
+from pipeline.starter.findings import Findings, find_recordings, with_proposal
 from pipeline.starter.lab_folder import LabFolder, scan_folder
+from pipeline.starter.passed_over import passed_over
 from pipeline.starter.printing import print_findings
+from pipeline.starter.proposal import Speed
+from pipeline.starter.speed import measure_speed
 from pipeline.starter.starter_yaml import starter_yaml
 
 _DESCRIPTION = """Looks through a folder for videos, pose files and annotation files (told by what is in them), pairs
@@ -35,14 +40,25 @@ def run_init_command(arguments: Sequence[str]) -> int:
     table_path, experiment_path = output / "recordings.csv", output / f"{name}.yaml"
     if not options.overwrite:
         _require_new(table_path, experiment_path)
-    if not lab.videos and not lab.sequences and not lab.poses:
+    if not any((lab.videos, lab.sequences, lab.poses, lab.features)):
         raise InputError(_no_videos(lab))
     # What the readers remark on a file is printed with it, if it is used.
     with only_errors("pipeline.annotations"):
         findings = find_recordings(lab, table_path, experiment_path, name, options.blob)
+    findings = with_proposal(findings, _speed(findings))
+    findings = replace(findings, facts=replace(findings.facts, passed_over=passed_over(findings)))
     write_findings(findings)
     print_findings(findings)
     return 0
+
+
+def _speed(findings: Findings) -> Speed | None:
+    """Of this computer; None with a GPU, where nothing need be thinned."""
+    if sees_gpu():
+        return None
+    headers = {r.files.video: r.header for r in findings.recordings if r.header.width_px}
+    largest = max(headers, key=lambda video: headers[video].width_px * headers[video].n_frames, default=None)
+    return measure_speed(largest)
 
 
 def write_findings(findings: Findings) -> None:

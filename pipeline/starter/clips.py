@@ -1,4 +1,4 @@
-"""What is no video with its files: clips in folders by what is seen in them, sequences in one file, poses alone."""
+"""What is no video with its files: clips in folders by what is seen in them, sequences in one file, poses, features."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +12,16 @@ from features.poses.calms21 import read_sequence
 from pipeline.annotations import AnnotationChoice, told_fps
 from pipeline.annotations.every_frame import FORMAT
 from pipeline.dataset.pairing.names import pose_cores, raw_words, session_places, words_of
-from pipeline.dataset.pairing.pairing import AnnotationSource, PairedAnnotation, Pairing, VideoFiles, pair_files
+from pipeline.dataset.pairing.pairing import (
+    AnnotationSource,
+    PairedAnnotation,
+    Pairing,
+    Unpaired,
+    VideoFiles,
+    pair_files,
+)
 from pipeline.dataset.pairing.table_cells import individual_of
+from pipeline.starter.feature_files import name_of
 from pipeline.starter.lab_folder import LabFolder
 from pipeline.starter.videos import VideoHeader
 
@@ -77,6 +85,30 @@ def pair_poses(lab: LabFolder) -> tuple[Pairing, dict[Path, VideoHeader]]:
             rates = [rate for paired in annotations if (rate := _told_fps(paired, path)) is not None]
             headers[path] = VideoHeader(rates[0] if len(set(rates)) == 1 else 0.0, _n_frames(path), 0, 0)
     return Pairing(tuple(found), pairing.unpaired), headers
+
+
+def pair_feature_files(lab: LabFolder) -> tuple[Pairing, dict[Path, VideoHeader]]:
+    """Every recording of features without videos and poses, as `pair_poses`; several files of one name are left out."""
+    by_name: dict[Path, list[Path]] = {}
+    rows = {file.path: file.n_rows for file in lab.features}
+    for file in lab.features:
+        by_name.setdefault(file.path.with_name(f"{name_of(file.path)}{_STAND_IN}"), []).append(file.path)
+    stand_ins = {stand_in: path for stand_in, (path, *others) in by_name.items() if not others}
+    pairing = pair_files(list(stand_ins), [], lab.annotations)
+    found, headers = [], {}
+    for files in pairing.videos:
+        path = stand_ins[files.video]
+        annotations = tuple(_with_media(paired) for paired in files.annotations)
+        found.append(VideoFiles(path, (), annotations))
+        rates = {rate for paired in annotations if (rate := _told_fps(paired, path)) is not None}
+        headers[path] = VideoHeader(rates.pop() if len(rates) == 1 else 0.0, rows[path], 0, 0)
+    several = [
+        Unpaired(path, "", f"{len(paths)} files could be the features of {stand_in.stem}")
+        for stand_in, paths in by_name.items()
+        for path in paths
+        if len(paths) > 1
+    ]
+    return Pairing(tuple(found), tuple(sorted([*pairing.unpaired, *several]))), headers
 
 
 def _with_media(paired: PairedAnnotation) -> PairedAnnotation:

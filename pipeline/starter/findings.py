@@ -8,6 +8,7 @@ from common.errors import InputError
 from features.kinematics.layout import layout_of
 from features.poses import split_sequence
 from features.poses.calms21 import FPS as SEQUENCE_FPS
+from features.sources.precomputed_arrays import SUFFIXES
 from features.tracks import BLOB, MIDDLE
 from pipeline.annotations import RawAnnotation
 from pipeline.dataset.cell_paths import path_cell
@@ -24,14 +25,18 @@ from pipeline.dataset.pairing.table_cells import (
 )
 from pipeline.dataset.table import ANIMAL, COLUMNS, FPS, PARTNER
 from pipeline.starter.animals import VideoRows, rows_by_video
-from pipeline.starter.clips import are_sorted_clips, pair_clips, pair_poses, pair_sequences
+from pipeline.starter.clips import are_sorted_clips, pair_clips, pair_feature_files, pair_poses, pair_sequences
+from pipeline.starter.feature_files import Owner, name_of, pair_features, template_of
 from pipeline.starter.lab_folder import LabFolder, Skipped
 from pipeline.starter.labels import ChosenLabels, choose_annotator, choose_labels, tally_behaviors, unusable_names
 from pipeline.starter.poses import MOST_CROP_PX, PoseAdvice, advise_by_videos, advise_on_poses
-from pipeline.starter.starter_yaml import StarterFacts, learnable_behaviors
+from pipeline.starter.proposal import Speed, Work, propose
+from pipeline.starter.starter_yaml import Precomputed, StarterFacts, learnable_behaviors
 from pipeline.starter.videos import VideoHeader, read_video_header
 
 _ANY_FPS = 30.0
+_GEOMETRY = 150
+"""Features of two animals' keypoints, more or less; what heads cost hardly depends on it."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
             headers[video] = read_video_header(video)
         except InputError as error:
             broken.append(Skipped(video, str(error)))
-    is_alone = not lab.videos and bool(lab.sequences or lab.poses)
+    is_alone = not lab.videos and bool(lab.sequences or lab.poses or lab.features)
     if not headers and not is_alone:
         raise InputError(
             f"None of the {len(lab.videos)} videos in {lab.root} can be opened. The first: {broken[0].reason}"
@@ -103,20 +108,77 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
     if is_alone and lab.sequences:
         pairing, headers = pair_sequences(lab), dict.fromkeys(lab.sequences, VideoHeader(SEQUENCE_FPS, 0, 0, 0))
     elif is_alone:
-        pairing, headers = pair_poses(lab)
+        pairing, headers = pair_poses(lab) if lab.poses else pair_feature_files(lab)
     elif are_clips:
         pairing = pair_clips(lab, list(headers))
     else:
         pairing = pair_files(list(headers), lab.poses, lab.annotations)
     pose_word = BLOB if has_blob else MIDDLE if are_clips else ""
     recordings, refused = _recordings(pairing, headers, table_path.parent, pose_word)
-    unpaired = tuple(sorted([*pairing.unpaired, *refused]))
-    facts = _facts(recordings, name, table_path, are_clips, is_alone)
+    recordings, precomputed, unused = _with_features(lab, recordings, table_path.parent)
+    unpaired = tuple(sorted([*pairing.unpaired, *refused, *unused]))
+    facts = replace(_facts(recordings, name, table_path, are_clips, is_alone), precomputed=precomputed)
     skipped = (*lab.skipped, *broken)
     doubts = tuple(_doubts(recordings, facts))
     return Findings(
         lab.root, table_path, experiment_path, tuple(recordings), unpaired, skipped, facts, pose_word, doubts
     )
+
+
+def with_proposal(findings: Findings, speed: Speed | None) -> Findings:
+    """Add network, frame step, window and cross-validation to the facts; `speed` as `propose` takes it."""
+    facts, recordings = findings.facts, findings.recordings
+    kept, _ = learnable_behaviors(facts)
+    videos = {r.files.video: r.header for r in recordings} if not facts.is_alone else {}
+    work = Work(
+        tuple(r.header.n_frames for r in recordings),
+        tuple(r.header.n_frames for r in recordings if r.labels.sources),
+        facts.n_individuals,
+        1 if facts.is_exclusive else max(1, len(kept)),
+        float(sum(header.n_frames * header.width_px * header.height_px for header in videos.values())),
+        facts.fps,
+        facts.runs_network,
+        facts.has_movement,
+        _n_other(facts),
+        facts.is_in_parts,
+    )
+    return replace(findings, facts=replace(facts, proposal=propose(work, speed)))
+
+
+def _n_other(facts: StarterFacts) -> int:
+    """Features that no network makes; of geometry, about how many there are."""
+    if facts.precomputed is not None:
+        return facts.precomputed.n_features
+    return _GEOMETRY if facts.has_partners or not facts.runs_network else 0
+
+
+def _with_features(
+    lab: LabFolder, recordings: list[FoundRecording], table_folder: Path
+) -> tuple[list[FoundRecording], Precomputed | None, list[Unpaired]]:
+    """With features that were made elsewhere: named in the table where it names no videos, else by a pattern."""
+    owners = [Owner(r.id, _named_as(r.files), r.header.n_frames, bool(r.labels.sources)) for r in recordings]
+    known = {r.files.video for r in recordings}
+    files = [file for file in lab.features if lab.videos or lab.poses or file.path in known]
+    if lab.sequences and not lab.videos:
+        return recordings, None, [Unpaired(file.path, "", "features, but no video has this name") for file in files]
+    found, unused = pair_features(files, owners)
+    if found is None:
+        return recordings, None, unused
+    n_features, pattern = found.n_features, template_of(found, table_folder)
+    if lab.videos and pattern is None:
+        first = next(iter(found.files))
+        reason = (
+            "features, but called otherwise than the recordings in recordings.csv: the YAML can name files by these "
+            f"ids alone, in one pattern, such as {first}{found.files[first].path.suffix}. Rename them and start again"
+        )
+        return recordings, None, [*unused, *(Unpaired(file.path, "", reason) for file in found.files.values())]
+    lack = "no features of it lie here, while there are some of every recording with labels"
+    unused += [Unpaired(r.files.video, "", lack) for r in recordings if r.id not in found.files]
+    recordings = [r for r in recordings if r.id in found.files]
+    if not lab.videos:
+        named = {own_id: path_cell(file.named, table_folder) for own_id, file in found.files.items()}
+        recordings = [replace(r, cells=r.cells | {"video": named[r.id]}) for r in recordings]
+    return recordings, Precomputed(pattern or "" if lab.videos else "", found.frame_step, n_features), unused
 
 
 def _doubts(recordings: Sequence[FoundRecording], facts: StarterFacts) -> Iterator[Finding]:
@@ -174,10 +236,12 @@ def _recordings(
 
 
 def _named_as(files: VideoFiles) -> Path:
-    """The video, or what it was called where there are poses alone."""
+    """The video, or what it was called where there are poses or features alone."""
     path, sequence = split_sequence(files.video)
-    is_alone = files.video in files.poses and not sequence
-    return path.with_stem(min(pose_cores(path.stem), key=len)) if is_alone else files.video
+    if files.video in files.poses and not sequence:
+        return path.with_stem(min(pose_cores(path.stem), key=len))
+    is_of_features = path.suffix.casefold() in SUFFIXES and not sequence
+    return path.with_stem(name_of(path)) if is_of_features else files.video
 
 
 def _cells(
@@ -190,6 +254,7 @@ def _cells(
     pose_word: str,
 ) -> dict[str, str]:
     is_alone = files.video in files.poses
+    has_rate = not is_alone and files.video.suffix.casefold() not in SUFFIXES
     cells = dict.fromkeys(COLUMNS, "") | {
         "recording": own_id,
         "video": "" if is_alone else path_cell(files.video, table_folder),
@@ -198,7 +263,7 @@ def _cells(
         "individual": individual,
         "split": "train" if labels.sources else "",
     }
-    return cells | ({FPS: f"{header.fps:g}" if header.fps else ""} if is_alone else {})
+    return cells | ({FPS: f"{header.fps:g}" if header.fps else ""} if not has_rate else {})
 
 
 def _readable(header: VideoHeader) -> VideoHeader:

@@ -7,7 +7,8 @@ keeps beside its analyses (training images, networks), and videos that were draw
 import os
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from pipeline.annotations.opening import AnnotationFile, cell, open_annotation_f
 from pipeline.dataset.pairing.names import VIDEO_SUFFIXES, is_derived_video
 from pipeline.dataset.pairing.pairing import AnnotationSource
 from pipeline.dataset.table import COLUMNS
+from pipeline.starter.feature_files import FeatureFile, features_in
 
 MOST_FILES = 50_000
 MOST_LEVELS = 12
@@ -43,6 +45,11 @@ _DEEPLABCUT_TRAINING = "collecteddata_"
 _OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages", "$recycle.bin", "system volume information"}
 
 
+UNKNOWN = "no labels, poses or features in a format that Rearview knows"
+OTHER_KIND = "another kind of file"
+"""It was not opened: nothing that an experiment needs has such an ending."""
+
+
 class Skipped(NamedTuple):
     """A file or folder that was not looked at or not taken, and why."""
 
@@ -55,8 +62,8 @@ class LabFolder:
     """What was found in `root` (absolute), in the order of paths.
 
     A file with several observations stands among the annotations once for each; `skipped` is what looks like one of
-    these and was not taken; `n_files` counts what was seen, whatever it holds. `sequences` are recordings in pose files
-    of several, as `file#sequence=NAME`.
+    these and was not taken, and what is nothing of these (`OTHER_KIND`); `n_files` counts what was seen, whatever it
+    holds. `sequences` are recordings in pose files of several, as `file#sequence=NAME`. `features` were made elsewhere.
     """
 
     root: Path
@@ -66,6 +73,7 @@ class LabFolder:
     skipped: tuple[Skipped, ...]
     n_files: int
     sequences: tuple[Path, ...] = ()
+    features: tuple[FeatureFile, ...] = ()
 
 
 def scan_folder(folder: Path) -> LabFolder:
@@ -85,23 +93,59 @@ def scan_folder(folder: Path) -> LabFolder:
     skipped: list[Skipped] = []
     files = list(_files(root, skipped))
     videos = _videos([path for path in files if path.suffix.casefold() in VIDEO_SUFFIXES], skipped)
-    poses: list[Path] = []
-    annotations: list[AnnotationSource] = []
-    sequences: list[Path] = []
-    for path in files:
-        if path.suffix.casefold() in _TABLES + _ARRAYS:
-            try:
-                sequences += sequences_in(path)
-                kinds = recognise(path)
-                if "poses" in kinds:
-                    poses.append(path)
-                if "annotations" in kinds:
-                    annotations += sources_of(path)
-            except (InputError, OSError) as error:
-                skipped.append(Skipped(path, str(error)))
+    others = _Others(skipped)
+    for path in (path for path in files if path.suffix.casefold() not in VIDEO_SUFFIXES):
+        others.add(path)
     return LabFolder(
-        root, tuple(videos), tuple(poses), tuple(annotations), tuple(skipped), len(files), tuple(sequences)
+        root,
+        tuple(videos),
+        tuple(others.poses),
+        tuple(others.annotations),
+        tuple(skipped),
+        len(files),
+        tuple(others.sequences),
+        tuple(others.features),
     )
+
+
+@dataclass
+class _Others:
+    """Files that are no videos, by what they hold."""
+
+    skipped: list[Skipped]
+    poses: list[Path] = field(default_factory=list)
+    annotations: list[AnnotationSource] = field(default_factory=list)
+    sequences: list[Path] = field(default_factory=list)
+    features: list[FeatureFile] = field(default_factory=list)
+
+    def add(self, path: Path) -> None:
+        if path.suffix.casefold() not in _TABLES + _ARRAYS:
+            self.skipped.append(Skipped(path, OTHER_KIND))
+            return
+        try:
+            of_several = sequences_in(path)
+            self.sequences += of_several
+            kinds = recognise(path)
+            self.poses += [path] * ("poses" in kinds)
+            self.annotations += sources_of(path) if "annotations" in kinds else []
+            if not kinds and not of_several:
+                own = features_in(path)
+                self.features += [] if own is None else [own]
+                self.skipped += [Skipped(path, _why_unknown(path))] if own is None else []
+        except (InputError, OSError) as error:
+            self.skipped.append(Skipped(path, str(error)))
+
+
+def _why_unknown(path: Path) -> str:
+    if not path.stat().st_size:
+        return "it is empty (0 bytes)"
+    if path.name.casefold().startswith(_DEEPLABCUT_TRAINING):
+        return "DeepLabCut's own training images or networks"
+    if path.suffix.casefold() in (".csv", ".tsv", ".txt", ".xlsx"):
+        with suppress(InputError):
+            if set(open_annotation_file(path).folded) >= set(COLUMNS[:2]):
+                return "a table of recordings"
+    return UNKNOWN
 
 
 def recognise(path: Path) -> frozenset[str]:

@@ -11,11 +11,26 @@ from ruamel.yaml.error import YAMLError
 from pipeline.dataset.pairing.table_cells import safe_name
 from pipeline.starter.labels import CONSENSUS, BehaviorTally
 from pipeline.starter.poses import PoseAdvice
+from pipeline.starter.proposal import Proposal
+from pipeline.starter.proposal_words import cost_line, every, part_words, tuned_words
 
 LEAST_INDIVIDUALS = 3
 _USUAL_FPS = 30.0
 _LEAST_FPS = 5.0
 """Below it, moments 0.2 s apart are no whole frame apart."""
+
+
+@dataclass(frozen=True)
+class Precomputed:
+    """Features that were made elsewhere.
+
+    `files`: the setting of this name; "" where the column `video` of the table names them. `frame_step`: they have a
+    row for every so many frames. `n_features` are the columns.
+    """
+
+    files: str
+    frame_step: int
+    n_features: int
 
 
 @dataclass(frozen=True)
@@ -30,7 +45,8 @@ class StarterFacts:
     `is_exclusive`: each frame is of one class. `are_sequences`: recordings of a file that holds several and their
     labels. `pair`: two animals whose labels are of both; `is_pair_named`: pose files hold others as well. `has_rows`: a
     video has a row for each animal; `has_partners`: and each row names the other one of two, with keypoints that tell
-    the geometry of both. `n_individuals` counts videos then.
+    the geometry of both. `n_individuals` counts videos then. `precomputed`: features that lie there. `proposal`:
+    network, frame step, window and cross-validation. `passed_over`: files that were not used, by reason, in sentences.
     """
 
     name: str
@@ -52,6 +68,24 @@ class StarterFacts:
     has_rows: bool = False
     has_partners: bool = False
     is_pair_named: bool = False
+    precomputed: Precomputed | None = None
+    proposal: Proposal = field(default_factory=Proposal)
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def runs_network(self) -> bool:
+        """Whether features are made by a network from crops of videos."""
+        return not (self.pair or self.is_alone or self.precomputed)
+
+    @property
+    def has_movement(self) -> bool:
+        """Whether frames lie close enough to show a network what moved."""
+        return not 0 < self.fps < _LEAST_FPS
+
+    @property
+    def is_in_parts(self) -> bool:
+        """Whether there are too many recordings, of too few animals that are known, to hold each out."""
+        return self.are_clips or self.are_sequences
 
     @property
     def units(self) -> str:
@@ -63,7 +97,7 @@ def starter_yaml(facts: StarterFacts) -> str:
     """The experiment as YAML; only what a lab may want to change, everything else has its default."""
     kept, rare = learnable_behaviors(facts)
     taken: set[str] = set()
-    path = facts.recordings
+    path, proposal = facts.recordings, facts.proposal
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -85,7 +119,13 @@ def starter_yaml(facts: StarterFacts) -> str:
         behavior_line=lambda key, tally: _behavior_line(key, tally, facts.n_annotated),
         least=LEAST_INDIVIDUALS,
         lack=_lack_of_individuals(facts, kept),
+        proposal=proposal,
         frame_step=round(facts.fps / _USUAL_FPS),
+        every=every,
+        cost_lines=[cost_line(choice, cost, proposal) for choice, cost in proposal.costs],
+        window_words=_window_words(facts),
+        part_words=part_words(proposal),
+        tuned_words=tuned_words(proposal),
         least_fps=_LEAST_FPS,
         min_bout_s=_min_bout_s(facts),
         background=next((tally.names[0] for tally in facts.behaviors if tally.is_nothing and tally.n_bouts), None),
@@ -135,6 +175,14 @@ def _min_bout_s(facts: StarterFacts) -> float:
     """A shortest bout that does not drop what the humans themselves call one."""
     lengths_s = (tally.short_frames / facts.fps for tally in facts.behaviors if tally.n_bouts and facts.fps)
     return min(0.5, int(min(lengths_s, default=0.5) * 20) / 20)
+
+
+def _window_words(facts: StarterFacts) -> str:
+    """How long a window is, and why it is shorter than usual."""
+    proposal, precomputed = facts.proposal, facts.precomputed
+    step = precomputed.frame_step if precomputed else proposal.choice.frame_step
+    length_s = f": {proposal.window_frames * step / facts.fps:.2g} s" if facts.fps else ""
+    return length_s + ("; your shortest recordings have no more" if proposal.is_window_short else "")
 
 
 def _lack_of_individuals(facts: StarterFacts, kept: Sequence[BehaviorTally]) -> str:

@@ -5,9 +5,6 @@ import statistics
 from pipeline.training.fits import Fit
 from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan
 
-# In how much of the most epochs that are allowed training usually has stopped.
-_SHARE_OF_EPOCHS = 0.5
-
 
 def expected_seconds(plan: FitPlan, n_frames: dict[str, int], step_s: float, n_workers: int) -> float:
     """Reckon how long all heads of a plan train, from the seconds of a step; `n_frames` are analysed, by recording.
@@ -27,11 +24,7 @@ def is_head(fit: Fit) -> bool:
 
 def expected_steps(fit: Fit, n_frames: dict[str, int]) -> float:
     """Steps until early stopping, and of the head that then is trained on the validation recordings as well."""
-    training = fit.training
-    expected = min(training.epochs, max(_SHARE_OF_EPOCHS * training.epochs, training.min_epochs + training.patience))
-    n_epochs = expected if fit.n_epochs is None else fit.n_epochs
-    steps = n_epochs * training.steps_per_epoch([n_frames[r] for r in fit.train])
-    if fit.refit:
-        both = training.steps_per_epoch([n_frames[r] for r in (*fit.train, *fit.validation)])
-        steps += max(1, expected - training.patience) * both
-    return steps
+    training, train = fit.training, [n_frames[r] for r in fit.train]
+    if fit.n_epochs is not None:
+        return float(fit.n_epochs * training.steps_per_epoch(train))
+    return training.expected_steps(train, [n_frames[r] for r in (*fit.train, *fit.validation)] if fit.refit else ())

@@ -132,7 +132,8 @@ def test_two_annotators_and_copies_of_one(tmp_path: Path, capsys: pytest.Capture
     assert load_config(lab / "lab.yaml").annotations == "anna"
     said = " ".join(capsys.readouterr().out.split())
     assert "m0 labels.csv: m0.avi has labels of anna, ben; this file does not say whose it is" in said
-    assert "m1_labels_ben_new.csv: 2 files could be the labels of m1.avi, and they do not say the same" in said
+    assert "m1_labels_ben.csv: 2 files could be the labels of m1.avi, and they do not say the same" in said
+    assert "(Likewise m1_labels_ben_new.csv.)" in said
     assert "Labels of 2 individuals: cross-validation needs 3" in said
     assert "THIS NEEDS 3 INDIVIDUALS" in (lab / "lab.yaml").read_text(encoding="utf-8")
 
