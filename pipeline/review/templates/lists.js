@@ -5,7 +5,7 @@ import { placeKey } from "./document.js";
 import { spanText } from "./frames.js";
 
 const KINDS = {
-  missed: "missed", invented: "invented", split: "split", merged: "merged", start: "start differs", stop: "end differs",
+  missed: "missed", invented: "invented", split: "one bout split", merged: "bouts merged", start: "start differs", stop: "end differs",
   unsure: "unsure", near: "almost a bout", dip: "dip", gap: "gap", edge: "unclear end", short: "very short",
 };
 
