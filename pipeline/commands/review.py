@@ -3,16 +3,17 @@
 import argparse
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
 from pipeline.commands.arguments import add_run, command_parser
 from pipeline.films.originals import files_by_name
 from pipeline.review.pages import write_pages
+from pipeline.review.preparation import Preparation, Prepare, Progress, by_source
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import serve
-from pipeline.review.videos import page_video
+from pipeline.review.videos import PENDING, UNKNOWN, PageVideo, clear_half_copies, page_video
+from pipeline.run_folder.recordings import RecordingRow
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.runtime.progress import progress_bars
 
@@ -34,20 +35,37 @@ def run_review_command(arguments: Sequence[str]) -> int:
     originals = [row.video_path for row in run.recordings if row.video_path]
     folder: Path = options.output or RunDir(options.run).review_path
     moved = files_by_name(options.videos) if options.videos else {}
+    clear_half_copies(folder)
+
+    def prepare(row: RecordingRow, progress: Progress) -> PageVideo:
+        return page_video(row, folder, moved, progress, originals)
+
+    if options.serve:
+        # The pages open at once; their videos follow.
+        reviews = [review.with_video(PENDING if review.row.video_path else UNKNOWN) for review in reviews]
+        preparation = Preparation([review.row for review in reviews if review.row.video_path], prepare)
+    else:
+        videos = _prepared([review.row for review in reviews], prepare)
+        reviews = [review.with_video(videos[review.row.recording]) for review in reviews]
+    print(f"Review: {write_pages(run, reviews, folder)}")
+    if options.serve:
+        serve(run, reviews, folder, options.port, not options.no_browser, preparation)
+    return 0
+
+
+def _prepared(rows: Sequence[RecordingRow], prepare: Prepare) -> dict[str, PageVideo]:
+    """What the pages play, by recording, all of it ready."""
+    videos: dict[str, PageVideo] = {}
     with progress_bars() as bars:
         bar = bars.add("Preparing videos", total=None)
-        for place, review in enumerate(reviews):
-            row = review.row
+        for row, *others in by_source(rows):
             bar.update(0, row.n_frames, f"Video of {row.recording}")
-            video = page_video(row, folder, moved, bar, originals)
+            video = prepare(row, bar)
             bar.update(row.n_frames, row.n_frames)
             if video.note:
                 log.warning("%s: %s", row.recording, video.note)
-            reviews[place] = replace(review, video=video)
-    print(f"Review: {write_pages(run, reviews, folder)}")
-    if options.serve:
-        serve(run, reviews, folder, port=options.port, open_browser=not options.no_browser)
-    return 0
+            videos |= {each.recording: video for each in (row, *others)}
+    return videos
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,16 +1,26 @@
 """Where model and human disagree on what one behavior did, as an expert would tell it: bout by bout.
 
-Bouts that overlap belong together, each with all that it meets. Alone, a bout is missed or invented; one
-against several is split or merged; one against one may begin or end elsewhere.
+Bouts that overlap belong together, each with all that it meets. Alone, a bout is missed or invented. A human bout that
+several predicted ones meet is split, and a predicted one that meets several human ones is merged, as in the scores.
+Each of these is a place of its own, over the pauses that only one of the two makes. Bouts that belong together may
+also begin or end elsewhere.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.review.reasons import Threshold, edge_reason, invented_reason, missed_reason, part_of, several_reason
+from pipeline.review.reasons import (
+    Threshold,
+    edge_reason,
+    invented_reason,
+    merged_reason,
+    missed_reason,
+    part_of,
+    split_reason,
+)
 from pipeline.scoring.bouts.bouts import runs_of_true
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.timeline import BehaviorTimeline
@@ -86,11 +96,10 @@ def disagreements(
             elif not ours:
                 reason = invented_reason(values, line.fps)
                 found.append(Place("invented", start, stop, (stop - start) / line.fps, 1, reason))
-            elif len(ours) == len(theirs) == 1:
-                found += _edges(ours[0], theirs[0], line.fps)
             else:
-                found.append(_several(len(ours), len(theirs), start, stop, line))
-    return found
+                found += _pauses("split", ours, theirs, line) + _pauses("merged", theirs, ours, line)
+                found += _edges((ours[0][0], ours[-1][1]), (theirs[0][0], theirs[-1][1]), line.fps)
+    return sorted(found, key=lambda place: (place.start_frame, place.stop_frame))
 
 
 def _groups(human: Sequence[Run], model: Sequence[Run]) -> list[tuple[list[Run], list[Run]]]:
@@ -106,21 +115,19 @@ def _groups(human: Sequence[Run], model: Sequence[Run]) -> list[tuple[list[Run],
     return groups
 
 
-def _several(n_human: int, n_model: int, start: int, stop: int, line: BehaviorTimeline) -> Place:
-    differs = line.true != line.predicted
-    wrong_s = int(differs[start:stop].sum()) / line.fps
-    first, last = _where_they_differ(start, stop, differs, line.fps)
-    reason = several_reason(n_human, n_model, wrong_s)
-    kind = "split" if n_human < n_model else "merged"
-    return Place(kind, first, last, wrong_s, max(1, abs(n_human - n_model)), reason)
-
-
-def _where_they_differ(start: int, stop: int, differs: NDArray[np.bool_], fps: float) -> Run:
-    """The part of a group to look at: without what is alike, and without small differences at its two ends."""
-    runs = [(first + start, last + start) for first, last in runs_of_true(differs[start:stop])]
-    tolerance_frames = _tolerance_frames(fps)
-    large = [run for run in runs if run[1] - run[0] > tolerance_frames or (run[0] > start and run[1] < stop)]
-    return (large or runs)[0][0], (large or runs)[-1][1]
+def _pauses(kind: str, bouts: Sequence[Run], others: Sequence[Run], line: BehaviorTimeline) -> list[Place]:
+    """Each bout of one of the two that goes on through pauses of the other."""
+    between = [(first[1], second[0]) for first, second in pairwise(others)]
+    found = []
+    for start, stop in bouts:
+        pauses = [(first, last) for first, last in between if start < first and last < stop]
+        if not pauses:
+            continue
+        values = np.concatenate([line.probability[first:last] for first, last in pauses]).astype(np.float64)
+        wrong_s = len(values) / line.fps
+        reason = (split_reason if kind == "split" else merged_reason)(len(pauses), values, line.fps)
+        found.append(Place(kind, pauses[0][0], pauses[-1][1], wrong_s, len(pauses), reason))
+    return found
 
 
 def _tolerance_frames(fps: float) -> int:
@@ -128,6 +135,7 @@ def _tolerance_frames(fps: float) -> int:
 
 
 def _edges(human: Run, model: Run, fps: float) -> list[Place]:
+    """Where bouts that belong together begin and end, of the two."""
     found = []
     for kind, ours, theirs in zip(("start", "stop"), human, model, strict=True):
         first, last = sorted((ours, theirs))

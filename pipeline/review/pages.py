@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from pipeline.review.corrections import boris_tree, corrections_folder, mend_cor
 from pipeline.review.ranking import BUDGET_S, gain_s
 from pipeline.review.run_reading import Review
 from pipeline.review.scripts import FOLDER, INDEX_SCRIPTS, REVIEW_SCRIPTS, bundle
-from pipeline.review.videos import relative_url
+from pipeline.review.videos import has_video, relative_url
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
 from pipeline.runtime.templates import fill_template
 from pipeline.scoring.bouts.bouts import runs_of_true
@@ -44,23 +44,27 @@ def media_name(recording: str) -> str:
     return f"media/{recording}"
 
 
-def write_pages(run: Run, reviews: Sequence[Review], folder: Path) -> Path:
+def write_pages(run: Run, reviews: Sequence[Review], folder: Path, names: Collection[str] | None = None) -> Path:
     """Write the pages of these recordings and their list into a folder; returns the list's path.
+
+    `names`: the recordings whose pages are written; None = all.
 
     Raises
     ------
     InputError
         When the folder cannot be written, or holds other files of these names.
     """
-    _require_pages(folder, reviews)
+    _require_pages(folder, [review for review in reviews if names is None or review.row.recording in names])
     groups = by_video(sorted(reviews, key=lambda review: -gain_s(review.places)))
     ordered = [(review, group) for group in groups for review in group]
-    names = [page_name(review.row.recording) for review, _ in ordered]
-    links = [None, *map(quote, names), None]
-    for place, (name, (review, group)) in enumerate(zip(names, ordered, strict=True)):
+    pages = [page_name(review.row.recording) for review, _ in ordered]
+    links = [None, *map(quote, pages), None]
+    for place, (page, (review, group)) in enumerate(zip(pages, ordered, strict=True)):
+        if names is not None and review.row.recording not in names:
+            continue
         around = {"previous": links[place], "next": links[place + 2], "index": INDEX_PAGE}
         mend_corrections(corrections_folder(run, folder), run, review, original_video(review))
-        write_text(folder / name, _recording_page(run, review, group, folder, around))
+        write_text(folder / page, _recording_page(run, review, group, folder, around))
     write_text(folder / INDEX_PAGE, _index_page(run, groups))
     return folder / INDEX_PAGE
 
@@ -123,7 +127,7 @@ def _index_page(run: Run, groups: Sequence[Sequence[Review]]) -> str:
             "n_places": len(review.places),
             "gain_s": gain_s(review.places),
             "has_human": review.timeline.has_labels,
-            "has_video": review.video.path is not None,
+            "has_video": has_video(review.video),
             "first": review.places[0] if review.places else None,
             "storage_key": storage_key(run, review),
             "video": review.row.video or review.row.recording if len(group) > 1 and number == 0 else "",
@@ -152,7 +156,7 @@ def page_content(run: Run, review: Review, folder: Path, group: Sequence[Review]
 
     Frames are whole numbers, stretches [start, stop), probabilities 16 bit numbers in base64.
     """
-    row, timeline, video = review.row, review.timeline, review.video.path
+    row, timeline, video, name = review.row, review.timeline, review.video.path, quote(review.row.recording)
     colors, names = behavior_colors(run.behaviors), run.names_in_annotations
     rate = exact_rate(row.fps)
     lines = [timeline.behavior(column) for column in range(len(run.behaviors))]
@@ -163,7 +167,7 @@ def page_content(run: Run, review: Review, folder: Path, group: Sequence[Review]
         "animal": row.animal_name,
         "box": shown_box(run, review),
         "own_color": OWN_COLOR,
-        "others": others_content(run, review, group, kept, [page_name(each.row.recording) for each in group]),
+        "others": others_content(run, review, group, kept, page_name),
         "storage_key": storage_key(run, review),
         "rate": [rate.numerator, rate.denominator],
         "fps": row.fps,
@@ -191,12 +195,13 @@ def page_content(run: Run, review: Review, folder: Path, group: Sequence[Review]
         ],
         "video": {
             "file": None if video is None else relative_url(video, folder),
-            "served": None if video is None else quote(media_name(row.recording)),
+            "served": quote(media_name(row.recording)) if has_video(review.video) else None,
             "note": review.video.note,
+            "pending": review.video.is_pending,
         },
         "saved": saved_state(kept, run, review),
-        "served": {"save": quote(f"save/{row.recording}"), "draft": quote(f"draft/{row.recording}")},
-        "boris": boris_tree(run, row, None if video is None else original_video(review)),
+        "served": {what: f"{what}/{name}" for what in ("save", "draft", "status", "others")},
+        "boris": boris_tree(run, row, original_video(review) if has_video(review.video) else None),
     }
 
 

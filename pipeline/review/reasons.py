@@ -35,9 +35,22 @@ def invented_reason(probability: NDArray[np.float64], fps: float) -> str:
     return f"The model sees {_span(len(probability), fps)} (mean probability {probability.mean():.2f}), the human none."
 
 
-def several_reason(n_human: int, n_model: int, wrong_s: float) -> str:
-    """Bouts that are not one to one."""
-    return f"{_bouts(n_human)} for the human, {n_model} for the model; they differ in {wrong_s:.1f} s."
+def merged_reason(n_pauses: int, probability: NDArray[np.float64], fps: float) -> str:
+    """A predicted bout that goes on where the human pauses; its probabilities in all pauses, shape (n_frames,)."""
+    pauses = f"a pause of {_span(len(probability), fps)}"
+    if n_pauses > 1:
+        pauses = f"{n_pauses} pauses, {_span(len(probability), fps)} in all"
+    mean = f"(mean probability there {probability.mean():.2f})"
+    return f"The model has one bout where the human has {n_pauses + 1}: it runs on through {pauses} {mean}."
+
+
+def split_reason(n_pauses: int, probability: NDArray[np.float64], fps: float) -> str:
+    """A human bout in which the prediction pauses; the probabilities in all pauses, shape (n_frames,)."""
+    pauses = f"for {_span(len(probability), fps)}"
+    if n_pauses > 1:
+        pauses = f"{n_pauses} times, for {_span(len(probability), fps)} in all"
+    mean = f"(mean probability there {probability.mean():.2f})"
+    return f"The model has {n_pauses + 1} bouts where the human has one: it breaks off {pauses} {mean}."
 
 
 def edge_reason(edge: str, n_frames_later: int, fps: float) -> str:
@@ -86,7 +99,3 @@ def spread_reason(spread: NDArray[np.floating]) -> str:
 def _span(n_frames: int, fps: float) -> str:
     seconds = n_frames / fps
     return f"{seconds:.1f} s" if seconds >= 0.1 else f"{n_frames} frame{'s' if n_frames != 1 else ''}"
-
-
-def _bouts(n: int) -> str:
-    return "One bout" if n == 1 else f"{n} bouts"

@@ -19,6 +19,8 @@ from pipeline.run_folder.tables import FINAL
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.timeline import FULL, Timeline
 
+_FOUND_OUT = ("places", "fingerprint")
+
 
 @dataclass(frozen=True)
 class Review:
@@ -33,7 +35,13 @@ class Review:
         """Where a look is worth most."""
         return rank(self.timeline)
 
-    @property
+    def with_video(self, video: PageVideo) -> "Review":
+        """The same with another video; what was found out already is kept."""
+        other = replace(self, video=video)
+        other.__dict__.update({name: self.__dict__[name] for name in _FOUND_OUT if name in self.__dict__})
+        return other
+
+    @cached_property
     def fingerprint(self) -> str:
         """Tells predictions apart: the corrections of one are not those of another."""
         digest = hashlib.sha256(f"{self.row.n_frames} {self.row.fps:.6f} {self.row.video_sha256}".encode())

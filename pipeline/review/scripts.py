@@ -11,8 +11,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "templates"
 REVIEW_SCRIPTS = (
     "dom.js", "frames.js", "bouts.js", "document.js", "storage.js", "exports.js", "decimate.js", "player.js",
-    "raster_layout.js", "others.js", "raster.js", "raster_touch.js", "edit.js", "lists.js", "box.js", "keys.js",
-    "saving.js", "main.js",
+    "live.js", "raster_layout.js", "others.js", "raster.js", "raster_touch.js", "edit.js", "lists.js", "box.js",
+    "keys.js", "saving.js", "main.js",
 )  # fmt: skip
 INDEX_SCRIPTS = ("dom.js", "index.js")
 

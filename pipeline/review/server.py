@@ -11,12 +11,10 @@ import json
 import logging
 import os
 import re
-import secrets
+import signal
 import sys
-import threading
 import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,12 +29,13 @@ from pipeline.review.corrections import (
     corrections_folder,
     parse_corrections,
     parse_from_model,
-    read_drafts,
     write_corrections,
     write_draft,
 )
 from pipeline.review.next_run import next_command
-from pipeline.review.pages import INDEX_PAGE, media_name, original_video, page_name
+from pipeline.review.offer import ANSWERS, Offer, make_offer, take_video
+from pipeline.review.pages import original_video
+from pipeline.review.preparation import Preparation
 from pipeline.review.run_reading import Review
 from pipeline.run_folder.reading import Run
 
@@ -50,33 +49,6 @@ _TYPES = {".html": "text/html; charset=utf-8", ".mp4": "video/mp4", ".m4v": "vid
 # No more digits than Python reads; nothing is as long as that.
 _RANGE = re.compile(r"bytes=([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
-
-
-@dataclass(frozen=True)
-class Offer:
-    """All that the server gives out and takes.
-
-    `files` are found by address below the secret path, which `token` is; corrections of the recordings in `reviews`
-    are taken, and kept in the folder `corrections`.
-    """
-
-    run: Run
-    files: Mapping[str, Path]
-    reviews: Mapping[str, Review]
-    corrections: Path
-    token: str = field(default_factory=partial(secrets.token_urlsafe, 24))
-    saving: threading.Lock = field(default_factory=threading.Lock)
-
-
-def make_offer(run: Run, reviews: Sequence[Review], folder: Path, corrections: Path) -> Offer:
-    """List the pages and videos of some recordings."""
-    files = {"": folder / INDEX_PAGE, INDEX_PAGE: folder / INDEX_PAGE}
-    for review in reviews:
-        name = review.row.recording
-        files[page_name(name)] = folder / page_name(name)
-        if review.video.path is not None:
-            files[media_name(name)] = review.video.path
-    return Offer(run, files, {review.row.recording: review for review in reviews}, corrections)
 
 
 def make_server(offer: Offer, port: int = 0) -> ThreadingHTTPServer:
@@ -101,14 +73,17 @@ def address(server: ThreadingHTTPServer, offer: Offer) -> str:
     return f"http://{HOST}:{server.server_port}/{offer.token}/"
 
 
-def serve(run: Run, reviews: Sequence[Review], folder: Path, port: int, open_browser: bool) -> None:
-    """Offer the pages until Ctrl-C."""
-    offer = make_offer(run, reviews, folder, corrections_folder(run, folder))
-    with make_server(offer, port) as server:
+def serve(
+    run: Run, reviews: Sequence[Review], folder: Path, port: int, open_browser: bool, preparation: Preparation
+) -> None:
+    """Offer the pages until Ctrl-C, and meanwhile make those videos ready that are not."""
+    offer = make_offer(run, reviews, folder, corrections_folder(run, folder), preparation)
+    with make_server(offer, port) as server, preparation.running(partial(take_video, offer, folder)):
         url = address(server, offer)
         print(f"Open {url}\nCorrections are saved in {offer.corrections}. Ctrl-C ends it.", flush=True)
         if open_browser:
             webbrowser.open(url)
+        _end_as_with_ctrl_c()
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -116,6 +91,14 @@ def serve(run: Run, reviews: Sequence[Review], folder: Path, port: int, open_bro
             again = next_command(run, offer.corrections) if any(offer.corrections.glob("*.boris")) else ""
             if again:
                 print(f"To learn from it: {again}")
+
+
+def _end_as_with_ctrl_c() -> None:
+    """Also where the window is closed or the process told to end: what is half converted is deleted then."""
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        # Systems differ in what they know of these.
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def requested_range(header: str, size: int) -> tuple[int, int] | None:
@@ -175,13 +158,13 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        """Give out a page, a video or part of one, or a draft."""
+        """Give out a page, a video or part of one, or what `ANSWERS` say of a recording."""
         name = self._name()
         if name is None:
             return
-        recording = name.removeprefix("draft/")
-        if name != recording and recording in self.offer.reviews:
-            self._send_json(read_drafts(self.offer.corrections, self.offer.reviews[recording]))
+        what, _, recording = name.partition("/")
+        if what in ANSWERS and recording in self.offer.reviews:
+            self._send_json(ANSWERS[what](self.offer, self.offer.reviews[recording]))
         elif name in self.offer.files:
             self._send_file(self.offer.files[name])
         else:

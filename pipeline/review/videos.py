@@ -1,7 +1,9 @@
 """The video of a recording as a page can play it: found, checked, and copied where browsers need that."""
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -11,15 +13,28 @@ from pipeline.films.browser_video import make_browser_video, plays_in_browsers
 from pipeline.films.originals import find_original, has_content, metadata_of, require_made_here, require_no_original
 from pipeline.run_folder.recordings import RecordingRow
 
+_DEAD_AFTER_S = 600.0
+
 
 class PageVideo(NamedTuple):
-    """What a page plays, a file that browsers play or None, and what the expert should know about it."""
+    """What a page plays, a file that browsers play or None, and what the expert should know about it.
+
+    `is_pending`: it is made ready while the page is open (`pipeline.review.preparation`).
+    """
 
     path: Path | None
     note: str = ""
+    is_pending: bool = False
 
 
 NO_VIDEO = PageVideo(None)
+UNKNOWN = PageVideo(None, "This run knows no video of the recording, so only the timelines are shown.")
+PENDING = PageVideo(None, is_pending=True)
+
+
+def has_video(video: PageVideo) -> bool:
+    """Whether the page plays one, now or once it is ready."""
+    return video.path is not None or video.is_pending
 
 
 def page_video(
@@ -55,7 +70,7 @@ def page_video(
     """
     video = row.video_path
     if video is None:
-        return PageVideo(None, "This run knows no video of the recording, so only the timelines are shown.")
+        return UNKNOWN
     copy = folder / f"{row.recording}.mp4"
     source = find_original(video, row.video_sha256, moved)
     made_from = _made_from(row, source)
@@ -79,6 +94,15 @@ def page_video(
             return PageVideo(copy)
         return PageVideo(None, f"{error} So only the timelines are shown.")
     return PageVideo(copy, note)
+
+
+def clear_half_copies(folder: Path) -> None:
+    """Delete what a killed conversion left; one that goes on is written to all the time, and stays."""
+    for left in folder.glob(".*.mp4.*.tmp"):
+        # Another process may be quicker.
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _DEAD_AFTER_S:
+                left.unlink()
 
 
 def _made_from(row: RecordingRow, source: Path | None) -> str:

@@ -17,6 +17,11 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// A key on the button that it stands for; whoever has the page read to them hears it as the button's shortcut.
+export function keySign(key) {
+  return element("kbd", { "aria-hidden": "true" }, key);
+}
+
 export function embedded(id) {
   return JSON.parse(byId(id).textContent);
 }
@@ -24,7 +29,7 @@ export function embedded(id) {
 const SAID_MS = 3500;
 const SAID_MS_PER_LETTER = 60;
 
-// Says something that goes away by itself.
+// Says something that fades by itself. It stands below the lists, never on the picture.
 export function say(words) {
   const line = byId("said");
   line.textContent = words;
@@ -33,10 +38,11 @@ export function say(words) {
   say.timer = setTimeout(() => line.classList.remove("shown"), Math.max(SAID_MS, SAID_MS_PER_LETTER * words.length));
 }
 
-// Says something that stays until it is closed or settled; the same key replaces what was said under it.
-export function notify(key, words, actions = [], kind = "") {
+// Says something that stays until it is closed or settled; the same key replaces what was said under it. `code`: what
+// is to be typed, if anything.
+export function notify(key, words, actions = [], kind = "", code = "") {
   byId("notices").querySelector(`[data-key="${key}"]`)?.remove();
-  const notice = element("div", { class: `notice ${kind}`, role: "status", "data-key": key }, element("p", {}, words));
+  const notice = element("div", { class: `notice ${kind}`, role: "status", "data-key": key }, element("p", {}, words), code ? element("code", {}, code) : null);
   const row = element("div", { class: "actions" });
   for (const [text, action] of [...actions, ["Close", () => {}]]) {
     row.append(element("button", { type: "button", onclick: () => (notice.remove(), action()) }, text));

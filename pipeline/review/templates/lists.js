@@ -1,11 +1,11 @@
 // The two lists beside the video: places that are worth a look, and the corrected bouts.
 
-import { byId, element, say } from "./dom.js";
+import { byId, element, keySign, say } from "./dom.js";
 import { placeKey } from "./document.js";
 import { spanText } from "./frames.js";
 
 const KINDS = {
-  missed: "missed", invented: "invented", split: "split", merged: "merged", start: "start differs", stop: "end differs",
+  missed: "missed", invented: "invented", split: "one bout split", merged: "bouts merged", start: "start differs", stop: "end differs",
   unsure: "unsure", near: "almost a bout", dip: "dip", gap: "gap", edge: "unclear end", short: "very short",
 };
 
@@ -71,8 +71,9 @@ export class Lists {
       const meter = element("i", { class: "meter", title: `worth of a look: ${Math.round(place.score * 100)} of 100` });
       meter.style.setProperty("--share", `${Math.round(place.score * 100)}%`);
       const choose = (source) => (event) => (event.stopPropagation(), this.go(i), this.take(source, event.shiftKey));
-      const wrong = DISPUTED.includes(place.kind) ? ["human", "Human is right"] : ["opposite", "Model is wrong"];
-      const choices = [["model", "Model is right"], wrong].map(([source, words]) => element("button", { type: "button", onclick: choose(source) }, words));
+      const wrong = DISPUTED.includes(place.kind) ? ["human", "Human is right", "H"] : ["opposite", "Model is wrong", "X"];
+      const choices = [["model", "Model is right", "M"], wrong].map(([source, words, key]) =>
+        element("button", { type: "button", onclick: choose(source), title: `${words}, on to the next place (${key}; with Shift: stay)`, "aria-keyshortcuts": key }, `${words} `, keySign(key)));
       const buttons = element("div", { class: "choice" }, ...choices);
       const row = element("li", { "data-key": place.key, "data-behavior": place.behavior, color, onclick: () => this.go(i) },
         element("label", { class: "done", onclick: (event) => event.stopPropagation() }, tick), element("div", {}, head, element("p", {}, place.reason), buttons), meter);

@@ -1,11 +1,12 @@
 // Puts the page together.
 
-import { byId, embedded, notify } from "./dom.js";
+import { byId, embedded } from "./dom.js";
 import { Clock, timeText } from "./frames.js";
 import { neighbor, startingBouts, startingStretches } from "./bouts.js";
 import { CorrectedDocument } from "./document.js";
 import { unpack } from "./decimate.js";
-import { ClockPlayer, VideoPlayer } from "./player.js";
+import { PagePlayer } from "./player.js";
+import { Live, playVideo, showStage, showWords } from "./live.js";
 import { Raster } from "./raster.js";
 import { RasterTouch } from "./raster_touch.js";
 import { Editing } from "./edit.js";
@@ -18,7 +19,6 @@ import { Saving } from "./saving.js";
 const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4, 8];
 // Of the window's height, the raster takes about this much; with many behaviors it scrolls.
 const RASTER_SHARE = 0.42;
-const TOLERATED_DIFFERENCE_FRAMES = 2;
 
 async function begin() {
   const content = embedded("content");
@@ -27,7 +27,10 @@ async function begin() {
   const doc = newDocument(content);
   const saving = new Saving(content, doc);
   await saving.connect();
-  const player = await makePlayer(content, clock, saving.token !== null);
+  const player = new PagePlayer(clock);
+  const isServed = saving.token !== null;
+  if (content.video.pending && isServed) showStage({ stage: "looking" });
+  else await playVideo(content, clock, player, isServed);
   const raster = new Raster(content, clock, probabilities);
   const edit = new Editing(content, doc, player);
   edit.setPen(0);
@@ -41,6 +44,11 @@ async function begin() {
   connectRaster(raster, player);
   player.onChange(() => showNow(content, clock, player, probabilities, doc));
   doc.onChange(() => showNow(content, clock, player, probabilities, doc));
+  const redraw = async () => {
+    await raster.draw(innerHeight * RASTER_SHARE);
+    touch.place();
+    showNow(content, clock, player, probabilities, doc);
+  };
   const boxes = new Boxes(content, player);
   const goToOther = connectOthers(content, player);
   const help = () => byId("help").showModal();
@@ -50,9 +58,10 @@ async function begin() {
   byId("help-button").addEventListener("click", help);
   byId("help-close").addEventListener("click", () => byId("help").close());
   releaseFocus();
-  redrawOnResize(raster, touch);
+  redrawOnResize(redraw);
   saving.restore();
   player.seek(frameInAddress());
+  if (isServed) goOnLive(content, clock, player, redraw);
   document.body.dataset.ready = "true";
 }
 
@@ -60,35 +69,6 @@ async function begin() {
 function newDocument(content) {
   const source = content.human ? "human" : "model";
   return new CorrectedDocument(startingBouts(content, source), source, startingStretches(content, source), content.exclusive);
-}
-
-// A video that cannot be played leaves a page that works without.
-async function makePlayer(content, clock, isServed) {
-  const { file, served, note } = content.video;
-  if (!file) return withoutVideo(clock, note);
-  const video = byId("video");
-  const player = new VideoPlayer(clock, video);
-  const outcome = new Promise((resolve) => {
-    video.addEventListener("loadedmetadata", () => resolve(true), { once: true });
-    video.addEventListener("error", () => resolve(false), { once: true });
-  });
-  video.src = isServed ? served : file;
-  if (!(await outcome)) {
-    return withoutVideo(clock, `The video can't be played (${decodeURIComponent(file)}): it is not there any more, or this browser has no decoder for it. Only the timelines are shown.`);
-  }
-  if (note) notify("video", note, [], "warning");
-  const difference = clock.frames(video.duration) - content.n_frames;
-  if (Math.abs(difference) > TOLERATED_DIFFERENCE_FRAMES) {
-    notify("length", `This video has ${Math.round(clock.frames(video.duration))} frames, but the run saw ${content.n_frames}. Is it the right one? Frames may not fit.`, [], "warning");
-  }
-  return player;
-}
-
-function withoutVideo(clock, words) {
-  byId("video").hidden = true;
-  byId("no-video").hidden = false;
-  byId("no-video").textContent = words;
-  return new ClockPlayer(clock);
 }
 
 function connectTransport(player, clock, doc, raster) {
@@ -140,7 +120,7 @@ function showNow(content, clock, player, probabilities, doc) {
   const { frame } = player;
   if (document.activeElement !== byId("frame")) byId("frame").value = frame;
   byId("time").textContent = clock.text(frame);
-  byId("play").textContent = player.playing ? "❚❚" : "▶";
+  byId("play-sign").textContent = player.playing ? "❚❚" : "▶";
   byId("play").setAttribute("aria-label", player.playing ? "pause" : "play");
   const active = new Set(doc.bouts.filter((bout) => bout.start <= frame && frame < bout.stop).map((bout) => bout.behavior));
   content.behaviors.forEach((_, behavior) => {
@@ -159,15 +139,27 @@ function releaseFocus() {
   for (const select of document.querySelectorAll("select")) select.addEventListener("change", () => select.blur());
 }
 
-function redrawOnResize(raster, touch) {
+function redrawOnResize(redraw) {
   let waiting = null;
   addEventListener("resize", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(async () => {
-      await raster.draw(innerHeight * RASTER_SHARE);
-      touch.place();
-    }, 150);
+    waiting = setTimeout(redraw, 150);
   });
+}
+
+// A video that has got ready is loaded; lanes of other animals that somebody corrected are drawn anew.
+function goOnLive(content, clock, player, redraw) {
+  const onVideo = ({ stage, note }) => {
+    content.video.note = note;
+    if (stage === "ready") playVideo(content, clock, player, true);
+    else showWords([note]);
+  };
+  const onOthers = (lanes) => {
+    const changed = content.others.filter((other) => lanes[other.recording] && JSON.stringify(lanes[other.recording]) !== JSON.stringify(other.lanes));
+    for (const other of changed) other.lanes = lanes[other.recording];
+    if (changed.length) redraw();
+  };
+  new Live(content, { onVideo, onOthers });
 }
 
 begin();

@@ -1,6 +1,6 @@
 // The other animals of the video: lanes below one's own that are only looked at, and the way to their pages.
 
-import { byId, element, say } from "./dom.js";
+import { byId, element, keySign, say } from "./dom.js";
 import { runAt } from "./bouts.js";
 
 const NAME = 22;
@@ -41,8 +41,9 @@ export function otherAt({ blocks }, y, frame) {
 }
 
 export function drawOtherLabels({ blocks }, { behaviors, exclusive }) {
-  return blocks.map(({ animal, top, bottom, lanes, names }) => {
-    const link = element("a", { href: animal.page, class: "edit-other", "data-page": animal.page, title: "its page, at the same time (O)" }, `edit ${animal.name}`);
+  return blocks.map(({ animal, top, bottom, lanes, names }, place) => {
+    const isFirst = place === 0;
+    const link = element("a", { href: animal.page, class: "edit-other", "data-page": animal.page, title: isFirst ? "its page, at the same time (O)" : "its page, at the same time" }, `edit ${animal.name} `, isFirst ? keySign("O") : null);
     const row = element("div", { class: "lane-label other", color: animal.color }, element("b", { title: animal.name }, animal.name), link);
     row.style.height = `${bottom - top}px`;
     const put = (label, y) => {

@@ -1,5 +1,65 @@
 // What moves: the video, or without one a clock that behaves alike.
 
+// What the page holds: a clock, whose place a video takes once there is one.
+export class PagePlayer {
+  constructor(clock) {
+    this.clock = clock;
+    this.listeners = [];
+    this.take(new ClockPlayer(clock));
+  }
+
+  // Goes on from the same frame, at the same speed.
+  take(inner) {
+    const before = this.inner;
+    const wasPlaying = before?.playing;
+    before?.pause();
+    this.inner = inner;
+    inner.onChange(() => {
+      if (inner === this.inner) for (const listener of this.listeners) listener();
+    });
+    if (!before) return;
+    inner.setSpeed(before.speed);
+    inner.seek(before.frame);
+    if (wasPlaying) inner.play();
+  }
+
+  onChange(listener) {
+    this.listeners.push(listener);
+  }
+
+  get frame() {
+    return this.inner.frame;
+  }
+
+  get playing() {
+    return this.inner.playing;
+  }
+
+  step(nFrames) {
+    this.inner.step(nFrames);
+  }
+
+  toggle() {
+    this.inner.toggle();
+  }
+
+  pause() {
+    this.inner.pause();
+  }
+
+  replay(start, stop) {
+    this.inner.replay(start, stop);
+  }
+
+  seek(frame) {
+    this.inner.seek(frame);
+  }
+
+  setSpeed(speed) {
+    this.inner.setSpeed(speed);
+  }
+}
+
 class Player {
   constructor(clock) {
     this.clock = clock;

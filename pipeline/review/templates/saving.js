@@ -10,7 +10,7 @@ const DRAFT_AFTER_MS = 1000;
 
 export class Saving {
   constructor(content, doc) {
-    Object.assign(this, { content, doc, token: null, servedEarlier: null, advised: false });
+    Object.assign(this, { content, doc, token: null, servedEarlier: null, advised: null });
     this.names = content.behaviors.map(({ name }) => name);
     byId("download-csv").addEventListener("click", () => this.downloadCsv());
     byId("download-boris").addEventListener("click", () => this.downloadBoris());
@@ -137,15 +137,19 @@ export class Saving {
     if (saved === this.doc.bouts) this.doc.saved();
     byId("notices").querySelector('[data-key="not-sent"]')?.remove();
     say(`Saved ${answer.saved.join(" and ")} in ${answer.folder}.${this.lookedAt()}${this.whose()}`);
-    this.advise(answer.cell);
+    this.advise(answer);
     await this.send("draft", toState(this.doc, this.names));
   }
 
-  // Once: what becomes of the files.
-  advise(cell) {
-    if (this.advised) return;
-    this.advised = true;
-    notify("cell", `Saved. To learn from it, write this into the column “annotations” of your table of recordings: ${cell} (the .boris also names the behaviors that never occur here, the .csv does not).`);
+  // Once: what becomes of the files. `next`: the command that learns from them.
+  advise({ cell, next }) {
+    const advice = next || cell;
+    if (this.advised === advice) return;
+    this.advised = advice;
+    if (next) {
+      const copy = () => navigator.clipboard?.writeText(next).then(() => say("Copied."), () => say("The browser did not copy it; mark it and copy it."));
+      notify("next", "Saved. To learn from it:", [["Copy", copy]], "", next);
+    } else notify("cell", `Saved. To learn from it, write this into the column “annotations” of your table of recordings: ${cell} (the .boris also names the behaviors that never occur here, the .csv does not).`);
   }
 
   // The server's answer; null where it took nothing, which is said.

@@ -2,18 +2,25 @@
 
 import json
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from common.notes import ModelLabels
 from pipeline.annotations import AnnotationChoice, EventList, read_annotation
 from pipeline.command_line import main
 from pipeline.review.corrections import draft_path, parse_corrections, write_corrections
+from pipeline.review.offer import make_offer, take_video
+from pipeline.review.pages import write_pages
+from pipeline.review.preparation import Preparation
 from pipeline.review.run_reading import read_review_run
-from pipeline.review.server import address, make_offer, make_server
-from pipeline.review.videos import page_video
+from pipeline.review.server import address, make_server
+from pipeline.review.videos import PENDING, page_video
 from tests.browser import BROWSER, needs_browser
 from tests.pipeline.review.review_runs import (
     BEHAVIORS,
@@ -605,10 +612,16 @@ def test_a_bout_that_is_partly_accepted_from_the_model_is_the_models(context, tm
     assert page.complaints == []
 
 
-def test_what_the_page_says_covers_neither_lanes_nor_buttons(page):
-    said, screen = (page.locator(f"#{name}").bounding_box() for name in ("said", "screen"))
-    assert screen["y"] <= said["y"]
-    assert said["y"] + said["height"] <= screen["y"] + screen["height"]
+def test_what_the_page_says_covers_neither_picture_nor_lanes_nor_buttons(page):
+    page.mouse.click(*spot(page, 130))
+    press(page, "e", "Control+s")
+    assert page.locator("#said").text_content().startswith("Downloaded ")
+    said = page.locator("#said").bounding_box()
+    for other in page.locator("#screen, .transport, .tools, #places, #glass, header").all():
+        box = other.bounding_box()
+        apart_x = said["x"] + said["width"] <= box["x"] + 1 or box["x"] + box["width"] <= said["x"] + 1
+        apart_y = said["y"] + said["height"] <= box["y"] + 1 or box["y"] + box["height"] <= said["y"] + 1
+        assert apart_x or apart_y, other
 
 
 def test_the_row_under_the_playhead_stays_in_the_list(page):
@@ -688,10 +701,115 @@ def test_drafts_of_other_predictions_are_offered_by_the_server(context, served, 
     assert page.complaints == []
 
 
+def white_square(page):
+    """Left, top, right and bottom of what is white in the picture, on the page."""
+    shot = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    screen = page.locator("#screen").bounding_box()
+    left, top = round(screen["x"]), round(screen["y"])
+    y, x = np.nonzero(shot[top : top + int(screen["height"]), left : left + int(screen["width"])] > 128)
+    return left + x.min(), top + y.min(), left + x.max() + 1, top + y.max() + 1
+
+
+def wait_for_other(page, at_frame):
+    """What the mouse says over the first lane of the other animal, once it was corrected."""
+    for step in range(200):
+        glass, label = page.locator("#glass").bounding_box(), page.locator(".other-behavior").first.bounding_box()
+        page.mouse.move(glass["x"] + (at_frame + step % 2) / N_FRAMES * glass["width"], label["y"] + 4)
+        if "corrected" in (words := page.locator("#tip").text_content()):
+            return words
+        page.wait_for_timeout(50)
+    raise AssertionError("it was never seen")
+
+
+def with_next(route):
+    """As a server answers that names the next command."""
+    answer = route.fetch()
+    route.fulfill(response=answer, json=answer.json() | {"next": "python run_experiment.py run x.yaml"})
+
+
+@contextmanager
+def served_while_prepared(folder, prepare):
+    run, found = read_review_run(folder)
+    reviews = [review.with_video(PENDING) for review in found]
+    write_pages(run, reviews, folder / "review")
+    preparation = Preparation([review.row for review in reviews], prepare)
+    offer = make_offer(run, reviews, folder / "review", folder / "corrections", preparation)
+    server = make_server(offer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with preparation.running(partial(take_video, offer, folder / "review")):
+        yield address(server, offer)
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_page_opens_before_its_video_zooms_to_the_animal_and_sees_what_others_save(context, tmp_path):
+    old, broken = write_old_video(tmp_path / "pair.avi"), tmp_path / "broken.avi"
+    broken.write_bytes(b"no video")
+    recordings = {"dark": (Scene(), old), "light": (Scene(), old), "bad": (Scene(), broken)}
+    folder = make_review_run(tmp_path / "run", recordings, animals=("d", "l", ""))
+    gate = threading.Event()
+
+    def prepare(row, progress):
+        def wait(done, total):
+            progress(done, total)
+            assert gate.wait(30)
+
+        return page_video(row, folder / "review", {}, wait)
+
+    with served_while_prepared(folder, prepare) as url:
+        page = open_page(context, f"{url}dark.html")
+        wait_until(page, "document.getElementById('no-video').textContent.includes('6\u00a0% of 300 frames, about')")
+        assert page.locator("#no-video progress").get_attribute("value") == "20"
+        press(page, "n", "Delete")
+        page.locator("#frame").fill("16")
+        press(page, "Enter")
+        assert bouts(page) == HUMAN[1:] and frame(page) == 16
+        press(page, "z")
+        gate.set()
+        wait_until(page, "!document.getElementById('video').hidden")
+        wait_until(page, "!document.getElementById('video').seeking")
+        assert frame(page) == 16 == page.evaluate(READ_PICTURE)
+        # Of the crop of 20 px, 1.6 fit into the height. The animal is at 16.6, 30; its square's first pixel at 7, 20.
+        screen, box = (page.locator(name).bounding_box() for name in ("#screen", ".animal-box.own"))
+        scale = screen["height"] / (1.6 * 20)
+        assert box["width"] == pytest.approx(20 * scale, abs=1)
+        assert box["y"] + box["height"] / 2 == pytest.approx(screen["y"] + screen["height"] / 2, abs=1)
+        corner = box["x"] - 7 * scale, box["y"] - 20 * scale
+        press(page, "b")
+        page.wait_for_timeout(100)
+        # In frame 16, what is white is the square from 24 to 40.
+        expected = [corner[i] + at * scale for at in (24, 40) for i in (0, 1)]
+        assert white_square(page) == pytest.approx(expected, abs=0.7 * scale)
+        press(page, "z")
+        assert page.locator("#video").evaluate("video => video.style.transform") == ""
+        # The other animal of the video shares its copy, and is seen here once it is saved.
+        assert page.locator(".lane-label.other").count() == 1
+        other = open_page(context, f"{url}light.html")
+        wait_until(other, "!document.getElementById('video').hidden")
+        other.route("**/save/*", with_next)
+        press(other, "n", "Delete", "Control+s")
+        wait_until(other, "document.querySelector('[data-key=next] code') !== null")
+        assert other.locator("[data-key=next] code").text_content() == "python run_experiment.py run x.yaml"
+        again = open_page(context, f"{url}dark.html")
+        for shown in (page, again):
+            shown.bring_to_front()
+            assert wait_for_other(shown, 90).startswith("grooming · l · corrected · 0:03.20–0:04.00")
+        bad = open_page(context, f"{url}bad.html")
+        wait_until(bad, "document.getElementById('no-video').textContent.includes('only the timelines')")
+        assert [path.name for path in (folder / "review").iterdir() if path.suffix != ".html"] == ["dark.mp4"]
+        assert page.complaints == other.complaints == again.complaints == bad.complaints == []
+
+
 def test_help_tells_the_keys(page):
     press(page, "?")
     assert page.locator("#help").is_visible()
     assert page.locator("#help dt").count() > 25
+    # What stands on buttons is what the help says, and buttons say it to those who can't see them.
+    known = {key for text in page.locator("#help dt").all_text_contents() for key in text.split(" or ")}
+    on_page = page.locator("main kbd, header kbd")
+    assert set(on_page.all_text_contents()) <= known
+    assert on_page.count() > 25
+    assert page.locator("button:has(kbd):not([aria-keyshortcuts])").count() == 0
     press(page, "Escape")
     assert not page.locator("#help").is_visible()
 
@@ -742,7 +860,8 @@ def test_a_served_page_saves_beside_the_run(browser, context, served, lab):
     press(page, "Control+s")
     wait_until(page, "document.getElementById('said').textContent.startsWith('Saved mouse 1.boris and')")
     assert "places were not looked at" in page.locator("#said").text_content()
-    assert "corrections/mouse 1.boris#observation=mouse 1" in page.locator('[data-key="cell"]').text_content()
+    advice = page.locator('[data-key="cell"], [data-key="next"]').text_content()
+    assert advice.startswith("Saved. To learn from it")
     folder = lab / "run é" / "corrections"
     assert read_back(folder / "mouse 1.csv") == read_back(folder / "mouse 1.boris") == sorted(bouts(page))
     with page.expect_download() as download:

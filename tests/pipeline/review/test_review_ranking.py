@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.review.disagreements import LOOK_S, disagreements
 from pipeline.review.ranking import MOST_PLACES, chance_wrong, gain_s, rank
+from pipeline.scoring.bouts.metrics import bout_counts
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
 from pipeline.scoring.timeline import FULL, BehaviorTimeline, Timeline
 from tests.pipeline.review.review_runs import frames_of
@@ -164,14 +165,55 @@ def test_kinds_of_disagreement():
     assert opposed([(10, 60)], [(10, 25), (40, 60)]) == [("split", 25, 40)]
     assert opposed([(10, 25), (40, 60)], [(10, 60)]) == [("merged", 25, 40)]
     assert opposed([(10, 30)], [(20, 45)]) == [("start", 10, 20), ("stop", 30, 45)]
-    # Small differences at the ends of the group are not where to look, large ones are.
+    # Small differences at the ends of the group are not where to look, large ones are places of their own.
     assert opposed([(12, 60)], [(10, 25), (40, 60)]) == [("split", 25, 40)]
-    assert opposed([(20, 60)], [(10, 25), (40, 60)]) == [("split", 10, 40)]
+    assert opposed([(20, 60)], [(10, 25), (40, 60)]) == [("start", 10, 20), ("split", 25, 40)]
+    # One of the model's covers two of the human's, whose second is met by two of the model's.
+    assert opposed([(10, 25), (40, 60)], [(10, 45), (50, 60)]) == [("merged", 25, 40), ("split", 45, 50)]
     # 0.3 s apart is what humans differ by.
     assert opposed([(10, 30)], [(13, 27)]) == []
     assert opposed([(10, 30)], [(14, 30)]) == [("start", 10, 14)]
     # Bouts that touch without overlapping have nothing to do with each other.
     assert opposed([(10, 30)], [(30, 50)]) == [("missed", 10, 30), ("invented", 30, 50)]
+
+
+def test_merged_and_split_bouts_are_among_the_places_in_plain_words():
+    """One predicted bout over three human ones, and three predicted ones in one of the human's."""
+    human = frames_of([(20, 40), (46, 60), (70, 90), (150, 220)])
+    probability = np.where(frames_of([(20, 90), (150, 170), (174, 190), (200, 220)]), 0.9, 0.1)
+    found = {place.kind: place for place in rank(timeline(probability, None, human))}
+    assert {kind: (place.start_frame, place.stop_frame) for kind, place in found.items()} == {
+        "merged": (40, 70),
+        "split": (170, 200),
+    }
+    assert found["merged"].reason == (
+        "The model has one bout where the human has 3: it runs on through 2 pauses, 1.6 s in all (mean probability "
+        "there 0.90)."
+    )
+    assert found["split"].reason == (
+        "The model has 3 bouts where the human has one: it breaks off 2 times, for 1.4 s in all (mean probability "
+        "there 0.10)."
+    )
+    # 1.6 s and two bouts are wrong; it takes 1.6 s and 3 s to see it.
+    assert found["merged"].score == pytest.approx((1.6 + 2) / (1.6 + 3))
+    assert (found["merged"].n_bouts, found["split"].n_bouts) == (2, 2)
+
+
+def test_there_are_as_many_merged_and_split_bouts_as_the_scores_count():
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        human, model = (np.repeat(rng.random(60) > 0.4, rng.integers(1, 9, 60)) for _ in range(2))
+        n_frames = min(len(human), len(model))
+        human, model = human[:n_frames], model[:n_frames]
+        line = BehaviorTimeline(human, model, np.full(n_frames, 0.7), np.ones(n_frames, dtype=bool), FPS)
+        found = disagreements(line, PostprocessConfig())
+        kinds = [place.kind for place in found]
+        scores = bout_counts(human, model, FPS)
+        assert (kinds.count("split"), kinds.count("merged")) == (scores.split, scores.merged)
+        assert (kinds.count("missed"), kinds.count("invented")) == (scores.missed, scores.invented)
+        # No frame is in two places, and in none are the two alike all through.
+        assert all(first.stop_frame <= second.start_frame for first, second in pairwise(found))
+        assert all((human != model)[place.start_frame : place.stop_frame].any() for place in found)
 
 
 def test_unscored_frames_are_never_a_disagreement():

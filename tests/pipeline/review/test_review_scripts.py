@@ -150,6 +150,22 @@ def test_frames_that_are_the_models_are_those_that_nobody_set(evaluate):
     assert faults == []
 
 
+def test_the_picture_follows_the_mean_of_where_the_animal_was(evaluate):
+    found = evaluate(
+        ["dom.js", "box.js"],
+        """
+        const at = (frame) => (frame < 2 || frame === 5 ? null : [frame * 10, 0, frame * 10 + 4, 8]);
+        const { x, y } = modules.box.steadyCenters(at, 8, 1);
+        return { x: [...x], y: [...y] };
+        """,
+    )
+    # Middles: 22 until frame 2, then 32, 42, 42 (none of its own), 62, 72.
+    middles = [22, 22, 22, 32, 42, 42, 62, 72]
+    mean = [22, 22, *(sum(middles[i - 1 : i + 2]) / 3 for i in range(2, 7)), 67]
+    assert found["x"] == pytest.approx(mean)
+    assert found["y"] == [4] * 8
+
+
 def test_a_thinned_curve_keeps_every_peak_and_every_gap(evaluate):
     found = evaluate(
         ["decimate.js"],

@@ -8,19 +8,31 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import pipeline.review.server as server_module
+from common.errors import InputError
 from pipeline.annotations import EventList, read_annotation
-from pipeline.review.corrections import parse_corrections
+from pipeline.review.corrections import parse_corrections, write_corrections
+from pipeline.review.offer import ANSWERS, make_offer
 from pipeline.review.pages import write_pages
+from pipeline.review.preparation import Preparation
 from pipeline.review.run_reading import read_review_run
-from pipeline.review.server import TOKEN_HEADER, make_offer, make_server, requested_range
-from pipeline.review.videos import page_video
-from tests.pipeline.review.review_runs import BEHAVIORS, FPS, N_FRAMES, Scene, make_review_run, write_browser_video
+from pipeline.review.server import TOKEN_HEADER, make_server, requested_range
+from pipeline.review.videos import PageVideo, page_video
+from tests.pipeline.review.review_runs import (
+    BEHAVIORS,
+    FPS,
+    N_FRAMES,
+    Scene,
+    make_review_run,
+    write_browser_video,
+    write_old_video,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -260,6 +272,77 @@ def test_drafts_are_kept_and_given_back(place):
     assert client.post("draft/other", draft)[0] == 200
     assert json.loads(client.get("draft/other")[2]) == {"draft": draft, "earlier": None}
     assert not (folder / "run" / "corrections" / "other.csv").exists()
+
+
+def test_what_is_kept_of_other_animals_is_told_as_it_is_now(tmp_path):
+    scenes = {"d": (Scene(), tmp_path / "v.mp4"), "l": (Scene(), tmp_path / "v.mp4"), "x": (Scene(), None)}
+    run, reviews = read_review_run(make_review_run(tmp_path / "run", scenes, animals=("dark", "light", "")))
+    offer = make_offer(run, reviews, tmp_path, tmp_path / "corrections")
+    dark, light, alone = reviews
+    before = ANSWERS["status"](offer, dark)
+    assert ANSWERS["status"](offer, dark) == before
+    corrected = parse_corrections([["grooming", 3, 9, "edited"]], BEHAVIORS, N_FRAMES)
+    write_corrections(offer.corrections, run, light.row, None, corrected)
+    assert ANSWERS["status"](offer, dark)["others"] != before["others"]
+    (lanes,) = ANSWERS["others"](offer, dark).values()
+    assert {lane["source"]: lane["runs"][0] for lane in lanes}["corrected"] == [(3, 9)]
+    assert list(ANSWERS["others"](offer, light)) == ["d"]
+    assert ANSWERS["others"](offer, alone) == {}
+
+
+def test_a_conversion_that_is_ended_leaves_nothing(tmp_path):
+    run_path = make_review_run(tmp_path / "run", {"old": (Scene(), write_old_video(tmp_path / "old.avi"))})
+    _, (review,) = read_review_run(run_path)
+    has_begun, settled = threading.Event(), []
+
+    def prepare(row, progress):
+        def slow(done, total):
+            progress(done, total)
+            has_begun.set()
+            time.sleep(0.05)
+
+        return page_video(row, tmp_path / "pages", {}, slow)
+
+    preparation = Preparation([review.row], prepare)
+    with preparation.running(lambda names, video: settled.append(names)):
+        assert has_begun.wait(10)
+        stage = preparation.stage("old")
+        assert (stage["stage"], stage["total"]) == ("converting", N_FRAMES)
+    assert settled == list((tmp_path / "pages").iterdir()) == []
+
+
+def test_videos_whose_pages_are_open_come_first_and_failures_are_said(tmp_path):
+    scenes = {name: (Scene(), tmp_path / f"{name}.avi") for name in "abcd"}
+    _, reviews = read_review_run(make_review_run(tmp_path / "run", scenes))
+    gate, settled, all_done = threading.Event(), {}, threading.Event()
+
+    def prepare(row, progress):
+        if row.recording == "a":
+            assert gate.wait(10)
+        if row.recording == "b":
+            raise InputError("The disk is full.")
+        if row.recording == "d":
+            raise RuntimeError("what nobody thought of")
+        return PageVideo(tmp_path / f"{row.recording}.mp4")
+
+    def settle(names, video):
+        settled[names[0]] = video
+        if "c" in settled:
+            gate.set()
+        if len(settled) == 4:
+            all_done.set()
+
+    preparation = Preparation([review.row for review in reviews], prepare)
+    with preparation.running(settle):
+        # While the first is under way, the one that is looked at is made.
+        preparation.stage("c")
+        assert all_done.wait(10)
+    assert list(settled) == ["c", "a", "b", "d"]
+    assert settled["a"].path == tmp_path / "a.mp4"
+    assert (
+        settled["b"].path is None and "could not be converted for the browser. The disk is full." in settled["b"].note
+    )
+    assert "RuntimeError: what nobody thought of" in settled["d"].note
 
 
 def test_drafts_of_other_predictions_are_kept_apart(place):

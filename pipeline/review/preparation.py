@@ -1,0 +1,166 @@
+"""Videos are made ready while their pages are open: found, looked at, and converted where browsers need that.
+
+One thread goes through all of them in order. Another one takes those whose pages are open, so that who looks at a
+recording does not wait for those before it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import InputError
+from common.wording import count
+from pipeline.review.videos import PageVideo
+from pipeline.run_folder.recordings import RecordingRow
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+Prepare = Callable[[RecordingRow, Progress], PageVideo]
+Settled = Callable[[Sequence[str], PageVideo], None]
+
+_END_AFTER_S = 20.0
+
+
+class _EndedError(Exception):
+    """The command ends: what is half converted is given up."""
+
+
+@dataclass
+class _Work:
+    """One video, and the recordings that are of it (several where it shows several animals)."""
+
+    rows: list[RecordingRow]
+    has_begun: bool = False
+    is_wanted: bool = False
+    n_done: int = 0
+    n_frames: int = 0
+    began_s: float = 0.0
+
+    def left_s(self) -> float | None:
+        """How long the conversion still takes, as fast as it was so far; None before it is known."""
+        if not self.n_done:
+            return None
+        return (self.n_frames - self.n_done) * (time.monotonic() - self.began_s) / self.n_done
+
+
+def by_source(rows: Sequence[RecordingRow]) -> list[list[RecordingRow]]:
+    """Recordings of one video together, which need one copy of it."""
+    found: dict[Any, list[RecordingRow]] = {}
+    for row in rows:
+        found.setdefault((row.video_path, row.fps, row.n_frames), []).append(row)
+    return list(found.values())
+
+
+class Preparation:
+    """The videos of some recordings, on their way.
+
+    Parameters
+    ----------
+    rows : sequence of RecordingRow
+        In the order in which they are made ready.
+    prepare : callable
+        Makes what a page plays of a row (`pipeline.review.videos.page_video`), and reports frames done and all frames
+        while it converts.
+    """
+
+    def __init__(self, rows: Sequence[RecordingRow], prepare: Prepare) -> None:
+        self._prepare = prepare
+        self._works = [_Work(own) for own in by_source(rows)]
+        self._of = {row.recording: work for work in self._works for row in work.rows}
+        self._changed = threading.Condition()
+        self._has_ended = False
+
+    def stage(self, recording: str) -> dict[str, Any]:
+        """How far a recording's video is, for its page, which comes first from now on."""
+        work = self._of[recording]
+        with self._changed:
+            if not work.is_wanted:
+                work.is_wanted = True
+                self._changed.notify_all()
+            if not work.has_begun:
+                return {"stage": "waiting"}
+            if not work.n_frames:
+                return {"stage": "looking"}
+            return {"stage": "converting", "done": work.n_done, "total": work.n_frames, "left_s": work.left_s()}
+
+    @contextmanager
+    def running(self, settled: Settled) -> Iterator[None]:
+        """Work during a `with` block; at its end, what is half converted is given up and deleted.
+
+        `settled` is called with the recordings of a video and what their pages play, from another thread.
+        """
+        threads = [
+            threading.Thread(target=self._work, args=(settled, only_wanted), daemon=True)
+            for only_wanted in (False, True)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._has_ended = True
+                self._changed.notify_all()
+            for thread in threads:
+                thread.join(_END_AFTER_S)
+
+    def _work(self, settled: Settled, only_wanted: bool) -> None:
+        while (work := self._next(only_wanted)) is not None:
+            names = [row.recording for row in work.rows]
+            try:
+                video = self._made(work)
+            except _EndedError:
+                return
+            if video.note:
+                log.warning("%s: %s", names[0], video.note)
+            elif work.n_done:
+                log.info("%s: %s frames are converted.", names[0], count(work.n_done))
+            try:
+                settled(names, video)
+            except InputError as error:
+                log.error("%s", error)
+
+    def _next(self, only_wanted: bool) -> _Work | None:
+        """The next one to begin with, of those whose pages are open first; None when there will be none."""
+        with self._changed:
+            while not self._has_ended:
+                waiting = [work for work in self._works if not work.has_begun]
+                if not waiting:
+                    return None
+                ready = [work for work in waiting if work.is_wanted] or ([] if only_wanted else waiting)
+                if ready:
+                    ready[0].has_begun = True
+                    return ready[0]
+                self._changed.wait()
+        return None
+
+    def _made(self, work: _Work) -> PageVideo:
+        """What the pages play; whatever goes wrong is said there and does not end the command."""
+
+        def progress(n_done: int, n_frames: int) -> None:
+            if self._has_ended:
+                raise _EndedError
+            if not work.n_frames:
+                work.began_s = time.monotonic()
+                name = work.rows[0].recording
+                log.info("%s: its video is converted, so that browsers play it (%s frames).", name, count(n_frames))
+            work.n_done, work.n_frames = n_done, n_frames
+
+        try:
+            return self._prepare(work.rows[0], progress)
+        except InputError as error:
+            return _failed(str(error))
+        except _EndedError:
+            raise
+        except Exception as error:
+            log.exception("The video of %s could not be made ready.", work.rows[0].recording)
+            return _failed(f"{type(error).__name__}: {error}")
+
+
+def _failed(why: str) -> PageVideo:
+    return PageVideo(None, f"The video could not be converted for the browser. {why} So only the timelines are shown.")
