@@ -138,6 +138,7 @@ def test_a_machine_that_works_keeps_its_lock_and_one_that_was_switched_off_does_
         touching.start()
         kind(path, 60).acquire(timeout=0, poll_interval=0.01, outlive=True)
     assert kind(path).holder().startswith("by anna on lab-pc (process 4711), since 2023-11-")
+    caplog.clear()
     with caplog.at_level(logging.INFO), kind(path, 0.3).acquire(timeout=0, poll_interval=0.01, outlive=True) as mine:
         assert f"on {host().split()[0]} (process {os.getpid()})" in mine.holder()
     assert caplog.text.count("locked by anna on lab-pc") == 1 and not [*tmp_path.iterdir()]
