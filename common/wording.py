@@ -1,5 +1,6 @@
 """Numbers as text: one way of writing each kind, everywhere on the page."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 NOT_AVAILABLE = "n/a"
@@ -35,6 +36,25 @@ def decimal(value: float | None, n_decimals: int = 1) -> str:
     return NOT_AVAILABLE if value is None else f"{value:,.{n_decimals}f}"
 
 
+def n_decimals_of(*values: float | None) -> int:
+    """Decimals that show the smallest of these numbers (but 0) with two significant digits: 0 to 5."""
+    sizes = [abs(value) for value in values if value]
+    return min(5, max(0, 1 - math.floor(math.log10(min(sizes))))) if sizes else 1
+
+
+def mean_sd(mean: float | None, sd: float | None, n_decimals: int | None = None) -> str:
+    """A mean and its standard deviation (None = of one value); the smaller of them has two significant digits."""
+    n_decimals = n_decimals_of(mean, sd) if n_decimals is None else n_decimals
+    return decimal(mean, n_decimals) + ("" if sd is None else f" ± {decimal(sd, n_decimals)}")
+
+
+def percent_sd(mean: float | None, sd: float | None) -> str:
+    """The same of shares in [0, 1], as percentages."""
+    if mean is None:
+        return NOT_AVAILABLE
+    return f"{mean_sd(100 * mean, None if sd is None else 100 * sd)}{_SPACE}%"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as a person says them: 4.2 s, 3 min 05 s, 2 h 10 min."""
     if seconds is None:
@@ -62,4 +82,4 @@ def setting(value: object) -> str:
     return str(value)
 
 
-FILTERS = {write.__name__: write for write in (ratio, percent, count, decimal, duration, setting)}
+FILTERS = {write.__name__: write for write in (ratio, percent, count, decimal, mean_sd, percent_sd, duration, setting)}
