@@ -1,7 +1,7 @@
 """Numbers as text: one way of writing each kind, everywhere on the page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 NOT_AVAILABLE = "n/a"
 # A number and its unit stay on one line.
@@ -82,4 +82,6 @@ def setting(value: object) -> str:
     return str(value)
 
 
-FILTERS = {write.__name__: write for write in (ratio, percent, count, decimal, mean_sd, percent_sd, duration, setting)}
+FILTERS: dict[str, Callable[..., str]] = {
+    write.__name__: write for write in (ratio, percent, count, decimal, mean_sd, percent_sd, duration, setting)
+}
