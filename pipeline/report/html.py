@@ -39,7 +39,8 @@ from pipeline.report.recompute import recompute_scores
 from pipeline.report.score_tables import FRAME_RATIOS, balance_lines, harm_done, score_lines, thesis_comparisons
 from pipeline.report.strips import strip_groups
 from pipeline.report.thesis import EXPERIMENTS
-from pipeline.report.words.facts import present_files, provenance_rows, settings_groups, title_facts
+from pipeline.report.words.facts import present_files, provenance_rows, settings_groups, tells_apart, title_facts
+from pipeline.report.words.glossary import METRIC_TERMS
 from pipeline.report.words.method import method_words
 from pipeline.report.words.paper import methods_paragraph
 from pipeline.report.words.summary import notices, run_notes, summarize
@@ -123,6 +124,7 @@ def _context(run: Run) -> dict[str, Any]:
         "rules": RULES,
         "notices": notices(run),
         "facts": list(title_facts(run)),
+        "apart": tells_apart(run),
         "method": method_words(run),
         "paper": methods_paragraph(run),
         "audit": _audit(run),
@@ -146,6 +148,7 @@ def _context(run: Run) -> dict[str, Any]:
         "max_open": _MAX_OPEN,
         "thesis": thesis_comparisons(run),
         "thesis_experiments": EXPERIMENTS,
+        "metric_terms": METRIC_TERMS,
         "recomputed": recompute_scores(run),
         "settings": settings_groups(run),
         "provenance": provenance_rows(run),

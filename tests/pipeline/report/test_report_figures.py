@@ -108,7 +108,7 @@ LONG_NAMES = ("social investigation of the partner", "rearing at the wall", "dig
 
 @pytest.mark.parametrize(("n_behaviors", "only"), [(1, ()), (6, ("scores", "class_balance", "overview"))])
 def test_no_word_of_a_figure_is_cut_off_or_written_over(tmp_path, n_behaviors, only):
-    # Names as long as a lab's; the last tick is at the very end. Most figures have a panel for each behavior, others a legend.
+    # Names as long as those of a lab; the last tick is at the very end. Some figures name behaviors in a legend.
     folder = make_run(
         tmp_path / "run", LONG_NAMES[:n_behaviors], n_train=2, n_test=1, n_frames=600, prefix="a_name_of_a_recording_"
     )
