@@ -6,6 +6,7 @@ from typing import Any
 
 from common.colors import behavior_colors
 from common.files import write_text
+from pipeline.dataset.equal_findings import note_kinds
 from pipeline.report.baselines import baseline_lines, baseline_words, leaks
 from pipeline.report.class_tables import (
     CLASS_SCORE_WORDS,
@@ -128,7 +129,7 @@ def _context(run: Run) -> dict[str, Any]:
         "method": method_words(run),
         "paper": methods_paragraph(run),
         "audit": _audit(run),
-        "notes": run_notes(run),
+        "notes": note_kinds(run_notes(run), [row.recording for row in run.recordings]),
         "balance": balance_lines(run),
         "baseline_lines": baseline_lines(run),
         "baseline_words": baseline_words(run),
