@@ -1,7 +1,8 @@
 """Numbers as text: one way of writing each kind, everywhere on the page."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 NOT_AVAILABLE = "n/a"
 # A number and its unit stay on one line.
@@ -34,6 +35,25 @@ def count(value: float | None) -> str:
 def decimal(value: float | None, n_decimals: int = 1) -> str:
     """A measured number, or n/a."""
     return NOT_AVAILABLE if value is None else f"{value:,.{n_decimals}f}"
+
+
+def n_decimals_of(*values: float | None) -> int:
+    """Decimals that show the smallest of these numbers (but 0) with two significant digits: 0 to 5."""
+    sizes = [abs(value) for value in values if value]
+    return min(5, max(0, 1 - math.floor(math.log10(min(sizes))))) if sizes else 1
+
+
+def mean_sd(mean: float | None, sd: float | None, n_decimals: int | None = None) -> str:
+    """A mean and its standard deviation (None = of one value); the smaller of them has two significant digits."""
+    n_decimals = n_decimals_of(mean, sd) if n_decimals is None else n_decimals
+    return decimal(mean, n_decimals) + ("" if sd is None else f" ± {decimal(sd, n_decimals)}")
+
+
+def percent_sd(mean: float | None, sd: float | None) -> str:
+    """The same of shares in [0, 1], as percentages."""
+    if mean is None:
+        return NOT_AVAILABLE
+    return f"{mean_sd(100 * mean, None if sd is None else 100 * sd)}{_SPACE}%"
 
 
 def duration(seconds: float | None) -> str:
@@ -85,4 +105,6 @@ def setting(value: object) -> str:
     return str(value)
 
 
-FILTERS = {write.__name__: write for write in (ratio, percent, count, decimal, duration, setting)}
+FILTERS: dict[str, Callable[..., str]] = {
+    write.__name__: write for write in (ratio, percent, count, decimal, mean_sd, percent_sd, duration, setting)
+}

@@ -93,10 +93,12 @@ def _set_up_logging() -> None:
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     from rich.logging import RichHandler
 
-    from pipeline.runtime.logs import set_level
+    from pipeline.runtime.logs import SaidOnce, set_level
     from pipeline.runtime.progress import console
 
     handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+    # On the terminal only: the log of each run has all.
+    handler.addFilter(SaidOnce())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)

@@ -21,7 +21,7 @@ from pydantic import Field
 from features.video.foreground import Foreground, FrameSampler, find_foreground
 from features.video.pictures import Picture
 
-QUALITY_VERSION = 3
+QUALITY_VERSION = 4
 """Raised when the same video gives other measures."""
 SAMPLED_PIXELS = 20_000
 SAME_LEVELS = 2.0
@@ -82,7 +82,7 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Jump:
-    """An abrupt change of brightness: the picture's median gray level (0-255) before and from `frame` on."""
+    """An abrupt change of brightness: the picture's mean gray level (0-255) before and from `frame` on."""
 
     frame: int
     before: float
@@ -165,7 +165,7 @@ class QualityMeter:
         times_s = times_s if has_times else np.sort(times_s)
         black = np.flatnonzero(means < BLACK_LEVEL)
         # An animal that stretches changes the mean; the median is that of the ground.
-        jumps = find_jumps(medians, fps)
+        jumps = find_jumps(medians, means, fps)
         brightness = Brightness(
             float(means.mean()),
             float(means.min()),
@@ -226,17 +226,25 @@ def measure_repeats(changes: NDArray[np.float64]) -> Repeats:
     return Repeats(int(same.sum()), len(lone), tuple(lone[:N_PLACES]), longest[1] - longest[0], longest[0])
 
 
-def find_jumps(brightness: NDArray[np.float64], fps: float) -> list[Jump]:
-    """Find abrupt changes of brightness that last, such as a lamp that is switched on, in the frames' median levels.
+def find_jumps(ground: NDArray[np.float64], brightness: NDArray[np.float64], fps: float) -> list[Jump]:
+    """Find abrupt changes of brightness that last, such as a lamp that is switched on.
 
-    The medians of half a second before and after differ by more than `JUMP_LEVELS`, so that flashes of a few frames
-    are none.
+    The median levels of half a second before and after differ by more than `JUMP_LEVELS`, so that flashes of a few
+    frames are none. What is told of them is the mean level, like everything else about brightness.
+
+    Parameters
+    ----------
+    ground, brightness : ndarray, shape (n_frames,)
+        Median and mean gray level of each frame, 0 to 255.
+    fps : float
     """
     window = max(2, round(fps / 2))
-    n_windows = len(brightness) // window
+    n_windows = len(ground) // window
     if n_windows < 2:
         return []
-    medians = np.median(brightness[: n_windows * window].reshape(n_windows, window), axis=1)
+    medians, levels = (
+        np.median(values[: n_windows * window].reshape(n_windows, window), axis=1) for values in (ground, brightness)
+    )
     jumps: list[Jump] = []
     k = 0
     while k < n_windows - 1:
@@ -247,7 +255,7 @@ def find_jumps(brightness: NDArray[np.float64], fps: float) -> list[Jump]:
             continue
         # Most frames of the one window are still as before, most of the other as after.
         first, last = k * window + window // 2, later * window + (window + 1) // 2
-        steps = np.abs(np.diff(brightness[first - 1 : last + 1]))
-        jumps.append(Jump(first + int(steps.argmax()), float(medians[k]), float(medians[later])))
+        steps = np.abs(np.diff(ground[first - 1 : last + 1]))
+        jumps.append(Jump(first + int(steps.argmax()), float(levels[k]), float(levels[later])))
         k = later
     return jumps

@@ -11,7 +11,7 @@ from features.sources.base import Measured
 from pipeline.config.frame_policy import require_known_recordings
 from pipeline.dataset.annotators import check_annotators
 from pipeline.dataset.corrections.taken import with_corrections
-from pipeline.dataset.equal_findings import EqualFindings, equal_findings
+from pipeline.dataset.equal_findings import FindingKind, finding_kinds
 from pipeline.dataset.findings import Finding, Severity, change_finding, error_finding
 from pipeline.dataset.label_findings import (
     LabelSummary,
@@ -76,9 +76,9 @@ class Audit:
         return [*self.general, *(finding for item in self.recordings for finding in item.findings)]
 
     @property
-    def equal_findings(self) -> list[EqualFindings]:
-        """The same, what is true of several recordings once."""
-        return equal_findings(self.findings, [item.loaded.recording for item in self.recordings])
+    def finding_kinds(self) -> list[FindingKind]:
+        """The same, each kind once."""
+        return finding_kinds(self.findings, [item.loaded.recording for item in self.recordings])
 
     def n_findings(self, severity: Severity) -> int:
         """How many findings there are of a severity."""

@@ -21,7 +21,7 @@ from pipeline.audit.recording import Audit, audit_table
 from pipeline.audit.tables import behavior_rows, recording_row, write_audit_tables
 from pipeline.commands.arguments import add_overrides, command_parser, output_path
 from pipeline.config.schema import ExperimentConfig, load_config
-from pipeline.dataset.equal_findings import EqualFindings
+from pipeline.dataset.equal_findings import FindingKind
 from pipeline.dataset.findings import Finding, error_finding
 from pipeline.dataset.load import CheckedRecording, check_recordings, recordings_csv
 from pipeline.dataset.pose_findings import FEW_ON_ANIMAL
@@ -42,6 +42,8 @@ examples:
         with the keypoints, behaviors and frame policy of an experiment
 """
 _COLUMNS = ("frames", "frames\n/s", "pose\nrows", "not ob-\nserved", "labelled", "not\nscored", "errors", "warn-\nings")
+_MOST_ERRORS = 12
+"""Of one kind, on the terminal; the page and audit_findings.csv have all."""
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -198,7 +200,9 @@ def verdict(audit: Audit) -> str:
     n_errors, n_warnings = audit.n_findings("error"), audit.n_findings("warning")
     stops = f"{_counted(n_errors, 'error')} would stop a run." if n_errors else "Nothing would stop a run."
     if n_warnings:
-        return f"{stops} {_counted(n_warnings, 'warning')}: look at {'it' if n_warnings == 1 else 'them'} first."
+        n_kinds = sum(kind.first.severity == "warning" for kind in audit.finding_kinds)
+        kinds = f" of {_counted(n_kinds, 'kind')}" if n_kinds < n_warnings else ""
+        return f"{stops} {_counted(n_warnings, 'warning')}{kinds}: look at {'it' if n_warnings == 1 else 'them'} first."
     return stops
 
 
@@ -216,18 +220,23 @@ def print_audit(audit: Audit, console: Console) -> None:
                  row["n_errors"] or "", row["n_warnings"] or "")  # fmt: skip
         table.add_row(escape(item.id), *("" if cell is None else str(cell) for cell in cells))
     console.print(table)
-    findings = audit.equal_findings
+    kinds = audit.finding_kinds
     for severity, style in _STYLES.items():
-        for equal in findings:
-            if equal.first.severity == severity:
-                console.print(_words(equal, style), soft_wrap=True, highlight=False)
+        for kind in kinds:
+            if kind.first.severity == severity:
+                console.print(_words(kind, style), soft_wrap=True, highlight=False)
 
 
-def _words(equal: EqualFindings, style: str) -> str:
-    finding = equal.first
-    lead = f"[{style}]{finding.severity}[/] [bold]{escape(equal.where)}[/]: {escape(equal.found)}"
+def _words(kind: FindingKind, style: str) -> str:
+    """One kind of finding; each error, because it must be mended, of the others the first."""
+    finding = kind.first
+    lead = f"[{style}]{finding.severity}[/] [bold]{escape(kind.where)}[/]: {escape(kind.found)}"
     if finding.severity == "note":
         return lead
+    if finding.severity == "error" and kind.has_other_numbers:
+        shown = [f"\n  {escape(f'{equal.where}: {equal.found}')}" for equal in kind.members[1:_MOST_ERRORS]]
+        left = len(kind.members) - _MOST_ERRORS
+        lead += "".join(shown) + (f"\n  and {left} more" if left > 0 else "")
     return f"{lead} {escape(finding.consequence)}\n    [cyan]{escape(finding.remedy)}[/]"
 
 

@@ -294,7 +294,7 @@ def _brightness(video: VideoInfo) -> Iterator[Oddity]:
         times = f"{found.n_jumps} time{'s' if found.n_jumps > 1 else ''}"
         yield (
             "warning",
-            f"The brightness changes abruptly {times}: at {listing(places, 5)}, of 255.",
+            f"The mean brightness changes abruptly {times}: at {listing(places, 5)}, of 255.",
             "A lamp, a hand or automatic exposure: the same behavior looks different before and after, and a head can "
             "learn the light instead of the behavior.",
             "If it is at the beginning or the end, leave those frames unscored. If it is in many recordings, see that "

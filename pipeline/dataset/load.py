@@ -21,7 +21,7 @@ from pipeline.config.frame_policy import require_known_recordings
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.annotators import ChosenLabels, check_annotators, choose_labels
 from pipeline.dataset.corrections.taken import with_corrections
-from pipeline.dataset.equal_findings import equal_findings, equal_notes, names_of
+from pipeline.dataset.equal_findings import equal_notes, finding_kinds, names_of
 from pipeline.dataset.exclusive import one_class, with_background
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.label_findings import label_findings
@@ -192,9 +192,10 @@ def check_recordings(
     for finding in label_findings(annotations, config.their_names(), n_frames):
         if finding.severity == "warning":
             told[finding.recording].append(finding)
-    for equal in equal_findings((finding for found in told.values() for finding in found), recordings):
-        more = f" (Likewise {equal.n_findings - 1} more: {equal.where}.)" if equal.n_findings > 1 else ""
-        log.warning("%s%s", equal.first.note, more)
+    for kind in finding_kinds((finding for found in told.values() for finding in found), recordings):
+        numbers = ", with other numbers," if kind.has_other_numbers else ""
+        more = f" (Likewise{numbers} {kind.n_findings - 1} more: {kind.where}.)" if kind.n_findings > 1 else ""
+        log.warning("%s%s", kind.first.note, more)
     needs_keypoints = config.feature_source().needs_keypoints
     return [_checked(item, chosen.get(item.id), groups[item.id], told[item.id], needs_keypoints) for item in loaded]
 

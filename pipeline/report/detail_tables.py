@@ -5,6 +5,7 @@ from itertools import product
 from statistics import mean
 
 from common.tables import Row
+from common.wording import n_decimals_of
 from pipeline.report.figures.agreement import MEASURES
 from pipeline.run_folder.evidence import pooled_agreement
 from pipeline.run_folder.reading import SUBSET_WORDS, Run
@@ -121,6 +122,12 @@ def statistics_agreement_lines(run: Run, behavior: str) -> list[Row]:
         for row in run.tables.statistics_agreement
         if row["behavior"] == behavior
     ]
+
+
+def group_lines(run: Run) -> list[Row]:
+    """Rows of groups.csv, each with the decimals that its means and standard deviations need."""
+    names = ("mean_first", "sd_first", "mean_second", "sd_second")
+    return [row | {"n_decimals": n_decimals_of(*(row[name] for name in names))} for row in run.tables.groups]
 
 
 def reasons_not_available(rows: list[Row]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from common.colors import behavior_colors
 from common.files import write_text
+from pipeline.dataset.equal_findings import note_kinds
 from pipeline.report.baselines import baseline_lines, baseline_words, leaks
 from pipeline.report.class_tables import (
     CLASS_SCORE_WORDS,
@@ -20,6 +21,7 @@ from pipeline.report.detail_tables import (
     agreement_tables,
     calibration_lines,
     choice_lines,
+    group_lines,
     reasons_not_available,
     statistics_agreement_lines,
     statistics_lines,
@@ -38,7 +40,8 @@ from pipeline.report.recompute import recompute_scores
 from pipeline.report.score_tables import FRAME_RATIOS, balance_lines, harm_done, score_lines, thesis_comparisons
 from pipeline.report.strips import strip_groups
 from pipeline.report.thesis import EXPERIMENTS
-from pipeline.report.words.facts import present_files, provenance_rows, settings_groups, title_facts
+from pipeline.report.words.facts import present_files, provenance_rows, settings_groups, tells_apart, title_facts
+from pipeline.report.words.glossary import METRIC_TERMS
 from pipeline.report.words.method import method_words
 from pipeline.report.words.paper import methods_paragraph
 from pipeline.report.words.summary import notices, run_notes, summarize
@@ -122,10 +125,11 @@ def _context(run: Run) -> dict[str, Any]:
         "rules": RULES,
         "notices": notices(run),
         "facts": list(title_facts(run)),
+        "apart": tells_apart(run),
         "method": method_words(run),
         "paper": methods_paragraph(run),
         "audit": _audit(run),
-        "notes": run_notes(run),
+        "notes": note_kinds(run_notes(run), [row.recording for row in run.recordings]),
         "balance": balance_lines(run),
         "baseline_lines": baseline_lines(run),
         "baseline_words": baseline_words(run),
@@ -145,6 +149,7 @@ def _context(run: Run) -> dict[str, Any]:
         "max_open": _MAX_OPEN,
         "thesis": thesis_comparisons(run),
         "thesis_experiments": EXPERIMENTS,
+        "metric_terms": METRIC_TERMS,
         "recomputed": recompute_scores(run),
         "settings": settings_groups(run),
         "provenance": provenance_rows(run),
@@ -167,6 +172,7 @@ def _context(run: Run) -> dict[str, Any]:
         "statistics": {name: statistics_lines(run, name) for name in run.behaviors},
         "statistics_agreement": {name: statistics_agreement_lines(run, name) for name in run.behaviors},
         "statistic_words": STATISTIC_WORDS,
+        "group_lines": group_lines(run),
         "measure_words": GROUP_MEASURES,
         "reasons": reasons_not_available,
         "found": found_in(run),

@@ -25,6 +25,23 @@ class _Telling(logging.Formatter):
         return told(super().format(record), self._seen_from)
 
 
+class SaidOnce(logging.Filter):
+    """Lets each warning pass once: several runs of one command, or stages of one run, find the same things odd."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging.Filter`."""
+        if record.levelno != logging.WARNING:
+            return True
+        text = record.getMessage()
+        is_new = text not in self._said
+        self._said.add(text)
+        return is_new
+
+
 @contextmanager
 def log_file(path: Path, seen_from: Sequence[Path] = ()) -> Iterator[None]:
     """Write everything that is logged into a file as well, for the time of a `with` block.

@@ -129,19 +129,21 @@ def run_stage_two(
 
 def short_training_notes(crossed: Sequence[tuple[Fit, FitResult]], n_epochs: int) -> list[str]:
     """Heads that were still getting better when the last epoch ended, in half of the folds or more."""
-    notes = []
+    found = []
     for name in dict.fromkeys(fit.name for fit, _ in crossed):
         own = [(fit, result) for fit, result in crossed if (fit.name, fit.kind) == (name, HEAD)]
         best, what = [result.best_epoch for _, result in own], "heads" if any(fit.member for fit, _ in own) else "folds"
         n_last = sum(epoch >= n_epochs for epoch in best)
         if n_last and 2 * n_last >= len(best):
-            notes.append(
-                f"{name}: in {n_last} of {len(best)} {what} the last of {n_epochs} epochs was the best one, so that "
-                "more training may help. Raise training.epochs."
-            )
-    for note in notes:
-        log.warning("%s", note)
-    return notes
+            found.append(f"{name}, in {n_last} of {len(best)} {what}")
+    if not found:
+        return []
+    note = (
+        f"The last of {n_epochs} epochs was the best one ({'; '.join(found)}), so that more training may help. Raise "
+        "training.epochs."
+    )
+    log.warning("%s", note)
+    return [note]
 
 
 class FitDisplay(Protocol):

@@ -4,6 +4,7 @@ Drawn in stretches that are kept until they have moved out of sight, so that a f
 and an hour-long recording no more memory than a short one.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -59,6 +60,7 @@ class Raster:
             part = slice(max(first, start) - start, min(first + width, start + _STRETCH_PX) - start)
             parts.append(self._stretch(number)[:, part])
         picture = np.concatenate(parts, axis=1)
+        self._label_axis(picture, first)
         self._mark_now(picture, frame)
         return picture
 
@@ -136,20 +138,31 @@ class Raster:
         area[line] = color.astype(np.uint8)
 
     def _draw_axis(self, picture: NDArray[np.uint8], first_px: int) -> None:
-        """Ticks and seconds; a label that reaches into the next stretch is drawn in both."""
-        size = self._layout.small_px
+        """The line and its ticks."""
         top = picture.shape[0] - self._layout.axis_px
         picture[top] = bgr(MUTED)
-        step_s = next((s for s in _TICK_STEPS_S if s * self._px_per_s >= size * 5), _TICK_STEPS_S[-1])
-        reach_s = size * 6 / self._px_per_s
-        start, stop = first_px / self._px_per_s - reach_s, (first_px + _STRETCH_PX) / self._px_per_s + reach_s
+        for x, _ in self._ticks(first_px, _STRETCH_PX):
+            picture[top : top + round(self._layout.small_px * 0.35), x] = bgr(MUTED)
+
+    def _label_axis(self, picture: NDArray[np.uint8], first_px: int) -> None:
+        """Seconds at the ticks, each label whole: of half of one another time would be read."""
+        size = self._layout.small_px
+        top = picture.shape[0] - self._layout.axis_px + round(size * 0.5)
+        for x, time_s in self._ticks(first_px, picture.shape[1]):
+            label = text_picture(f"{time_s:g} s", size, INK, BACKGROUND)
+            left = x - label.shape[1] // 2
+            if 0 <= left <= picture.shape[1] - label.shape[1]:
+                paste(picture, label, left, top)
+
+    def _ticks(self, first_px: int, n_px: int) -> Iterator[tuple[int, float]]:
+        """Yield the ticks among so many pixels: at which of them each stands, and its time in seconds."""
+        step_s = next((s for s in _TICK_STEPS_S if s * self._px_per_s >= self._layout.small_px * 5), _TICK_STEPS_S[-1])
+        start, stop = first_px / self._px_per_s, (first_px + n_px) / self._px_per_s
         last = self._timeline.n_frames / self._timeline.fps
-        for tick in range(max(0, int(np.ceil(start / step_s))), int(np.floor(min(stop, last) / step_s)) + 1):
+        for tick in range(max(0, int(np.floor(start / step_s))), int(np.ceil(min(stop, last) / step_s)) + 1):
             x = round(tick * step_s * self._px_per_s) - first_px
-            label = text_picture(f"{tick * step_s:g} s", size, INK, BACKGROUND)
-            if 0 <= x < picture.shape[1]:
-                picture[top : top + round(size * 0.35), x] = bgr(MUTED)
-            paste(picture, label, x - label.shape[1] // 2, top + round(size * 0.5))
+            if 0 <= x < n_px and tick * step_s <= last + 1e-9:
+                yield x, tick * step_s
 
 
 def hatch(bar: NDArray[np.uint8], pixels: NDArray[np.int64], unknown: NDArray[np.bool_]) -> None:

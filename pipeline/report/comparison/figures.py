@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from common.colors import BASELINE, GRID, INK, MUTED, behavior_colors
+from common.colors import BASELINE, GRID, INK, MUTED, UNSCORED, behavior_colors
 from common.names import unsafe_name_reason
 from pipeline.report.comparison.differences import SCORES, Difference
 from pipeline.report.comparison.runs import Comparison
@@ -37,7 +37,7 @@ _SCORE_CAPTION = (
 )
 _DIFFERENCE_CAPTION = (
     "Each run minus the best one, on the recordings that both scored, with 95 % intervals over individuals. "
-    "Left of the line: worse than the best. Filled: real; open: could be chance; gray: too few individuals."
+    "Left of the line: worse than the best. Filled: real; open: could be chance; pale gray: too few individuals."
 )
 _SCORE_COLUMNS = ("run", "subset", "score", "value", "low", "high")
 _DIFFERENCE_COLUMNS = ("run", "reference", "subset", "score", "difference", "low", "high", "verdict")
@@ -110,13 +110,17 @@ def _draw_differences(comparison: Comparison, items: Sequence[Difference], color
         for item in mine:
             at = runs.index(item.run) + _offset(subsets.index(item.subset), len(subsets))
             shade = BASELINE if item.verdict == TOO_FEW else color
-            face = shade if item.verdict in (REAL, TOO_FEW) else "white"
+            face = {REAL: color, TOO_FEW: UNSCORED}.get(item.verdict, "white")
             _draw_interval(axes, item.low, item.high, at, shade)
             axes.plot([item.difference or 0.0], [at], SUBSET_MARKERS[item.subset], markerfacecolor=face,
                       markeredgecolor=shade)  # fmt: skip
         axes.set_xlim(*_limits(mine))
     marks = [mark(SUBSET_MARKERS[s], SUBSET_WORDS[s], "none", markeredgecolor=INK) for s in subsets]
-    marks += [mark("o", REAL, color), mark("o", CHANCE, "white", markeredgecolor=color), mark("o", TOO_FEW, BASELINE)]
+    marks += [
+        mark("o", REAL, color),
+        mark("o", CHANCE, "white", markeredgecolor=color),
+        mark("o", TOO_FEW, UNSCORED, markeredgecolor=BASELINE),
+    ]
     _add_legend(figure, marks)
     return Drawing(figure, [{column: getattr(item, column) for column in _DIFFERENCE_COLUMNS} for item in items])
 

@@ -18,6 +18,7 @@ from pipeline.report.comparison.words import deciding, headline, how_far, interv
 from pipeline.report.figures.style import FigureFile
 from pipeline.report.pages import render
 from pipeline.report.thesis import EXPERIMENTS
+from pipeline.report.words.glossary import METRIC_TERMS
 from pipeline.run_folder.reading import SUBSET_WORDS
 from pipeline.run_folder.run_dir import RunDir
 from pipeline.scoring.classes import ALL
@@ -71,6 +72,7 @@ def _context(comparison: Comparison, figures: Mapping[str, FigureFile], out_path
         "n_flips": RANDOM_SIGN_FLIPS,
         "runs": [row | {"link": _report_link(Path(row["folder"]), out_path)} for row in run_rows(comparison)],
         "thesis_experiments": EXPERIMENTS,
+        "metric_terms": METRIC_TERMS,
         "unlike_experiments": unlike_experiments(comparison.runs),
         "prefix": "" if prefix == "." else f"{prefix}/",
         "files": [(name, what) for name, what in _FILES.items() if (folder / name).exists()],

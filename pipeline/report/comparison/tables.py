@@ -14,6 +14,7 @@ from pipeline.report.comparison.scores import BASELINE_AVERAGE_PRECISION, CHANCE
 from pipeline.report.comparison.thesis import ThesisBlock
 from pipeline.report.comparison.words import interval, p_text, signed
 from pipeline.report.thesis import METRIC_WORDS
+from pipeline.report.words.facts import changed_settings
 from pipeline.run_folder.evidence import AVERAGE_PRECISION, BOUT_F1, FRAME_F1
 from pipeline.run_folder.features import features_in_words
 from pipeline.run_folder.reading import CROSS_VALIDATION, SUBSET_WORDS, TEST
@@ -59,7 +60,7 @@ def run_rows(comparison: Comparison) -> list[Row]:
             {
                 "run": name,
                 "folder": run.path.as_posix(),
-                "description": str(run.config.get("description") or ""),
+                "description": "; ".join(filter(None, (run.config.get("description"), *changed_settings(run)))),
                 "head": run.head_name,
                 "backbone": features_in_words(run),
                 "protocol": setting(run.config.get("protocol")),

@@ -6,7 +6,16 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from common.colors import INK, MUTED, behavior_colors
 from common.tables import Row
-from pipeline.report.figures.style import Drawing, line_panels, mark, new_figure, panels, shorten
+from pipeline.report.figures.style import (
+    BEHAVIOR_MARKERS,
+    Drawing,
+    legend_columns,
+    line_panels,
+    mark,
+    new_figure,
+    panels,
+    shorten,
+)
 from pipeline.run_folder.reading import Run
 from pipeline.scoring.bouts.bouts import runs_of_true
 
@@ -38,24 +47,26 @@ def draw_class_balance(run: Run) -> Drawing | None:
     if not labelled:
         return None
     colors = behavior_colors(run.behaviors)
-    figure = new_figure(7.6, 0.9 + max(0.2 * len(labelled), 0.7))
+    markers = {name: BEHAVIOR_MARKERS[i % len(BEHAVIOR_MARKERS)] for i, name in enumerate(run.behaviors)}
+    figure = new_figure(7.6, 0.9 + max(max(0.2, 0.06 * len(colors)) * len(labelled), 0.7))
     (axes,) = line_panels(figure, [shorten(row.recording) for row in labelled])
     # Behaviors sit slightly apart on each recording's line, so that equal shares stay visible.
-    offsets = np.linspace(-0.18, 0.18, len(run.behaviors)) if len(run.behaviors) > 1 else [0.0]
+    offsets = np.linspace(-0.25, 0.25, len(run.behaviors)) if len(run.behaviors) > 1 else [0.0]
     numbers: list[Row] = []
     for offset, behavior in zip(offsets, run.behaviors, strict=True):
         for y, row in enumerate(labelled):
             part = run.behavior(behavior, row.recording)
             if part is not None and part.scored.any():
                 share = 100 * float(part.true[part.scored].mean())
-                axes.plot([share], [y + offset], "o", color=colors[behavior], markersize=5.5)
+                axes.plot([share], [y + offset], markers[behavior], color=colors[behavior], markersize=5.5)
                 key = {"recording": row.recording, "subset": row.subset, "behavior": behavior}
                 numbers.append(key | {"percent_positive": share, "n_scored": int(part.scored.sum())})
     axes.set_xlim(left=-0.4)
     axes.set_xlabel("positive frames (% of scored frames)")
     axes.grid(axis="y")
-    marks = [mark("o", shorten(name, 24), color) for name, color in colors.items()]
-    figure.legend(handles=marks, loc="outside upper left", ncols=min(len(marks), 5), handletextpad=0.2)
+    marks = [mark(markers[name], shorten(name, 24), color) for name, color in colors.items()]
+    n_columns = legend_columns([shorten(name, 24) for name in colors], 7.6, most=5)
+    figure.legend(handles=marks, loc="outside upper left", ncols=n_columns, handletextpad=0.2)
     return Drawing(figure, numbers)
 
 

@@ -1,9 +1,10 @@
 """Figures of all thresholds and of one: precision-recall curves, confusion counts, reliability of probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -18,6 +19,14 @@ from pipeline.scoring.scores import FULL, RAW, ScoreRow
 from pipeline.scoring.timeline import joined_frames
 
 _MAX_CURVE_POINTS = 600
+# Gray and a behavior's color can look alike to the color-blind: the dots of a line do not.
+_BASELINE_LINES: Mapping[str, Any] = {
+    "cross_validation": (0, (1, 1)),
+    "test": (0, (3, 1, 1, 1)),
+    "evaluation": (0, (1, 1)),
+}
+# The open mark is a ring around the filled one, so that both are seen where post-processing changed nothing.
+_POINT_SIZES = {RAW: 5.0, FULL: 10.0}
 
 
 def draw_precision_recall(run: Run) -> Drawing | None:
@@ -68,15 +77,17 @@ def _draw_curve(axes: Axes, run: Run, behavior: str, subset: str, color: str) ->
     if baseline is not None and baseline_value is not None:
         label = f"{run.best_baseline(behavior, subset)}, {SUBSET_WORDS[subset]}: AP {baseline_value:.3f}"
         recall, precision = thin_curve(baseline)
-        axes.plot(recall, precision, color=BASELINE, linestyle=style, linewidth=1.1, label=label, zorder=2)
+        axes.plot(recall, precision, color=BASELINE, linestyle=_BASELINE_LINES[subset], linewidth=1.3, label=label,
+                  zorder=2)  # fmt: skip
         numbers += _curve_rows(behavior, subset, "baseline curve", recall, precision)
-    for variant, face in ((RAW, color), (FULL, "white")):
+    for variant, face in ((RAW, color), (FULL, "none")):
         row = run.score(behavior, subset, variant)
         point = number(row, "recall"), number(row, "precision")
         if point[0] is not None and point[1] is not None:
             axes.plot(
                 [point[0]], [point[1]], SUBSET_MARKERS[subset], markerfacecolor=face, markeredgecolor=INK,
-                markersize=6.5, markeredgewidth=1.1, zorder=5, clip_on=False,
+                markersize=_POINT_SIZES[variant], markeredgewidth=1.2, zorder=5, clip_on=False,
+                path_effects=[patheffects.withStroke(linewidth=2.6, foreground="white")],
             )  # fmt: skip
             numbers += _curve_rows(behavior, subset, f"operating point, {variant}", *([x] for x in point))
     return numbers

@@ -22,6 +22,8 @@ from pipeline.scoring.scores import POOLED
 _N_BINS = 40
 # Of all frames: a few far ones would press the others together.
 _WIDEST = 0.995
+# Gray and a behavior's color can look alike to the color-blind.
+_NOT_SHOWN_LINE = (0, (3, 1.5))
 _SUFFIX = {BODY_LENGTHS: "body_lengths"}
 
 Frames = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -53,8 +55,9 @@ def draw_proximity(run: Run) -> Drawing | None:
             label_left(axes, "% of frames")
     words = f"while it is shown (in color), {SUBSET_WORDS.get(subset, subset)}"
     shown = Patch(color=MUTED, label=words, alpha=0.75)
-    legend: list[Artist] = [shown, Patch(color=UNSCORED, label="while it is not"), line("median", MUTED)]
-    figure.legend(handles=legend, loc="outside lower center", ncols=3)
+    legend: list[Artist] = [shown, Patch(color=UNSCORED, label="while it is not")]
+    legend += [line("median, shown", MUTED), line("median, not shown", MUTED, linestyle=_NOT_SHOWN_LINE)]
+    figure.legend(handles=legend, loc="outside lower center", ncols=4)
     return Drawing(figure, numbers) if numbers else None
 
 
@@ -100,9 +103,9 @@ def _draw(axes: Axes, frames: Frames, top: float, color: str) -> list[Row]:
         shares.append(100 * counts / max(1, values.size))
     axes.stairs(shares[1], edges, fill=True, color=UNSCORED)
     axes.stairs(shares[0], edges, fill=True, color=color, alpha=0.6)
-    for values, line_color in zip(frames, (color, MUTED), strict=True):
+    for values, line_color, style in zip(frames, (color, MUTED), ("-", _NOT_SHOWN_LINE), strict=True):
         if values.size:
-            axes.axvline(float(np.median(values)), color=line_color, linewidth=1.6)
+            axes.axvline(float(np.median(values)), color=line_color, linewidth=1.6, linestyle=style)
     axes.set_xlim(0, top)
     axes.set_ylim(bottom=0)
     return [

@@ -16,6 +16,7 @@ from pipeline.report.figures.style import (
     Drawing,
     FigureFile,
     figure_style,
+    legend_columns,
     new_figure,
     save_figure,
     shorten,
@@ -30,7 +31,7 @@ _MAX_LINE_S = 400.0
 _HUMAN = (1.56, 0.26)
 _PREDICTED = (1.2, 0.26)
 # Places of a raster's parts in inches: with so many axes, having them arranged costs more than drawing them.
-_LEFT_IN, _RIGHT_IN, _ROW_IN, _TICKS_IN, _FOOT_IN = 1.85, 0.12, 0.8, 0.24, 0.24
+_LEFT_IN, _RIGHT_IN, _ROW_IN, _TICKS_IN, _FOOT_IN = 1.85, 0.22, 0.8, 0.24, 0.24
 
 
 def raster_name(row: RecordingRow) -> str:
@@ -171,7 +172,8 @@ def draw_overview(run: Run) -> Drawing | None:
     has_humans = any(run.timelines[row.recording].true is not None for row in rows)
     marks = [Patch(color=INK, label="human"), Patch(color=UNSCORED, label="not scored")] if has_humans else []
     marks += [Patch(color=colors[name], label=f"{shorten(name, 24)}, predicted") for name in run.behaviors]
-    figure.legend(handles=marks, loc="outside upper left", ncols=6, handlelength=1.2)
+    n_columns = legend_columns([str(patch.get_label()) for patch in marks], PAGE_WIDTH_IN)
+    figure.legend(handles=marks, loc="outside upper left", ncols=n_columns, handlelength=1.2)
     return Drawing(figure, [bout for row in rows for bout in _bout_rows(run, row)])
 
 

@@ -30,6 +30,8 @@ SCORE_WORDS = {
     FRAME_F1: "frame F1, post-processed",
     BOUT_F1: "bout F1 (IoU 0.5), post-processed",
 }
+_LABEL_SHARE = 0.18
+"""Height of a bar's number, of its axes' height."""
 VARIANT_WORDS = {RAW: "raw", CLOSED: "closed only", FULL: "all steps"}
 
 
@@ -53,7 +55,7 @@ def draw_score_overview(run: Run) -> Drawing | None:
         axes.spines["left"].set_visible(False)
     legend = _overview_legend(run, numbers)
     n_columns = len(legend) if len(legend) <= 6 else -(-len(legend) // 2)
-    figure.legend(handles=legend, loc="outside lower center", ncols=n_columns, handletextpad=0.3)
+    figure.legend(handles=legend, loc="outside lower center", ncols=n_columns, handletextpad=0.5)
     return Drawing(figure, numbers)
 
 
@@ -88,7 +90,13 @@ def _draw_score_marks(axes: Axes, marks: Sequence[Row], y: int, color: str, subs
         "recording": {"marker": "o", "color": color, "alpha": 0.4, "markersize": 4.5, "markeredgewidth": 0},
         "chance": {"marker": "|", "color": MUTED, "markersize": 13, "markeredgewidth": 1.6},
         "baseline": {"marker": "o", "markerfacecolor": "white", "markeredgecolor": BASELINE, "markersize": 7.5},
-        POOLED: {"marker": SUBSET_MARKERS[subset], "color": color, "markersize": 8.5, "markeredgecolor": "white"},
+        POOLED: {
+            "marker": SUBSET_MARKERS[subset],
+            "color": color,
+            "markersize": 8.5,
+            "markeredgecolor": "white",
+            "zorder": 4,
+        },
         "human pairs": {"marker": "s", "color": INK, "markersize": 5, "zorder": 4},
     }
     for row in marks:
@@ -173,7 +181,11 @@ def _draw_f1(axes: Axes, rows: Sequence[Row], color: str) -> None:
 
 def _draw_bouts_per_true(axes: Axes, rows: Sequence[Row], color: str) -> None:
     known = [(x, row["predicted_per_true"]) for x, row in enumerate(rows) if row["predicted_per_true"] is not None]
-    bars = axes.bar([x for x, _ in known], [value for _, value in known], width=0.55, color=color, alpha=0.75)
-    axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
+    axes.bar([x for x, _ in known], [value for _, value in known], width=0.55, color=color, alpha=0.75)
     axes.axhline(1, color=INK, linewidth=0.9, zorder=3)
-    axes.set_ylim(0, 1.18 * max([1.2, *(value for _, value in known)]))
+    top = 1.2 * max([1.2, *(value for _, value in known)])
+    axes.set_ylim(0, top)
+    for x, value in known:
+        # A number that the line would cross stands above it.
+        foot = 1.0 if 1 - _LABEL_SHARE * top < value < 1 else value
+        axes.annotate(f"{value:.2f}", (x, foot), (0, 2), textcoords="offset points", ha="center", fontsize=8)

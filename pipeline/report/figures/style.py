@@ -24,11 +24,15 @@ from common.tables import Row, write_table
 
 # Marks and lines tell subsets apart, colors behaviors: neither is needed to read the other.
 SUBSET_MARKERS = {"cross_validation": "D", "test": "^", "evaluation": "s"}
+# Where several behaviors share axes, for those to whom two of their colors look alike.
+BEHAVIOR_MARKERS = "osD^vPX"
 SUBSET_LINES: Mapping[str, Any] = {"cross_validation": "-", "test": (0, (5, 1.5)), "evaluation": "-"}
 
 PAGE_WIDTH_IN = 9.6
 _WIDEST_IN = 12.0
 _PNG_DPI = 160
+_LEGEND_MARK_IN, _CHARACTER_IN = 0.45, 0.075
+"""Widths in a legend: a mark with the room around it, and a letter at most."""
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -167,6 +171,12 @@ def label_left(axes: Axes, words: str) -> None:
         axes.set_ylabel(words)
 
 
+def legend_columns(labels: Sequence[str], width_in: float, most: int = 6) -> int:
+    """How many columns of a legend fit beside each other in a figure of this width."""
+    column_in = _LEGEND_MARK_IN + _CHARACTER_IN * max(map(len, labels), default=0)
+    return max(1, min(most, len(labels), int(width_in / column_in)))
+
+
 def mark(marker: str, label: str, color: str = INK, **looks: Any) -> Line2D:
     """A mark of a legend."""
     return Line2D([], [], linestyle="", marker=marker, label=label, color=color, **looks)
@@ -194,7 +204,7 @@ def save_figure(drawing: Drawing, folder: Path, name: str, title: str, caption: 
     """
     if drawing.numbers:
         write_table(folder / f"{name}.csv", tuple(drawing.numbers[0]), drawing.numbers)
-    _arrange(drawing.figure)
+    arrange(drawing.figure)
     content = {"svg": _svg_bytes(drawing.figure), "png": _png_bytes(drawing.figure)}
     for kind, picture in content.items():
         write_bytes(folder / f"{name}.{kind}", picture)
@@ -202,7 +212,7 @@ def save_figure(drawing: Drawing, folder: Path, name: str, title: str, caption: 
     return FigureFile(name, title, caption, data_uri(content[embed], mime))
 
 
-def _arrange(figure: Figure) -> None:
+def arrange(figure: Figure) -> None:
     """Place the axes once: to arrange them costs as much as to draw them."""
     engine = figure.get_layout_engine()
     if engine is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from common.errors import InputError
 from common.tables import Row
 from pipeline.config.yaml_tree import read_yaml_mapping
+from pipeline.report.words.glossary import GLOSSARY
 from pipeline.run_folder.evidence import AVERAGE_PRECISION
 from pipeline.run_folder.reading import section
 from pipeline.run_folder.search.search_dir import (
@@ -90,6 +91,11 @@ class SearchResults:
     def score_words(self) -> str:
         """What a score is, e.g. `average precision`."""
         return next((words for words in self.objectives if words != SECONDS), "score")
+
+    @property
+    def objective_term(self) -> str:
+        """The entry of the glossary that says what a score is."""
+        return next((name for name in _objectives(self.config) if name in GLOSSARY), AVERAGE_PRECISION)
 
     @property
     def mean_words(self) -> str:

@@ -1,12 +1,32 @@
 """What the page says of a run beside its scores: the strip under the title, settings, provenance, files."""
 
+import re
 from collections.abc import Iterator
 
 from common.wording import FILTERS, setting
 from pipeline.config.demo import DEMOS
+from pipeline.report.figures.style import shorten
 from pipeline.run_folder.contents import FILES_IN_WORDS, FOLDERS_IN_WORDS
 from pipeline.run_folder.features import features_in_words, used_features
 from pipeline.run_folder.reading import CROSS_VALIDATION, EVALUATION, PREDICT, TEST, Run, section
+
+_NOT_TOLD = ("execution.", "output_dir=", "cache_dir=", "workers=", "name=", "recordings=", "description=")
+
+
+def tells_apart(run: Run) -> list[str]:
+    """What tells a run apart from others of its name: its folder (`--output`) and what `--set` changed."""
+    folder = run.path.resolve().name
+    return ([folder] if folder != run.name else []) + changed_settings(run)
+
+
+def changed_settings(run: Run, most: int = 3) -> list[str]:
+    """The first settings that the command changed, as they were typed, and how many there are beside them."""
+    command = _command(run.provenance.get("command"))
+    typed = [words.strip("'\"") for words in re.findall(r"--set[ =](\S+)", command)]
+    # Where things lie makes no other run, and a name is told anyway.
+    told = [shorten(words, 40) for words in typed if not words.startswith(_NOT_TOLD)]
+    more = [f"{len(told) - most} more"] if len(told) > most else []
+    return told[:most] + more
 
 
 def present_files(run: Run) -> list[tuple[str, str]]:

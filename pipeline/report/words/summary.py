@@ -35,6 +35,7 @@ _SCORE_WORDS = {AVERAGE_PRECISION: "Average precision", FRAME_F1: "Frame F1", BO
 class CardLine:
     """One score of a card with all that it is read against; None = undefined or not there."""
 
+    score: str
     words: str
     estimate: Estimate
     humans: HumanCeiling | None
@@ -81,7 +82,7 @@ def _card(run: Run, behavior: str, subset: str) -> Card:
     humans = {FRAME_F1: evidence.human_f1, BOUT_F1: evidence.human_bout_f1}
     beside: Mapping[str, Any] = {AVERAGE_PRECISION: {"baseline": evidence.baseline, "chance": evidence.chance}}
     lines = [
-        CardLine(words, estimate_of(run, behavior, subset, score), humans.get(score), **beside.get(score, {}))
+        CardLine(score, words, estimate_of(run, behavior, subset, score), humans.get(score), **beside.get(score, {}))
         for score, words in _SCORE_WORDS.items()
         if score != BOUT_F1 or evidence.bouts is not None
     ]

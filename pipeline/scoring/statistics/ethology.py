@@ -22,7 +22,7 @@ from pipeline.scoring.postprocessing.postprocess import min_bout_frames
 
 DEFAULT_BIN_S = 60.0
 MIN_RECORDINGS_FOR_R = 3
-MIN_RECORDINGS_FOR_LIMITS = 2
+MIN_RECORDINGS_FOR_LIMITS = 3
 
 NO_RECORDINGS = "no recording has the value for both human and model"
 TOO_FEW_FOR_R = f"Pearson r needs {MIN_RECORDINGS_FOR_R} recordings"

@@ -87,7 +87,7 @@ def test_the_first_frames_are_shown_once_for_all_animals_of_a_video(tmp_path: Pa
     audit = audit_table(tmp_path / "recordings.csv", settings, is_experiment=False)
     found = [finding for finding in audit.findings if "trade places" in finding.found]
     assert [finding.recording for finding in found] == ["w_dark", "w_light"]
-    assert len([equal for equal in audit.equal_findings if "trade places" in equal.first.found]) == 1
+    assert len([equal for equal in audit.finding_kinds if "trade places" in equal.first.found]) == 1
     (seen,) = seen_changes(audit)
     assert (seen.recording, seen.said, seen.before, seen.frame) == ("w_dark", "dark and light trade places", 69, 70)
     reds = []

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.notes import Doubt
-from pipeline.dataset.equal_findings import equal_findings, equal_notes, names_of
+from pipeline.dataset.equal_findings import equal_findings, equal_notes, finding_kinds, names_of, note_kinds
 from pipeline.dataset.findings import Finding
 from pipeline.dataset.recording import Recording
 
@@ -57,6 +57,28 @@ def test_what_differs_stays_apart():
     told = equal_findings(findings, recordings)
     assert [equal.first for equal in told] == findings
     assert told[-1].where == "all recordings"
+
+
+def dark(name: str, share: int, frames: str) -> Finding:
+    return Finding("warning", name, f"{share}% of {name}.mp4 is dark, at frames {frames}.", "Bad.", "More light.")
+
+
+def test_findings_that_differ_in_numbers_are_of_one_kind_and_keep_them():
+    findings = [dark("m1", 20, "1,200, 7 and 9"), never("m1", "groom"), dark("m2", 31, "5"), dark("m3", 20, "4-6")]
+    kinds = finding_kinds(findings, [recording(name) for name in ("m1", "m2", "m3")])
+    assert [kind.n_findings for kind in kinds] == [3, 1]
+    assert kinds[0].where == "3 recordings (m1, m2, m3)"
+    assert kinds[0].found.endswith("frames 1,200, 7 and 9. (Likewise, with other numbers, of the other 2.)")
+    assert [equal.first for equal in kinds[0].members] == [findings[0], findings[2], findings[3]]
+    assert kinds[1].found == findings[1].found and not kinds[1].has_other_numbers
+    other = finding_kinds([never("m1", "groom"), never("m1", "rear")], [recording("m1")])
+    assert len(other) == 2
+
+
+def test_notes_of_a_run_are_grouped_by_what_they_say():
+    notes = [f"{name}: {n}% of {name}_dlc.csv is unsure." for name, n in (("a", 5), ("b", 26))]
+    notes += ["a: 5% of a.mp4 is black.", "b: 7% of b_dlc.csv is unsure. (Likewise c, d.)"]
+    assert [len(kind) for kind in note_kinds(notes, ["a", "b"])] == [3, 1]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["m1", "m2", "a", "2"]), st.sampled_from(["x is 1", "y", "x is 2"]))))

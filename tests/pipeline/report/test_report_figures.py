@@ -3,13 +3,14 @@
 import os
 import re
 from concurrent.futures.process import BrokenProcessPool
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from common.colors import PALETTE, behavior_colors
 from common.processes import start_workers
@@ -20,7 +21,7 @@ from pipeline.report.figures.curves import draw_calibration, draw_confusion, dra
 from pipeline.report.figures.rasters import draw_overview, draw_raster
 from pipeline.report.figures.scores import draw_score_overview, draw_variants
 from pipeline.report.figures.statistics import draw_groups, draw_statistics, draw_time_bins
-from pipeline.report.figures.style import Drawing, figure_style, new_figure, save_figure, shorten
+from pipeline.report.figures.style import Drawing, arrange, figure_style, new_figure, save_figure, shorten
 from pipeline.report.figures.training import draw_stages, draw_training
 from pipeline.run_folder.reading import read_run
 from pipeline.scoring.metrics import average_precision, precision_recall_curve
@@ -71,6 +72,66 @@ def test_the_precision_recall_legend_carries_the_tables_values(run):
         words = [text.get_text() for text in axes.get_legend().get_texts()]
         assert f"test: AP {row['average_precision']:.3f}" in words
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("Recall", "Precision")
+
+
+def test_the_marks_of_an_operating_point_lie_above_all_curves_and_both_are_seen(run):
+    axes = axes_of(draw_precision_recall(run))[1]
+    marks, curves = ([line for line in axes.lines if (len(line.get_xdata()) == 1) == n] for n in (1, 0))
+    assert min(mark.get_zorder() for mark in marks) > max(curve.get_zorder() for curve in curves)
+    filled, ring = marks[0], marks[1]
+    # Where post-processing changed nothing both lie in one place: the ring is larger, and there is nothing in it.
+    assert ring.get_markersize() > filled.get_markersize() + 2
+    assert ring.get_markerfacecolor() == "none"
+    figure = axes.figure
+    figure.draw_without_rendering()
+    for panel in figure.axes:
+        assert not panel.get_legend().get_window_extent().overlaps(panel.bbox)
+
+
+def shown_texts(figure):
+    """The texts of a figure that are drawn, with their places in pixels."""
+    labels = {
+        label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks() + axis.get_minor_ticks() for label in (tick.label1, tick.label2)
+    }  # fmt: skip
+    drawn = {
+        label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) if axis.get_visible()
+        for tick in axis._update_ticks() for label in (tick.label1, tick.label2)
+    }  # fmt: skip
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text().strip() and (text not in labels or text in drawn):
+            yield text.get_text(), text.get_window_extent()
+
+
+LONG_NAMES = ("social investigation of the partner", "rearing at the wall", "digging", "grooming", "mounting", "rest")
+
+
+@pytest.mark.parametrize(("n_behaviors", "only"), [(1, ()), (6, ("scores", "class_balance", "overview"))])
+def test_no_word_of_a_figure_is_cut_off_or_written_over(tmp_path, n_behaviors, only):
+    # Names as long as those of a lab; the last tick is at the very end. Some figures name behaviors in a legend.
+    folder = make_run(
+        tmp_path / "run", LONG_NAMES[:n_behaviors], n_train=2, n_test=1, n_frames=600, prefix="a_name_of_a_recording_"
+    )
+    run = read_run(folder)
+    with figure_style():
+        drawings = {
+            name: draw(run) for name, (draw, *_) in catalog.FIGURES.items() if name in (only or catalog.FIGURES)
+        }
+        drawings["raster"] = draw_raster(run, run.recordings[0])
+        for name, drawing in drawings.items():
+            if drawing is None:
+                continue
+            arrange(drawing.figure)
+            drawing.figure.draw_without_rendering()
+            found = list(shown_texts(drawing.figure))
+            assert found
+            canvas = drawing.figure.bbox.padded(1.5)
+            for text, box in found:
+                assert canvas.containsx(box.x0) and canvas.containsx(box.x1), (name, text)
+                assert canvas.containsy(box.y0) and canvas.containsy(box.y1), (name, text)
+            for (text, box), (other, own) in combinations(found, 2):
+                both = (min(box.x1, own.x1) - max(box.x0, own.x0), min(box.y1, own.y1) - max(box.y0, own.y0))
+                assert min(both[0] - 1, both[1] - 2) <= 0, (name, text, other)
 
 
 def test_a_thinned_curve_still_shows_the_area_that_is_printed():

@@ -6,7 +6,7 @@ import pytest
 from common.wording import count, decimal, duration, percent, ratio, setting
 from pipeline.report.score_tables import balance_lines, score_lines, thesis_comparisons
 from pipeline.report.thesis import TABLES, thesis_table
-from pipeline.report.words.facts import provenance_rows
+from pipeline.report.words.facts import provenance_rows, tells_apart
 from pipeline.report.words.method import method_words
 from pipeline.report.words.paper import methods_paragraph
 from pipeline.report.words.summary import kind_of_error, notices, run_notes, summarize
@@ -247,3 +247,15 @@ def test_a_paper_gets_a_paragraph_with_the_runs_own_settings_and_works(tmp_path)
     assert "Hochreiter" in paper.works[1]
     other = dataclasses.replace(run, config={key: value for key, value in run.config.items() if key != "head"})
     assert methods_paragraph(other) is None, "another program's output was trained elsewhere"
+
+
+def test_a_run_in_another_folder_or_with_other_settings_says_so_in_its_title(tmp_path):
+    run = read_run(make_run(tmp_path / "exp1", n_train=2, n_test=0, n_frames=300))
+    assert tells_apart(run) == []
+    typed = "python run_experiment.py a.yaml --quick --set head.units=32 --set=seed=1 --set recordings=x"
+    other = dataclasses.replace(run, path=tmp_path / "wide", provenance=run.provenance | {"command": typed})
+    assert tells_apart(other) == ["wide", "head.units=32", "seed=1"]
+    many = dataclasses.replace(
+        run, provenance=run.provenance | {"command": " ".join(f"--set a{i}={i}" for i in range(5))}
+    )
+    assert tells_apart(many) == ["a0=0", "a1=1", "a2=2", "2 more"]

@@ -146,8 +146,8 @@ def test_recordings_without_a_value_on_one_side_are_left_out_and_counted():
     found = statistic_agreement([1.0, None, 3.0, 4.0], [2.0, 5.0, None, 4.0])
     assert (found["n_recordings"], found["n_left_out"]) == (2, 2)
     assert found["bias"] == pytest.approx(0.5)
-    assert found["pearson_r"] is None
-    assert found["reason"] == TOO_FEW_FOR_R
+    assert (found["pearson_r"], found["limit_low"], found["limit_high"]) == (None, None, None)
+    assert found["reason"] == f"{TOO_FEW_FOR_R}; {TOO_FEW_FOR_LIMITS}"
 
 
 def test_few_or_equal_values_have_reasons_instead_of_numbers():
