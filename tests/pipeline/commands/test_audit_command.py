@@ -122,7 +122,7 @@ def test_everything_that_is_wrong_is_found_and_nothing_ends_the_look(in_folder: 
     assert "'midbody' is not in nose.csv. It has: <nose>" in audited.said_of("nose", "error")
     assert "holds no bout" in audited.said_of("nose", "warning")
     assert "From frame 40 nothing changes in the picture for 40 frames (4.0 s)" in audited.said_of("frozen", "warning")
-    assert "abruptly 1 time: at frame 50 (60 to 180)" in audited.said_of("light", "warning")
+    assert "abruptly 1 time: at frame 50 (57 to 172)" in audited.said_of("light", "warning")
     assert "The picture is dark" in audited.said_of("dark", "warning")
     said = audited.said_of("varies", "warning")
     assert "The frame rate of varies.mp4 is not constant" in said and "59 of 119 steps" in said
