@@ -115,7 +115,7 @@ def test_everything_that_is_wrong_is_found_and_nothing_ends_the_look(in_folder: 
     assert "'midbody' is not in nose.csv. It has: <nose>" in audited.said_of("nose", "error")
     assert "holds no bout" in audited.said_of("nose", "warning")
     assert "From frame 40 nothing changes in the picture for 40 frames (4.0 s)" in audited.said_of("frozen", "warning")
-    assert "abruptly 1 time: at frame 50 (60 to 180)" in audited.said_of("light", "warning")
+    assert "abruptly 1 time: at frame 50 (57 to 172)" in audited.said_of("light", "warning")
     assert "The picture is dark" in audited.said_of("dark", "warning")
     said = audited.said_of("varies", "warning")
     assert "The frame rate of varies.mp4 is not constant" in said and "59 of 119 steps" in said
@@ -281,10 +281,10 @@ def test_the_page_shows_what_the_networks_would_see(in_folder: Path, monkeypatch
     monkeypatch.setattr(pictures_module, "MOST_RECORDINGS", 2)
     moments = "features=[frames, {source: frames, crop: {moments_s: [-0.2, 0, 0.2]}}]"
     page = Audited(in_folder, str(config_path), "--set", moments).page
-    assert page.count("data:image/jpeg") == 2 * 4, "v1 does not fit together, and v2 is one too many"
+    assert page.count("data:image/jpeg") == 2 * 4 + 2, "v1 does not fit together, and of v2 one frame is shown"
     assert "mobilenet_v2: −0.2 s, now, 0.2 s" in page and page.count("Red is the picture 0.2 s before") == 1
     page = Audited(in_folder, "recordings.csv").page
-    assert page.count("data:image/jpeg") == 4 and "compact: the frame" in page and "Red is" not in page
+    assert page.count("data:image/jpeg") == 4 + 1 and "compact: the frame" in page and "Red is" not in page
 
 
 def test_poses_of_another_size_and_unsure_poses_are_told(in_folder: Path):
