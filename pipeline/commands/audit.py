@@ -177,7 +177,14 @@ def write_audit_page(
         "few_on_animal": FEW_ON_ANIMAL,
         "colors": colors_in_words(views),
         "seen": [
-            {"recording": item.recording, "table": view_table(_heads(item), views, item.pictures)} for item in seen
+            {"recording": item.recording, "table": view_table(_heads(item), views, item.pictures)}
+            for item in seen
+            if not item.is_one
+        ],
+        "seen_once": [
+            {"recording": item.recording, "table": view_table(_heads(item), views, item.pictures)}
+            for item in seen
+            if item.is_one
         ],
         "changes": [
             {"recording": name, "table": change_table([change for change in changes if change.recording == name])}

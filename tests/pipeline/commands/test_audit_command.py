@@ -288,10 +288,10 @@ def test_the_page_shows_what_the_networks_would_see(in_folder: Path, monkeypatch
     monkeypatch.setattr(pictures_module, "MOST_RECORDINGS", 2)
     moments = "features=[frames, {source: frames, crop: {moments_s: [-0.2, 0, 0.2]}}]"
     page = Audited(in_folder, str(config_path), "--set", moments).page
-    assert page.count("data:image/jpeg") == 2 * 4, "v1 does not fit together, and v2 is one too many"
+    assert page.count("data:image/jpeg") == 2 * 4 + 2, "v1 does not fit together, and of v2 one frame is shown"
     assert "mobilenet_v2: −0.2 s, now, 0.2 s" in page and page.count("Red is the picture 0.2 s before") == 1
     page = Audited(in_folder, "recordings.csv").page
-    assert page.count("data:image/jpeg") == 4 and "compact: the frame" in page and "Red is" not in page
+    assert page.count("data:image/jpeg") == 4 + 1 and "compact: the frame" in page and "Red is" not in page
 
 
 def test_poses_of_another_size_and_unsure_poses_are_told(in_folder: Path):
