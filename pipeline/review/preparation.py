@@ -74,6 +74,7 @@ class Preparation:
         self._of = {row.recording: work for work in self._works for row in work.rows}
         self._changed = threading.Condition()
         self._has_ended = False
+        self._n_settled = 0
 
     def stage(self, recording: str) -> dict[str, Any]:
         """How far a recording's video is, for its page, which comes first from now on."""
@@ -118,12 +119,20 @@ class Preparation:
                 return
             if video.note:
                 log.warning("%s: %s", names[0], video.note)
-            elif work.n_done:
-                log.info("%s: %s frames are converted.", names[0], count(work.n_done))
             try:
                 settled(names, video)
             except InputError as error:
                 log.error("%s", error)
+            except Exception:
+                log.exception("The pages of %s could not be written anew.", names[0])
+            self._count()
+
+    def _count(self) -> None:
+        with self._changed:
+            self._n_settled += 1
+            is_last, any_converted = self._n_settled == len(self._works), any(work.n_done for work in self._works)
+        if is_last and any_converted:
+            log.info("All %s videos are ready.", count(self._n_settled))
 
     def _next(self, only_wanted: bool) -> _Work | None:
         """The next one to begin with, of those whose pages are open first; None when there will be none."""
@@ -148,7 +157,7 @@ class Preparation:
             if not work.n_frames:
                 work.began_s = time.monotonic()
                 name = work.rows[0].recording
-                log.info("%s: its video is converted, so that browsers play it (%s frames).", name, count(n_frames))
+                log.info("Converting the video of %s for the browser (%s frames).", name, count(n_frames))
             work.n_done, work.n_frames = n_done, n_frames
 
         try:

@@ -41,7 +41,7 @@ READ_PICTURE = """() => {
   const video = document.getElementById("video");
   const canvas = document.createElement("canvas");
   canvas.width = video.videoWidth; canvas.height = video.videoHeight;
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(video, 0, 0);
   let number = 0;
   for (let bit = 0; bit < 9; bit += 1) {
