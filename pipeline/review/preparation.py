@@ -39,13 +39,19 @@ class _Work:
     is_wanted: bool = False
     n_done: int = 0
     n_frames: int = 0
-    began_s: float = 0.0
+    n_first: int = 0
+    first_s: float = 0.0
+
+    def report(self, n_done: int, n_frames: int) -> None:
+        """Take frames done and all frames."""
+        if not self.n_frames:
+            self.n_first, self.first_s = n_done, time.monotonic()
+        self.n_done, self.n_frames = n_done, n_frames
 
     def left_s(self) -> float | None:
-        """How long the conversion still takes, as fast as it was so far; None before it is known."""
-        if not self.n_done:
-            return None
-        return (self.n_frames - self.n_done) * (time.monotonic() - self.began_s) / self.n_done
+        """How long the conversion still takes, as fast as it was since it was first heard of; None before."""
+        n_since = self.n_done - self.n_first
+        return (self.n_frames - self.n_done) * (time.monotonic() - self.first_s) / n_since if n_since > 0 else None
 
 
 def by_source(rows: Sequence[RecordingRow]) -> list[list[RecordingRow]]:
@@ -74,6 +80,7 @@ class Preparation:
         self._of = {row.recording: work for work in self._works for row in work.rows}
         self._changed = threading.Condition()
         self._has_ended = False
+        self._n_settled = self._n_ready = 0
 
     def stage(self, recording: str) -> dict[str, Any]:
         """How far a recording's video is, for its page, which comes first from now on."""
@@ -118,12 +125,21 @@ class Preparation:
                 return
             if video.note:
                 log.warning("%s: %s", names[0], video.note)
-            elif work.n_done:
-                log.info("%s: %s frames are converted.", names[0], count(work.n_done))
             try:
                 settled(names, video)
             except InputError as error:
                 log.error("%s", error)
+            except Exception:
+                log.exception("The pages of %s could not be written anew.", names[0])
+            self._count(video)
+
+    def _count(self, video: PageVideo) -> None:
+        with self._changed:
+            self._n_settled += 1
+            self._n_ready += video.path is not None
+            is_last, any_converted = self._n_settled == len(self._works), any(work.n_done for work in self._works)
+        if is_last and any_converted:
+            log.info("%s of %s videos are ready.", count(self._n_ready), count(self._n_settled))
 
     def _next(self, only_wanted: bool) -> _Work | None:
         """The next one to begin with, of those whose pages are open first; None when there will be none."""
@@ -146,10 +162,9 @@ class Preparation:
             if self._has_ended:
                 raise _EndedError
             if not work.n_frames:
-                work.began_s = time.monotonic()
                 name = work.rows[0].recording
-                log.info("%s: its video is converted, so that browsers play it (%s frames).", name, count(n_frames))
-            work.n_done, work.n_frames = n_done, n_frames
+                log.info("Converting the video of %s for the browser (%s frames).", name, count(n_frames))
+            work.report(n_done, n_frames)
 
         try:
             return self._prepare(work.rows[0], progress)

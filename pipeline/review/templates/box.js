@@ -26,6 +26,7 @@ export class Boxes {
     byId("show-box").addEventListener("click", () => this.toggle());
     byId("zoom-animal").disabled = !this.own?.crop_px;
     byId("show-box").disabled = !this.animals.length;
+    this.tellButtons();
     player.onChange(() => this.place());
     new ResizeObserver(() => this.place()).observe(this.screen);
     this.video.addEventListener("loadedmetadata", () => this.place());
@@ -40,16 +41,23 @@ export class Boxes {
 
   toggle() {
     this.shown = !this.shown;
+    this.tellButtons();
     this.place();
+  }
+
+  tellButtons() {
+    byId("zoom-animal").setAttribute("aria-pressed", this.zoomed);
+    byId("show-box").setAttribute("aria-pressed", this.shown);
   }
 
   toggleZoom() {
     if (!this.own?.crop_px) {
-      say("This run does not say where the animal is, so there is nothing to zoom to.");
+      say("There is nothing to zoom to: this recording has no video, or the run does not say where the animal is.");
       return;
     }
     this.zoomed = !this.zoomed;
     this.centers ??= steadyCenters(unpackBox(this.own), this.player.clock.nFrames, Math.round(this.player.clock.frames(STEADY_S)));
+    this.tellButtons();
     this.place();
     say(this.zoomed ? "Zoomed to the animal (Z shows the whole picture)." : "The whole picture.");
   }
@@ -73,8 +81,6 @@ export class Boxes {
     const { frame } = this.player;
     const size = this.own?.size_px ?? [null, null];
     const [width, height] = [size[0] ?? video.videoWidth, size[1] ?? video.videoHeight];
-    byId("zoom-animal").setAttribute("aria-pressed", zoomed);
-    byId("show-box").setAttribute("aria-pressed", this.shown);
     const view = width && height && !video.hidden ? this.view(width, height, frame) : null;
     for (const { mark, box, at } of this.animals) this.placeMark(mark, box, view && this.shown ? at(frame) : null, view);
     if (!view) return;

@@ -28,6 +28,8 @@ export class Lists {
       if (what === "done" || what === "bouts") this.markDone();
     });
     player.onChange(() => this.markNow());
+    // What is said below the list takes room from it.
+    new ResizeObserver(() => byId("places").querySelector(".current")?.scrollIntoView({ block: "nearest" })).observe(byId("places"));
     edit.onUndone = (key) => this.go(this.places.findIndex((place) => place.key === key));
   }
 

@@ -23,7 +23,7 @@ from pipeline.review.pages import write_pages
 from pipeline.review.preparation import Preparation
 from pipeline.review.run_reading import read_review_run
 from pipeline.review.server import TOKEN_HEADER, make_server, requested_range
-from pipeline.review.videos import PageVideo, page_video
+from pipeline.review.videos import PageVideo, clear_half_copies, page_video
 from tests.pipeline.review.review_runs import (
     BEHAVIORS,
     FPS,
@@ -309,6 +309,13 @@ def test_a_conversion_that_is_ended_leaves_nothing(tmp_path):
         stage = preparation.stage("old")
         assert (stage["stage"], stage["total"]) == ("converting", N_FRAMES)
     assert settled == list((tmp_path / "pages").iterdir()) == []
+    # What a killed command left is deleted by the next one; what another one writes just now is not.
+    killed, young = (tmp_path / "pages" / f".old.mp4.{name}.tmp" for name in ("0123abcd", "4567abcd"))
+    for path in (killed, young):
+        path.write_bytes(b"half")
+    os.utime(killed, (1, 1))
+    clear_half_copies(tmp_path / "pages")
+    assert list((tmp_path / "pages").iterdir()) == [young]
 
 
 def test_videos_whose_pages_are_open_come_first_and_failures_are_said(tmp_path):
