@@ -260,7 +260,14 @@ def _create(path: Path, text: bytes) -> bool:
     """Whether a file was not there, and is now."""
     try:
         with path.open("xb") as file:
-            file.write(text)
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                # The disk is full: a lock that says nothing would be in the way.
+                with suppress(OSError):
+                    path.unlink()
+                raise
     except FileExistsError:
         return False
     except PermissionError:
@@ -320,11 +327,12 @@ def _in_words(said: bytes) -> str:
 
 
 def _is_elsewheres(said: bytes) -> bool:
-    """Whether a lock names a process that can't be seen from here."""
+    """Whether a lock names no process that can be seen from here."""
     try:
         return bool(json.loads(said)["host"] != host())
     except (ValueError, KeyError, TypeError):
-        return False
+        # Who created it was killed before that was written.
+        return True
 
 
 def _is_dead(said: bytes) -> bool:

@@ -231,6 +231,7 @@ def test_from_video_to_report_with_every_third_frame(tmp_path: Path):
     arguments += ["--set", "training.epochs=1"]
     assert main([str(config), "--stage", "heads", *arguments, "--overwrite"]) == 0
     assert main(["cache", "--cache-dir", str(tmp_path / "vidéos du labo" / "cache"), "verify"]) == 0
+    assert not [path for path in tmp_path.rglob("*.lock*") if path.is_file()]
 
 
 @pytest.mark.usefixtures("no_figures")

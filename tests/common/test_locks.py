@@ -158,3 +158,4 @@ def test_a_file_that_only_its_owner_may_lock_stops_nobody(tmp_path: Path, monkey
 def test_a_lock_that_says_nothing_of_use_is_another_processs(said: bytes, tmp_path: Path):
     (tmp_path / "x.lock.held").write_bytes(said)
     assert CreatedLock(tmp_path / "x.lock").holder() == "by another process"
+    CreatedLock(tmp_path / "x.lock", 0.1).acquire(timeout=0, poll_interval=0.01, outlive=True).release()
