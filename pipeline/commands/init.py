@@ -17,7 +17,7 @@ from pipeline.dataset.table import read_recordings
 from pipeline.runtime.logs import only_errors
 from pipeline.starter.findings import Findings, find_recordings, with_proposal
 from pipeline.starter.lab_folder import LabFolder, scan_folder
-from pipeline.starter.passed_over import passed_over
+from pipeline.starter.passed_over import left_aside, passed_over
 from pipeline.starter.printing import print_findings
 from pipeline.starter.proposal import Speed
 from pipeline.starter.speed import measure_speed
@@ -41,7 +41,7 @@ def run_init_command(arguments: Sequence[str]) -> int:
     if not options.overwrite:
         _require_new(table_path, experiment_path)
     if not any((lab.videos, lab.sequences, lab.poses, lab.features)):
-        raise InputError(_no_videos(lab))
+        raise InputError(_nothing_found(lab))
     # What the readers remark on a file is printed with it, if it is used.
     with only_errors("pipeline.annotations"):
         findings = find_recordings(lab, table_path, experiment_path, name, options.blob)
@@ -102,10 +102,11 @@ def _require_new(*paths: Path) -> None:
         )
 
 
-def _no_videos(lab: LabFolder) -> str:
-    first = lab.skipped[0] if lab.skipped else None
-    skipped = f" {len(lab.skipped)} files and folders were left aside, the first: {first.path.name}, " if first else ""
+def _nothing_found(lab: LabFolder) -> str:
+    aside = left_aside(lab.skipped, lab.root)
+    labels = " There are labels, but nothing that they are of." if lab.annotations else ""
+    skipped = f" Left aside: {'; '.join(aside[:3])}{'; …' if len(aside) > 3 else ''}." if aside else ""
     return (
-        f"Expected videos (.mp4, .avi, .mov, .mkv, …) in {lab.root} and the folders in it, found none among "
-        f"{lab.n_files} files.{skipped}{f'{first.reason}.' if first else ''} Name the folder that holds your videos."
+        f"Expected videos (.mp4, .avi, .mov, .mkv, …), poses or features of videos in {lab.root} and the folders in "
+        f"it, found none among {lab.n_files} files.{labels}{skipped} Name the folder that holds your videos."
     )

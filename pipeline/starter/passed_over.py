@@ -1,14 +1,14 @@
 """What `init` found and did not use, and why: files of the same reason together, a few named."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 
 from common.suggestions import listing
 from pipeline.dataset.equal_findings import equal_notes
 from pipeline.starter.findings import Findings
-from pipeline.starter.lab_folder import OTHER_KIND, UNKNOWN
+from pipeline.starter.lab_folder import OTHER_KIND, UNKNOWN, Skipped
 
 _N_NAMED = 6
 _MOST_REMARKS, _MOST_LETTERS = 10, 160
@@ -16,9 +16,13 @@ _MOST_REMARKS, _MOST_LETTERS = 10, 160
 
 def passed_over(findings: Findings) -> tuple[str, ...]:
     """Everything that was not used, a line for each reason, short enough for remarks in the YAML."""
-    lines = [shorten(line, _MOST_LETTERS, placeholder=" …") for line in (*not_paired(findings), *left_aside(findings))]
+    lines = [shorten(line, _MOST_LETTERS, placeholder=" …") for line in _all(findings)]
     n_more = len(lines) - _MOST_REMARKS
     return (*lines[:_MOST_REMARKS], *[f"… and {n_more} more reasons, which `init` prints"] * (n_more > 0))
+
+
+def _all(findings: Findings) -> list[str]:
+    return [*not_paired(findings), *left_aside(findings.skipped, findings.root)]
 
 
 def not_paired(findings: Findings) -> list[str]:
@@ -37,18 +41,18 @@ def not_paired(findings: Findings) -> list[str]:
     return equal_notes(notes, names)
 
 
-def left_aside(findings: Findings) -> list[str]:
+def left_aside(skipped: Sequence[Skipped], root: Path) -> list[str]:
     """Files and folders that were not looked at, or hold nothing that is needed."""
     by_reason: dict[str, list[Path]] = {OTHER_KIND: [], UNKNOWN: []}
     notes: dict[str, list[str]] = {}
     names: dict[str, list[str]] = {}
-    for aside in findings.skipped:
+    for aside in skipped:
         if aside.reason in by_reason:
             by_reason[aside.reason].append(aside.path)
             continue
-        name = short(aside.path, findings.root)
+        name = short(aside.path, root)
         notes[name], names[name] = [f"{name}: {aside.reason}"], [name, aside.path.name]
-    return [*equal_notes(notes, names), *_by_kind(by_reason, findings.root)]
+    return [*equal_notes(notes, names), *_by_kind(by_reason, root)]
 
 
 def _by_kind(by_reason: Mapping[str, list[Path]], root: Path) -> list[str]:

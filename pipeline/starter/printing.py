@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from common.wording import roughly
 from pipeline.dataset.equal_findings import equal_notes
 from pipeline.dataset.pairing.pairing import PairedAnnotation
 from pipeline.starter.checks import checks, counted, names_of_each
@@ -28,7 +29,8 @@ def print_findings(findings: Findings) -> None:
     console.print(_by_class(findings) if is_many else _table(findings))
     n_unpaired = len({item.path for item in findings.unpaired})
     _print_lines(console, f"Not paired ({counted(n_unpaired, 'file')})", not_paired(findings))
-    _print_lines(console, f"Left aside ({counted(len(findings.skipped), 'file')})", left_aside(findings))
+    aside = left_aside(findings.skipped, findings.root)
+    _print_lines(console, f"Left aside ({counted(len(findings.skipped), 'file')})", aside)
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "How long it takes", _durations(findings))
     _print_lines(console, "Please check", checks(findings))
@@ -111,7 +113,9 @@ def _durations(findings: Findings) -> list[str]:
     """What the experiment and others cost; empty where nothing was measured."""
     facts, proposal = findings.facts, findings.facts.proposal
     lines = [cost_line(choice, cost, proposal) for choice, cost in proposal.costs]
-    if lines and facts.runs_network:
+    if lines and not facts.runs_network:
+        lines = [f"{counted(proposal.n_heads, 'head')}: about {roughly(proposal.costs[0][1].total_s)}."]
+    elif lines:
         said = (
             f"No GPU was found. By a trial of a second, features of all videos and {proposal.n_heads} heads take about:"
         )

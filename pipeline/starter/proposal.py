@@ -149,8 +149,9 @@ class Proposal:
 def propose(work: Work, speed: Speed | None) -> Proposal:
     """Choose what ends overnight.
 
-    Of networks and frame steps the first that does, of the best network first; each animal is held out in turn rather
-    than five parts, unless that makes more than `MOST_HEADS` heads. If nothing ends overnight, what is quickest.
+    It is the first that does of these: the best network on every frame, on every second, and so on; the same with five
+    parts held out in place of each animal, which comes first where that makes more than `MOST_HEADS` heads; the next
+    network. If nothing ends overnight, it is what is quickest.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def propose(work: Work, speed: Speed | None) -> Proposal:
         return _proposal(work, choice, None)
     steps = range(1, max(1, math.floor(work.fps / _LEAST_FPS + 1e-6)) + 1)
     if work.runs_network:
-        choices = [Choice(name, step, parts) for name in WITHOUT_GPU for step in steps for parts in partings]
+        choices = [Choice(name, step, parts) for name in WITHOUT_GPU for parts in partings for step in steps]
     else:
         choices = [Choice("", 1, parts) for parts in partings]
     taken_s = {choice: cost_of(work, speed, choice).total_s for choice in choices}
