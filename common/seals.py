@@ -235,7 +235,7 @@ def _saves(path: Path) -> list[_Save]:
         return [_Save(dict(save["files"]), dict(save["facts"])) for save in found]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise InputError(
-            f"{seal} is damaged: it holds the checksums of the files beside it, so that nobody knows whether {path} is "
+            f"{seal} is damaged: it holds the checksums of the files beside it, so it is not known whether {path} is "
             "as it was written. Restore it from a copy, or look through that file and accept it as it is: "
             f"{_command(path)}."
         ) from None

@@ -1,4 +1,4 @@
-"""Where the tracks of several animals are not what they say: one jumps, two trade places, one goes on as another.
+"""Where the tracks of several animals are not what they say: one jumps, two swap places, one goes on as another.
 
 Trackers tell animals apart frame by frame and sometimes lose who is who, most often where animals touch or one is
 hidden (Pérez-Escudero et al. 2014, Nature Methods 11:743; Pereira et al. 2022, Nature Methods 19:486). Each animal is
@@ -26,7 +26,7 @@ NOISE_LENGTHS = 1.0
 """What the tracker itself may be wrong by, in body lengths."""
 MOST_GAP_S = 1.0
 APART_LENGTHS, PASSED_LENGTHS, SWAPPED_SHARE = 0.75, 0.6, 0.4
-"""Tracks trade places where the animals are so far apart before and after, each would have passed so much, and the
+"""Tracks swap places where the animals are so far apart before and after, each would have passed so much, and the
 distances are this share where the two are swapped. Of animals that are nearer nobody can tell it by where they are."""
 _LEAST_POINTS = 3
 _SAME_EVENT_S = 0.5

@@ -119,7 +119,7 @@ def test_poses_that_were_learned_from_are_known(lab: Path, tmp_path: Path) -> No
         main(["predict", str(run), "--recordings", str(tmp_path / "new.csv"), "--output", str(tmp_path / "out")]) == 0
     )
     (doubt,) = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))["doubts"]
-    assert "again: the heads were trained on this very pose file (as p0)" in doubt
+    assert "again: the heads were trained on this pose file (as p0)" in doubt
 
 
 def test_what_needs_a_video_says_so(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def _misfit(resolved: ResolvedBackbone, reason: str) -> InputError:
         f"{f' ({settings})' if settings else ''}: expected its "
         "weights without the classifier, as Keras' save_weights writes them (.weights.h5) or publishes them "
         f"(.h5), but: {reason.rstrip('.')}. If the file was cut off while it was downloaded, delete it and "
-        "get it anew."
+        "get it again."
     )
 
 

@@ -18,7 +18,7 @@ def whole_shipped(path: Path, sha256: str) -> Path:
     if found != sha256:
         raise InputError(
             f"The weights that come with Rearview should lie in {path} with the SHA-256 {sha256[:16]}…, but found: "
-            f"{found[:16]}. Get that file anew from the repository (with git: git checkout -- the file), or install "
+            f"{found[:16]}. Get that file again from the repository (with git: git checkout -- the file), or install "
             "Rearview again."
         )
     return path

@@ -117,7 +117,7 @@ class PartFolder:
             if path is None:
                 break
             if _read_part(path, self._shape(position)) is None:
-                log.warning("%s is damaged; it and what follows is computed anew.", path)
+                log.warning("%s is damaged; it and what follows is computed again.", path)
                 break
             self._paths.append(path)
         for path in self.folder.iterdir():

@@ -172,7 +172,7 @@ class CachedRows:
         except _DAMAGE as error:
             raise InputError(
                 f"The cached embeddings {self._path} vanished or were damaged while they were in use "
-                f"({' '.join(str(error).split())}). Start again: they are then computed anew, finished folds are kept."
+                f"({' '.join(str(error).split())}). Start again: they are then computed again, finished folds are kept."
             ) from None
 
 

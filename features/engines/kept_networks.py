@@ -43,12 +43,12 @@ def read_network(path: Path, key: str) -> KeptNetwork | None:
         # Its users may want to write, which must not reach the file.
         content = np.memmap(path, dtype=np.uint8, mode="c")
     except (OSError, ValueError) as error:
-        log.warning("The converted network %s can't be read (%s); it is made anew.", path, error)
+        log.warning("The converted network %s can't be read (%s); it is made again.", path, error)
         return None
     start = _DIGEST_BYTES + _LENGTH_BYTES
     digest, length = content[:_DIGEST_BYTES].tobytes(), content[_DIGEST_BYTES:start].tobytes()
     if _digest(key, content[_DIGEST_BYTES:].data) != digest:
-        log.warning("The converted network %s is damaged; it is made anew.", path)
+        log.warning("The converted network %s is damaged; it is made again.", path)
         return None
     stop = start + int.from_bytes(length, "little")
     return KeptNetwork(content[start:stop].tobytes(), content[stop:])

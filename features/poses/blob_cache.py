@@ -99,7 +99,7 @@ def _read(path: Path, video: VideoInfo) -> tuple[PoseTrack, dict[str, Any]] | No
             oddities = tuple(PoseOddity(**odd) for odd in json.loads(str(stored["oddities"])))
             xy_px, likelihood = stored["xy_px"], stored["likelihood"]
     except Exception as error:  # a damaged archive raises whatever its bytes lead to
-        log.warning("The blob track %s is not readable (%s) and is made anew.", path, error)
+        log.warning("The blob track %s is not readable (%s) and is made again.", path, error)
         return None
     if xy_px.shape != (video.n_frames, 1, 2) or likelihood.shape != (video.n_frames, 1):
         return None

@@ -195,7 +195,8 @@ class PoseSource(FeatureSource[PoseSourceConfig]):
         if len(tracks) != self.n_animals:
             raise InputError(
                 f"The poses of {recording} are of {len(tracks)} animals, those of {first} of {self.n_animals}: "
-                "features would differ. Name the animals for all recordings alike (pair, partner, or the column "
+                "features would differ. Name the animals in the same way for all recordings (pair, partner, or the "
+                "column "
                 "`animal`), or make two experiments."
             )
         for track in tracks:

@@ -147,7 +147,7 @@ def unopenable(path: Path) -> UnreadableVideoError:
     return UnreadableVideoError(
         f"{path} can't be opened as a video (it has {path.stat().st_size:,} bytes). Expected a file "
         "that FFmpeg reads, such as .mp4 or .avi. Does it play in a video player? A recording that "
-        "was cut off while it was written often lacks its index and must be repaired or copied anew."
+        "was cut off while it was written often lacks its index and must be repaired or copied again."
     )
 
 
@@ -205,4 +205,4 @@ def check_video_file(path: Path) -> None:
             "its folder and that the disk or network share is connected, or copy the file to a place that is yours."
         ) from None
     if is_empty:
-        raise UnreadableVideoError(f"The video {path} is empty (0 bytes). Copy it anew from its source.")
+        raise UnreadableVideoError(f"The video {path} is empty (0 bytes). Copy it again from its source.")

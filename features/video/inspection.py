@@ -335,7 +335,7 @@ def _read_index(index_path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        log.warning("The index of videos %s is not readable (%s) and is made anew.", index_path, error)
+        log.warning("The index of videos %s is not readable (%s) and is made again.", index_path, error)
         return {}
     return entries if isinstance(entries, dict) else {}
 

@@ -48,7 +48,7 @@ class TransformerConfig(HeadConfig):
         default=32,
         ge=1,
         le=10_000,
-        description="relative positions: analysed frames apart beyond which all distances are alike",
+        description="relative positions: analysed frames apart beyond which all distances count the same",
     )
     attention_frames: int = Field(
         default=60,

@@ -349,8 +349,8 @@ def model_doubts(
     listed = listing([f"{n:,} of {wanted.n_frames:,} frames of {name}" for name, n in known.items()])
     text = (
         f"{bouts[0]} of {bouts[1]} bouts in {file.path.name} are a model's, unchanged or accepted in a review"
-        f"{f', and so are the labels of {listed}' if listed else ''}. What learns from them, or is scored "
-        "against them, is compared with a model wherever nobody looked."
+        f"{f', and so are the labels of {listed}' if listed else ''}. Heads that learn from these labels, or are "
+        "scored against them, are compared with a model there."
     )
     return (ModelLabels(text, sum(known.values())),)
 

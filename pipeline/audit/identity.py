@@ -1,4 +1,4 @@
-"""Frames before and after tracks trade places, jump or go on under another name, with the animals marked."""
+"""Frames before and after tracks swap places, jump or go on under another name, with the animals marked."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -64,7 +64,7 @@ def _seen(recording: str, video: VideoInfo, changes: IdentityChanges) -> Iterato
 
 def _said(event: Swap | Handover | Jump) -> str:
     if isinstance(event, Swap):
-        return f"{event.animals[0]} and {event.animals[1]} trade places"
+        return f"{event.animals[0]} and {event.animals[1]} swap places"
     if isinstance(event, Handover):
         return f"{event.old} ends, {event.new} begins"
     return f"{event.animal} jumps {event.distance_px:.0f} px" + (f", onto {event.onto}" if event.onto else "")

@@ -114,7 +114,7 @@ def audit_table(table_path: Path, settings: ReadingSettings, is_experiment: bool
             except Exception as error:  # The other recordings must be looked at even if this shows a bug of ours.
                 log.debug("Where it happened:", exc_info=True)
                 found = f"Unexpected {type(error).__name__}: {error}."
-                fault = "This is a fault of Rearview; the recording was not looked at to its end."
+                fault = "This is a fault of Rearview; the recording was not audited to its end."
                 finding = Finding("error", recording.id, found, fault, "Report it, with the file if you can.")
                 audited.append(AuditedRecording(LoadedRecording(recording), findings=[finding]))
     if is_experiment:
@@ -192,7 +192,7 @@ def _differences(audited: Sequence[AuditedRecording]) -> Iterator[Finding]:
             "warning",
             "",
             f"The recordings have different frame rates: {_grouped(rates, 'frames/s')}.",
-            "A window of so many frames then lasts longer in some than in others, and behavior passes at another pace.",
+            "A window of so many frames then lasts longer in some than in others, and behavior looks faster or slower.",
             "Convert the videos to one rate before tracking and scoring.",
         )
     if widths_px and max(widths_px.values()) > min(widths_px.values()) * (1 + SAME_SIZE):

@@ -14,7 +14,7 @@ from pipeline.image_dataset.settings import DEFAULT_QUALITY, ENCODERS, JPEG, Ima
 
 _DESCRIPTION = """Writes the crops that an experiment's network is shown as images with their labels, a row per animal
 and frame in images.csv: a data set for any other program (docs/dataset.md). Frames in which the animal is not observed,
-or that nobody judged, are left out. All images of an individual, and all animals of a video, are on one side of the
+or that are not scored, are left out. All images of an individual, and all animals of a video, are on one side of the
 split. One that was stopped goes on with the same command, and ends as one that was not stopped."""
 _EXAMPLE = """examples:
   python run_experiment.py dataset my/my.yaml --output my/images --estimate
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--validation", type=float, metavar="SHARE", default=0.0,
         help="share of the training images that becomes the split `validation`, whole individuals (default: none)",
     )  # fmt: skip
-    parser.add_argument("--unlabeled", action="store_true", help="also frames that nobody judged, in a folder apart")
+    parser.add_argument("--unlabeled", action="store_true", help="also frames that are not scored, in a folder apart")
     parser.add_argument("--unobserved", action="store_true", help="also frames in which the animal is not observed")
     parser.add_argument("--estimate", action="store_true", help="only say how long it will take and how large it gets")
     parser.add_argument("--overwrite", action="store_true", help="delete a data set that lies in the folder")

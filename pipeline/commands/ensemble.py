@@ -8,8 +8,8 @@ from pipeline.commands.arguments import command_parser, output_path
 
 _DESCRIPTION = """Averages the probabilities of finished runs, recording by recording, and writes what comes of it as a
 run of its own: tables, report, and all that `predict` needs. Held-out recordings are scored by heads that never saw
-them: the runs must have the same recordings, labels and folds. Where the runs tune their post-processing, it is chosen
-anew for the mean."""
+them: the runs must have the same recordings, labels and folds. Where the runs tune their
+post-processing, it is chosen again for the mean."""
 _EXAMPLE = """examples:
   python run_experiment.py ensemble runs/exp1 runs/exp2 runs/exp3 runs/exp4 --output runs/all
         the mean of four runs; the report says what it adds over the best of them

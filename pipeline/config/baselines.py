@@ -9,7 +9,8 @@ from models.heads import BASELINES
 
 NONE = "none"
 BASELINE_WORDS = (
-    "What the head must beat, on the same folds: one word or a list. `logistic`: a head without memory. `boosting`: "
+    "Simple models that the head is compared with, on the same folds: one word or a list. `logistic`: a head without "
+    "memory. `boosting`: "
     "boosted trees on each frame's features and their means over .5, 2 and 6 s around it, as classifiers of poses "
     "commonly are; with them what their scores would be had frames been split at random, and which features mattered."
 )

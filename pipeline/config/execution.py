@@ -98,7 +98,7 @@ class ExecutionConfig(BaseModel):
     @model_validator(mode="after")
     def _says_one_place(self) -> "ExecutionConfig":
         if self.scheduler and self.slurm is not None:
-            raise ValueError("has both scheduler and slurm; keep the one by which workers are to be had")
+            raise ValueError("has both scheduler and slurm; keep the one that gives you workers")
         if "backend" not in self.model_fields_set and (self.scheduler or self.slurm is not None):
             raise ValueError("names workers of a cluster, which need `backend: dask` (or `local`, to do without them)")
         return self

@@ -158,7 +158,7 @@ class ExperimentConfig(BaseModel):
         "nested",
         description="`nested`: early stopping looks at another training recording, the held-out one is only scored. "
         "`thesis`: early stopping looks at the held-out recording itself (as published; optimistic). `compare`: "
-        "nested, and the thesis' beside it, so that its optimism becomes a number (protocol.csv).",
+        "both, and by how much the score by `thesis` is too high (protocol.csv).",
     )
     refit: bool = Field(
         True,
@@ -175,7 +175,7 @@ class ExperimentConfig(BaseModel):
     )
     calibration: Literal["none", "temperature", "isotonic"] = Field(
         "none",
-        description="Makes probabilities mean what they say (of frames at .8, four in five are positive), fitted on "
+        description="Calibrates probabilities (of frames at .8, four in five are positive), fitted on "
         "training recordings as `tune` is. `temperature`: stretch and shift on the log-odds; `isotonic`: any rising "
         "curve (wants many bouts).",
     )
@@ -209,8 +209,10 @@ class ExperimentConfig(BaseModel):
             if reason:
                 raise ValueError(f"the behavior {name!r} cannot be used in file names: {reason}")
             if is_missing(name) or says_unknown(name):
-                # Its own exports and corrections would be read as frames that nobody judged.
-                raise ValueError(f"the behavior {name!r} is a word for what nobody judged; give it another name")
+                # Its own exports and corrections would be read as frames that are not scored.
+                raise ValueError(
+                    f"the behavior {name!r} is a word for frames that are not scored; give it another name"
+                )
             if not theirs:
                 raise ValueError(f"the behavior {name!r} has no name in the annotations")
         columns = {"frame", "time_s"} | {f"{name}_probability".casefold() for name in behaviors}

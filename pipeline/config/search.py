@@ -49,15 +49,17 @@ class SearchConfig(BaseModel):
     )
     objective: _Score | tuple[_Score, Literal["seconds"]] = Field(
         "average_precision",
-        description="What is made large, cross-validated: `average_precision` (of the heads' own probabilities, "
-        "pooled, mean over behaviors), `bout_f1` (IoU at least .5) or `macro_f1` (of frames; of exclusive classes, "
-        "mean over all of them), both after post-processing. `[average_precision, seconds]`: at the same time the "
-        "seconds of training are made small.",
+        description="The score that is maximized, cross-validated: `average_precision` (of the heads' own "
+        "probabilities, pooled, mean over behaviors), `bout_f1` (IoU at least .5) or `macro_f1` (of frames; of "
+        "exclusive classes, "
+        "mean over all of them), both after post-processing. `[average_precision, seconds]`: the seconds of training "
+        "are minimized at the same time.",
     )
     outer: Literal["test", "folds"] = Field(
         "test",
-        description="Which recordings take no part in choosing, so that the best settings get an honest score. `test`: "
-        "those with split test. `folds`: individuals are dealt into parts, and for each part all is searched anew "
+        description="Which recordings take no part in choosing, so that the score of the best settings is not too "
+        "high. `test`: those with split test. `folds`: individuals are divided into parts, and for each part the "
+        "search is repeated "
         "without it (so many times the work).",
     )
     outer_folds: int = Field(3, ge=2, le=50, description="Parts with `outer: folds`.")

@@ -28,9 +28,9 @@ _REFUSED = {
     "description": "it changes no result",
     "schema": "it changes no result",
     "baseline": "no baseline takes part in a search",
-    "seed": "a lucky seed is no better setting",
+    "seed": "a seed that happens to score high is no better setting",
     "protocol": _SCORED,
-    "search": "a search is not searched for",
+    "search": "the settings of a search can't be searched",
 } | dict.fromkeys(
     ("recordings", "behaviors", "task", "annotations", "corrections", "cross_validation", "demo", "frames", "fps"),
     _SCORED,

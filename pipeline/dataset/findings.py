@@ -90,7 +90,7 @@ def _missing_frames(video: VideoInfo) -> Iterator[Oddity]:
             f"can be decoded: {video.n_missing_frames:,} are missing.",
             "The file was cut off or is damaged. What happened in the missing part is not analysed, and poses or "
             "labels of the whole video do not fit it.",
-            "Copy the file again from its source. If that is cut off too, track and score this very file.",
+            "Copy the file again from its source. If that is cut off too, track and score this file.",
         )
     if video.n_cut:
         yield (
@@ -98,7 +98,7 @@ def _missing_frames(video: VideoInfo) -> Iterator[Oddity]:
             f"{video.path.name} was cut off: before its last frames {video.n_cut:,} are missing, which are stored "
             "behind them.",
             "What came after is not analysed, and poses or labels of the whole video do not fit it.",
-            "Copy the file again from its source. If that is cut off too, track and score this very file.",
+            "Copy the file again from its source. If that is cut off too, track and score this file.",
         )
     if video.n_hidden:
         yield (
@@ -120,8 +120,8 @@ def _damage(video: VideoInfo) -> Iterator[Oddity]:
             "The file is damaged. The lost frames keep their numbers, so that poses and labels of the whole video fit; "
             "they show the picture before, count as unobserved and are not trained on. Up to the next key frame the "
             "picture may be smeared.",
-            "Copy the file again from its source. A program that passes over lost frames gives them no row: track "
-            "poses anew if their rows are fewer.",
+            "Copy the file again from its source. A program that passes over lost frames gives them no row: track the "
+            "poses again if their rows are fewer.",
         )
     if n_faulty:
         yield (
@@ -147,7 +147,7 @@ def _told_rate(video: VideoInfo) -> Iterator[Oddity]:
         codec = codec if abs(video.fps_codec - video.fps) > _ROUNDED * video.fps else ""
         yield (
             "warning",
-            f"{video.path.name} is raw video without a container, which tells no times: {video.fps:g} frames/s are "
+            f"{video.path.name} is raw video without a container, which has no time stamps: {video.fps:g} frames/s are "
             f"assumed{codec}.",
             "If the camera took another rate, labels in seconds land on wrong frames, and all times and durations in "
             "the results are off.",
@@ -186,7 +186,7 @@ def _rate(video: VideoInfo) -> Iterator[Oddity]:
         return
     consequence = (
         "BORIS and players count in seconds, Rearview in frames: labels in seconds land up to "
-        f"{math.ceil(times.max_offset_frames)} frames beside what was seen, and times and durations in the results are "
+        f"{math.ceil(times.max_offset_frames)} frames off, and times and durations in the results are "
         "off."
     )
     if times.is_variable:
@@ -197,7 +197,7 @@ def _rate(video: VideoInfo) -> Iterator[Oddity]:
         remedy = (
             "Convert it to a constant rate that keeps the times: ffmpeg -i "
             f"{name} -vf fps={usual_rate(times, video.fps)} -crf 16 constant.mp4. Labels in seconds stay right; track "
-            "the poses again in the new file, and score it anew where labels are by frame."
+            "the poses again in the new file, and score it again where labels are by frame."
         )
     else:
         ntsc = rounded_rate(video.fps, times.fps)
@@ -208,7 +208,7 @@ def _rate(video: VideoInfo) -> Iterator[Oddity]:
             f"{times.fps:.4g}{rounded}. {off}"
         )
         remedy = (
-            f"Write the file anew with its true rate (ffmpeg -i {name} -c copy copy.mp4 often does), and audit that."
+            f"Write the file again with its true rate (ffmpeg -i {name} -c copy copy.mp4 often does), and audit that."
         )
         if is_given:
             remedy = "If the stamps are right, leave `fps` (the column of the table, or the key of the YAML) empty."
@@ -245,10 +245,11 @@ def _repeats(video: VideoInfo) -> Iterator[Oddity]:
         is_many = share > MANY_REPEATS
         yield (
             "warning" if is_many else "note",
-            f"{repeats.n_lone:,} frames ({share:.1%}) amid motion show the same picture as the frame before, first "
+            f"{repeats.n_lone:,} frames ({share:.1%}) show the same picture as the frame before although the animal "
+            "moves, first "
             f"at {listing(map(str, repeats.lone_frames), 5)}.",
-            "The camera or a converter lost frames and wrote others twice: the animal seems to halt there"
-            + (", often enough to change what movement looks like." if is_many else ". So few hardly matter."),
+            "The camera or a converter lost frames and wrote others twice: the animal seems to stop there"
+            + (", often enough to change what movement looks like." if is_many else ". So few do not matter."),
             "For the next recordings check the camera's cable, exposure time and disk, and convert without "
             "changing the frame rate.",
         )
@@ -259,7 +260,7 @@ def _repeats(video: VideoInfo) -> Iterator[Oddity]:
             f"From frame {start:,} nothing changes in the picture for {n_still:,} frames "
             f"({n_still / video.fps:.1f} s); in all {repeats.n_frames:,} frames repeat the one before.",
             "The picture froze, or nothing moved in a very clean or strongly compressed video. While it is frozen, "
-            "labels can't be of what is seen.",
+            "labels can't match the picture.",
             f"Look at the video around {start / video.fps:.1f} s. If it froze, leave these frames unscored (empty "
             "cells in a frame table), or leave the recording out.",
         )

@@ -97,7 +97,7 @@ def seconds_findings(recording: str, annotation: RawAnnotation, video: VideoInfo
             f"{annotation.path.name} holds times in seconds, and the video's frame rate is not what its header says.",
             f"These labels may be up to {math.ceil(times.max_offset_frames)} frames "
             f"({times.max_offset_frames / video.fps:.2f} s) off, most around frame {times.max_offset_frame:,}: a head "
-            "learns from pictures beside the behavior, and is scored on them.",
+            "learns from the wrong frames, and is scored on them.",
             "See what is said of the video's frame rate; the labels themselves need not be made again.",
         )
 
@@ -145,7 +145,7 @@ def label_findings(
         for name, told in frames_of.items():
             if is_any_seen and told is not None and name not in annotation.behaviors and told[1].any():
                 found = f"{annotation.path.name} never names {name!r}."
-                consequence = "It is taken to be watched for, and not to have happened."
+                consequence = "It counts as watched for and absent."
                 yield Finding("note", recording, found, consequence, "Nothing, if that is so.")
         asked = behaviors or {name: [name] for name in annotation.behaviors if not _is_modified(name, annotation)}
         yield from _coverage(recording, annotator, annotation, asked, length)
@@ -184,7 +184,7 @@ def _coverage(
             "warning" if is_much else "note",
             recording,
             much if is_much else little,
-            "Unscored frames are neither trained on nor scored; they are not taken for negative.",
+            "Unscored frames are neither trained on nor scored; they do not count as negative.",
             "Nothing, if they were left out on purpose.",
         )
     has_bouts = bool(annotation.bouts) if isinstance(annotation, EventList) else bool(annotation.active.any())
@@ -193,7 +193,7 @@ def _coverage(
             "warning",
             recording,
             f"{where} holds bouts of other behaviors, but none of {listing(chain(*told.values()))}.",
-            "What is scored of it counts as free of them.",
+            "Its scored frames count as free of them.",
             "Nothing, if that is so. Else check that it is the right file, and how it calls these behaviors.",
         )
     elif not has_bouts:

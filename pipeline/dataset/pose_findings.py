@@ -1,4 +1,4 @@
-"""What is odd about a recording's poses: of one animal, and of several whose tracks jump or trade places."""
+"""What is odd about a recording's poses: of one animal, and of several whose tracks jump or swap places."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -72,8 +72,7 @@ def _oddities(
             f"All positions in {name} lie within {farthest:.1%} of the picture's size of its top left corner.",
             "They are perhaps centimeters or parts of the picture, not pixels: crops are then cut beside the animal, "
             "and nothing can be learned from them.",
-            "Export positions in pixels of this very video. If the animal never left that corner, this finding is "
-            "mistaken.",
+            "Export positions in pixels of this video. If the animal never left that corner, this finding is mistaken.",
             True,
         )
     elif video is not None and outside > MANY_OUTSIDE:
@@ -81,7 +80,7 @@ def _oddities(
             f"{outside:.1%} of the positions in {name} lie outside the picture of {video.width_px} x "
             f"{video.height_px} px.",
             "The poses were tracked in a larger or differently cropped video: crops are cut beside the animal.",
-            "Track this very file, or use the video that was tracked.",
+            "Track this file, or use the video that was tracked.",
             False,
         )
     unsure = low_likelihood_share(pose, config)
@@ -113,7 +112,7 @@ def _oddities(
             f"that stands out from the background of {video.path.name}.",
             "The poses are perhaps those of another video, of another picture size, or late: crops are then cut beside "
             "the animal, and nothing can be learned from them.",
-            "Draw the points on the video (DeepLabCut can). Were they tracked in this very file? Where the animal "
+            "Draw the points on the video (DeepLabCut can). Were they tracked in this file? Where the animal "
             "hardly differs from the ground, or the camera moves, this finding is mistaken.",
             True,
         )
@@ -229,8 +228,7 @@ def _pieces_finding(recording: str, n_tracks: int, name: str) -> Finding:
         "warning",
         recording,
         f"{name} holds {n_tracks} tracks, which are pieces of fewer animals.",
-        "It was not looked at whether tracks jump, trade places or go on under another id. Where the row's animal has "
-        "another id it is unobserved.",
+        "Jumps, swaps and changes of id were not looked for. Where the row's animal has another id it is unobserved.",
         _JOIN,
     )
 
@@ -289,7 +287,7 @@ def company_findings(
 
 def _swap_finding(recording: str, own: str, swaps: Sequence[Swap], fps: float, name: str) -> Finding:
     found = (
-        f"In {name}, the tracks {' and '.join(swaps[0].animals)} trade places {_times(len(swaps))}: each goes on where "
+        f"In {name}, the tracks {' and '.join(swaps[0].animals)} swap places {_times(len(swaps))}: each goes on where "
         f"the other was. {_frames(swaps, fps)}."
     )
     if not own:

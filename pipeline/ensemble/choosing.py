@@ -86,7 +86,7 @@ def require_choosable(members: Sequence[Member], weights: str) -> None:
             raise InputError(
                 f"{first.folder.path} and {member.folder.path} are post-processed differently "
                 f"({_in_words(first.config)} and {_in_words(member.config)}), so it is unclear how their mean should "
-                "be. Set the same `postprocess:` in both, or `postprocess: tune`: it is then chosen anew for the mean."
+                "be. Set the same `postprocess:` in both, or `postprocess: tune`: it is then chosen again for the mean."
             )
     if weights != FITTED:
         return

@@ -192,7 +192,7 @@ def _description(recording: ExportRecording, whose: str, source: str, unscored: 
         n_frames = len({f for stretch in unscored for f in range(stretch.start_frame, stretch.stop_frame)})
         parts.append(
             f"{n_frames} of {recording.n_frames} frames were not scored for {', '.join(names)}: "
-            "where no bout stands there, nobody looked."
+            "a stretch without a bout in them is unknown, not negative."
         )
     if recording.video_path is None:
         parts.append("Which video this is of is not known; choose it in BORIS.")

@@ -96,8 +96,8 @@ class DatasetDir:
         except (OSError, ValueError):
             pass
         raise InputError(
-            f"{self._facts_path} can't be read, so nobody knows what this data set was made of. Choose another folder "
-            "with --output, or make it anew with --overwrite, which deletes the images that are there."
+            f"{self._facts_path} can't be read, so what this data set was made of is not known. Choose another folder "
+            "with --output, or make it again with --overwrite, which deletes the images that are there."
         )
 
     def write_facts(self, facts: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ class DatasetDir:
         elif sha256_of(path) != known:
             raise InputError(
                 f"{path} is not as it was written. Was it changed by hand, or damaged? Move it away and give the same "
-                "command again: it is written anew. The images are as they should be."
+                "command again: it is written again. The images are as they should be."
             )
 
     def sums(self) -> dict[str, str]:

@@ -210,7 +210,7 @@ def _look_at_earlier(making: Making, folder: DatasetDir, overwrite: bool) -> Non
         except InputError:
             facts = {}
         if facts != making.facts:
-            log.info("What lies in %s is deleted and made anew.", folder.path)
+            log.info("What lies in %s is deleted and made again.", folder.path)
             folder.clear()
         return
     facts = folder.facts()

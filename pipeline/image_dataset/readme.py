@@ -58,10 +58,10 @@ def _loading_words(plan: Plan) -> Iterator[str]:
     else:
         yield (
             "Several behaviors may be seen in one frame, so there are no folders by class. The label of an image is 0 "
-            f"or 1 for each of {', '.join(plan.labeling.columns)}, and −1 where nobody judged it: give such a behavior "
+            f"or 1 for each of {', '.join(plan.labeling.columns)}, and −1 where it is not scored: give such a behavior "
             "the weight 0 in the loss."
         )
-    yield "Frames in a row are almost alike. Test on the split `test`, never on frames drawn at random."
+    yield "Neighboring frames are almost the same. Test on the split `test`, never on frames drawn at random."
 
 
 def _numbered(names: Sequence[str]) -> str:
@@ -111,13 +111,13 @@ def _rows_words(plan: Plan, layout: Format) -> Iterator[str]:
     colors = plan.view.colors_in_words
     yield f"- Pictures: {_square(plan.view)}, {resized}. {colors}".rstrip()
     if UNLABELED in plan.sides:
-        yield f"- `{UNLABELED}`: frames that nobody judged, or of recordings that are in no split."
+        yield f"- `{UNLABELED}`: frames that are not scored, or of recordings that are in no split."
     yield (
         "- `images.csv`: recording, animal, individual, split; frame (from 0) and its time in seconds; the square in "
         "pixels of the video (right and bottom are the first outside of it; it may reach over the edge, which is "
         "repeated there); the animal's center; whether the animal was observed; "
         + ("the class" if plan.labeling.columns == ("class",) else "1 or 0 for each behavior")
-        + ", empty where nobody judged it (never a no); the path."
+        + ", empty where it is not scored (never a 0); the path."
     )
     yield "- Split: all images of an individual, and all animals of one video, are on one side."
 
@@ -143,7 +143,7 @@ def _left_out(plan: Plan) -> Iterator[str]:
     if plan.settings.unlabeled:
         yield f"- none for want of labels: such frames are in `{UNLABELED}`."
     else:
-        yield f"- {unlabeled:,} others, which nobody judged or whose recording is in no split."
+        yield f"- {unlabeled:,} others, which are not scored or whose recording is in no split."
 
 
 def _nth(every: int) -> str:

@@ -183,6 +183,6 @@ def require_any(found: Sequence[RecordingImages], config_name: str) -> None:
     n_frames, n_unobserved, n_unlabeled = (sum(n) for n in zip(*(images.left_out for images in found), strict=True))
     raise InputError(
         f"There is nothing to make images of in {config_name}: of {n_frames:,} frames, the animal is not observed in "
-        f"{n_unobserved:,}, and {n_unlabeled:,} were judged by nobody or are of recordings without a split. Look at "
+        f"{n_unobserved:,}, and {n_unlabeled:,} are not scored or are of recordings without a split. Look at "
         "the poses and annotations with `audit`; --unobserved and --unlabeled write such frames too."
     )

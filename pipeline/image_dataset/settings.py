@@ -37,7 +37,7 @@ class ImageSettings:
     validation : float
         Share of the training images that is set aside, by individual.
     unlabeled : bool
-        Whether frames that nobody judged are written too.
+        Whether frames that are not scored are written too.
     unobserved : bool
         Whether frames in which the animal was not observed are written too.
     """

@@ -41,19 +41,20 @@ class LearnedFrom:
         trained_as = self._same_video(item)
         if trained_as is not None:
             yield Doubt(
-                f"{item.id}: the heads were trained on this very {'video' if item.video else 'pose file'} (as "
+                f"{item.id}: the heads were trained on this {'video' if item.video else 'pose file'} (as "
                 f"{trained_as}): its predictions look better than those of a new one. Use the run's own, which come "
                 "from heads that never saw it."
             )
         elif item.recording.individual.casefold() in self.individuals:
             yield (
                 f"{item.id}: the heads were trained on other videos of the individual {item.recording.individual}, so "
-                "it is not scored: it would not tell how they do on a new animal."
+                "it is not scored: its scores would not hold for a new animal."
             )
         if self.fps and abs(item.fps / self.fps - 1) > _SAME_FPS:
             yield (
-                f"{item.id} has {item.fps:g} frames per second, the training videos {self.fps:g}: behavior passes at "
-                "another pace than the heads learned. Check a few bouts before you trust these predictions, or convert "
+                f"{item.id} has {item.fps:g} frames per second, the training videos {self.fps:g}: behavior looks "
+                "faster or slower than what the heads learned from. Check a few bouts before you trust these "
+                "predictions, or convert "
                 "the video to the frame rate of training."
             )
         if item.video is None or not self.widths_px:

@@ -6,11 +6,11 @@ from pipeline.run_folder.tables import first_row
 from pipeline.scoring.scores import POOLED, RAW
 
 BASELINE_WORDS = {
-    "logistic": "a head without memory: one weighted sum per frame of the same features",
+    "logistic": "a model without memory: one weighted sum of the same features in each frame",
     "boosting": (
         "boosted trees (scikit-learn’s HistGradientBoostingClassifier, classes weighted to count the same) on each "
-        "frame’s features and their means over .5, 2 and 6 s around it; more than 600 features are made 64 principal "
-        "components first"
+        "frame’s features and their means over .5, 2 and 6 s around it; more than 600 features are first reduced to 64 "
+        "principal components"
     ),
 }
 

@@ -53,13 +53,13 @@ def ensemble_method(run: Run) -> Iterator[str]:
     if (bag.get("members") or 1) > 1:
         how = (
             "each learns from as many individuals as there are, drawn with replacement from the training individuals "
-            "of its fold (bagging, Breiman 1996); draws are repeated until they hold what the task needs to be learned"
+            "of its fold (bagging, Breiman 1996); draws are repeated until they contain what the task needs"
             if bag.get("by") == "individuals"
             else "they differ in their seeds"
         )
         yield (
-            f"Ensemble: in the place of each head there are {bag['members']}, whose probabilities are averaged before "
-            f"anything is chosen from them; {how}. Every member of a fold saw the fold’s training recordings only. "
+            f"Ensemble: each head is replaced by {bag['members']}, whose probabilities are averaged before settings "
+            f"are chosen; {how}. Every member of a fold saw the fold’s training recordings only. "
             "Members’ scores are those of their own probabilities, calibrated and post-processed as the mean is."
         )
     if facts:

@@ -129,7 +129,7 @@ def verdict_words(row: Row) -> str:
     if difference <= 0:
         said = "Distance alone does at least as well as the head"
     elif is_as_good(row):
-        said = "Distance alone does as well as the head, as far as these recordings tell: its lead may be chance"
+        said = "Distance alone does as well as the head in these recordings: the head’s lead may be chance"
     elif low is None or low <= 0:
         said = "The head is ahead here, with too few individuals to tell the two apart"
     else:
@@ -143,7 +143,7 @@ def _caution(row: Row) -> str:
         return ""
     return (
         f"In {percent(shown)} of the frames that show it the distance is not known (in {percent(other)} of the "
-        "others), so that this is said of the rest only."
+        "others), so this holds for the rest only."
     )
 
 

@@ -13,8 +13,8 @@ KIND_WORDS = {
     "missed": ("Missed", "human bouts that no predicted bout touches, the longest first"),
     "invented": ("Invented", "predicted bouts that touch no human bout, long and sure ones first"),
     "correct": ("Correct", "bouts on which human and model agree, the best first"),
-    "sure": ("Sure", "predicted bouts that nobody checked, long and sure ones first"),
-    "unsure": ("Unsure", "predicted bouts that nobody checked, those first of which the model is least sure"),
+    "sure": ("Sure", "predicted bouts without labels to compare, long and sure ones first"),
+    "unsure": ("Unsure", "predicted bouts without labels to compare, the least sure ones first"),
 }
 
 

@@ -349,7 +349,7 @@ FILES_IN_WORDS = {
     SUMMARY.file: "what the model found, a row per recording and behavior, for a statistics program",
     FAILURES.file: "recordings that could not be predicted, and why",
     GROUPS.file: "comparison of groups",
-    PROTOCOL.file: "by how much the published protocol flatters",
+    PROTOCOL.file: "how much too high scores are under the published protocol",
     PROTOCOL_SCORES.file: "scores by the published protocol",
     ENSEMBLE_SCORES.file: "the ensemble beside each of its members",
     ENSEMBLE_WEIGHTS.file: "how much each member counts, by behavior and recording",

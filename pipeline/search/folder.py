@@ -40,13 +40,13 @@ def require_same_settings(folder: SearchDir, search: Search) -> None:
     except InputError as error:
         raise InputError(
             f"{folder.path} holds a search whose config.yaml cannot be read ({error}). Choose another folder with "
-            "--output, or add --overwrite to begin anew."
+            "--output, or add --overwrite to start over."
         ) from None
     differing = _differing(earlier, search)
     if differing:
         raise InputError(
             f"{folder.path} already holds a search with other settings (different: {listing(differing, 8)}). Choose "
-            "another folder with --output or another `name:`, or add --overwrite to begin anew."
+            "another folder with --output or another `name:`, or add --overwrite to start over."
         )
 
 
@@ -123,7 +123,7 @@ def _require_same_inputs(folder: SearchDir, inputs: Mapping[str, str]) -> None:
         raise InputError(
             f"The recordings of the search in {folder.path} have changed since it was begun: {listing(changed, 5)} "
             "(the row in the table, the video, poses or annotations), so that new trials cannot be compared with "
-            "old ones. Choose another folder with --output, or add --overwrite to begin anew."
+            "old ones. Choose another folder with --output, or add --overwrite to start over."
         )
 
 

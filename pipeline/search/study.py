@@ -83,7 +83,7 @@ def open_storage(path: Path) -> "JournalStorage":
         raise InputError(
             f"{path} is damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__}), so that the "
             "trials of this search cannot be read. Restore the file from a copy, or start the search again with "
-            "--overwrite: the trials are made anew, and the heads that are trained already are used again."
+            "--overwrite: the trials are made again, and the heads that are trained already are used again."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Tracks that trade places, jump, or go on under another name: known frames, and motion that is none of these."""
+"""Tracks that swap places, jump, or go on under another name: known frames, and motion that is none of these."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def test_fast_motion_is_no_jump_and_a_lost_keypoint_neither():
     tracks = {"a": track(centers, headings), "b": track(centers + 5000, headings)}
     tracks["a"].xy_px[100, 1] += 900
     assert not identity_changes(tracks, FPS).jumps
-    # Two animals that turn around each other within a second do trade places, and pass all places between.
+    # Two animals that turn around each other within a second do swap places, and pass all places between.
     around = np.stack([np.cos(np.arange(600) / 8), np.sin(np.arange(600) / 8)], axis=1) * LENGTH_PX
     found = identity_changes({"a": track(around, headings), "b": track(-around, headings)}, FPS)
     assert not found.swaps and not found.jumps
@@ -131,7 +131,7 @@ def test_an_animal_that_goes_on_under_another_id_is_told():
 def test_findings_of_a_swap_are_of_both_animals_and_a_note_for_a_pair():
     changes = identity_changes(swapped_from(pair(), [200, 1000]), FPS)
     (own,) = identity_findings("r", "b", changes, FPS, "x.csv")
-    assert own.severity == "warning" and "a and b trade places 2 times" in own.found
+    assert own.severity == "warning" and "a and b swap places 2 times" in own.found
     assert "Frames 200 (6.7 s), 1,000 (33.3 s)" in own.found
     assert [finding.severity for finding in identity_findings("r", "", changes, FPS, "x.csv")] == ["note"]
     assert not [*identity_findings("r", "c", changes, FPS, "x.csv")]

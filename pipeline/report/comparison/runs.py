@@ -224,7 +224,7 @@ def _protocols(runs: Mapping[str, Run]) -> Iterator[Note]:
     # `compare` scores its nested half and keeps the other aside.
     known = {n: str(run.config.get("protocol") or "nested").replace("compare", "nested") for n, run in runs.items()}
     listed = ", ".join(f"{name}: {protocol}" for name, protocol in known.items())
-    optimistic = "with “thesis”, early stopping saw the recording that is scored, which flatters its numbers."
+    optimistic = "with “thesis”, early stopping saw the recording that is scored, so its numbers are too high."
     if len(set(known.values())) > 1:
         yield Note("Not the same basis", f"The runs follow different protocols ({listed}): {optimistic}")
     elif "thesis" in known.values():

@@ -36,15 +36,15 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     "scores": (
         draw_score_overview,
         "Scores",
-        "Large mark: pooled over recordings, with its 95 % interval where there are individuals enough; dots: single "
-        "recordings. Beside them what a score must be read against: chance (the share of positive frames) and the "
+        "Large mark: pooled over recordings, with its 95 % interval where there are enough individuals; dots: single "
+        "recordings. For comparison: chance (the share of positive frames) and the "
         "(best) baseline for average precision, pairs of humans for F1 where several annotated.",
     ),
     "variants": (
         draw_variants,
         "What post-processing did",
         "Raw: the threshold alone, or the most probable class; closed only: then gaps filled; all steps: the full "
-        "chain. Above: F1 of frames and of bouts, pooled, with 95 % intervals where there are individuals enough. "
+        "chain. Above: F1 of frames and of bouts, pooled, with 95 % intervals where there are enough individuals. "
         "Below: predicted bouts per human bout; 1 is right. A line that falls from raw to closed only shows that "
         "closing did harm.",
     ),
@@ -82,7 +82,7 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
         draw_calibration,
         "Calibration",
         "Above: of the frames whose probability lies in a tenth, the share in which a human saw the behavior; on the "
-        "dotted line probabilities mean what they say. Below: how many frames are in each tenth (logarithmic).",
+        "dotted line probabilities are calibrated. Below: how many frames are in each tenth (logarithmic).",
     ),
     "agreement": (
         draw_agreement,
@@ -102,7 +102,7 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
         "What mattered to boosting",
         "By how much boosting’s average precision on held-out recordings drops when one feature, its means with it, is "
         "shuffled over frames: mean over folds, and a standard deviation to each side. The first 20; of features that "
-        "tell the same, each alone may seem to matter little.",
+        "carry the same information, each alone may seem unimportant.",
     ),
     "training": (
         draw_training,
@@ -135,7 +135,7 @@ FIGURES: Mapping[str, tuple[Callable[[Run], Drawing | None], str, str]] = {
     "stages": (
         draw_stages,
         "Where the time went",
-        "Seconds per stage of this run; stages that were found finished take none.",
+        "Seconds per stage of this run; stages that were finished before take none.",
     ),
 }
 _WITHOUT_HUMANS = {

@@ -37,7 +37,7 @@ FIGURES: Mapping[str, tuple[Callable[[SearchResults], Drawing | None], str, str]
         draw_parallel,
         "All settings at once",
         "A line is a complete trial; the darker, the higher its score; the best in orange. Trials of one option stand "
-        "a little apart; lines are dotted past settings that their trial has no use for.",
+        "a little apart; lines are dotted past settings that their trial does not use.",
     ),
     "history": (
         draw_history,

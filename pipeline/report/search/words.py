@@ -104,7 +104,8 @@ def optimism_words(results: SearchResults) -> str:
         return said
     left = best["optimism"] - defaults["optimism"]
     return (
-        f"{said} Of the defaults, which nobody chose here, inner minus outer is {change(defaults['optimism'])}: that "
+        f"{said} Of the defaults, which were not chosen here, inner minus outer is {change(defaults['optimism'])}: "
+        "that "
         f"comes from the recordings and from learning on more of them. {change(left)} is left for choosing."
     )
 

@@ -100,7 +100,7 @@ GLOSSARY = {
     "interval": Term(
         "95 % interval",
         "Where the score may lie for other individuals of the same kind: the middle 95 % of scores when individuals "
-        "(never frames) are drawn anew with replacement. None below four individuals.",
+        "(never frames) are drawn with replacement. None below four individuals.",
         "Efron & Tibshirani 1993 (percentile bootstrap)",
     ),
     "iou": Term(
@@ -124,7 +124,7 @@ GLOSSARY = {
     "nested": Term(
         "Nested",
         "Training is stopped, and settings are chosen, on other recordings than the one that is scored. In the "
-        "published protocol the scored recording itself stops the training, which flatters its score.",
+        "published protocol the scored recording itself stops the training, which makes its score too high.",
         "Varma & Simon 2006",
     ),
     "not_observed": Term(

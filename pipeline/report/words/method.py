@@ -26,7 +26,7 @@ def method_words(run: Run) -> list[str]:
     return [
         *how,
         "Pooled means: counts of all recordings are added up, and the precision-recall curve runs over all their "
-        "frames together; it is no mean over recordings. Only frames that a human scored and the model predicted "
+        "frames together; it is not a mean over recordings. Only frames that a human scored and the model predicted "
         "count. Average precision (AP) is the area under the precision-recall curve as a sum of steps; a model that "
         "guesses reaches the share of positive frames (“chance”). Accuracy is listed last, for comparison with older "
         "work only: for a rare behavior it is high whatever the model does.",
@@ -88,7 +88,7 @@ def _task(run: Run) -> Iterator[str]:
             else "frames without any of them are not scored)"
         )
         is_weighted = section(run.config, "training").get("class_weights", True)
-        weights = "classes count the same in training, however rare" if is_weighted else "all frames count alike"
+        weights = "classes count the same in training, however rare" if is_weighted else "all frames count the same"
         yield (
             f"Exclusive classes: one head gives every frame a probability for each of {len(run.behaviors)} behaviors "
             f"({rest}, by a softmax; {weights}. Scores of all classes are means "
@@ -102,8 +102,8 @@ def _task(run: Run) -> Iterator[str]:
 def _splits(run: Run) -> Iterator[str]:
     if EVALUATION in run.subsets:
         yield (
-            "Evaluation: probabilities that another program wrote are scored against labels. How that program was "
-            "trained, and whether it had seen these recordings, this page cannot know."
+            "Evaluation: probabilities that another program wrote are scored against labels. This page cannot know how "
+            "that program was trained, or whether it had seen these recordings."
         )
     if CROSS_VALIDATION in run.subsets:
         is_parted = any(row.fold.startswith("part ") for row in run.training)
@@ -130,8 +130,8 @@ def _protocol(run: Run) -> Iterator[str]:
     if protocol == "thesis":
         yield (
             "Protocol “thesis” (as published): early stopping watches the held-out recording itself, which is "
-            "then scored. The weights are therefore chosen by the very frames that judge them, and these numbers "
-            "are optimistic."
+            "then scored. The weights are therefore chosen on the frames that are scored, and these numbers are "
+            "optimistic."
         )
         return
     yield (
@@ -140,7 +140,7 @@ def _protocol(run: Run) -> Iterator[str]:
     )
     if run.config.get("refit"):
         yield (
-            "Once the best epoch is known, the fold’s head is trained anew for so many epochs on training and "
+            "Once the best epoch is known, the fold’s head is trained again for as many epochs on training and "
             "validation recordings together, just as the final heads are, and predicts the held-out recording."
         )
     if protocol == "compare":
@@ -158,11 +158,12 @@ def _postprocessing(run: Run) -> Iterator[str]:
         yield (
             f"Post-processing was chosen {'for all classes' if run.is_exclusive else 'per behavior'} from the "
             "predictions of recordings that the heads had not seen, "
-            f"for {_OBJECTIVES.get(objective, objective.replace('_', ' ').replace('@', ' at IoU '))}; doing nothing "
-            "was among the candidates. For a cross-validated recording it was chosen from the other training "
+            f"for {_OBJECTIVES.get(objective, objective.replace('_', ' ').replace('@', ' at IoU '))}; no "
+            "post-processing was among the candidates. For a cross-validated recording it was chosen from the other "
+            "training "
             "recordings, by heads that saw neither those nor the recording itself"
             + (
-                " (for as many epochs as this protocol’s early stopping on that very recording said)."
+                " (for as many epochs as this protocol’s early stopping on that recording said)."
                 if run.config.get("protocol") == "thesis"
                 else ": the recording that is scored takes no part."
             )

@@ -125,7 +125,7 @@ def kind_of_error(row: Row) -> str:
         return f"it mostly misses ({counts})"
     if invented >= _MOSTLY * missed:
         return f"it mostly invents ({counts})"
-    return f"it misses and invents alike ({counts})"
+    return f"it misses and invents about equally ({counts})"
 
 
 def _never_occurs(run: Run, behavior: str, subset: str) -> str:
@@ -225,7 +225,7 @@ def _weak_spots(run: Run) -> list[Notice]:
         (
             apart,
             "Distance alone does as well as the head",
-            "How near the two animals are tells the behavior as well, as far as these recordings can: see Proximity.",
+            "In these recordings the distance between the animals predicts the behavior as well: see Proximity.",
         ),
         (
             beaten,

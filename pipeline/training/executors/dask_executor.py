@@ -140,7 +140,7 @@ class DaskExecutor(Executor):
         has_jobs = self._cluster is not None and self._execution.slurm is not None
         if not self._cluster.workers if has_jobs else without_s > _LOST_AFTER_S:
             raise LostWorkError(
-                f"All workers of the Dask scheduler {self._address} are gone, so nobody is left to do the work; those "
+                f"All workers of the Dask scheduler {self._address} are gone, so no worker is left; those "
                 "of SLURM end with their jobs, whose time may be up (`walltime`). Finished work is kept: start workers "
                 "where they are not started by the command, and start the same command again; it goes on where it "
                 "stopped."

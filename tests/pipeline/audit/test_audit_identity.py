@@ -1,4 +1,4 @@
-"""What `audit` shows of tracks that trade places: the frames before and after, each animal in its color."""
+"""What `audit` shows of tracks that swap places: the frames before and after, each animal in its color."""
 
 import io
 import re
@@ -29,7 +29,7 @@ KEYPOINTS = ("nose", "midbody", "tailbase")
 
 
 def write_tracks(path: Path) -> None:
-    """Two animals that sway; the tracks trade places in frame `SWAP`."""
+    """Two animals that sway; the tracks swap places in frame `SWAP`."""
     columns = [(name, point, axis) for name in ("dark", "light") for point in KEYPOINTS for axis in ("x", "y")]
     rows = [",".join([level, *(column[i] for column in columns)])
             for i, level in enumerate(("individuals", "bodyparts", "coords"))]  # fmt: skip
@@ -85,11 +85,11 @@ def test_the_first_frames_are_shown_once_for_all_animals_of_a_video(tmp_path: Pa
     config = make_lab(tmp_path)
     settings = ReadingSettings(cache_dir=tmp_path / "cache", table_folder=tmp_path)
     audit = audit_table(tmp_path / "recordings.csv", settings, is_experiment=False)
-    found = [finding for finding in audit.findings if "trade places" in finding.found]
+    found = [finding for finding in audit.findings if "swap places" in finding.found]
     assert [finding.recording for finding in found] == ["w_dark", "w_light"]
-    assert len([equal for equal in audit.finding_kinds if "trade places" in equal.first.found]) == 1
+    assert len([equal for equal in audit.finding_kinds if "swap places" in equal.first.found]) == 1
     (seen,) = seen_changes(audit)
-    assert (seen.recording, seen.said, seen.before, seen.frame) == ("w_dark", "dark and light trade places", 69, 70)
+    assert (seen.recording, seen.said, seen.before, seen.frame) == ("w_dark", "dark and light swap places", 69, 70)
     reds = []
     for jpeg in seen.pictures:
         picture = np.asarray(Image.open(io.BytesIO(jpeg)), dtype=float)
@@ -97,11 +97,11 @@ def test_the_first_frames_are_shown_once_for_all_animals_of_a_video(tmp_path: Pa
         reds.append(np.flatnonzero(is_dark.any(axis=0)).mean() / picture.shape[1])
     assert reds[0] < 0.5 < reds[1], "the track of `dark` is left before, and right after"
     page = write_audit_page(audit, tmp_path / "audit.html", "x", [], [], [seen]).read_text(encoding="utf-8")
-    assert page.count('alt="dark and light trade places: frame') == 2
+    assert page.count('alt="dark and light swap places: frame') == 2
     # A run says it too.
     with caplog.at_level("WARNING"):
         load_recordings(load_config(config), read_recordings(tmp_path / "recordings.csv"))
-    assert sum("trade places" in record.getMessage() for record in caplog.records) == 1
+    assert sum("swap places" in record.getMessage() for record in caplog.records) == 1
 
 
 def config_with(path: Path, setting: str) -> ExperimentConfig:

@@ -90,7 +90,7 @@ def test_a_table_with_nothing_wrong(in_folder: Path, capsys: pytest.CaptureFixtu
     )
     shares = [float(r["share_of_scored"]) for r in audited.behaviors if r["recording"] == "v1"]
     assert shares == pytest.approx(known_labels(1).mean(axis=0), abs=1e-6)
-    assert "Nothing would stop a run." in capsys.readouterr().out and "Nothing odd was found" in audited.page
+    assert "Nothing would stop a run." in capsys.readouterr().out and "No problems were found" in audited.page
 
 
 def test_everything_that_is_wrong_is_found_and_nothing_ends_the_look(in_folder: Path):

@@ -232,7 +232,7 @@ def test_unknown_is_not_negative(tmp_path: Path):
         assert (
             own[list(BEHAVIORS)].to_numpy(int, na_value=-1).tolist() == labels[20:].to_numpy(int, na_value=-1).tolist()
         )
-    assert "60 others, which nobody judged" in (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
+    assert "60 others, which are not scored" in (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
 
     make(config, tmp_path / "set", overwrite=True, unlabeled=True)
     table = pd.read_csv(tmp_path / "set" / "images.csv")
@@ -308,7 +308,7 @@ def test_what_has_no_images_is_said(tmp_path: Path):
         labels = pd.read_csv(tmp_path / f"v{i} labels.csv", dtype="Int64")
         labels.loc[:9, list(BEHAVIORS)] = pd.NA
         labels.to_csv(tmp_path / f"v{i} labels.csv", index=False)
-    with pytest.raises(InputError, match=r"nothing to make images of.* of 2 frames, .* in 0, and 2 were judged by"):
+    with pytest.raises(InputError, match=r"nothing to make images of.* of 2 frames, .* in 0, and 2 are not scored"):
         make(load_config(config_path), tmp_path / "none", every=N_FRAMES)
 
 

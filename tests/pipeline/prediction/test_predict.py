@@ -145,7 +145,7 @@ def test_a_table_gives_scores_of_what_was_held_out_and_of_nothing_learned_from(l
     ours = [row for row in rows_of(lab / "runs" / "tiny" / "scores.csv") if row["subset"] == "test"]
     assert rows_of(tmp_path / "new" / "scores.csv") == ours
     notes = json.loads((tmp_path / "new" / "provenance.json").read_text(encoding="utf-8"))["notes"]
-    (note,) = [note for note in notes if "trained on this very video" in note]
+    (note,) = [note for note in notes if "trained on this video" in note]
     assert note.startswith("v0: ") and note.endswith("(Likewise v1, v2.)")
 
 
@@ -171,7 +171,7 @@ def test_what_makes_predictions_doubtful_stands_where_it_is_seen(lab, tmp_path, 
     assert printed.count("Look at this first:") == 2
     doubts = {row["recording"]: row["doubts"] for row in rows_of(tmp_path / "new" / "summary.csv")}
     assert "does the center by beside.csv lie on or near" in doubts["wanderer"]
-    assert "trained on this very video" in doubts["v1"] and doubts["neu_ü"] == ""
+    assert "trained on this video" in doubts["v1"] and doubts["neu_ü"] == ""
     page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert page.count("Look at this before you use the numbers") == 2
 

@@ -64,7 +64,7 @@ def test_the_page_shows_cross_validation_and_test(trained, tmp_path):
 
 
 def test_heads_that_were_never_scored_are_said_to_be_unknown(tmp_path):
-    assert "nobody knows how good these predictions are" in page_of(tmp_path / "new", {})
+    assert "how good these predictions are is not known" in page_of(tmp_path / "new", {})
 
 
 def test_predictions_of_an_earlier_rearview_are_shown(trained, tmp_path):

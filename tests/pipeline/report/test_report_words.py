@@ -108,7 +108,7 @@ def test_a_card_names_the_recording_with_the_lowest_f1_and_what_happens_there(ru
         (0, 0, "no wrong frame"),
         (20, 10, "it mostly misses (20 frames missed, 10 invented)"),
         (10, 20, "it mostly invents (10 frames missed, 20 invented)"),
-        (19, 10, "it misses and invents alike (19 frames missed, 10 invented)"),
+        (19, 10, "it misses and invents about equally (19 frames missed, 10 invented)"),
         (1200, 0, "it mostly misses (1,200 frames missed, 0 invented)"),
     ],
 )
