@@ -90,7 +90,7 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
     Raises
     ------
     InputError
-        None of the videos can be opened.
+        None of the videos can be opened, or features are all that there is, but they can't be used.
     """
     headers: dict[Path, VideoHeader] = {}
     broken = []
@@ -117,6 +117,8 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
     recordings, refused = _recordings(pairing, headers, table_path.parent, pose_word)
     recordings, precomputed, unused = _with_features(lab, recordings, table_path.parent)
     unpaired = tuple(sorted([*pairing.unpaired, *refused, *unused]))
+    if is_alone and not (lab.sequences or lab.poses or precomputed):
+        raise InputError(_no_features(lab, unpaired))
     facts = replace(_facts(recordings, name, table_path, are_clips, is_alone), precomputed=precomputed)
     skipped = (*lab.skipped, *broken)
     doubts = tuple(_doubts(recordings, facts))
@@ -156,7 +158,10 @@ def _with_features(
     lab: LabFolder, recordings: list[FoundRecording], table_folder: Path
 ) -> tuple[list[FoundRecording], Precomputed | None, list[Unpaired]]:
     """With features that were made elsewhere: named in the table where it names no videos, else by a pattern."""
-    owners = [Owner(r.id, _named_as(r.files), r.header.n_frames, bool(r.labels.sources)) for r in recordings]
+    owners = [
+        Owner(r.id, r.files.video, _named_as(r.files).stem, r.header.n_frames, bool(r.labels.sources))
+        for r in recordings
+    ]
     known = {r.files.video for r in recordings}
     files = [file for file in lab.features if lab.videos or lab.poses or file.path in known]
     if lab.sequences and not lab.videos:
@@ -179,6 +184,15 @@ def _with_features(
         named = {own_id: path_cell(file.named, table_folder) for own_id, file in found.files.items()}
         recordings = [replace(r, cells=r.cells | {"video": named[r.id]}) for r in recordings]
     return recordings, Precomputed(pattern or "" if lab.videos else "", found.frame_step, n_features), unused
+
+
+def _no_features(lab: LabFolder, unpaired: Sequence[Unpaired]) -> str:
+    of_features = {file.path for file in lab.features}
+    first = next(item for item in unpaired if item.path in of_features)
+    return (
+        f"Found no videos and no poses in {lab.root}, and none of the {len(of_features)} files of features there can "
+        f"be used. The first, {first.path.name}: {first.reason}. Keep one set of files, or name the folder that holds it."
+    )
 
 
 def _doubts(recordings: Sequence[FoundRecording], facts: StarterFacts) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ def print_findings(findings: Findings) -> None:
     n_unpaired = len({item.path for item in findings.unpaired})
     _print_lines(console, f"Not paired ({counted(n_unpaired, 'file')})", not_paired(findings))
     aside = left_aside(findings.skipped, findings.root)
-    _print_lines(console, f"Left aside ({counted(len(findings.skipped), 'file')})", aside)
+    _print_lines(console, f"Left aside ({len(findings.skipped)})", aside)
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "How long it takes", _durations(findings))
     _print_lines(console, "Please check", checks(findings))
