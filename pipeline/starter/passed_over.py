@@ -33,7 +33,7 @@ def not_paired(findings: Findings) -> list[str]:
     of_recordings = {name for r in findings.recordings for name in (r.id, r.files.video.name)}
     for (path, reason), observations in grouped.items():
         name = short(path, findings.root)
-        said = f" (observations: {', '.join(observations)})" if observations else ""
+        said = f" (observations: {listing(observations, _N_NAMED)})" if observations else ""
         notes.setdefault(name, []).append(f"{name}{said}: {reason}")
         names[name] = [name, path.name, *observations, *(own for own in of_recordings if own in reason)]
     return equal_notes(notes, names)

@@ -14,7 +14,7 @@ from pipeline.dataset.pairing.pairing import PairedAnnotation
 from pipeline.starter.checks import checks, counted, names_of_each
 from pipeline.starter.findings import Findings, FoundRecording, from_here
 from pipeline.starter.passed_over import left_aside, not_paired, short
-from pipeline.starter.proposal_words import cost_line, part_words
+from pipeline.starter.proposal_words import cost_line, heads_words, part_words
 
 _MOST_LINES = 25
 _WIDTH = 120
@@ -114,10 +114,10 @@ def _durations(findings: Findings) -> list[str]:
     facts, proposal = findings.facts, findings.facts.proposal
     lines = [cost_line(choice, cost, proposal) for choice, cost in proposal.costs]
     if lines and not facts.runs_network:
-        lines = [f"{counted(proposal.n_heads, 'head')}: about {roughly(proposal.costs[0][1].total_s)}."]
+        lines = [f"{heads_words(proposal)}: about {roughly(proposal.costs[0][1].total_s)}."]
     elif lines:
         said = (
-            f"No GPU was found. By a trial of a second, features of all videos and {proposal.n_heads} heads take about:"
+            f"No GPU was found. By a trial of a second, features of all videos and {heads_words(proposal)} take about:"
         )
         lines = [said, *lines]
     return [*lines, *filter(None, [part_words(proposal)])]
