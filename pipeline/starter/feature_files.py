@@ -14,6 +14,7 @@ from typing import NamedTuple
 from common.errors import InputError
 from common.suggestions import listing
 from features.sources.precomputed_arrays import arrays_in
+from pipeline.dataset.pairing.folders import closeness, contradict
 from pipeline.dataset.pairing.names import session_places, words_of
 from pipeline.dataset.pairing.pairing import Unpaired
 from pipeline.dataset.pairing.table_cells import path_cell
@@ -21,6 +22,7 @@ from pipeline.dataset.pairing.table_cells import path_cell
 _SAYS_FEATURES = re.compile(r"features?|feats?|embeddings?|embs?|vectors?|latents?|representations?")
 _RECORDING = "{recording}"
 _SLACK_FRAMES = 3
+_LEAST_FEATURES = 4
 _MOST_STEP = 100
 _NAMED = "features: {source: precomputed, files: "
 
@@ -40,10 +42,11 @@ class FeatureFile(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """A recording that features may be of: its id, its video (or what it is called), frames (0 = unknown)."""
+    """A recording that features may be of: id, video (or what stands for it), name, frames (0 = unknown), labels."""
 
     id: str
     video: Path
+    name: str
     n_frames: int
     has_labels: bool
 
@@ -73,6 +76,11 @@ def features_in(path: Path) -> FeatureFile | None:
     found = [array for array in arrays if array.is_features]
     if len(found) == 1:
         n_rows, n_features = found[0].shape
+        if n_features < _LEAST_FEATURES:
+            raise InputError(
+                f"it has {n_features} numbers in each row, as positions have. If these are features: {_NAMED}"
+                f"'…/{_RECORDING}{path.suffix}'}}"
+            )
         return FeatureFile(path, found[0].name if len(arrays) > 1 else "", n_rows, n_features)
     if found:
         names = listing([array.name for array in found], 6)
@@ -148,16 +156,17 @@ def template_of(features: FeatureSet, table_folder: Path) -> str | None:
 def _owner_of(file: FeatureFile, owners: Sequence[Owner]) -> tuple[Owner, tuple[tuple[str, ...], ...]] | None:
     """The recording with the longest name that the file's begins or ends with, and the words before and after it."""
     fits = []
-    for owner in owners:
-        wanted = words_of(owner.video.stem)
+    for owner in (owner for owner in owners if not contradict(owner.video, file.path)):
+        wanted = words_of(owner.name)
         for name in dict.fromkeys((file.path.stem, name_of(file.path))):
             rest = _beside(words_of(name), wanted)
             if rest is not None:
-                fits.append((len(wanted), owner.id in file.path.as_posix(), owner, rest))
+                rank = (len(wanted), owner.id in file.path.as_posix(), closeness(owner.video, file.path))
+                fits.append((rank, owner, rest))
                 break
-    most = max((fit[:2] for fit in fits), default=None)
-    best = [fit for fit in fits if fit[:2] == most]
-    return (best[0][2], best[0][3]) if len(best) == 1 else None
+    most = max((rank for rank, *_ in fits), default=None)
+    best = [(owner, rest) for rank, owner, rest in fits if rank == most]
+    return best[0] if len(best) == 1 else None
 
 
 def _beside(words: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[str, ...], ...] | None:

@@ -90,7 +90,7 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
     Raises
     ------
     InputError
-        None of the videos can be opened.
+        None of the videos can be opened, or features are all that there is, but they can't be used.
     """
     headers: dict[Path, VideoHeader] = {}
     broken = []
@@ -117,7 +117,9 @@ def find_recordings(lab: LabFolder, table_path: Path, experiment_path: Path, nam
     recordings, refused = _recordings(pairing, headers, table_path.parent, pose_word)
     recordings, precomputed, unused = _with_features(lab, recordings, table_path.parent)
     unpaired = tuple(sorted([*pairing.unpaired, *refused, *unused]))
-    facts = replace(_facts(recordings, name, table_path, are_clips, is_alone), precomputed=precomputed)
+    if is_alone and not (lab.sequences or lab.poses or precomputed):
+        raise InputError(_no_features(lab, unpaired))
+    facts = _facts(recordings, name, table_path, are_clips, is_alone, precomputed)
     skipped = (*lab.skipped, *broken)
     doubts = tuple(_doubts(recordings, facts))
     return Findings(
@@ -156,7 +158,10 @@ def _with_features(
     lab: LabFolder, recordings: list[FoundRecording], table_folder: Path
 ) -> tuple[list[FoundRecording], Precomputed | None, list[Unpaired]]:
     """With features that were made elsewhere: named in the table where it names no videos, else by a pattern."""
-    owners = [Owner(r.id, _named_as(r.files), r.header.n_frames, bool(r.labels.sources)) for r in recordings]
+    owners = [
+        Owner(r.id, r.files.video, _named_as(r.files).stem, r.header.n_frames, bool(r.labels.sources))
+        for r in recordings
+    ]
     known = {r.files.video for r in recordings}
     files = [file for file in lab.features if lab.videos or lab.poses or file.path in known]
     if lab.sequences and not lab.videos:
@@ -179,6 +184,15 @@ def _with_features(
         named = {own_id: path_cell(file.named, table_folder) for own_id, file in found.files.items()}
         recordings = [replace(r, cells=r.cells | {"video": named[r.id]}) for r in recordings]
     return recordings, Precomputed(pattern or "" if lab.videos else "", found.frame_step, n_features), unused
+
+
+def _no_features(lab: LabFolder, unpaired: Sequence[Unpaired]) -> str:
+    of_features = {file.path for file in lab.features}
+    first = next(item for item in unpaired if item.path in of_features)
+    return (
+        f"Found no videos and no poses in {lab.root}, and none of the {len(of_features)} files of features there can "
+        f"be used. The first, {first.path.name}: {first.reason}. Keep one set of files, or name the folder that has it."
+    )
 
 
 def _doubts(recordings: Sequence[FoundRecording], facts: StarterFacts) -> Iterator[Finding]:
@@ -272,7 +286,12 @@ def _readable(header: VideoHeader) -> VideoHeader:
 
 
 def _facts(
-    recordings: Sequence[FoundRecording], name: str, table_path: Path, are_clips: bool, is_alone: bool
+    recordings: Sequence[FoundRecording],
+    name: str,
+    table_path: Path,
+    are_clips: bool,
+    is_alone: bool,
+    precomputed: Precomputed | None,
 ) -> StarterFacts:
     annotated = [recording for recording in recordings if recording.labels.sources]
     annotator = choose_annotator([list(recording.labels.sources) for recording in annotated])
@@ -282,7 +301,7 @@ def _facts(
     are_sequences = is_alone and all(split_sequence(recording.files.video)[1] for recording in recordings)
     # Sequences that were scored for the same classes name one in each frame.
     are_alike = are_sequences and len({labels.behaviors for own in read.values() for labels in own.values()}) == 1
-    advice = PoseAdvice() if are_sequences else _advice(recordings, are_clips, is_alone)
+    advice = PoseAdvice() if are_sequences else _advice(recordings, are_clips, is_alone or precomputed is not None)
     if any(recording.animal for recording in recordings):
         advice = replace(advice, individuals=())  # the table names whose each row is
     has_rows = len({recording.files.video for recording in recordings}) < len(recordings)
@@ -308,6 +327,7 @@ def _facts(
         has_rows,
         has_partners and has_geometry(advice.available),
         any(recording.is_pair_named for recording in recordings),
+        precomputed,
     )
 
 
@@ -319,12 +339,12 @@ def has_geometry(keypoints: Sequence[str]) -> bool:
         return False
 
 
-def _advice(recordings: Sequence[FoundRecording], are_clips: bool, is_alone: bool) -> PoseAdvice:
+def _advice(recordings: Sequence[FoundRecording], are_clips: bool, has_no_crops: bool) -> PoseAdvice:
     """Center and crop by the poses; where these don't tell the animal's length, by the videos, or all of a clip."""
     poses = list(dict.fromkeys(recording.files.poses[0] for recording in recordings if recording.files.poses))
     side_px = min(min(recording.header.width_px, recording.header.height_px) for recording in recordings)
     advice = advise_on_poses(poses, side_px) if poses else PoseAdvice()
-    if is_alone:
+    if has_no_crops:
         return replace(advice, crop_px=None)
     # What stands out from the background is no single animal where there are several.
     is_unclear = advice.body_px is None and not advice.has_unequal_lengths and not advice.individuals

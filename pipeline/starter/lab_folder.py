@@ -46,6 +46,7 @@ _OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages", "$recycle.bin"
 
 
 UNKNOWN = "no labels, poses or features in a format that Rearview knows"
+OWN_TABLE = "a table of recordings of Rearview"
 OTHER_KIND = "another kind of file"
 """It was not opened: nothing that an experiment needs has such an ending."""
 
@@ -144,7 +145,7 @@ def _why_unknown(path: Path) -> str:
     if path.suffix.casefold() in (".csv", ".tsv", ".txt", ".xlsx"):
         with suppress(InputError):
             if set(open_annotation_file(path).folded) >= set(COLUMNS[:2]):
-                return "a table of recordings"
+                return OWN_TABLE
     return UNKNOWN
 
 
@@ -296,4 +297,6 @@ def _not_entered(folder: Path) -> str:
         return "DeepLabCut's own training images or networks"
     if (folder / "provenance.json").is_file() or ((folder / "config.yaml").is_file() and (folder / "fits").is_dir()):
         return "a run of Rearview"
+    if (folder / "audit.html").is_file() and (folder / "audit_findings.csv").is_file():
+        return "an audit of Rearview"
     return "a cache of Rearview" if (folder / "videos.json").is_file() else ""

@@ -15,14 +15,12 @@ _MOST_REMARKS, _MOST_LETTERS = 10, 160
 
 
 def passed_over(findings: Findings) -> tuple[str, ...]:
-    """Everything that was not used, a line for each reason, short enough for remarks in the YAML."""
-    lines = [shorten(line, _MOST_LETTERS, placeholder=" …") for line in _all(findings)]
+    """What of the lab's own was not used, a line for each reason, short enough for remarks in the YAML."""
+    of_the_lab = [aside for aside in findings.skipped if not aside.reason.endswith(" of Rearview")]
+    lines = [*not_paired(findings), *left_aside(of_the_lab, findings.root)]
+    lines = [shorten(line, _MOST_LETTERS, placeholder=" …") for line in lines]
     n_more = len(lines) - _MOST_REMARKS
     return (*lines[:_MOST_REMARKS], *[f"… and {n_more} more reasons, which `init` prints"] * (n_more > 0))
-
-
-def _all(findings: Findings) -> list[str]:
-    return [*not_paired(findings), *left_aside(findings.skipped, findings.root)]
 
 
 def not_paired(findings: Findings) -> list[str]:
@@ -35,7 +33,7 @@ def not_paired(findings: Findings) -> list[str]:
     of_recordings = {name for r in findings.recordings for name in (r.id, r.files.video.name)}
     for (path, reason), observations in grouped.items():
         name = short(path, findings.root)
-        said = f" (observations: {', '.join(observations)})" if observations else ""
+        said = f" (observations: {listing(observations, _N_NAMED)})" if observations else ""
         notes.setdefault(name, []).append(f"{name}{said}: {reason}")
         names[name] = [name, path.name, *observations, *(own for own in of_recordings if own in reason)]
     return equal_notes(notes, names)

@@ -14,7 +14,7 @@ from pipeline.dataset.pairing.pairing import PairedAnnotation
 from pipeline.starter.checks import checks, counted, names_of_each
 from pipeline.starter.findings import Findings, FoundRecording, from_here
 from pipeline.starter.passed_over import left_aside, not_paired, short
-from pipeline.starter.proposal_words import cost_line, part_words
+from pipeline.starter.proposal_words import cost_line, heads_words, part_words
 
 _MOST_LINES = 25
 _WIDTH = 120
@@ -30,7 +30,7 @@ def print_findings(findings: Findings) -> None:
     n_unpaired = len({item.path for item in findings.unpaired})
     _print_lines(console, f"Not paired ({counted(n_unpaired, 'file')})", not_paired(findings))
     aside = left_aside(findings.skipped, findings.root)
-    _print_lines(console, f"Left aside ({counted(len(findings.skipped), 'file')})", aside)
+    _print_lines(console, f"Left aside ({len(findings.skipped)})", aside)
     _print_lines(console, "Chosen", _choices(findings))
     _print_lines(console, "How long it takes", _durations(findings))
     _print_lines(console, "Please check", checks(findings))
@@ -114,10 +114,10 @@ def _durations(findings: Findings) -> list[str]:
     facts, proposal = findings.facts, findings.facts.proposal
     lines = [cost_line(choice, cost, proposal) for choice, cost in proposal.costs]
     if lines and not facts.runs_network:
-        lines = [f"{counted(proposal.n_heads, 'head')}: about {roughly(proposal.costs[0][1].total_s)}."]
+        lines = [f"{heads_words(proposal)}: about {roughly(proposal.costs[0][1].total_s)}."]
     elif lines:
         said = (
-            f"No GPU was found. By a trial of a second, features of all videos and {proposal.n_heads} heads take about:"
+            f"No GPU was found. By a trial of a second, features of all videos and {heads_words(proposal)} take about:"
         )
         lines = [said, *lines]
     return [*lines, *filter(None, [part_words(proposal)])]

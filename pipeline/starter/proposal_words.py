@@ -21,6 +21,11 @@ def every(frame_step: int) -> str:
     )
 
 
+def heads_words(proposal: Proposal) -> str:
+    """`15 heads`."""
+    return f"{proposal.n_heads} head{'s' * (proposal.n_heads != 1)}"
+
+
 def part_words(proposal: Proposal) -> str:
     """Why few parts are held out rather than each animal; "" where each is."""
     if not proposal.n_heads_each:

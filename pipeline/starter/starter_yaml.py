@@ -12,7 +12,7 @@ from pipeline.dataset.pairing.table_cells import safe_name
 from pipeline.starter.labels import CONSENSUS, BehaviorTally
 from pipeline.starter.poses import PoseAdvice
 from pipeline.starter.proposal import Proposal
-from pipeline.starter.proposal_words import cost_line, every, part_words, tuned_words
+from pipeline.starter.proposal_words import cost_line, every, heads_words, part_words, tuned_words
 
 LEAST_INDIVIDUALS = 3
 _USUAL_FPS = 30.0
@@ -123,6 +123,7 @@ def starter_yaml(facts: StarterFacts) -> str:
         frame_step=round(facts.fps / _USUAL_FPS),
         every=every,
         cost_lines=[cost_line(choice, cost, proposal) for choice, cost in proposal.costs],
+        heads_words=heads_words(proposal),
         window_words=_window_words(facts),
         part_words=part_words(proposal),
         tuned_words=tuned_words(proposal),

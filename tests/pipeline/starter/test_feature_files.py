@@ -94,8 +94,29 @@ def test_what_is_not_clear_is_left_out_and_said(tmp_path: Path, capsys: pytest.C
     assert "one of 2 sets of features" in remarks and ".docx" in remarks
 
 
+def test_features_alone_that_are_not_clear_are_refused_with_a_reason(tmp_path: Path):
+    lab = make_lab(tmp_path / "lab", False, "mouse{}.npy")
+    make_lab(lab, False, "mouse{}_features.npy")
+    with pytest.raises(InputError, match=r"none of the 6 files .*: 2 files could be the features of mouse0"):
+        run_init_command([str(lab)])
+    assert not list(lab.glob("*.yaml"))
+
+
+def test_animals_of_one_name_are_told_by_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    lab = tmp_path / "lab"
+    for i, place in enumerate(("HD", "WT", "KO")):
+        (lab / place).mkdir(parents=True)
+        np.save(lab / place / "1.npy", features(i))
+        write_labels(lab / place / "1 labels.csv", known_labels(i))
+    run_init_command([str(lab)])
+    table = (lab / "recordings.csv").read_text(encoding="utf-8")
+    for place in ("HD", "WT", "KO"):
+        assert f"{place}_1,{place}/1.npy,,{place}/1 labels.csv" in table
+
+
 def test_features_are_told_by_name_and_rows():
-    owners = [Owner(name, Path(f"{name}.mp4"), 100, has_labels=name != "m3") for name in ("m1", "m10", "m3")]
+    owners = [Owner(name, Path(f"{name}.mp4"), name, 100, has_labels=name != "m3") for name in ("m1", "m10", "m3")]
     m1, m10 = (FeatureFile(Path(f"f/{name}.npy"), "", 100, 8) for name in ("m1_x", "m10_x"))
     found, unpaired = pair_features([m1, m10], owners)
     assert found is not None and dict(found.files) == {"m1": m1, "m10": m10} and not unpaired
@@ -114,11 +135,14 @@ def test_files_say_what_they_hold(tmp_path: Path):
     assert features_in(tmp_path / "a.h5") == (tmp_path / "a.h5", "group/features", N_FRAMES, 6)
     np.savez(tmp_path / "b.npz", x=features(0), y=features(1))
     np.save(tmp_path / "c.npy", np.zeros((4, 3), bool))
+    np.save(tmp_path / "xy.npy", np.zeros((40, 2)))
     np.save(tmp_path / "d.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     (tmp_path / "e.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(InputError, match=r"several arrays that could be features \(x, y\)"):
         features_in(tmp_path / "b.npz")
     assert features_in(tmp_path / "c.npy") is None
+    with pytest.raises(InputError, match="as positions have"):
+        features_in(tmp_path / "xy.npy")
     for damaged in ("d.npy", "e.npz"):
         with pytest.raises(InputError, match="can't be read as arrays"):
             features_in(tmp_path / damaged)
