@@ -1,7 +1,10 @@
 """Numbers as text: one way of writing each kind, everywhere on the page."""
 
 import math
+import os
 import re
+import shlex
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
 NOT_AVAILABLE = "n/a"
@@ -69,8 +72,12 @@ def duration(seconds: float | None) -> str:
 
 
 def quoted(argument: str) -> str:
-    """An argument as it is typed on a command line: in quotes where a shell would take it apart."""
-    return argument if re.fullmatch(r"[\w./\\:=,+-]+", argument) else f'"{argument}"'
+    """An argument as it is typed on a command line: in quotes where this system's shell would take it apart."""
+    if re.fullmatch(r"[\w./:=,+-]+", argument):
+        return argument
+    if os.name == "nt":
+        return subprocess.list2cmdline([argument]) if " " in argument else f'"{argument}"'
+    return shlex.quote(argument) if re.search(r'["$`\\!]', argument) else f'"{argument}"'
 
 
 def roughly(seconds: float) -> str:

@@ -78,8 +78,12 @@ def _carry_out(config: ExperimentConfig, run: RunDir, stage: Stage | None, whole
     summarise(recordings, config.behavior_names())
     n_frames = sum(item.n_frames for item in recordings)
     folds = plan_folds(config, recordings)
-    table = path_from(run.path, recordings_csv(config))
-    record.stage_done("check inputs", n_frames, inputs=input_fingerprints(recordings), table=table)
+    table, taken = (
+        path_from(run.path, recordings_csv(config)),
+        [path_from(run.path, Path(c)) for c in config.corrections],
+    )
+    inputs = input_fingerprints(recordings)
+    record.stage_done("check inputs", n_frames, inputs=inputs, table=table, corrections=taken)
 
     # As many workers as the experiment itself would have, since its cost is told by them.
     most = folds if whole is None else plan_folds(whole, recordings)

@@ -292,6 +292,9 @@ def notes_on(recordings: Sequence[CheckedRecording]) -> list[str]:
     names = {item.id: names_of(item.recording) for item in recordings}
     corrected = [item.id for item in recordings if item.recording.is_corrected]
     words = f"Labels corrected in a review are used in place of the table's for {listing(corrected, 5)}."
+    left = [item.id for item in recordings if item.recording.is_corrected and not item.recording.split]
+    if left:
+        words += f" Not trained on, as their individual or video is in a test recording: {listing(left, 5)}."
     return [*([words] if corrected else ()), *equal_notes({item.id: item.notes for item in recordings}, names)]
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Sequence
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -10,51 +11,79 @@ from common.errors import InputError
 from common.places import path_at
 from common.wording import quoted
 from pipeline.config.demo import DEMOS
+from pipeline.config.schema import load_config
 from pipeline.dataset.corrections.table import write_recordings_table
 from pipeline.dataset.corrections.taken import with_corrections
 from pipeline.dataset.table import read_recordings
-from pipeline.run_folder.reading import Run, section
+from pipeline.run_folder.reading import Run
 
 log = logging.getLogger(__name__)
 
 TABLE = "recordings_corrected.csv"
 _AGAIN = re.compile(r"_corrected(_\d+)?$")
+_PLAIN = re.compile(r"[\w./-]*/[\w./-]*[^\W\d][\w./-]*")
 
 
 def next_command(run: Run, corrections: Path) -> str:
-    """What carries out the run once more, with the corrections in a folder; "" where its heads were not trained there.
+    """What carries out the run once more, with the corrections in a folder.
 
-    Beside the corrections it leaves the run's table of recordings with them in the column `annotations`.
+    Beside the corrections it leaves the run's table of recordings with them in the column `annotations`, unless
+    features are files that are found from where the table lies. "" where the run's heads were not trained there, or
+    table or corrections can't be read, which is logged.
     """
-    table = str(run.provenance.get("table", ""))
-    if not table:
+    facts = {key: run.provenance.get(key) for key in ("table", "cache_dir")}
+    table, cache_dir = (path_at(run.path, str(place)) if place else None for place in facts.values())
+    if table is None or cache_dir is None:
         return ""
-    places = [*map(str, run.config.get("corrections") or ()), _seen(corrections.parent)]
+    earlier = [path_at(run.path, str(place)) for place in run.provenance.get("corrections") or ()]
+    places = [_seen(place) for place in (*earlier, corrections.parent)]
     try:
-        recordings = with_corrections(read_recordings(path_at(run.path, table)), places)
-        write_recordings_table(corrections / TABLE, recordings)
+        recordings = with_corrections(read_recordings(table), places)
+        if not any(source.get("files") for source in run.config.get("features") or ()):
+            write_recordings_table(corrections / TABLE, recordings)
     except InputError as error:
-        log.warning("%s was not written: %s", corrections / TABLE, error)
-    value = places[0] if len(places) == 1 else f"[{', '.join(places)}]"
-    arguments = [*_experiment(run), "--set", f"corrections={value}", "--output", _seen(_free_folder(run.path))]
-    return " ".join(["python run_experiment.py", *map(quoted, arguments)])
+        log.warning("No table with the corrections was written: %s", error)
+        return ""
+    value = ", ".join(f"'{place.replace(chr(39), 2 * chr(39))}'" for place in places)
+    value = places[0] if len(places) == 1 and _PLAIN.fullmatch(places[0]) else f"[{value}]"
+    arguments = [*_experiment(run, table, cache_dir), "--set", f"corrections={value}"]
+    return " ".join(["python run_experiment.py", *map(quoted, [*arguments, "--output", _seen(_free_folder(run.path))])])
 
 
-def _experiment(run: Run) -> list[str]:
-    """The run's YAML with what was set beside it, as it was typed; its own config.yaml where that isn't known."""
-    typed = [str(argument) for argument in run.provenance.get("arguments") or ()]
-    yamls = [word for word in typed if word.casefold().endswith((".yaml", ".yml"))]
-    if len(yamls) != 1 or typed[0] not in (*yamls, "--set") or not Path(yamls[0]).is_file():
-        places = {"recordings": run.provenance["table"], "cache_dir": run.provenance.get("cache_dir", "")}
-        named = {key: _seen(path_at(run.path, str(place))) for key, place in places.items() if place}
-        told = {"recordings": run.config.get("recordings"), **section(run.config, "execution")}
-        # A run's config.yaml tells no folder that lies elsewhere.
-        moved = {key: place for key, place in named.items() if told.get(key) not in (place, *DEMOS)}
-        return [_seen(run.path / "config.yaml"), *(w for key in moved for w in ("--set", f"{key}={moved[key]}"))]
-    following = [second for first, second in pairwise(typed) if first == "--set"]
-    overrides = [*following, *(word.removeprefix("--set=") for word in typed if word.startswith("--set="))]
-    kept = [override for override in overrides if override.partition("=")[0].strip() != "corrections"]
-    return [yamls[0], *(word for override in kept for word in ("--set", override))]
+def _experiment(run: Run, table: Path, cache_dir: Path) -> list[str]:
+    """The run's YAML and settings as they were typed, where these still mean the same; else its own config.yaml."""
+    typed = _typed(run.provenance.get("arguments") or ())
+    if typed and _is_same(run, typed, table, cache_dir):
+        return typed
+    told = load_config(run.path / "config.yaml")
+    # It tells no folder that lies elsewhere.
+    is_moved = told.recordings not in DEMOS and Path(told.recordings).resolve() != table
+    moved = [f"recordings={_seen(table)}"] * is_moved
+    moved += [f"cache_dir={_seen(cache_dir)}"] * (told.execution.cache_dir.resolve() != cache_dir)
+    return [_seen(run.path / "config.yaml"), *(word for setting in moved for word in ("--set", setting))]
+
+
+def _typed(arguments: Sequence[object]) -> list[str]:
+    """One YAML and what was set beside it, but for corrections; empty where something else was typed."""
+    words = [str(word) for word in arguments]
+    yamls = [word for word in words if word.casefold().endswith((".yaml", ".yml"))]
+    if len(yamls) != 1 or words[0] not in (*yamls, "--set"):
+        return []
+    given = [second for first, second in pairwise(words) if first == "--set"]
+    given += [word.removeprefix("--set=") for word in words if word.startswith("--set=")]
+    kept = [setting for setting in given if setting.partition("=")[0].strip() != "corrections"]
+    return [yamls[0], *(word for setting in kept for word in ("--set", setting))]
+
+
+def _is_same(run: Run, typed: Sequence[str], table: Path, cache_dir: Path) -> bool:
+    """Whether what was typed gives the run's settings, its table and its cache: folders may have changed since."""
+    try:
+        config, own = load_config(Path(typed[0]), typed[2::2]), load_config(run.path / "config.yaml")
+    except InputError:
+        return False
+    now, then = (each.model_copy(update={"corrections": ()}).identity() for each in (config, own))
+    is_there = config.recordings in DEMOS or Path(config.recordings).resolve() == table
+    return now == then and is_there and config.execution.cache_dir.resolve() == cache_dir
 
 
 def _free_folder(run: Path) -> Path:

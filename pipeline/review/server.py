@@ -96,9 +96,10 @@ def serve(
 def _end_as_with_ctrl_c() -> None:
     """Also where the window is closed or the process told to end: what is half converted is deleted then."""
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
-        # Systems differ in what they know of these.
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+        # Systems differ in what they know of these; `nohup` has one ignored.
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def requested_range(header: str, size: int) -> tuple[int, int] | None:
@@ -217,13 +218,14 @@ class _Handler(BaseHTTPRequestHandler):
                     self._send_json({"saved": []})
                     return
                 paths = write_corrections(folder, self.offer.run, row, original_video(review), corrected, from_model)
+                again = next_command(self.offer.run, folder)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._refuse(HTTPStatus.BAD_REQUEST, f"These are no corrections: {error}", keep=True)
         except InputError as error:
             log.error("%s", error)
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error), keep=True)
         else:
-            cell, again = annotations_cell(folder, row), next_command(self.offer.run, folder)
+            cell = annotations_cell(folder, row)
             log.info("%s: %d bouts saved in %s, as annotations: %s", row.recording, len(corrected), folder, cell)
             answer = {"saved": [path.name for path in paths], "folder": str(folder), "cell": cell, "next": again}
             self._send_json(answer)

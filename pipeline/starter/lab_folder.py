@@ -5,6 +5,7 @@ keeps beside its analyses (training images, networks), and videos that were draw
 """
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,6 +43,8 @@ _DEEPLABCUT_FOLDERS = {
 }  # fmt: skip
 _POSES_ALONE = ("sleap_csv", "xy_csv", "movement")
 _DEEPLABCUT_TRAINING = "collecteddata_"
+_CACHED = re.compile(r".+__[0-9a-f]{12}\.h5")
+"""How `features.cache.store.cache_path` names a file."""
 _OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages", "$recycle.bin", "system volume information"}
 
 
@@ -299,4 +302,5 @@ def _not_entered(folder: Path) -> str:
         return "a run of Rearview"
     if (folder / "audit.html").is_file() and (folder / "audit_findings.csv").is_file():
         return "an audit of Rearview"
-    return "a cache of Rearview" if (folder / "videos.json").is_file() else ""
+    is_cache = (folder / "videos.json").is_file() or any(_CACHED.fullmatch(file.name) for file in folder.glob("*.h5"))
+    return "a cache of Rearview" if is_cache else ""

@@ -1,20 +1,36 @@
 """How long an experiment's heads train, from the seconds of a step."""
 
 import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from pipeline.training.fits import Fit
 from pipeline.training.plan import HEAD, INNER, THESIS, FitPlan
 
 
-def expected_seconds(plan: FitPlan, n_frames: dict[str, int], step_s: float, n_workers: int) -> float:
-    """Reckon how long all heads of a plan train, from the seconds of a step; `n_frames` are analysed, by recording.
+class StepCost(NamedTuple):
+    """Seconds of a training step, and those that a head takes before it, to be compiled."""
 
-    Training is expected to stop halfway to the most epochs. Baselines take next to nothing.
+    step_s: float
+    starting_s: float
+
+    @classmethod
+    def of(cls, epochs_s: Sequence[float], n_steps: int) -> "StepCost":
+        """From the seconds of a head's first two epochs, of so many steps each: the first one compiles."""
+        first_s, second_s = epochs_s
+        return cls(second_s / n_steps, max(0.0, first_s - second_s))
+
+
+def expected_seconds(plan: FitPlan, n_frames: dict[str, int], cost: StepCost, n_workers: int) -> float:
+    """Reckon how long all heads of a plan train, from what a step costs; `n_frames` are analysed, by recording.
+
+    Training is expected to stop halfway to the most epochs. Steps of baselines take next to nothing.
     """
     crossed, final = plan.cross_fits(), plan.final_fits([])
     n_steps = [expected_steps(fit, n_frames) for fit in crossed or final if is_head(fit)]
     n_heads = plan.n_fits - sum(not is_head(fit) for fit in (*crossed, *final))
-    return step_s * statistics.mean(n_steps) * n_heads / min(n_workers, plan.n_fits)
+    all_s = cost.step_s * statistics.mean(n_steps) * n_heads + cost.starting_s * plan.n_fits
+    return all_s / min(n_workers, plan.n_fits)
 
 
 def is_head(fit: Fit) -> bool:

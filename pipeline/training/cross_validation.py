@@ -22,7 +22,7 @@ from models.bundle import is_bundle_of
 from pipeline.config.schema import ExperimentConfig
 from pipeline.runtime.outlook import tell
 from pipeline.runtime.progress import progress_bars
-from pipeline.training.cost import expected_seconds, is_head
+from pipeline.training.cost import StepCost, expected_seconds, is_head
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
 from pipeline.training.executors.fit_job import FitJob
@@ -265,17 +265,19 @@ class _Display:
         self._epochs = bars.add("", total=None)
         self._n_done = 0
         self._is_told = False
+        self._first_s: dict[str, float] = {}
 
     def epoch(self, fit: Fit, row: Mapping[str, Any]) -> None:
         """An epoch of a fit is done."""
         last = fit.n_epochs or fit.training.epochs
         self._epochs.update(row["epoch"], last, f"{fit.name}, {fit.head.name}, {fit.fold_words}: epoch")
         log.debug("%s epoch %s: %s", fit.key, row["epoch"], row)
-        # The first one compiles.
+        first_s = self._first_s.setdefault(fit.key, float(row["seconds"]))
         if row["epoch"] == 2 and is_head(fit) and not self._is_told:
             self._is_told = True
-            step_s = row["seconds"] / fit.training.steps_per_epoch([self._n_frames[r] for r in fit.train])
-            seconds = expected_seconds(self._plan, self._n_frames, step_s, self._executor.n_workers)
+            n_steps = fit.training.steps_per_epoch([self._n_frames[r] for r in fit.train])
+            cost = StepCost.of([first_s, float(row["seconds"])], n_steps)
+            seconds = expected_seconds(self._plan, self._n_frames, cost, self._executor.n_workers)
             n_left = self._n_fits - self._n_done
             tell(f"{n_left} heads", seconds * n_left / self._n_fits)
 

@@ -15,7 +15,7 @@ from models.heads.lstm import LstmConfig
 from pipeline.config.ensemble import EnsembleConfig
 from pipeline.config.schema import ExperimentConfig
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.training.cost import expected_seconds, is_head
+from pipeline.training.cost import StepCost, expected_seconds, is_head
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
 from pipeline.training.executors.fit_job import FitJob
@@ -68,14 +68,14 @@ def cost_of(
     sources = {r.id: r.source for r in recordings}
     n_frames = {r.id: len(r.frames) for r in recordings}
     labels = LabelFile.write(fits_path / "labels.npz", plan.labels)
-    step_s = seconds_of_a_step(trial_fit(plan), n_frames, sources, labels, plan, executor)
-    seconds = expected_seconds(plan, n_frames, step_s, executor.n_workers)
+    cost = cost_of_a_step(trial_fit(plan), n_frames, sources, labels, plan, executor)
+    seconds = expected_seconds(plan, n_frames, cost, executor.n_workers)
     return {
         "experiment": config.name,
         "settings": settings_hash(config),
         "n_fits": plan.n_fits,
         "seconds": round(seconds, 1),
-        "step_s": round(step_s, 4),
+        "step_s": round(cost.step_s, 4),
     }
 
 
@@ -98,14 +98,14 @@ def trial_fit(plan: FitPlan) -> Fit:
     )  # fmt: skip
 
 
-def seconds_of_a_step(
+def cost_of_a_step(
     fit: Fit,
     n_frames: dict[str, int],
     sources: dict[str, EmbeddingSource],
     labels: LabelFile,
     plan: FitPlan,
     executor: Executor,
-) -> float:
+) -> StepCost:
     """Carry out `trial_fit`, whose result lies beside the labels."""
     fingerprint = fit_fingerprint(fit, sources, plan.labels)
     path = labels.path.with_name(f"{fit.key}.npz")
@@ -115,4 +115,5 @@ def seconds_of_a_step(
     result = read_fit(path, fingerprint)
     if result is None:
         raise InputError(f"The stored fit {path} vanished or was damaged. Start the first look again.")
-    return float(result.history[-1]["seconds"]) / fit.training.steps_per_epoch([n_frames[r] for r in fit.train])
+    n_steps = fit.training.steps_per_epoch([n_frames[r] for r in fit.train])
+    return StepCost.of([float(epoch["seconds"]) for epoch in result.history], n_steps)

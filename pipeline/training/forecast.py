@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from pipeline.training.cost import expected_seconds
 from pipeline.training.embed import EmbeddedRecording, by_video, given_of
 from pipeline.training.executors.base import Needs
 from pipeline.training.executors.local import LocalExecutor
-from pipeline.training.first_look import seconds_of_a_step, trial_fit
+from pipeline.training.first_look import cost_of_a_step, trial_fit
 from pipeline.training.fits import CacheFile, EmbeddingSource
 from pipeline.training.frame_labels import LabelFile
 from pipeline.training.plan import FitPlan, plan_folds
@@ -69,7 +69,7 @@ def forecast(config: ExperimentConfig, checked: Sequence[CheckedRecording]) -> F
     missing = [[one for one in own if not has_rows(one, config.execution.cache_dir)] for own in missing]
     missing = [own for own in missing if own]
     n_rows = sum(len(one.spans) for own in missing for one in own if one.is_slow)
-    features_s = sum(len(one.spans) for own in missing for one in own) * _seconds_per_row(missing[0]) if n_rows else 0.0
+    features_s = sum(len(one.spans) for own in missing for one in own) * _seconds_per_row(missing) if n_rows else 0.0
     n_heads, heads_s = _training(config, checked, rows)
     names = {one.recording for own in missing for one in own if one.is_slow}
     return Forecast(_device(source), len(names), n_rows, features_s, n_heads, heads_s)
@@ -83,23 +83,35 @@ def _device(source: JoinedSource) -> str:
     return ", ".join([*networks, f"heads by tensorflow {heads}"])
 
 
-def _seconds_per_row(rows: Sequence[FeatureRows]) -> float:
-    """Of the rows of one video, made as they are for the cache; the first batch of each kind loads and compiles."""
+def _seconds_per_row(videos: Sequence[Sequence[FeatureRows]]) -> float:
+    """Of the rows of each video, made as they are for the cache; the first batch of all loads and compiles."""
+    n_all = sum(len(one.spans) for rows in videos for one in rows)
     per_row = 0.0
-    for kind in dict.fromkeys(type(one) for one in rows):
-        own = [one for one in rows if type(one) is kind]
-        started_s, seconds, n_done = 0.0, 0.0, 0
-        with closing(kind.batches_together(own, [0] * len(own))) as batches:
-            for _, batch in batches:
-                now_s = time.monotonic()
-                n_done = n_done + len(batch) if started_s else 0
-                started_s = started_s or now_s
-                seconds = now_s - started_s
-                if seconds > _TRIED_S:
-                    break
-        n_kind, n_all = (sum(len(one.spans) for one in some) for some in (own, rows))
-        per_row += seconds / n_done * n_kind / n_all if n_done else 0.0
+    for kind in dict.fromkeys(type(one) for rows in videos for one in rows):
+        own = [[one for one in rows if type(one) is kind] for rows in videos]
+        started_s = first_s = time.monotonic()
+        n_done = n_first = 0
+        for n_done in _rows_done(kind, [rows for rows in own if rows]):
+            if not n_first:
+                n_first, first_s = n_done, time.monotonic()
+            elif time.monotonic() - first_s > _TRIED_S:
+                break
+        if n_done == n_first:
+            # There is no second batch.
+            n_first, first_s = 0, started_s
+        seconds = (time.monotonic() - first_s) / max(1, n_done - n_first)
+        per_row += seconds * sum(len(one.spans) for rows in own for one in rows) / n_all
     return per_row
+
+
+def _rows_done(kind: type[FeatureRows], videos: Sequence[Sequence[FeatureRows]]) -> Iterator[int]:
+    """Make the rows of one video after the other; yields after each batch how many there are by then."""
+    n_done = 0
+    for rows in videos:
+        with closing(kind.batches_together(rows, [0] * len(rows))) as batches:
+            for _, batch in batches:
+                n_done += len(batch)
+                yield n_done
 
 
 class _AnyRows(FeatureRows):
@@ -136,8 +148,8 @@ def _training(
         labels = LabelFile.write(folder / "labels.npz", plan.labels)
         # Here, whoever will carry out the run: nothing is sent to a cluster by an audit.
         with LocalExecutor(config.execution, plan.n_fits, Needs()) as executor:
-            step_s = seconds_of_a_step(fit, n_frames, sources, labels, plan, executor)
-            return plan.n_fits, expected_seconds(plan, n_frames, step_s, executor.n_workers)
+            cost = cost_of_a_step(fit, n_frames, sources, labels, plan, executor)
+            return plan.n_fits, expected_seconds(plan, n_frames, cost, executor.n_workers)
 
 
 def _embedded(item: CheckedRecording, rows: Sequence[FeatureRows], folder: Path) -> EmbeddedRecording:

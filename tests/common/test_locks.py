@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def elsewhere(held: Path) -> None:
 
 @pytest.mark.parametrize("kind", [CreatedLock, SystemLock])
 def test_a_machine_that_works_keeps_its_lock_and_one_that_was_switched_off_does_not(
-    kind: type[CreatedLock], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: type[CreatedLock], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     path, held = tmp_path / "x.lock", tmp_path / "x.lock.held"
     elsewhere(held)
@@ -134,9 +135,11 @@ def test_a_machine_that_works_keeps_its_lock_and_one_that_was_switched_off_does_
     with pytest.raises(Timeout):
         kind(path, 0.3).acquire(timeout=0)
     with pytest.raises(Timeout):
-        touching = threading.Timer(0.1, lambda: os.utime(held))
-        touching.start()
+        # Whoever waits has looked at it before.
+        sleep = time.sleep
+        monkeypatch.setattr("common.locks.time.sleep", lambda seconds: [os.utime(held), sleep(seconds)])
         kind(path, 60).acquire(timeout=0, poll_interval=0.01, outlive=True)
+    monkeypatch.undo()
     assert kind(path).holder().startswith("by anna on lab-pc (process 4711), since 2023-11-")
     caplog.clear()
     with caplog.at_level(logging.INFO), kind(path, 0.3).acquire(timeout=0, poll_interval=0.01, outlive=True) as mine:

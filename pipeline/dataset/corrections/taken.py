@@ -8,8 +8,10 @@ from common.errors import InputError
 from common.names import canonical, find_path
 from common.seals import seal_path
 from common.suggestions import listing
+from common.wording import quoted
 from pipeline.annotations import AnnotationChoice
 from pipeline.dataset.recording import Recording
+from pipeline.dataset.split_groups import split_groups
 
 CORRECTIONS = "corrections"
 """The folder of a run in which they lie."""
@@ -18,10 +20,11 @@ PROJECT, BOUTS = ".boris", ".csv"
 
 
 def with_corrections(recordings: Sequence[Recording], runs: Sequence[str]) -> list[Recording]:
-    """Let corrected recordings have the corrections as their only annotations; without a split they are for training.
+    """Let corrected recordings have the corrections as their only annotations.
 
-    `runs`: folders of runs; of two that corrected the same recording, the later one counts. Paths are relative to the
-    current folder.
+    Those without a split are for training then, unless a test recording is of the same individual or video. `runs`:
+    folders of runs; of two that corrected the same recording, the later one counts. Paths are relative to the current
+    folder.
 
     Raises
     ------
@@ -38,7 +41,12 @@ def with_corrections(recordings: Sequence[Recording], runs: Sequence[str]) -> li
                     f"{name}.* out of {path.parent}."
                 )
             found[name] = _corrected(found[name], path)
-    return list(found.values())
+    groups = split_groups(recordings)
+    of_tests = {groups[recording.id] for recording in recordings if recording.split == "test"}
+    return [
+        replace(one, split="train") if one.is_corrected and not one.split and groups[one.id] not in of_tests else one
+        for one in found.values()
+    ]
 
 
 def _corrected(recording: Recording, path: Path) -> Recording:
@@ -47,7 +55,6 @@ def _corrected(recording: Recording, path: Path) -> Recording:
         recording,
         annotation_paths={"": path},
         annotation_choices={"": choice},
-        split=recording.split or "train",
         is_corrected=True,
     )
 
@@ -64,7 +71,7 @@ def _corrections_in(run: str) -> dict[str, Path]:
     if not paths:
         raise InputError(
             f"corrections: {run} holds none. Correct something in its review and save it: "
-            f"python run_experiment.py review {run} --serve"
+            f"python run_experiment.py review {quoted(run)} --serve"
         )
     for path in paths.values():
         if not path.is_file():

@@ -1,15 +1,18 @@
 """Corrections of a review in the place of annotations, and a table of recordings that names them."""
 
 import json
+import shlex
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from common.errors import InputError
+from common.places import all_told, path_from
 from pipeline.annotations import AnnotationChoice
 from pipeline.command_line import main
-from pipeline.config.schema import ExperimentConfig, load_config
+from pipeline.config.schema import ExperimentConfig, dump_config, load_config
 from pipeline.dataset.corrections.table import write_recordings_table
 from pipeline.dataset.corrections.taken import with_corrections
 from pipeline.dataset.load import load_dataset, notes_on
@@ -17,6 +20,7 @@ from pipeline.dataset.table import read_recordings
 from pipeline.review.corrections import parse_corrections, write_corrections
 from pipeline.review.next_run import TABLE, next_command
 from pipeline.review.run_reading import read_review_run
+from pipeline.run_folder.reading import Run
 from tests.lab import BEHAVIORS, N_FRAMES, known_labels, make_embedded_lab, write_labels
 from tests.pipeline.review.review_runs import Scene, make_review_run
 
@@ -111,28 +115,62 @@ def test_a_table_that_lies_elsewhere_reads_back_as_the_same_recordings(tmp_path:
     assert [resolved(recording) for recording in again] == [resolved(recording) for recording in recordings]
 
 
-@pytest.mark.parametrize("spelled", ["my lab/exp 1.yaml", "gone.yaml"])
-def test_the_next_command_names_yaml_settings_and_all_corrections(tmp_path: Path, monkeypatch, spelled: str):
-    config = make_lab(tmp_path / "my lab")
-    (tmp_path / "my lab" / "exp 1.yaml").write_text("", encoding="utf-8")
-    earlier = correct(tmp_path / "runs" / "first", "r1", [("rearing", 0, 120)])
+def run_of(folder: Path, config: ExperimentConfig, *arguments: str) -> Run:
+    """A reviewed run as if it had been carried out with these settings, by a command with these arguments."""
+    run, _ = read_review_run(folder)
+    text = dump_config(config, [folder.parent, Path(config.recordings).parent])
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    places = {"table": Path(config.recordings), "cache_dir": config.execution.cache_dir}
+    facts = {name: path_from(folder, path) for name, path in places.items()}
+    taken = {"corrections": [path_from(folder, Path(place)) for place in config.corrections]}
+    told = all_told({"arguments": list(arguments)}, [folder.parent, Path(config.recordings).parent])
+    return replace(run, provenance=facts | taken | told)
+
+
+def words_of(command: str) -> list[str]:
+    program, script, *words = shlex.split(command)
+    assert (program, script) == ("python", "run_experiment.py")
+    return words
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+def test_the_next_command_means_the_run_with_all_corrections(tmp_path: Path, monkeypatch, is_here: bool):
+    lab = tmp_path / "my lab"
+    make_lab(lab)
+    yaml = lab / "experiment.yaml"
+    earlier = correct(tmp_path / "runs" / "first, or so", "r1", [("rearing", 0, 120)])
     folder = correct(tmp_path / "runs" / "second", "r0", [("grooming", 3, 9)])
     (tmp_path / "runs" / "second_corrected").mkdir()
-    monkeypatch.chdir(tmp_path)
-    run, _ = read_review_run(folder)
-    arguments = [spelled, "--set", "seed=1", "--set=corrections=runs/first", "--output", "runs/second"]
-    facts = {"table": "../../my lab/recordings.csv", "arguments": arguments}
-    run = replace(run, provenance=facts, config={**run.config, "corrections": ["runs/first"]})
-    moved = '--set "recordings=my lab/recordings.csv"'
-    named = '"my lab/exp 1.yaml" --set seed=1' if "my" in spelled else f"runs/second/config.yaml {moved}"
-    assert next_command(run, folder / "corrections") == (
-        f'python run_experiment.py {named} --set "corrections=[runs/first, runs/second]" '
-        "--output runs/second_corrected_2"
-    )
+    elsewhere = tmp_path / "else"
+    elsewhere.mkdir()
+    # Another YAML of this name is not meant.
+    (elsewhere / "experiment.yaml").write_text(yaml.read_text(encoding="utf-8").replace("units: 4", "units: 5"), "utf-8")
+    (elsewhere / "recordings.csv").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path if is_here else elsewhere)
+    typed = "my lab/experiment.yaml" if is_here else str(yaml)
+    config = load_config(yaml, ["seed=1", f"corrections={json.dumps(str(earlier))}"])
+    run = run_of(folder, config, typed, "--set", "seed=1", f"--set=corrections={earlier}", "--output", str(folder))
+    words = words_of(next_command(run, folder / "corrections"))
+    assert words[0] == (typed if is_here else str(folder / "config.yaml"))
+    assert Path(words[words.index("--output") + 1]).resolve() == tmp_path / "runs" / "second_corrected_2"
+    again = load_config(Path(words[0]), [after for word, after in pairwise(words) if word == "--set"])
+    wanted = config.model_copy(update={"corrections": (str(earlier), str(folder))})
+    assert again.identity() == wanted.identity()
+    assert again.execution.cache_dir.resolve() == config.execution.cache_dir.resolve()
     table = folder / "corrections" / TABLE
-    told = load_config(tmp_path / "my lab" / "experiment.yaml", [f"recordings={json.dumps(str(table))}"])
-    by_key = config.model_copy(update={"corrections": (str(earlier), str(folder))})
-    for one, other in zip(load_dataset(told), load_dataset(by_key), strict=True):
-        assert (one.id, one.subset) == (other.id, other.subset)
-        assert (one.labels.active == other.labels.active).all()
+    write_recordings_table(table, with_corrections(read_recordings(Path(config.recordings)), wanted.corrections))
+    told = load_config(yaml, ["seed=1", f"recordings={json.dumps(str(table))}"])
+    for one, two, three in zip(*map(load_dataset, (told, wanted, again)), strict=True):
+        assert (one.id, one.subset) == (two.id, two.subset) == (three.id, three.subset)
+        assert (one.labels.active == two.labels.active).all() and (two.labels.active == three.labels.active).all()
     assert next_command(replace(run, provenance={}), folder / "corrections") == ""
+
+
+def test_a_corrected_recording_of_a_test_animal_is_not_trained_on(tmp_path: Path):
+    config = make_lab(tmp_path)
+    table = Path(config.recordings)
+    table.write_text(table.read_text(encoding="utf-8").replace("mouse1", "mouse4"), encoding="utf-8")
+    run = correct(tmp_path / "run", "r1", [("rearing", 0, 120)])
+    checked = load_dataset(config.model_copy(update={"corrections": (str(run),)}))
+    assert {item.id: item.subset for item in checked}["r1"] == "predict"
+    assert "Not trained on, as their individual or video is in a test recording: r1." in notes_on(checked)[0]

@@ -22,7 +22,7 @@ from pipeline.starter.proposal import (
 )
 from pipeline.starter.proposal_words import cost_line, part_words
 from pipeline.starter.speed import measure_speed, px_per_s
-from pipeline.training.cost import expected_seconds
+from pipeline.training.cost import StepCost, expected_seconds
 from tests.lab import known_labels, write_labels, write_poses, write_video
 from tests.pipeline.training.test_plan import plan_of
 
@@ -82,7 +82,7 @@ def test_heads_are_counted_and_reckoned_as_the_plan_of_the_experiment_does(n: in
     # The plan's recordings are shorter than a window, so that its windows are, too.
     (training,) = {(fit.training.window_frames, fit.training.batch_windows) for fit in plans[0].cross_fits()}
     step_s = (0.8 + 8 * 300 * (1.9e-3 + 2.3e-6 * 640)) * math.prod(training) / (300 * 8)
-    expected_s = expected_seconds(plans[0], dict.fromkeys(names, 60_000), step_s, 1)
+    expected_s = expected_seconds(plans[0], dict.fromkeys(names, 60_000), StepCost(step_s, 0.0), 1)
     assert cost.heads_s == pytest.approx(expected_s, rel=0.1)
 
 
