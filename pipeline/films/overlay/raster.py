@@ -18,7 +18,7 @@ from pipeline.scoring.timeline import FULL, Timeline
 BACKGROUND = "#FFFFFF"
 _OUTSIDE = "#EDF0F3"
 _HATCH = "#F6F7F9"
-_STRETCH_PX = 1024
+_STRETCH_PX, _EDGE_PX = 1024, 2
 _TICK_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 _TINT = 0.22
 """Share of the behavior's color below its curve."""
@@ -151,7 +151,7 @@ class Raster:
         for x, time_s in self._ticks(first_px, picture.shape[1]):
             label = text_picture(f"{time_s:g} s", size, INK, BACKGROUND)
             left = x - label.shape[1] // 2
-            if 0 <= left <= picture.shape[1] - label.shape[1]:
+            if _EDGE_PX <= left <= picture.shape[1] - label.shape[1] - _EDGE_PX:
                 paste(picture, label, left, top)
 
     def _ticks(self, first_px: int, n_px: int) -> Iterator[tuple[int, float]]:

@@ -138,6 +138,8 @@ def _panels(figure: Figure, runs: Sequence[str]) -> list[Axes]:
     for axes, score in zip(all_axes, SCORES, strict=True):
         axes.set_title(SCORE_TITLES[score])
         axes.xaxis.set_major_locator(MaxNLocator(5))
+        # Short numbers: the last one of a panel stands beside the first one of the next.
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
         for y in range(1, len(runs)):
             axes.axhline(y - 0.5, color=GRID, linewidth=0.8, zorder=0)
     return all_axes

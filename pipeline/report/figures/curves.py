@@ -86,7 +86,7 @@ def _draw_curve(axes: Axes, run: Run, behavior: str, subset: str, color: str) ->
         if point[0] is not None and point[1] is not None:
             axes.plot(
                 [point[0]], [point[1]], SUBSET_MARKERS[subset], markerfacecolor=face, markeredgecolor=INK,
-                markersize=_POINT_SIZES[variant], markeredgewidth=1.2, zorder=5, clip_on=False,
+                markersize=_POINT_SIZES[variant], markeredgewidth=1.2, zorder=6 if variant == RAW else 5, clip_on=False,
                 path_effects=[patheffects.withStroke(linewidth=2.6, foreground="white")],
             )  # fmt: skip
             numbers += _curve_rows(behavior, subset, f"operating point, {variant}", *([x] for x in point))

@@ -321,3 +321,13 @@ def test_text_on_every_behaviors_color_is_readable():
 )  # fmt: skip
 def test_times(frame, fps, text):
     assert time_text(frame, fps) == text
+
+
+def test_no_time_below_the_raster_is_cut_off_at_its_ends():
+    layout = plan_layout(320, 240, 3, 1.0)
+    raster = Raster(timelines(), layout, 12.0)
+    ticks_px = layout.rows_px + round(layout.small_px * 0.5)
+    strips = [raster.around(frame)[ticks_px:] for frame in range(150, 200)]
+    # Letters are anti-aliased: whatever is not white belongs to one. They pass, and never touch the ends.
+    assert all((strip[:, [0, -1]] == 255).all() for strip in strips)
+    assert all((strip != 255).any() for strip in strips)

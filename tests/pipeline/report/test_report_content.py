@@ -253,3 +253,9 @@ def test_an_evaluation_has_a_sensible_page(evaluation):
     assert "Cross-validation:" not in page.text
     anchors = {link[1:] for link in page.links if link.startswith("#")}
     assert anchors <= set(page.ids)
+
+
+def test_tables_of_single_recordings_are_closed_at_first(run_dir):
+    text = (run_dir / "report.html").read_text(encoding="utf-8")
+    opened = [part.split("</details>")[0] for part in text.split("<details open")[1:]]
+    assert "per recording</summary>" in text and not [part for part in opened if "<table" in part]
