@@ -144,7 +144,9 @@ def test_the_next_command_means_the_run_with_all_corrections(tmp_path: Path, mon
     elsewhere = tmp_path / "else"
     elsewhere.mkdir()
     # Another YAML of this name is not meant.
-    (elsewhere / "experiment.yaml").write_text(yaml.read_text(encoding="utf-8").replace("units: 4", "units: 5"), "utf-8")
+    (elsewhere / "experiment.yaml").write_text(
+        yaml.read_text(encoding="utf-8").replace("units: 4", "units: 5"), "utf-8"
+    )
     (elsewhere / "recordings.csv").write_text("", encoding="utf-8")
     monkeypatch.chdir(tmp_path if is_here else elsewhere)
     typed = "my lab/experiment.yaml" if is_here else str(yaml)

@@ -9,7 +9,7 @@ import pytest
 from common.tables import read_table
 from pipeline.command_line import main
 from pipeline.config.schema import load_config
-from pipeline.training.first_look import _trial, first_look_of
+from pipeline.training.first_look import first_look_of, trial_fit
 from tests.lab import make_embedded_lab
 from tests.pipeline.training.test_plan import config_of, plan_of
 
@@ -43,6 +43,6 @@ def test_a_first_look_scores_every_recording_and_tells_the_cost_of_the_experimen
 
 def test_what_is_timed_has_the_behavior_and_is_no_other_protocol():
     plan, _ = plan_of(["a", "b", "c"], absent=("b",), protocol="thesis", postprocess={})
-    assert _trial(plan.cross_fits()[0], plan).train == ("c",)
+    assert trial_fit(plan).train == ("c",)
     assert first_look_of(config_of(protocol="thesis")).protocol == "thesis"
     assert first_look_of(config_of(protocol="compare")).protocol == "nested"
