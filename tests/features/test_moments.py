@@ -274,14 +274,14 @@ def test_rows_that_another_process_made_meanwhile_are_not_counted(
 ) -> None:
     other, _ = joined([CROP], MeanEngine(), monkeypatch)
     source, _ = joined([CROP, NOW], MeanEngine(), monkeypatch)
-    take_turn = cache_rows._take_turn
+    take_turn = cache_rows.take_turn
 
-    def wait(path: Path, recording: str) -> Any:
-        monkeypatch.setattr(cache_rows, "_take_turn", take_turn)
+    def wait(*of_whom: Any) -> None:
+        monkeypatch.setattr(cache_rows, "take_turn", take_turn)
         cached_rows(rows_of(other, video), tmp_path)
-        return take_turn(path, recording)
+        take_turn(*of_whom)
 
-    monkeypatch.setattr(cache_rows, "_take_turn", wait)
+    monkeypatch.setattr(cache_rows, "take_turn", wait)
     told: list[tuple[int, int]] = []
     assert len(cached_rows(rows_of(source, video), tmp_path, lambda done, total: told.append((done, total)))) == 2
     assert (told[0], told[-1]) == ((0, 30), (30, 30))
