@@ -55,7 +55,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 def print_ensemble(rows: Sequence[Row]) -> None:
     """Print what an ensemble scores beside its best member, and whether it is really better."""
-    table = Table(title="The ensemble beside its best member (picked by these scores, which flatters it)")
+    table = Table(title="The ensemble beside its best member (picked by these scores, which is optimistic)")
     for heading in ("behavior", "subset", "score"):
         table.add_column(heading)
     for heading in ("ensemble", "best member", "difference"):
