@@ -41,7 +41,8 @@ def correct_two_places(url: str) -> str:
 def test_run_review_correct_and_run_again_in_three_commands(tmp_path: Path, monkeypatch, no_figures):
     make_video_lab(tmp_path)
     run = tmp_path / "runs" / "tiny"
-    monkeypatch.setattr(sys, "argv", ["run_experiment.py", str(tmp_path / "experiment.yaml"), "--set", "baseline=none"])
+    quick = ["--set", "baseline=none", "--set", "head={name: logistic}"]
+    monkeypatch.setattr(sys, "argv", ["run_experiment.py", str(tmp_path / "experiment.yaml"), *quick])
     assert main(sys.argv[1:]) == 0
 
     command = [sys.executable, str(ROOT / "run_experiment.py"), "review", str(run), "--serve", "--no-browser"]
