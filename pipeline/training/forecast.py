@@ -84,34 +84,38 @@ def _device(source: JoinedSource) -> str:
 
 
 def _seconds_per_row(videos: Sequence[Sequence[FeatureRows]]) -> float:
-    """Of the rows of each video, made as they are for the cache; the first batch of all loads and compiles."""
+    """Of the rows of each video, made as they are for the cache; the first batch of each source loads and compiles."""
     n_all = sum(len(one.spans) for rows in videos for one in rows)
     per_row = 0.0
     for kind in dict.fromkeys(type(one) for rows in videos for one in rows):
         own = [[one for one in rows if type(one) is kind] for rows in videos]
-        started_s = first_s = time.monotonic()
-        n_done = n_first = 0
-        for n_done in _rows_done(kind, [rows for rows in own if rows]):
-            if not n_first:
-                n_first, first_s = n_done, time.monotonic()
-            elif time.monotonic() - first_s > _TRIED_S:
+        started_s = warm_s = time.monotonic()
+        n_done = n_warm = 0
+        for n_done, is_warm in _rows_done(kind, [rows for rows in own if rows]):
+            if not is_warm:
+                n_warm, warm_s = n_done, time.monotonic()
+            elif time.monotonic() - warm_s > _TRIED_S:
                 break
-        if n_done == n_first:
-            # There is no second batch.
-            n_first, first_s = 0, started_s
-        seconds = (time.monotonic() - first_s) / max(1, n_done - n_first)
+        if n_done == n_warm:
+            # There is no further batch.
+            n_warm, warm_s = 0, started_s
+        seconds = (time.monotonic() - warm_s) / max(1, n_done - n_warm)
         per_row += seconds * sum(len(one.spans) for rows in own for one in rows) / n_all
     return per_row
 
 
-def _rows_done(kind: type[FeatureRows], videos: Sequence[Sequence[FeatureRows]]) -> Iterator[int]:
-    """Make the rows of one video after the other; yields after each batch how many there are by then."""
-    n_done = 0
+def _rows_done(kind: type[FeatureRows], videos: Sequence[Sequence[FeatureRows]]) -> Iterator[tuple[int, bool]]:
+    """Make the rows of one video after the other.
+
+    Yields after each batch how many there are by then, and whether it is of a source that had made some before.
+    """
+    n_done, seen = 0, set[int]()
     for rows in videos:
         with closing(kind.batches_together(rows, [0] * len(rows))) as batches:
-            for _, batch in batches:
+            for which, batch in batches:
                 n_done += len(batch)
-                yield n_done
+                yield n_done, which in seen
+                seen.add(which)
 
 
 class _AnyRows(FeatureRows):
