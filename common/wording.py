@@ -5,7 +5,9 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 NOT_AVAILABLE = "n/a"
 # A number and its unit stay on one line.
@@ -69,6 +71,11 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s".replace(" ", _SPACE)
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min".replace(" ", _SPACE)
+
+
+def program() -> str:
+    """What is typed before arguments: the installed command where that was used."""
+    return "rearview" if Path(sys.argv[0]).stem.casefold() == "rearview" else "python run_experiment.py"
 
 
 def quoted(argument: str) -> str:

@@ -8,14 +8,15 @@ from pathlib import Path
 from common.errors import InputError
 from common.names import canonical, is_reserved
 from common.suggestions import did_you_mean, listing
+from common.wording import program
 
 
 def command_parser(name: str, description: str, examples: str = "") -> argparse.ArgumentParser:
     """A parser for `run_experiment.py NAME`; with examples, lines are broken as they stand here."""
     return argparse.ArgumentParser(
-        prog=f"run_experiment.py {name}".strip(),
+        prog=f"{program().removeprefix('python ')} {name}".strip(),
         description=description,
-        epilog=examples,
+        epilog=examples.replace("python run_experiment.py", program()),
         formatter_class=argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter,
     )
 

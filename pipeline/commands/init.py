@@ -97,7 +97,7 @@ def _require_new(*paths: Path) -> None:
     there = [path for path in paths if path.exists()]
     if there:
         raise InputError(
-            f"In {there[0].parent} there is {' and '.join(path.name for path in there)} already; nothing is "
+            f"{there[0].parent} has {' and '.join(path.name for path in there)} already; nothing is "
             "overwritten. Name another folder with --output, or give --overwrite to replace it."
         )
 

@@ -17,6 +17,7 @@ from ruamel.yaml.nodes import Node, ScalarNode
 from common.errors import InputError
 from common.files import is_file
 from common.suggestions import listing
+from common.wording import quoted
 
 # An experiment has some hundred values; aliases of aliases make billions of a few lines.
 _MOST_BYTES, _MOST_VALUES, _DEEPEST, _LONGEST_NUMBER = 500_000, 50_000, 50, 100
@@ -37,7 +38,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         run = f" To run an experiment, name its YAML: {listing(experiments)}." if experiments else ""
         raise InputError(
             f"{path} is a folder, and an experiment is a YAML file.{run} To begin with the videos in a folder, type: "
-            f"python run_experiment.py init {path}"
+            f"python run_experiment.py init {quoted(str(path))}"
         )
     if not is_file(path):
         beside = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
@@ -47,8 +48,9 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     if path.suffix.lower() in _TABLES:
         raise InputError(
             f"{path} is a table, and an experiment is a YAML file. To look at these recordings, type: python "
-            f"run_experiment.py audit {path}; to run an experiment on them, write `recordings: {path}` into its YAML, "
-            f"or type: python run_experiment.py experiments/exp1.yaml --set recordings={path}"
+            f"run_experiment.py audit {quoted(str(path))}; to run an experiment on them, write `recordings: {path}` "
+            f"into its YAML, or type: python run_experiment.py experiments/exp1.yaml --set "
+            f"{quoted(f'recordings={path}')}"
         )
     with path.open("rb") as file:
         content = file.read(_MOST_BYTES + 1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.files import is_file
 from common.names import find_path
 from common.notes import Doubt, ModelLabels
 from common.suggestions import listing
@@ -302,13 +303,22 @@ def recordings_csv(config: ExperimentConfig) -> Path:
     """The table of recordings; the demo's is made on first use."""
     name = config.recordings
     if name not in SIMULATORS:
-        return find_path(Path(name))
+        path = find_path(Path(name))
+        if not is_file(path):
+            raise InputError(
+                f"There is no table of recordings {name} (looked in {Path.cwd()}). Its path starts at the folder in "
+                "which the command is run: change to that folder, or say where the table is: --set recordings=PATH."
+            )
+        return path
     with progress_bars() as bars:
         return make_demo(Path(name), config.demo, bars.add(f"Simulating {SIMULATORS[name].title}"), name)
 
 
 def summarise(recordings: Sequence[CheckedRecording], behaviors: Sequence[str]) -> None:
     """Log what was found: one line a recording."""
+    corrected = [item.id for item in recordings if item.recording.is_corrected]
+    if corrected:
+        log.info("Corrected in a review, and used in place of the table's labels: %s", listing(corrected, 5))
     for item in recordings:
         positives = ""
         if item.labels is not None:

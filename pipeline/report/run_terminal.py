@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from common.wording import NOT_AVAILABLE, quoted, ratio
+from common.wording import NOT_AVAILABLE, program, quoted, ratio
 from pipeline.report.words.summary import Card, CardLine, notices, summarize
 from pipeline.run_folder.evidence import AVERAGE_PRECISION
 from pipeline.run_folder.reading import Run
@@ -68,5 +68,5 @@ def _score(line: CardLine) -> str:
 
 def _where(run: Run) -> Iterator[str]:
     yield f"Report: {RunDir(run.path).report_path}"
-    review = f"python run_experiment.py review {quoted(str(run.path))} --serve"
+    review = f"{program()} review {quoted(str(run.path))} --serve"
     yield f"Look at the doubtful places and correct them: {review}"

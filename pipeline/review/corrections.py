@@ -11,16 +11,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from common.errors import InputError
 from common.files import write_text
+from common.places import path_at
 from common.seals import checked_text, is_stale, keep_changed, read_checked_text, read_seal, write_sealed
 from common.tables import read_table, table_text
+from pipeline.dataset.corrections.taken import CORRECTIONS
 from pipeline.exports.boris_project import boris_project
 from pipeline.exports.recording import PREDICTED, ExportRecording
 from pipeline.review.run_reading import Review
 from pipeline.run_folder.reading import RecordingRow, Run
 from pipeline.run_folder.run_dir import RunDir
-from pipeline.scoring.bouts.bouts import Bout
+from pipeline.scoring.bouts.bouts import Bout, runs_of_true
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +108,38 @@ def parse_from_model(
                 raise ValueError(f"Expected stretches in order, within {n_frames} frames. Received: {stretches!r:.80}")
             last = stop
     return {behavior: [(start, stop) for start, stop in found.get(behavior, [])] for behavior in behaviors}
+
+
+def with_earlier(run: Run, review: Review, corrected: Sequence[CorrectedBout], from_model: Stretches) -> Stretches:
+    """Add what was a model's in the corrections that the run learned from, where it is still as it was then."""
+    earlier, human = _earlier_stretches(run, review.row.recording), review.timeline.true
+    if human is None or not earlier:
+        return from_model
+    found = {}
+    for column, behavior in enumerate(run.behaviors):
+        now, own, then = (np.zeros(review.row.n_frames, dtype=bool) for _ in range(3))
+        bouts = ((b.start_frame, b.stop_frame) for b, _ in corrected if b.behavior == behavior)
+        for mask, stretches in ((now, bouts), (own, from_model[behavior]), (then, earlier.get(behavior, ()))):
+            for start, stop in stretches:
+                mask[start:stop] = True
+        found[behavior] = runs_of_true(own | (then & (now == human[:, column])))
+    return found
+
+
+def _earlier_stretches(run: Run, recording: str) -> Stretches:
+    """The model's frames in the latest corrections of a recording that a run learned from, by its behaviors."""
+    ours = {theirs: behavior for behavior, theirs in run.names_in_annotations.items()}
+    for place in reversed(run.provenance.get("corrections") or ()):
+        folder = path_at(run.path, str(place))
+        path = next((p for p in (folder / CORRECTIONS, folder) if p.is_dir()), folder) / f"{recording}.csv"
+        if path.is_file():
+            try:
+                stretches = read_seal(path).get(FROM_MODEL) or {}
+            except InputError as error:
+                log.warning("Which frames of %s were a model's before can't be told: %s", recording, error)
+                return {}
+            return {ours[name]: own for name, own in stretches.items() if name in ours}
+    return {}
 
 
 def boris_tree(

@@ -4,12 +4,12 @@ import logging
 import os
 import re
 from collections.abc import Sequence
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 
 from common.errors import InputError
 from common.places import path_at
-from common.wording import quoted
+from common.wording import program, quoted
 from pipeline.config.demo import DEMOS
 from pipeline.config.schema import load_config
 from pipeline.dataset.corrections.table import write_recordings_table
@@ -47,12 +47,12 @@ def next_command(run: Run, corrections: Path) -> str:
     value = ", ".join(f"'{place.replace(chr(39), 2 * chr(39))}'" for place in places)
     value = places[0] if len(places) == 1 and _PLAIN.fullmatch(places[0]) else f"[{value}]"
     arguments = [*_experiment(run, table, cache_dir), "--set", f"corrections={value}"]
-    return " ".join(["python run_experiment.py", *map(quoted, [*arguments, "--output", _seen(_free_folder(run.path))])])
+    return " ".join([program(), *map(quoted, [*arguments, "--output", _seen(_free_folder(run.path))])])
 
 
 def _experiment(run: Run, table: Path, cache_dir: Path) -> list[str]:
     """The run's YAML and settings as they were typed, where these still mean the same; else its own config.yaml."""
-    typed = _typed(run.provenance.get("arguments") or ())
+    typed = _typed(run)
     if typed and _is_same(run, typed, table, cache_dir):
         return typed
     told = load_config(run.path / "config.yaml")
@@ -63,15 +63,13 @@ def _experiment(run: Run, table: Path, cache_dir: Path) -> list[str]:
     return [_seen(run.path / "config.yaml"), *(word for setting in moved for word in ("--set", setting))]
 
 
-def _typed(arguments: Sequence[object]) -> list[str]:
+def _typed(run: Run) -> list[str]:
     """One YAML and what was set beside it, but for corrections; empty where something else was typed."""
-    words = [str(word) for word in arguments]
+    words = [str(word) for word in run.provenance.get("arguments") or ()]
     yamls = [word for word in words if word.casefold().endswith((".yaml", ".yml"))]
     if len(yamls) != 1 or words[0] not in (*yamls, "--set"):
         return []
-    given = [second for first, second in pairwise(words) if first == "--set"]
-    given += [word.removeprefix("--set=") for word in words if word.startswith("--set=")]
-    kept = [setting for setting in given if setting.partition("=")[0].strip() != "corrections"]
+    kept = [setting for setting in run.overrides if setting.partition("=")[0].strip() != "corrections"]
     return [yamls[0], *(word for setting in kept for word in ("--set", setting))]
 
 

@@ -29,6 +29,7 @@ from pipeline.review.corrections import (
     corrections_folder,
     parse_corrections,
     parse_from_model,
+    with_earlier,
     write_corrections,
     write_draft,
 )
@@ -211,6 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
             behaviors = self.offer.run.behaviors
             corrected = parse_corrections(content["bouts"], behaviors, row.n_frames, self.offer.run.is_exclusive)
             from_model = parse_from_model(content.get(FROM_MODEL), corrected, behaviors, row.n_frames)
+            from_model = with_earlier(self.offer.run, review, corrected, from_model)
             # Of two saves at once, one comes after the other with all its files.
             with self.offer.saving:
                 if what == "draft":

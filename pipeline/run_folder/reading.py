@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,13 @@ class Run:
     def name(self) -> str:
         """The run's name as configured, or its folder's."""
         return str(self.config.get("name") or self.path.name)
+
+    @property
+    def overrides(self) -> list[str]:
+        """What was set beside the YAML, `key=value`, as it was typed."""
+        words = [str(word) for word in self.provenance.get("arguments") or ()]
+        given = [second for first, second in pairwise(words) if first == "--set"]
+        return given + [word.removeprefix("--set=") for word in words if word.startswith("--set=")]
 
     @property
     def head_name(self) -> str:

@@ -21,8 +21,9 @@ def tells_apart(run: Run) -> list[str]:
 
 def changed_settings(run: Run, most: int = 3) -> list[str]:
     """The first settings that the command changed, as they were typed, and how many there are beside them."""
-    command = _command(run.provenance.get("command"))
-    typed = [words.strip("'\"") for words in re.findall(r"--set[ =](\S+)", command)]
+    # Runs of before 2026-12 have their command as one text.
+    command = "" if "arguments" in run.provenance else _command(run.provenance.get("command"))
+    typed = run.overrides or [words.strip("'\"") for words in re.findall(r"--set[ =](\S+)", command)]
     # Where things lie makes no other run, and a name is told anyway.
     told = [shorten(words, 40) for words in typed if not words.startswith(_NOT_TOLD)]
     more = [f"{len(told) - most} more"] if len(told) > most else []

@@ -98,7 +98,7 @@ def test_blob_is_written_when_asked(tmp_path: Path):
 def test_nothing_is_overwritten_unasked(tmp_path: Path):
     lab = make_messy_lab(tmp_path / "lab")
     (lab / "recordings.csv").write_text("mine", encoding="utf-8")
-    with pytest.raises(InputError, match=r"there is recordings\.csv already; nothing is overwritten"):
+    with pytest.raises(InputError, match=r"lab has recordings\.csv already; nothing is overwritten"):
         run_init_command([str(lab)])
     assert (lab / "recordings.csv").read_text(encoding="utf-8") == "mine"
     assert not (lab / "lab.yaml").exists()

@@ -17,7 +17,7 @@ from pipeline.dataset.corrections.table import write_recordings_table
 from pipeline.dataset.corrections.taken import with_corrections
 from pipeline.dataset.load import load_dataset, notes_on
 from pipeline.dataset.table import read_recordings
-from pipeline.review.corrections import parse_corrections, write_corrections
+from pipeline.review.corrections import parse_corrections, with_earlier, write_corrections
 from pipeline.review.next_run import TABLE, next_command
 from pipeline.review.run_reading import read_review_run
 from pipeline.run_folder.reading import Run
@@ -176,3 +176,23 @@ def test_a_corrected_recording_of_a_test_animal_is_not_trained_on(tmp_path: Path
     checked = load_dataset(config.model_copy(update={"corrections": (str(run),)}))
     assert {item.id: item.subset for item in checked}["r1"] == "predict"
     assert "Not trained on, as their individual or video is in a test recording: r1." in notes_on(checked)[0]
+
+
+def test_what_was_a_models_stays_so_in_corrections_of_corrections(tmp_path: Path):
+    earlier = make_review_run(tmp_path / "one", {"m": (Scene(), None)})
+    run, (review,) = read_review_run(earlier)
+    grooming, other = run.behaviors
+    bouts = [[grooming, 20, 60, "model"], [grooming, 80, 120, "human"]]
+    corrected = parse_corrections(bouts, run.behaviors, 300)
+    write_corrections(earlier / "corrections", run, review.row, None, corrected, {grooming: [(20, 70)], other: []})
+    learned = make_review_run(tmp_path / "two", {"m": (Scene(human=([(20, 60), (80, 120)], [])), None)})
+    run, (review,) = read_review_run(learned)
+    run = replace(run, provenance={"corrections": ["../one"]})
+    # The end of the model's bout was set by hand now, and the model's "no" after it is as it was.
+    again = parse_corrections([[grooming, 20, 50, "edited"], [grooming, 80, 120, "human"]], run.behaviors, 300)
+    assert with_earlier(run, review, again, {grooming: [(100, 110)], other: []}) == {
+        grooming: [(20, 50), (60, 70), (100, 110)],
+        other: [],
+    }
+    unreviewed = replace(run, provenance={})
+    assert with_earlier(unreviewed, review, again, {grooming: [], other: []}) == {grooming: [], other: []}
