@@ -24,12 +24,12 @@ class StepCost(NamedTuple):
 def expected_seconds(plan: FitPlan, n_frames: dict[str, int], cost: StepCost, n_workers: int) -> float:
     """Reckon how long all heads of a plan train, from what a step costs; `n_frames` are analysed, by recording.
 
-    Training is expected to stop halfway to the most epochs. Steps of baselines take next to nothing.
+    Training is expected to stop halfway to the most epochs. Baselines take next to nothing.
     """
     crossed, final = plan.cross_fits(), plan.final_fits([])
     n_steps = [expected_steps(fit, n_frames) for fit in crossed or final if is_head(fit)]
     n_heads = plan.n_fits - sum(not is_head(fit) for fit in (*crossed, *final))
-    all_s = cost.step_s * statistics.mean(n_steps) * n_heads + cost.starting_s * plan.n_fits
+    all_s = (cost.step_s * statistics.mean(n_steps) + cost.starting_s) * n_heads
     return all_s / min(n_workers, plan.n_fits)
 
 
