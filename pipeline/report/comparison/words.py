@@ -68,7 +68,7 @@ def headline(comparison: Comparison, behavior: str) -> str:
             part = f" over the {len(standing.recordings)} that all runs scored against the same labels"
         best_value = standing.values[standing.best]
         equals = [name for name, value in standing.values.items() if value == best_value and name != standing.best]
-        who = f"{standing.best} and {listing(equals)} are equally good" if equals else f"{standing.best} is best"
+        who = f"{standing.best} and {listing(equals)} score the same" if equals else f"{standing.best} scores highest"
         return f"{who}: AP {ratio(best_value)} in {where}{part}"
     known = standing.known
     if not known:

@@ -190,7 +190,7 @@ def test_the_page_is_whole_and_its_links_lead_somewhere(output, page):
 def test_the_page_says_what_the_tables_say(output, page):
     best = row_of(output / "comparison.csv", behavior="grooming", subset="cross_validation", run="exp1",
                   score="average_precision")  # fmt: skip
-    assert f"is best: AP {float(best['value']):.3f} in cross-validation, 4 recordings." in page.text
+    assert f"scores highest: AP {float(best['value']):.3f} in cross-validation, 4 recordings." in page.text
     for row in rows_of(output / "comparison.csv"):
         assert (f"{float(row['value']):.3f}" if row["value"] else "n/a") in page.text
     assert OTHER in page.text
@@ -326,7 +326,7 @@ def test_the_terminal_says_who_is_best_and_where_the_page_lies(runs, tmp_path, c
     run_compare_command([str(copied), str(copied / "exp1")])
     printed = " ".join(capsys.readouterr().out.split())
     assert f"Left out: {unfinished} is not finished." in printed
-    assert "grooming: exp1 is best: AP" in printed
+    assert "grooming: exp1 scores highest: AP" in printed
     assert "too few individuals to tell (with 4 individuals p cannot get under 0.125)" in printed
     assert (copied / "comparison" / "comparison.html").is_file()
     assert {row["run"] for row in rows_of(copied / "comparison" / "runs.csv")} == {"exp1", "exp3"}

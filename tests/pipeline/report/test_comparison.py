@@ -156,7 +156,7 @@ def test_a_clearly_better_run_wins_and_that_is_real(clear):
     assert item.p == item.p_holm == item.p_smallest == 2 / 2**8
     (line,) = verdict_lines(comparison, "digging")
     assert line == (
-        f"digging: good is best: AP {pooled(active, good):.3f} in cross-validation. "
+        f"digging: good scores highest: AP {pooled(active, good):.3f} in cross-validation. "
         f"poor {-item.difference:.3f} lower (p 0.008): real."
     )
 
@@ -202,7 +202,7 @@ def test_a_run_against_itself_differs_by_nothing():
     for item in comparison.differences:
         assert (item.difference, item.low, item.high, item.p, item.verdict) == (0.0, 0.0, 0.0, 1.0, CHANCE)
     (line,) = verdict_lines(comparison, "digging")
-    assert line.startswith("digging: a and b are equally good: AP")
+    assert line.startswith("digging: a and b score the same: AP")
 
 
 @pytest.mark.parametrize(("n_animals", "reason"), [(5, "cannot get under 0.062"), (3, "an interval needs 4")])
@@ -354,7 +354,7 @@ def test_recordings_with_other_labels_are_left_out_and_said():
     assert not any(comparison.is_highest(*key) for key in comparison.values)
     (line,) = verdict_lines(comparison, "digging")
     assert line.startswith(
-        f"digging: a is best: AP {pooled(active, good, rest):.3f} in cross-validation over the 7 that all runs scored "
+        f"digging: a scores highest: AP {pooled(active, good, rest):.3f} in cross-validation over the 7 that all runs scored "
         "against the same labels."
     )
 
