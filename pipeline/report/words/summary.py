@@ -230,8 +230,8 @@ def _weak_spots(run: Run) -> list[Notice]:
         (
             beaten,
             "Not better than the baseline",
-            "The sequence head adds nothing here; more, or more varied, training recordings may help. What the baselines "
-            "predict is in baseline_predictions/; head: {name: logistic} in the YAML makes a run of the logistic one.",
+            "The sequence head adds nothing here; more, or more varied, training recordings may help. What the "
+            "baselines predict is in baseline_predictions/; head: {name: logistic} makes a run of the logistic one.",
         ),
         (absent, "Nothing to score", "The behavior occurs in no scored frame, so its scores are n/a."),
         (few, "Few positive frames", "A single bout can move these scores a lot."),

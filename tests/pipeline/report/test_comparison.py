@@ -354,7 +354,8 @@ def test_recordings_with_other_labels_are_left_out_and_said():
     assert not any(comparison.is_highest(*key) for key in comparison.values)
     (line,) = verdict_lines(comparison, "digging")
     assert line.startswith(
-        f"digging: a scores highest: AP {pooled(active, good, rest):.3f} in cross-validation over the 7 that all runs scored "
+        f"digging: a scores highest: AP {pooled(active, good, rest):.3f} in cross-validation over the 7 that all runs "
+        "scored "
         "against the same labels."
     )
 
