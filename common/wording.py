@@ -73,6 +73,12 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min".replace(" ", _SPACE)
 
 
+def counted(number: int, what: str) -> str:
+    """`1 video`, `2 videos`; `1 file of features`, `2 files of features`."""
+    first, *rest = what.split(" of ")
+    return " of ".join([f"{number} {first}" if number == 1 else f"{number} {first}s", *rest])
+
+
 def program() -> str:
     """What is typed before arguments: the installed command where that was used."""
     return "rearview" if Path(sys.argv[0]).stem.casefold() == "rearview" else "python run_experiment.py"

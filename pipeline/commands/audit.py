@@ -13,6 +13,7 @@ from rich.table import Table
 
 from common.errors import InputError
 from common.files import write_text
+from common.wording import counted
 from features.sources.views import NetworkView
 from models.tasks import Exclusive
 from pipeline.audit.identity import SeenChange, seen_changes
@@ -205,11 +206,11 @@ def _heads(item: SeenRecording) -> list[list[str]]:
 def verdict(audit: Audit) -> str:
     """The outcome in a sentence or two."""
     n_errors, n_warnings = audit.n_findings("error"), audit.n_findings("warning")
-    stops = f"{_counted(n_errors, 'error')} would stop a run." if n_errors else "Nothing would stop a run."
+    stops = f"{counted(n_errors, 'error')} would stop a run." if n_errors else "Nothing would stop a run."
     if n_warnings:
         n_kinds = sum(kind.first.severity == "warning" for kind in audit.finding_kinds)
-        kinds = f" of {_counted(n_kinds, 'kind')}" if n_kinds < n_warnings else ""
-        return f"{stops} {_counted(n_warnings, 'warning')}{kinds}: look at {'it' if n_warnings == 1 else 'them'} first."
+        kinds = f" of {counted(n_kinds, 'kind')}" if n_kinds < n_warnings else ""
+        return f"{stops} {counted(n_warnings, 'warning')}{kinds}: look at {'it' if n_warnings == 1 else 'them'} first."
     return stops
 
 
@@ -245,10 +246,6 @@ def _words(kind: FindingKind, style: str) -> str:
         left = len(kind.members) - _MOST_ERRORS
         lead += "".join(shown) + (f"\n  and {left} more" if left > 0 else "")
     return f"{lead} {escape(finding.consequence)}\n    [cyan]{escape(finding.remedy)}[/]"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _rate(value: object) -> str:

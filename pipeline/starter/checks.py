@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from common.wording import counted
 from pipeline.dataset.equal_findings import equal_notes
 from pipeline.dataset.table import PARTNER
 from pipeline.starter.findings import Findings, has_geometry
@@ -35,12 +36,6 @@ def names_of_each(findings: Findings) -> dict[str, list[str]]:
         ]
         for r in findings.recordings
     }
-
-
-def counted(number: int, what: str) -> str:
-    """`1 video`, `2 videos`; `1 file of features`, `2 files of features`."""
-    first, *rest = what.split(" of ")
-    return " of ".join([f"{number} {first}" if number == 1 else f"{number} {first}s", *rest])
 
 
 def _on_individuals(findings: Findings) -> Iterator[str]:

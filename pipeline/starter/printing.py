@@ -8,10 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from common.wording import roughly
+from common.wording import counted, roughly
 from pipeline.dataset.equal_findings import equal_notes
 from pipeline.dataset.pairing.pairing import PairedAnnotation
-from pipeline.starter.checks import checks, counted, names_of_each
+from pipeline.starter.checks import checks, names_of_each
 from pipeline.starter.findings import Findings, FoundRecording, from_here
 from pipeline.starter.passed_over import left_aside, not_paired, short
 from pipeline.starter.proposal_words import cost_line, heads_words, part_words

@@ -28,9 +28,14 @@ def expected_seconds(plan: FitPlan, n_frames: dict[str, int], cost: StepCost, n_
     """
     crossed, final = plan.cross_fits(), plan.final_fits([])
     n_steps = [expected_steps(fit, n_frames) for fit in crossed or final if is_head(fit)]
-    n_heads = plan.n_fits - sum(not is_head(fit) for fit in (*crossed, *final))
+    n_heads = n_heads_of(plan)
     all_s = (cost.step_s * statistics.mean(n_steps) + cost.starting_s) * n_heads
-    return all_s / min(n_workers, plan.n_fits)
+    return all_s / min(n_workers, n_heads)
+
+
+def n_heads_of(plan: FitPlan) -> int:
+    """How many of a plan's fits are the experiment's own heads; the others are baselines."""
+    return plan.n_fits - sum(not is_head(fit) for fit in (*plan.cross_fits(), *plan.final_fits([])))
 
 
 def is_head(fit: Fit) -> bool:

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.tables import Row
+from common.wording import counted
 from models.bundle import is_bundle_of
 from pipeline.config.schema import ExperimentConfig
 from pipeline.runtime.outlook import tell
 from pipeline.runtime.progress import progress_bars
-from pipeline.training.cost import StepCost, expected_seconds, is_head
+from pipeline.training.cost import StepCost, expected_seconds, is_head, n_heads_of
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
 from pipeline.training.executors.fit_job import FitJob
@@ -256,14 +257,19 @@ def _head_words(fit: Fit) -> str:
 
 
 class _Display:
-    """Progress of the fits: one bar over all of them, one for the fit that reported last."""
+    """Progress of the fits: one bar over the experiment's own heads, one for the fit that reported last.
+
+    Baselines take a fraction of a head's time: counted beside heads they would spoil what is said to be left.
+    """
 
     def __init__(self, bars: Any, plan: FitPlan, n_frames: dict[str, int], executor: Executor) -> None:
         self._plan, self._n_frames, self._executor = plan, n_frames, executor
-        self._n_fits = plan.n_fits
-        self._folds = bars.add(f"Training {self._n_fits} heads", total=self._n_fits)
+        self._n_fits, self._n_heads = plan.n_fits, n_heads_of(plan)
+        n_baselines = self._n_fits - self._n_heads
+        beside = f" and {counted(n_baselines, 'baseline')}" if n_baselines else ""
+        self._folds = bars.add(f"Training {counted(self._n_heads, 'head')}{beside}", total=self._n_heads)
         self._epochs = bars.add("", total=None)
-        self._n_done = 0
+        self._n_done = self._n_heads_done = 0
         self._is_told = False
         self._first_s: dict[str, float] = {}
 
@@ -278,13 +284,14 @@ class _Display:
             n_steps = fit.training.steps_per_epoch([self._n_frames[r] for r in fit.train])
             cost = StepCost.of([first_s, float(row["seconds"])], n_steps)
             seconds = expected_seconds(self._plan, self._n_frames, cost, self._executor.n_workers)
-            n_left = self._n_fits - self._n_done
-            tell(f"{n_left} heads", seconds * n_left / self._n_fits)
+            n_left = self._n_heads - self._n_heads_done
+            tell(counted(n_left, "head"), seconds * n_left / self._n_heads)
 
     def finished(self, fit: Fit, result: FitResult, resumed: bool) -> None:
         """A fit is done."""
         self._n_done += 1
-        self._folds.update(self._n_done, self._n_fits)
+        self._n_heads_done += is_head(fit)
+        self._folds.update(self._n_heads_done, self._n_heads)
         done = f"best epoch {result.best_epoch}" if result.best_epoch else "trained"
         how = "taken from the interrupted run" if resumed else done
         which = f"{fit.name}, {_head_words(fit)}, {fit.fold_words}"

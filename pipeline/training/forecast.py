@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.suggestions import listing
-from common.wording import duration
+from common.wording import counted, duration
 from features.cache.rows import cached_rows, has_rows
 from features.engines import sees_gpu
 from features.sources.base import FeatureRows
@@ -19,7 +19,7 @@ from features.sources.joined import JoinedSource
 from pipeline.config.schema import ExperimentConfig
 from pipeline.dataset.load import CheckedRecording
 from pipeline.runtime.machine import usable_cores
-from pipeline.training.cost import expected_seconds
+from pipeline.training.cost import expected_seconds, n_heads_of
 from pipeline.training.embed import EmbeddedRecording, by_video, given_of
 from pipeline.training.executors.base import Needs
 from pipeline.training.executors.local import LocalExecutor
@@ -50,7 +50,7 @@ class Forecast(NamedTuple):
         if self.n_rows:
             what = f"{self.n_recordings} recordings, {self.n_rows:,} crops or rows of features"
             features = f"{what}: about {duration(self.features_s)}"
-        heads = f"{self.n_heads} heads: about {duration(self.heads_s)}"
+        heads = f"{counted(self.n_heads, 'head')}: about {duration(self.heads_s)}"
         return f"How long a run takes here ({self.device}): {features}; {heads}."
 
 
@@ -153,7 +153,7 @@ def _training(
         # Here, whoever will carry out the run: nothing is sent to a cluster by an audit.
         with LocalExecutor(config.execution, plan.n_fits, Needs()) as executor:
             cost = cost_of_a_step(fit, n_frames, sources, labels, plan, executor)
-            return plan.n_fits, expected_seconds(plan, n_frames, cost, executor.n_workers)
+            return n_heads_of(plan), expected_seconds(plan, n_frames, cost, executor.n_workers)
 
 
 def _embedded(item: CheckedRecording, rows: Sequence[FeatureRows], folder: Path) -> EmbeddedRecording:
