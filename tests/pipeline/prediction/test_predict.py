@@ -571,6 +571,7 @@ def test_a_real_held_out_recording_gets_the_probabilities_of_the_run(shared_dir,
 recordings: {(tmp_path / "recordings.csv").as_posix()}
 behaviors: {{locomotion: locomotion}}
 backbone: {{name: compact}}
+engine: tensorflow
 crop: {{size_px: 110}}
 frame_step: 20
 head: {{name: lstm, layers: 1, units: 8}}
@@ -584,7 +585,6 @@ output_dir: {(tmp_path / "runs").as_posix()}
         encoding="utf-8",
     )
     assert main([str(tmp_path / "real.yaml")]) == 0
-    # Converted networks may stay: converting again takes longer than all the rest.
     embedded = [*(tmp_path / "cache").glob("*.h5")]
     assert len(embedded) == 2
     for path in embedded:
