@@ -55,8 +55,10 @@ def run_audit_command(arguments: Sequence[str]) -> int:
         options.config, options.table = options.table, None
     table_path, settings, config = _what_to_audit(options)
     audit = audit_table(table_path, settings, is_experiment=config is not None)
+    checked: list[CheckedRecording] = []
     if config is not None and not audit.n_findings("error"):
-        audit.general.extend(learning_findings(config, audit))
+        found, checked = learning_findings(config, audit)
+        audit.general.extend(found)
     write_audit_tables(audit, options.output)
     views = settings.source.views()
     seen = seen_recordings(audit, views)
@@ -66,33 +68,35 @@ def run_audit_command(arguments: Sequence[str]) -> int:
     console = Console()
     print_audit(audit, console)
     if config is not None and not audit.n_findings("error"):
-        console.print(forecast_words(config, audit), soft_wrap=True, highlight=False)
+        console.print(forecast_words(config, checked), soft_wrap=True, highlight=False)
     console.print(f"{verdict(audit)} All of it: {page}", soft_wrap=True, highlight=False)
     return 2 if audit.n_findings("error") else 0
 
 
-def learning_findings(config: ExperimentConfig, audit: Audit) -> list[Finding]:
-    """Errors that end a run although every file can be read, such as too few animals; how balanced classes are."""
+def learning_findings(config: ExperimentConfig, audit: Audit) -> tuple[list[Finding], list[CheckedRecording]]:
+    """Errors that end a run although every file can be read, such as too few animals; how balanced classes are.
+
+    And the recordings as a run has them, where their labels can be used.
+    """
     errors: dict[str, None] = {}
     # What is odd about the recordings has been said.
     with only_errors("pipeline"):
         try:
             recordings = check_recordings([item.loaded for item in audit.recordings], config)
         except InputError as error:
-            return list(_label_errors(config, audit)) or [error_finding("", error)]
+            return list(_label_errors(config, audit)) or [error_finding("", error)], []
         for name in head_outputs(config):
             try:
                 plan_head_folds(config, recordings, name)
             except InputError as error:
                 errors[str(error)] = None
-    return [*(error_finding("", InputError(error)) for error in errors), *_balance(config, recordings)]
+    return [*(error_finding("", InputError(error)) for error in errors), *_balance(config, recordings)], recordings
 
 
-def forecast_words(config: ExperimentConfig, audit: Audit) -> str:
+def forecast_words(config: ExperimentConfig, checked: Sequence[CheckedRecording]) -> str:
     """How long a run takes on this machine, and on which device; or why that can't be told."""
     try:
         with only_errors("pipeline"), only_errors("features"):
-            checked = check_recordings([item.loaded for item in audit.recordings], config)
             return forecast(config, checked).words()
     except InputError as error:
         return f"How long a run takes can't be told: {error}"

@@ -75,8 +75,10 @@ def bundle_metadata(config: ExperimentConfig, features: list[dict[str, Any]]) ->
 
 def cost_words(cost: Mapping[str, Any]) -> str:
     """What a first look says of the experiment itself; as `pipeline.training.first_look.cost_of` found it."""
+    # Earlier runs counted baselines as well.
+    n_heads = cost.get("n_heads", cost["n_fits"])
     return (
-        f"This was a first look, with small heads and few folds. {cost['experiment']} itself trains {cost['n_fits']} "
+        f"This was a first look, with small heads and few folds. {cost['experiment']} itself trains {n_heads} "
         f"heads, which takes about {duration(cost['seconds'])} on this machine: the same command without --quick."
     )
 

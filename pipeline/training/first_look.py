@@ -15,7 +15,7 @@ from models.heads.lstm import LstmConfig
 from pipeline.config.ensemble import EnsembleConfig
 from pipeline.config.schema import ExperimentConfig
 from pipeline.scoring.postprocessing.postprocess import PostprocessConfig
-from pipeline.training.cost import StepCost, expected_seconds, is_head
+from pipeline.training.cost import StepCost, expected_seconds, is_head, n_heads_of
 from pipeline.training.embed import EmbeddedRecording
 from pipeline.training.executors import Executor
 from pipeline.training.executors.fit_job import FitJob
@@ -62,7 +62,8 @@ def cost_of(
     Returns
     -------
     dict
-        `experiment`, `settings` (their hash), `n_fits`, `seconds` (of training with all workers) and `step_s`.
+        `experiment`, `settings` (their hash), `n_fits`, `n_heads` (fits without baselines), `seconds` (of training with
+        all workers) and `step_s`.
     """
     plan = FitPlan(config, recordings, plan_folds(config, [r.checked for r in recordings]), Path)
     sources = {r.id: r.source for r in recordings}
@@ -74,6 +75,7 @@ def cost_of(
         "experiment": config.name,
         "settings": settings_hash(config),
         "n_fits": plan.n_fits,
+        "n_heads": n_heads_of(plan),
         "seconds": round(seconds, 1),
         "step_s": round(cost.step_s, 4),
     }

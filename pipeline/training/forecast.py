@@ -48,7 +48,7 @@ class Forecast(NamedTuple):
         """One paragraph."""
         features = "all features are in the cache"
         if self.n_rows:
-            what = f"{self.n_recordings} recordings, {self.n_rows:,} crops or rows of features"
+            what = f"{counted(self.n_recordings, 'recording')}, {self.n_rows:,} crops or rows of features"
             features = f"{what}: about {duration(self.features_s)}"
         heads = f"{counted(self.n_heads, 'head')}: about {duration(self.heads_s)}"
         return f"How long a run takes here ({self.device}): {features}; {heads}."

@@ -29,9 +29,11 @@ def test_a_first_look_scores_every_recording_and_tells_the_cost_of_the_experimen
     cost = read_cost(output)
     # two behaviors: four folds and the final one, each with its baseline
     assert (cost["experiment"], cost["n_fits"]) == (load_config(yaml).name, 2 * (4 + 1) * 2)
+    # Half of the fits are baselines.
+    assert cost["n_heads"] == 2 * (4 + 1)
     assert 0 < cost["step_s"] < cost["seconds"]
     report = (output / "report.html").read_text(encoding="utf-8")
-    assert "A first look, not the experiment" in report and f"trains {cost['n_fits']} heads" in report
+    assert "A first look, not the experiment" in report and f"trains {cost['n_heads']} heads" in report
     # the settings that it was made with are in the folder, as of any run
     assert main([str(output / "config.yaml"), "--output", str(output)]) == 0
     # of another experiment the same first look has another cost
