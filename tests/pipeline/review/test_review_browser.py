@@ -714,7 +714,9 @@ def wait_for_other(page, at_frame):
     """What the mouse says over the first lane of the other animal, once it was corrected."""
     for step in range(200):
         glass, label = page.locator("#glass").bounding_box(), page.locator(".other-behavior").first.bounding_box()
-        page.mouse.move(glass["x"] + (at_frame + step % 2) / N_FRAMES * glass["width"], label["y"] + 4)
+        # It has no place for the moment in which the lanes are drawn again.
+        if label is not None:
+            page.mouse.move(glass["x"] + (at_frame + step % 2) / N_FRAMES * glass["width"], label["y"] + 4)
         if "corrected" in (words := page.locator("#tip").text_content()):
             return words
         page.wait_for_timeout(50)

@@ -456,18 +456,23 @@ def test_the_command_serves_until_ctrl_c(place):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"COLUMNS": "200"},
+        # A shell has what it starts in the background ignore Ctrl-C, these tests as well.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as served:
-        assert served.stdout is not None
-        lines = [served.stdout.readline() for _ in range(3)]
-        url = lines[1].split()[1]
-        assert url.startswith("http://127.0.0.1:")
-        host, _, path = url.removeprefix("http://").partition("/")
-        connection = http.client.HTTPConnection(host, timeout=10)
-        connection.request("GET", f"/{path}")
-        assert connection.getresponse().status == 200
-        connection.close()
-        served.send_signal(signal.SIGINT)
-        rest, errors = served.communicate(timeout=20)
+        try:
+            assert served.stdout is not None
+            lines = [served.stdout.readline() for _ in range(3)]
+            url = lines[1].split()[1]
+            assert url.startswith("http://127.0.0.1:")
+            host, _, path = url.removeprefix("http://").partition("/")
+            connection = http.client.HTTPConnection(host, timeout=10)
+            connection.request("GET", f"/{path}")
+            assert connection.getresponse().status == 200
+            connection.close()
+            served.send_signal(signal.SIGINT)
+            rest, errors = served.communicate(timeout=20)
+        finally:
+            served.kill()
     assert served.returncode == 0
     assert "Ended." in rest
     assert "Traceback" not in errors
